@@ -1,0 +1,131 @@
+"""The one place that writes files: each appears whole under its name or not at all."""
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sidestep_tui.errors import SidestepError
+
+
+def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
+    """Calls `write` with a temporary name in the same folder, makes the result durable and renames it into place.
+
+    Args:
+        path: the final name. Its folder is created.
+        write: writes the whole file to the path it is given.
+
+    Raises:
+        SidestepError: the disk is full or the folder cannot be written; nothing is left behind.
+    """
+    with _disk_errors_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            _apply_umask(temporary)
+            _sync(temporary)
+            temporary.replace(path)
+            _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text_atomic(path: Path, text: str) -> None:
+    """`write_atomic` for text, as UTF-8 with `\\n` line ends."""
+    write_atomic(path, lambda temporary: _write_bytes(temporary, text.encode("utf-8")))
+
+
+def write_bytes_atomic(path: Path, data: bytes) -> None:
+    """`write_atomic` for bytes."""
+    write_atomic(path, lambda temporary: _write_bytes(temporary, data))
+
+
+def write_json_atomic(path: Path, document: Any) -> None:
+    """`write_atomic` for a JSON document, indented, non-ASCII kept readable."""
+    write_text_atomic(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def directory_atomic(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """A temporary sibling folder that takes the name `path` when the block ends well, and vanishes otherwise.
+
+    Args:
+        path: the final name.
+        replace: an older folder of that name makes room at the very end.
+
+    Raises:
+        SidestepError: `path` exists already, the disk is full or the folder cannot be written.
+    """
+
+    with _disk_errors_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not replace:
+            raise SidestepError("The folder exists already.", where=path, fix="choose another name or remove it")
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp"))
+        try:
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    _sync(file)
+            temporary.chmod(0o777 & ~_umask())
+            if path.exists():
+                older = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".old"))
+                path.rename(older)  # onto the empty folder: from here to the next line neither has the name
+                temporary.rename(path)
+                shutil.rmtree(older)
+            else:
+                temporary.rename(path)
+            _sync(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def _sync(path: Path) -> None:
+    """Flushes a file, or a folder's list of names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EBADF):  # a file system that cannot sync folders
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    current = os.umask(0o022)
+    os.umask(current)
+    return current
+
+
+def _apply_umask(path: Path) -> None:
+    """mkstemp makes files for the owner alone; what we write is as readable as any other file."""
+    path.chmod(0o666 & ~_umask())
+
+
+@contextmanager
+def _disk_errors_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise SidestepError(
+                "No space is left on the device.", where=path, fix="free some space or choose another output folder"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise SidestepError(
+                "The file cannot be written.", where=path, fix="check the permissions or choose another folder"
+            ) from error
+        raise
