@@ -1,0 +1,142 @@
+"""The jobs that the engine runs, each with the settings document it takes."""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from sidestep_tui.config.base import Section, Shown
+from sidestep_tui.config.model import ModelSettings
+from sidestep_tui.config.train import TrainSettings
+
+JobName = Literal["preprocess", "estimate", "train", "generate", "export"]
+AudioFormat = Literal["wav", "flac", "ogg", "mp3", "opus"]
+ExportFormat = Literal["peft", "diffusers", "comfyui", "lycoris"]
+ExportPrecision = Literal["float32", "float16", "bfloat16"]
+
+
+class PreprocessSettings(Section):
+    """Encode songs and their texts once, exactly as inference would condition on them."""
+
+    model: ModelSettings
+    dataset: Annotated[Path, Shown(personal=True)]
+    """A folder of songs, or a saved data set (JSON)."""
+
+    output: Annotated[Path, Shown(short="output", personal=True)]
+    """Where the tensors go. Songs that are there already and unchanged are not encoded again."""
+
+    tile_seconds: Annotated[float, Field(ge=2, le=600), Shown("advanced", unit="seconds", resumable=True)] = 30.0
+    """Length of the pieces in which a song is encoded; smaller needs less memory and gives the same latents."""
+
+    longest_seconds: Annotated[float, Field(ge=1, le=3600), Shown("advanced", unit="seconds")] = 600.0
+    """Songs are cut here. The model knows songs of up to ten minutes."""
+
+    genre_ratio: Annotated[float | None, Field(ge=0, le=1), Shown("advanced")] = None
+    """Share of songs whose prompt uses the genre instead of the caption; empty takes the data set's own."""
+
+
+class EstimateSettings(Section):
+    """Measure which modules of the DiT this data set moves."""
+
+    model: ModelSettings
+    tensors: Annotated[Path, Shown(personal=True)]
+    """A folder written by `sidestep preprocess`."""
+
+    output: Annotated[Path, Shown(short="output", personal=True)]
+    """The JSON file for the ranking."""
+
+    batches: Annotated[int, Field(ge=1, le=10_000), Shown(unit="batches")] = 24
+    """Songs drawn; more narrows the standard error."""
+
+    crop_seconds: Annotated[float | None, Field(ge=1, le=600), Shown("advanced", unit="seconds")] = 60.0
+    """Length of the windows that are measured; empty takes whole songs."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31), Shown("advanced", short="seed")] = 42
+    """Noise, timesteps and crops are functions of it."""
+
+    rank: Annotated[int, Field(ge=1, le=1024), Shown(short="rank")] = 64
+    """The proposal spends as many parameters as a LoRA of this rank on every module."""
+
+    rank_floor: Annotated[int, Field(ge=0, le=1024), Shown("advanced")] = 4
+    """No module is proposed less; 0 may leave modules out."""
+
+    rank_ceiling: Annotated[int, Field(ge=1, le=1024), Shown("advanced")] = 256
+    """No module is proposed more."""
+
+    alpha_per_rank: Annotated[float, Field(gt=0, le=64), Shown("advanced")] = 2.0
+    """The proposed alpha of a module is its rank times this."""
+
+
+class GenerateSettings(Section):
+    """Make a song from a prompt, with or without an adapter."""
+
+    model: ModelSettings
+    output: Annotated[Path, Shown(short="output", personal=True)]
+    """The audio file; its ending chooses the format (wav, flac, ogg, mp3, opus)."""
+
+    prompt: Annotated[str, Field(max_length=4000), Shown(short="prompt")]
+    """The caption: style, instruments, mood, voice."""
+
+    adapter: Annotated[Path | None, Shown(short="adapter", personal=True)] = None
+    """An adapter folder or file."""
+
+    adapter_scale: Annotated[float, Field(ge=-4, le=4), Shown("advanced")] = 1.0
+    """Strength of the adapter; 1 is as trained."""
+
+    lyrics: Annotated[str, Field(max_length=20_000), Shown(short="lyrics")] = "[Instrumental]"
+    """The lyrics, with structure tags such as [Verse]."""
+
+    language: Annotated[str, Field(max_length=20), Shown()] = "unknown"
+    """Language of the lyrics: en, ja, zh, …"""
+
+    bpm: Annotated[int | None, Field(ge=20, le=400), Shown(unit="BPM")] = None
+    """Tempo; empty leaves it to the model."""
+
+    keyscale: Annotated[str | None, Field(max_length=30), Shown()] = None
+    """Key, for instance `D major`."""
+
+    timesignature: Annotated[str | None, Field(max_length=5), Shown()] = None
+    """Beats in a bar: 2, 3, 4 or 6."""
+
+    duration: Annotated[float, Field(ge=1, le=600), Shown(unit="seconds")] = 60.0
+    """Length of the song."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31), Shown(short="seed")] = 42
+    """The same seed gives the same song on the same device."""
+
+    steps: Annotated[int | None, Field(ge=1, le=1000), Shown("advanced", unit="steps")] = None
+    """Denoising steps; empty takes the variant's own (turbo 8, base and sft 50)."""
+
+    shift: Annotated[float | None, Field(gt=0, le=20), Shown("advanced")] = None
+    """Timestep shift; empty takes the variant's own (turbo 3, base and sft 1)."""
+
+    guidance_scale: Annotated[float | None, Field(ge=0, le=50), Shown("advanced")] = None
+    """Strength of guidance; turbo ignores it."""
+
+
+class ExportSettings(Section):
+    """Write a trained adapter in the form that a consumer loads."""
+
+    adapter: Annotated[Path, Shown(personal=True)]
+    """A checkpoint or `final` folder of a run."""
+
+    output: Annotated[Path, Shown(short="output", personal=True)]
+    """Where the exported adapter goes."""
+
+    format: Annotated[ExportFormat, Shown(short="format")] = "peft"
+    """peft (ACE-Step's Gradio and API), diffusers (load_lora_weights), comfyui (one file) or lycoris (LoKr, LoHa)."""
+
+    precision: Annotated[ExportPrecision, Shown("advanced")] = "float32"
+    """Of the exported weights; half the bits make half the file."""
+
+    rank: Annotated[int | None, Field(ge=1, le=1024), Shown("advanced", short="rank")] = None
+    """Reduce a LoRA to this rank, keeping its strongest directions; empty keeps all of them."""
+
+
+JOBS: Final[dict[JobName, type[Section]]] = {
+    "preprocess": PreprocessSettings,
+    "estimate": EstimateSettings,
+    "train": TrainSettings,
+    "generate": GenerateSettings,
+    "export": ExportSettings,
+}

@@ -1,0 +1,44 @@
+"""Where things live on this machine: runs, user presets, caches. `SIDESTEP_HOME` moves all of it."""
+
+import os
+from pathlib import Path
+
+from platformdirs import PlatformDirs
+
+_DIRS = PlatformDirs("sidestep", appauthor=False)
+
+
+def _home() -> Path | None:
+    override = os.environ.get("SIDESTEP_HOME")
+    return Path(override).expanduser().absolute() if override else None
+
+
+def data_home() -> Path:
+    """What is worth keeping: runs and user presets."""
+    return _home() or _DIRS.user_data_path
+
+
+def runs_home() -> Path:
+    """Runs whose place the user did not choose."""
+    return data_home() / "runs"
+
+
+def run_index() -> Path:
+    """The list of run directories that lie elsewhere."""
+    return data_home() / "runs.json"
+
+
+def user_presets() -> Path:
+    """The user's own presets."""
+    return data_home() / "presets"
+
+
+def remembered_choices() -> Path:
+    """What the wizard remembers: the last model, data set and output."""
+    return data_home() / "remembered.json"
+
+
+def cache_home() -> Path:
+    """What may be deleted at any time."""
+    home = _home()
+    return home / "cache" if home else _DIRS.user_cache_path

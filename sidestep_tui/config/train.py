@@ -1,0 +1,84 @@
+"""The settings of a training run: the document behind `sidestep train`, its presets and the wizard."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sidestep_tui.config.adapter import AdapterSettings, LoraSettings
+from sidestep_tui.config.base import Section, Shown
+from sidestep_tui.config.model import ModelSettings
+from sidestep_tui.config.objective import ObjectiveSettings
+from sidestep_tui.config.optimisation import OptimizerSettings, ScheduleSettings, TrainingSettings
+
+
+class DataSettings(Section):
+    """The preprocessed songs."""
+
+    tensors: Annotated[Path, Shown(personal=True)]
+    """A folder written by `sidestep preprocess`."""
+
+    crop_seconds: Annotated[float | None, Field(ge=1, le=600), Shown(unit="seconds")] = None
+    """Train on windows of this length, whose starts cover each song evenly over the epochs; empty takes whole songs."""
+
+    fresh_latents: Annotated[bool, Shown("advanced")] = True
+    """Draw the latents anew from the encoder's distribution in every epoch, instead of its mean."""
+
+
+class MemorySettings(Section):
+    """What is traded for card memory."""
+
+    checkpointing: Annotated[Literal["none", "half", "all"], Shown()] = "all"
+    """Recompute the activations of no layer, every second one, or all: less memory, slower, same numbers."""
+
+    attention: Annotated[Literal["banded", "reference"], Shown("advanced", resumable=True)] = "banded"
+    """`banded` computes windowed layers in windows; `reference` is the library's dense mask, for comparison."""
+
+
+class ValidationSettings(Section):
+    """Songs kept out of training, to see over-fitting."""
+
+    songs: Annotated[int, Field(ge=0, le=1000), Shown(unit="songs")] = 1
+    """How many songs are held out; 0 validates nothing. Sets of fewer than four songs hold none out."""
+
+    every_epochs: Annotated[int, Field(ge=1), Shown("advanced", unit="epochs", resumable=True)] = 10
+    """How often the held-out songs are measured, on fixed noise and timesteps."""
+
+    draws: Annotated[int, Field(ge=1, le=64), Shown("advanced")] = 6
+    """Fixed timesteps per song, spread evenly over three bands."""
+
+
+class CheckpointSettings(Section):
+    """What is saved while training, and how much of it is kept."""
+
+    every_epochs: Annotated[int, Field(ge=1), Shown(unit="epochs", resumable=True)] = 10
+    """Save after every so many epochs."""
+
+    every_steps: Annotated[int | None, Field(ge=1), Shown("advanced", unit="steps", resumable=True)] = None
+    """Also save after every so many optimizer steps."""
+
+    keep_last: Annotated[int, Field(ge=1, le=1000), Shown("advanced", resumable=True)] = 3
+    """Older checkpoints beyond this many are removed; the best and the final ones stay."""
+
+
+class LoggingSettings(Section):
+    """What is written beside the run's own event log."""
+
+    tensorboard: Annotated[bool, Shown("advanced", resumable=True)] = True
+    """Also write the curves for TensorBoard, into the run's `tensorboard` folder."""
+
+
+class TrainSettings(Section):
+    """Train an adapter on preprocessed songs."""
+
+    model: ModelSettings
+    data: DataSettings
+    adapter: AdapterSettings = LoraSettings()
+    optimizer: OptimizerSettings = OptimizerSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    objective: ObjectiveSettings = ObjectiveSettings()
+    training: TrainingSettings = TrainingSettings()
+    memory: MemorySettings = MemorySettings()
+    validation: ValidationSettings = ValidationSettings()
+    checkpoints: CheckpointSettings = CheckpointSettings()
+    logging: LoggingSettings = LoggingSettings()
