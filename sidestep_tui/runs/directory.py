@@ -1,0 +1,193 @@
+"""A run directory: the resolved settings, the events, the checkpoints, and the lock that says whether it lives."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import portalocker
+from pydantic import ValidationError
+
+from sidestep_tui import __version__
+from sidestep_tui.config.base import Section
+from sidestep_tui.config.fields import look_up, put, setting_fields
+from sidestep_tui.config.jobs import JOBS, JobName
+from sidestep_tui.errors import SidestepError, UsageError
+from sidestep_tui.files import write_json_atomic
+
+_LOCK_PATIENCE_SECONDS: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """One run on disk."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """What people call the run."""
+        return self.path.name
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved settings, never edited after the start."""
+        return self.path / "config.json"
+
+    @property
+    def events_file(self) -> Path:
+        """The append-only event log."""
+        return self.path / "events.jsonl"
+
+    @property
+    def engine_log(self) -> Path:
+        """What libraries print; for people."""
+        return self.path / "engine.log"
+
+    @property
+    def commands(self) -> Path:
+        """Requests to the living engine."""
+        return self.path / "commands"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Adapter files with the trainer's state, one folder for each."""
+        return self.path / "checkpoints"
+
+    @property
+    def final(self) -> Path:
+        """The adapter after the last step."""
+        return self.path / "final"
+
+    @property
+    def best(self) -> Path:
+        """The adapter with the lowest validation loss."""
+        return self.path / "best"
+
+    @property
+    def samples(self) -> Path:
+        """Songs generated while training."""
+        return self.path / "samples"
+
+    def exists(self) -> bool:
+        """Whether this is a run directory at all."""
+        return self.config_file.is_file()
+
+    def job(self) -> JobName:
+        """Which job the run does."""
+        job: JobName = self._config()["job"]
+        return job
+
+    def settings(self) -> Section:
+        """The run's settings, as the model of its job.
+
+        Raises:
+            SidestepError: the folder is no run, or its settings are not valid for this version.
+        """
+        config = self._config()
+        try:
+            return JOBS[config["job"]].model_validate(config["settings"])
+        except (ValidationError, KeyError) as error:
+            raise SidestepError(
+                f"The run's settings are not valid here: {error}.",
+                where=self.config_file,
+                fix=f"the run was made by version {config.get('version')}; use that one",
+            ) from error
+
+    def created_at(self) -> float:
+        """When the run was made, in seconds since the epoch."""
+        return float(self._config()["created_at"])
+
+    def alive(self) -> bool:
+        """Whether an engine holds the run's lock at this moment."""
+        lock = self.path / ".lock"
+        if not lock.exists():
+            return False
+        try:
+            with lock.open("rb") as file:
+                portalocker.lock(file, portalocker.LOCK_SH | portalocker.LOCK_NB)
+                portalocker.unlock(file)
+        except portalocker.LockException:
+            return True
+        except OSError:
+            return False
+        return False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Holds the run's lock: one engine at a time.
+
+        Raises:
+            SidestepError: another engine holds it.
+        """
+        deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS  # a viewer that tests the lock holds it for an instant
+        with (self.path / ".lock").open("ab") as file:
+            while True:
+                try:
+                    portalocker.lock(file, portalocker.LOCK_EX | portalocker.LOCK_NB)
+                    break
+                except portalocker.LockException as error:
+                    if time.monotonic() > deadline:
+                        raise SidestepError(
+                            "An engine is already working on this run.",
+                            where=self.path,
+                            fix=f"watch it with `sidestep runs attach {self.path}`",
+                        ) from error
+                    time.sleep(0.02)
+            yield
+
+    def _config(self) -> dict[str, Any]:
+        try:
+            document = json.loads(self.config_file.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise SidestepError(
+                "This is not a run.", where=self.path, fix="`sidestep runs list` shows the runs"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise SidestepError(f"The run's settings cannot be read: {error}.", where=self.config_file) from error
+        if not isinstance(document, dict) or document.get("job") not in JOBS:
+            raise SidestepError("The run's settings are of no known job.", where=self.config_file)
+        return document
+
+
+def create_run(path: Path, job: JobName, settings: Section) -> RunDirectory:
+    """Makes a run directory with its settings; nothing runs yet.
+
+    Raises:
+        UsageError: there is a run or something else at this path.
+        SidestepError: it cannot be written.
+    """
+    path = path.expanduser().absolute()
+    run = RunDirectory(path)
+    if run.exists():
+        raise UsageError(
+            "There is a run with this name already.",
+            where=path,
+            fix=f"`sidestep resume {path}`, or choose another name",
+        )
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UsageError("The output is taken by something that is no run.", where=path, fix="choose another name")
+    write_json_atomic(
+        run.config_file,
+        {
+            "job": job,
+            "version": __version__,
+            "created_at": time.time(),
+            "settings": _with_absolute_paths(settings),
+        },
+    )
+    run.commands.mkdir(exist_ok=True)
+    return run
+
+
+def _with_absolute_paths(settings: Section) -> dict[str, Any]:
+    """The settings as JSON, with paths that mean the same wherever the engine works."""
+    document = settings.model_dump(mode="json")
+    for field in setting_fields(type(settings)):
+        value = look_up(document, field.path)
+        if field.kind == "path" and value is not None:
+            document = put(document, field.path, str(Path(value).expanduser().absolute()))
+    return document

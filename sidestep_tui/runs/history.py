@@ -1,0 +1,95 @@
+"""All runs on this machine: those in the usual place and those that were made elsewhere."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sidestep_tui.config.jobs import JobName
+from sidestep_tui.config.places import run_index, runs_home
+from sidestep_tui.errors import SidestepError, UsageError
+from sidestep_tui.files import write_json_atomic
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.log import read_events
+from sidestep_tui.runs.state import RunState, replay
+
+Condition = Literal["waiting", "running", "stopped", "failed", "completed", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run in a list."""
+
+    run: RunDirectory
+    job: JobName
+    created_at: float
+    condition: Condition
+    state: RunState
+
+
+def remember_run(path: Path) -> None:
+    """Adds a run directory outside the usual place to the list."""
+    path = path.absolute()
+    known = _indexed()
+    if path.parent != runs_home() and path not in known:
+        kept = [run for run in known if RunDirectory(run).exists()]
+        write_json_atomic(run_index(), [str(run) for run in [*kept, path]])
+
+
+def run_folders() -> list[Path]:
+    """Every folder that may be a run: those in the usual place and those that were remembered."""
+    return list(dict.fromkeys([*(runs_home().iterdir() if runs_home().is_dir() else ()), *_indexed()]))
+
+
+def list_runs() -> list[RunSummary]:
+    """Every run that is still on disk, the newest first."""
+    summaries = []
+    for folder in run_folders():
+        try:
+            summaries.append(summarise(RunDirectory(folder)))
+        except (SidestepError, OSError):  # a stray file, or a folder of somebody else: the other runs do not suffer
+            continue
+    return sorted(summaries, key=lambda summary: summary.created_at, reverse=True)
+
+
+def summarise(run: RunDirectory) -> RunSummary:
+    """A run's state now.
+
+    Raises:
+        SidestepError: the folder is no run.
+    """
+    state = replay(read_events(run.events_file))
+    return RunSummary(run, run.job(), run.created_at(), condition(run, state), state)
+
+
+def condition(run: RunDirectory, state: RunState) -> Condition:
+    """What became of the run: its own last word, unless its engine vanished without one."""
+    if state.status in ("running", "waiting") and not run.alive():
+        return "interrupted" if state.status == "running" else "waiting"
+    return "running" if run.alive() else state.status
+
+
+def find_run(name: str) -> RunDirectory:
+    """The run at a path, or the one with this name.
+
+    Raises:
+        UsageError: there is none, or the name fits several.
+    """
+    direct = RunDirectory(Path(name).expanduser().absolute())
+    if direct.exists():
+        return direct
+    named = [summary.run for summary in list_runs() if summary.run.name == name]
+    if len(named) > 1:
+        listed = ", ".join(str(run.path) for run in named)
+        raise UsageError(f"Several runs are called {name!r}.", where=listed, fix="give the whole path")
+    if not named:
+        raise UsageError(f"There is no run {name!r}.", fix="`sidestep runs list` shows the runs")
+    return named[0]
+
+
+def _indexed() -> list[Path]:
+    try:
+        entries = json.loads(run_index().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [Path(entry) for entry in entries if isinstance(entry, str)] if isinstance(entries, list) else []

@@ -1,0 +1,64 @@
+"""Starting an engine that outlives whoever started it."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.history import remember_run
+from sidestep_tui.runs.log import EventReader
+
+ENGINE_MODULE: Final = "sidestep_tui.engine"
+_START_PATIENCE_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.02
+
+
+def launch(run: RunDirectory) -> int:
+    """Starts the engine of a run in a session of its own, so that no hang-up reaches it, and gives its process id.
+
+    Returns when the engine has taken the run's lock or has said its first word. A run with checkpoints continues
+    after the newest one.
+
+    Raises:
+        SidestepError: the engine did not start; its last words are given.
+    """
+    if run.alive():
+        raise SidestepError(
+            "An engine is already working on this run.", where=run.path, fix=f"`sidestep runs attach {run.path}`"
+        )
+    remember_run(run.path)
+    reader = EventReader(run.events_file)
+    reader.read()
+    with run.engine_log.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", ENGINE_MODULE, str(run.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/" if os.name == "posix" else None,
+            env=_environment(),
+        )
+    deadline = time.monotonic() + _START_PATIENCE_SECONDS
+    while not run.alive() and not reader.read():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise SidestepError(f"The engine did not start: {_last_words(run.engine_log)}", where=run.engine_log)
+        time.sleep(_POLL_SECONDS)
+    return process.pid
+
+
+def _environment() -> dict[str, str]:
+    """The engine imports the same package as its launcher, wherever it was started from."""
+    package_parent = str(Path(__file__).resolve().parents[2])
+    inherited = os.environ.get("PYTHONPATH")
+    path = package_parent if not inherited else os.pathsep.join([package_parent, inherited])
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,115 @@
+"""The event log of a run: appended by its engine alone, read by any number of viewers while it grows."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self, TypeVar
+
+import msgspec
+
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.events import AnyEvent, Event
+
+E = TypeVar("E", bound=Event)
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+
+
+class EventWriter:
+    """Appends events, each flushed as one line. A torn last line of a killed engine is cut off on opening."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file, self._seq = _open_for_append(path)
+        self._lock = threading.Lock()
+
+    def write(self, event: E) -> E:
+        """Numbers, stamps and appends the event; gives it as written. Safe to call from several threads.
+
+        Raises:
+            SidestepError: the line cannot be written, for instance because the disk is full.
+        """
+        with self._lock:
+            self._seq += 1
+            stamped = msgspec.structs.replace(event, seq=self._seq, time=time.time())
+            with _disk_errors_named(self._path):
+                self._file.write(_encoder.encode(stamped) + b"\n")
+                self._file.flush()
+            return stamped
+
+    def close(self) -> None:
+        """Makes everything written durable.
+
+        Raises:
+            SidestepError: as `write`, when what an earlier `write` could not place still does not fit.
+        """
+        with _disk_errors_named(self._path):
+            try:
+                os.fsync(self._file.fileno())
+            finally:
+                self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class EventReader:
+    """Follows an event log from its start: each `read` gives what was appended since the last one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self.unknown = 0
+
+    def read(self) -> list[AnyEvent]:
+        """New events, in order. An incomplete line is left for the next call; lines of unknown kinds are counted."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        end = data.rfind(b"\n") + 1
+        self._offset += end
+        events: list[AnyEvent] = []
+        for line in data[:end].splitlines():
+            try:
+                events.append(_decoder.decode(line))
+            except msgspec.MsgspecError:
+                self.unknown += 1
+        return events
+
+
+def read_events(path: Path) -> list[AnyEvent]:
+    """Every event of a log so far."""
+    return EventReader(path).read()
+
+
+@contextmanager
+def _disk_errors_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SidestepError(
+            f"The event log cannot be written: {error.strerror}.", where=path, fix="free some disk space"
+        ) from error
+
+
+def _open_for_append(path: Path) -> tuple[BinaryIO, int]:
+    """The log opened at the end of its last whole line, and the number of lines before it."""
+    file = path.open("a+b")
+    file.seek(0)
+    data = file.read()
+    whole = data.rfind(b"\n") + 1
+    file.truncate(whole)
+    return file, data.count(b"\n")
