@@ -1,0 +1,163 @@
+"""Edits as pure functions on data sets, with undo and redo as an immutable history.
+
+A change is a field set to a value; the value is read like any sidecar's, so "190 BPM" and "F#m" work here too.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sidestep_tui.dataset.fields import FIELDS, METADATA_FIELDS, Field, field_named, normal_name
+from sidestep_tui.dataset.lrc import parse_lyrics
+from sidestep_tui.dataset.song import INSTRUMENTAL, Dataset, DatasetMetadata, Song, Source
+from sidestep_tui.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One step that can be undone: fields set for some songs, or for the data set."""
+
+    changes: Mapping[str, Any]
+    """Field name to its new value, as it was given; None sets the field back to "not said"."""
+    keys: tuple[str, ...] | None = None
+    """The songs; None for fields of the data set itself."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as a JSON-able document."""
+        return {"changes": dict(self.changes), "keys": None if self.keys is None else list(self.keys)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What an edit replaced, and by what."""
+
+    before: tuple[Song, ...]
+    after: tuple[Song, ...]
+    metadata_before: DatasetMetadata
+    metadata_after: DatasetMetadata
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A data set with what was done to it and what was undone."""
+
+    present: Dataset
+    past: tuple[_Step, ...] = ()
+    future: tuple[_Step, ...] = field(default=())
+
+    def apply(self, edit: Edit) -> "History":
+        """The history with one more edit; what had been undone is forgotten.
+
+        Raises:
+            UsageError: no such field or song, or a value that the field cannot have.
+        """
+        after = apply_edit(self.present, edit)
+        touched = set(edit.keys or ())
+        step = _Step(
+            tuple(song for song in self.present.songs if song.key in touched),
+            tuple(song for song in after.songs if song.key in touched),
+            self.present.metadata,
+            after.metadata,
+        )
+        return History(after, (*self.past, step))
+
+    def undo(self) -> "History":
+        """The history before the last edit; the same history if there is none."""
+        if not self.past:
+            return self
+        *past, step = self.past
+        dataset = _with_songs(self.present, step.before, step.metadata_before)
+        return History(dataset, tuple(past), (*self.future, step))
+
+    def redo(self) -> "History":
+        """The history with the last undone edit done again; the same history if there is none."""
+        if not self.future:
+            return self
+        *future, step = self.future
+        dataset = _with_songs(self.present, step.after, step.metadata_after)
+        return History(dataset, (*self.past, step), tuple(future))
+
+
+def apply_edit(dataset: Dataset, edit: Edit) -> Dataset:
+    """The data set after an edit.
+
+    Raises:
+        UsageError: no such field or song, or a value that the field cannot have.
+    """
+    if edit.keys is None:
+        return replace(dataset, metadata=set_metadata(dataset.metadata, edit.changes))
+    known = {song.key for song in dataset.songs}
+    missing = next((key for key in edit.keys if key not in known), None)
+    if missing is not None:
+        raise UsageError("There is no such song in the data set.", where=missing)
+    return set_fields(dataset, edit.keys, edit.changes)
+
+
+def set_fields(dataset: Dataset, keys: Collection[str], changes: Mapping[str, Any]) -> Dataset:
+    """Sets fields of the songs with these keys.
+
+    Args:
+        dataset: stays as it is.
+        keys: of the songs; others are not touched.
+        changes: field name or alias to a value in any form that a sidecar may have; None means "not said".
+
+    Raises:
+        UsageError: there is no such field, or it cannot have this value.
+    """
+    values = _read(changes, FIELDS, field_named)
+    chosen = set(keys)
+    songs = tuple(_edited(song, values) if song.key in chosen else song for song in dataset.songs)
+    return replace(dataset, songs=songs)
+
+
+def set_metadata(metadata: DatasetMetadata, changes: Mapping[str, Any]) -> DatasetMetadata:
+    """Sets fields of the data set: name, custom_tag, tag_position, genre_ratio, all_instrumental.
+
+    Raises:
+        UsageError: there is no such field, or it cannot have this value.
+    """
+    return replace(metadata, **_read(changes, METADATA_FIELDS, lambda name: METADATA_FIELDS.get(normal_name(name))))
+
+
+def _read(changes: Mapping[str, Any], fields: Mapping[str, Field], named: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, written in changes.items():
+        target: Field | None = named(name)
+        if target is None:
+            raise UsageError("There is no such field.", where=name, fix=f"use one of {', '.join(fields)}")
+        try:
+            read = target.read(written)
+        except ValueError as error:
+            raise UsageError(f"{target.name} cannot be set: {error}.", where=name) from error
+        values[target.name] = target.default if read is None else read
+    return values
+
+
+def _edited(song: Song, values: Mapping[str, Any]) -> Song:
+    values = dict(values)
+    if "lyrics" in values:
+        values.update(_lyric_fields(song, values))
+    sources = {**song.sources, **{name: Source.EDITED for name in values if name in FIELDS}}
+    extra = {name: one for name, one in song.extra.items() if not _settled(name, values)}
+    return replace(song, sources=sources, extra=extra, **values)
+
+
+def _settled(name: str, values: Mapping[str, Any]) -> bool:
+    """Whether a value that could not be read has been replaced."""
+    target = field_named(name)
+    return target is not None and target.name in values
+
+
+def _lyric_fields(song: Song, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Lyrics with their times split off; times that the song had stay with the lines that stay."""
+    lyrics = parse_lyrics(values["lyrics"])
+    if lyrics.text.casefold() == INSTRUMENTAL.casefold():
+        return {"lyrics": "", "is_instrumental": True, "lyric_times": ()}
+    lines = set(lyrics.text.split("\n"))
+    times = lyrics.times or tuple(time for time in song.lyric_times if not time.line or time.line in lines)
+    return {"lyrics": lyrics.text, "lyric_times": times}
+
+
+def _with_songs(dataset: Dataset, songs: Iterable[Song], metadata: DatasetMetadata) -> Dataset:
+    by_key = {song.key: song for song in songs}
+    return replace(dataset, songs=tuple(by_key.get(song.key, song) for song in dataset.songs), metadata=metadata)

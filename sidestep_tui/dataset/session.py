@@ -1,0 +1,138 @@
+"""Opening a data set and editing it: what the screens and the command line use."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sidestep_tui.dataset.acestep_json import DATASET_FILE, read_dataset_file, save_dataset
+from sidestep_tui.dataset.edits import Edit, History
+from sidestep_tui.dataset.journal import journal_of
+from sidestep_tui.dataset.probe import Progress
+from sidestep_tui.dataset.scan import scan_folder
+from sidestep_tui.dataset.song import Dataset, Finding, Severity
+
+
+def load_dataset(
+    path: Path, *, replay: bool = True, progress: Progress | None = None, cache_dir: Path | None = None
+) -> Dataset:
+    """Reads a data set: a folder is scanned, a JSON file is read as saved.
+
+    Args:
+        path: the folder or file.
+        replay: apply the unsaved edits that a crashed session left.
+        progress: called with files probed and files in all.
+        cache_dir: where probes are kept; by default the user's cache folder.
+
+    Raises:
+        SidestepError: it is missing, empty or no data set.
+    """
+    path = path.expanduser()
+    if path.is_dir():
+        dataset = scan_folder(path, progress=progress, cache_dir=cache_dir)
+        if (path / DATASET_FILE).is_file():
+            dataset = replace(dataset, findings=(*dataset.findings, _saved_beside()))
+    else:
+        dataset = read_dataset_file(path, progress=progress, cache_dir=cache_dir)
+    return journal_of(dataset).replay(dataset).present if replay else dataset
+
+
+def open_session(path: Path, *, progress: Progress | None = None, cache_dir: Path | None = None) -> "EditSession":
+    """Reads a data set for editing; arguments and errors as `load_dataset`."""
+    return EditSession(load_dataset(path, replay=False, progress=progress, cache_dir=cache_dir))
+
+
+class EditSession:
+    """A data set being edited: every change is in the journal before it is shown, and can be undone.
+
+    Args:
+        dataset: as read with `replay=False`; unsaved edits of crashed sessions are taken over and can be undone too.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._journal = journal_of(dataset)
+        self._history: History = self._journal.replay(dataset)
+        self._saved = dataset
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data set with all edits."""
+        return self._history.present
+
+    @property
+    def has_unsaved_edits(self) -> bool:
+        """Whether anything differs from what is saved."""
+        present = self._history.present
+        return present.songs != self._saved.songs or present.metadata != self._saved.metadata
+
+    @property
+    def edits(self) -> int:
+        """How many edits could be undone, one after another."""
+        return len(self._history.past)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is an edit to undo."""
+        return bool(self._history.past)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is an undone edit to do again."""
+        return bool(self._history.future)
+
+    def edit(self, keys: Collection[str], changes: Mapping[str, Any]) -> None:
+        """Sets fields of songs.
+
+        Raises:
+            UsageError: no such field or song, or a value that the field cannot have; nothing is changed.
+            SidestepError: the journal cannot be written; nothing is changed.
+        """
+        self._apply(Edit(dict(changes), tuple(keys)))
+
+    def edit_metadata(self, changes: Mapping[str, Any]) -> None:
+        """Sets fields of the data set; errors as `edit`."""
+        self._apply(Edit(dict(changes)))
+
+    def undo(self) -> None:
+        """Takes the last edit back."""
+        if self.can_undo:
+            self._journal.record_undo()
+            self._history = self._history.undo()
+
+    def redo(self) -> None:
+        """Does the last undone edit again."""
+        if self.can_redo:
+            self._journal.record_redo()
+            self._history = self._history.redo()
+
+    def save(self, path: Path | None = None, *, overwrite: bool = False) -> Dataset:
+        """Saves to where the data set was read from, or elsewhere, and empties the journal.
+
+        A scanned folder is saved as `dataset.json` inside it, unless a path says otherwise. Undo goes no further
+        back than the save.
+
+        Raises:
+            SidestepError: another session has saved in between, or the file cannot be written.
+        """
+        present = self._history.present
+        target = path or (present.saved.path if present.saved is not None else present.root)
+        saved = save_dataset(present, target, overwrite=overwrite)
+        self._journal.clear(present.replayed)
+        self._journal = journal_of(saved)
+        self._history = History(saved)
+        self._saved = saved
+        return saved
+
+    def _apply(self, edit: Edit) -> None:
+        history = self._history.apply(edit)
+        self._journal.record(edit)
+        self._history = history
+
+
+def _saved_beside() -> Finding:
+    return Finding(
+        Severity.WARNING,
+        "saved-data-set-beside",
+        f"The folder holds a saved data set; edits saved in {DATASET_FILE} are not in this scan.",
+        fix=f"open {DATASET_FILE} to work with them",
+    )

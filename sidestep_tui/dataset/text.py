@@ -1,0 +1,61 @@
+"""Text from the outside world: bytes in any encoding, control characters, names that a terminal must not obey."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from charset_normalizer import from_bytes
+
+_BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
+# Control characters but for tab and line end, halves of surrogate pairs, byte order marks.
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
+_TRAILING_SPACE = re.compile(r"[ \t]+$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Text read from bytes."""
+
+    text: str
+    encoding: str
+    certain: bool
+    """False when the encoding was guessed, so the text deserves a look."""
+
+
+def decode(data: bytes) -> Decoded:
+    """Bytes of a text file in any encoding: byte order mark, then UTF-8, then a statistical guess."""
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            try:
+                return Decoded(data.decode(encoding), encoding, True)
+            except UnicodeDecodeError:
+                break
+    try:
+        return Decoded(data.decode("utf-8"), "utf-8", True)
+    except UnicodeDecodeError:
+        best = from_bytes(data).best()
+    if best is None:
+        return Decoded(data.decode("latin-1"), "latin-1", False)
+    return Decoded(str(best), best.encoding, False)
+
+
+def clean_text(text: str) -> str:
+    """Text as the model may see it: line ends as `\\n`, no terminal escapes, no control characters, no outer blanks."""
+    text = _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n"))
+    return _TRAILING_SPACE.sub("", _INVISIBLE.sub("", text)).strip()
+
+
+def printable(text: str) -> str:
+    """A name or value for one line of a terminal: control and direction characters are shown, not obeyed."""
+    return "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else _shown(c) for c in text)
+
+
+def same_name(name: str) -> str:
+    """The form in which file names are compared: composed Unicode, folded case, forward slashes."""
+    return unicodedata.normalize("NFC", name.replace("\\", "/")).casefold()
+
+
+def _shown(character: str) -> str:
+    # Emoji are joined by these two; hiding them would tear families and flags apart.
+    return character if character in "\u200d\ufe0f" else character.encode("unicode_escape").decode("ascii")

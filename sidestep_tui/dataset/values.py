@@ -1,0 +1,196 @@
+"""Readers that turn what people and tools write ("190 BPM", "F#m", "4/4", "Japanese") into what the model expects.
+
+Each takes any JSON value and returns the value of its field, or None where nothing is said (null, empty, "N/A").
+What is said but cannot be understood raises ValueError with one sentence about it.
+"""
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Literal, cast, get_args
+
+from sidestep_tui.dataset.language import language_code
+from sidestep_tui.dataset.song import TagPosition
+from sidestep_tui.dataset.text import clean_text, printable
+
+_NOTHING = {"", "n/a", "na", "none", "null", "unknown", "-", "?", "undefined"}
+_BPM = re.compile(r"(\d{1,6}(?:[.,]\d+)?)\s*(?:bpm)?", re.IGNORECASE)
+_HIGHEST_TEMPO = 1000
+_KEY = re.compile(r"([A-Ga-g])\s*-?(#|♯|♭|b|(?i:sharp|flat))?(?:\s*/\s*[A-Ga-g][#♯b♭]?)?[\s_:-]*(.*)", re.DOTALL)
+_MAJOR = {"", "major", "maj", "M", "dur", "ionian"}
+_MINOR = {"minor", "min", "m", "moll", "mol", "aeolian"}
+_CAMELOT = re.compile(r"(1[0-2]|0?[1-9])\s*([ABab])")
+# The wheel of fifths, from 1A and 1B on, spelled as Mixed In Key prints it.
+_CAMELOT_MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "Db")
+_CAMELOT_MAJOR = ("B", "F#", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E")
+_METER = re.compile(r"(\d{1,2})(?:\s*/\s*\d{1,2})?(?:\s*time)?", re.IGNORECASE)
+_WHOLE = re.compile(r"\d{1,9}", re.ASCII)
+_TRUE = {"true", "yes", "y", "1", "on"}
+_FALSE = {"false", "no", "n", "0", "off"}
+
+
+def says_nothing(value: object) -> bool:
+    """Whether a value stands for "not given": null, an empty text or list, "N/A", "unknown"."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return value.strip().casefold() in _NOTHING
+    return isinstance(value, list | dict) and not value
+
+
+def read_text(value: object) -> str | None:
+    """Free text; a list of texts is joined by commas."""
+    return _read_joined(value, ", ")
+
+
+def read_lines(value: object) -> str | None:
+    """Text of several lines; a list of texts becomes one line each."""
+    return _read_joined(value, "\n")
+
+
+def read_bpm(value: object) -> int | None:
+    """Beats per minute, rounded to a whole number; 0 means that nobody knows."""
+    if says_nothing(value):
+        return None
+    if isinstance(value, str):
+        match = _BPM.fullmatch(value.strip())
+        if match is None:
+            raise ValueError(f"{_shown(value)} is no tempo")
+        number = float(match[1].replace(",", "."))
+    else:
+        number = _number(value, "tempo")
+    if not 0 <= number <= _HIGHEST_TEMPO:
+        raise ValueError(f"{_shown(value)} is no tempo")
+    return math.floor(number + 0.5) or None
+
+
+def read_key(value: object) -> str | None:
+    """A key as the model reads it, a note with # or b and `major` or `minor`; Camelot codes such as `8A` too."""
+    if says_nothing(value):
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"{_shown(value)} is no key")
+    text = value.strip()
+    camelot = _CAMELOT.fullmatch(text)
+    if camelot is not None:
+        place = int(camelot[1]) - 1
+        return f"{_CAMELOT_MINOR[place]} minor" if camelot[2] in "Aa" else f"{_CAMELOT_MAJOR[place]} major"
+    match = _KEY.fullmatch(text)
+    mode = None if match is None else _read_mode(match[3])
+    if match is None or mode is None:
+        raise ValueError(f"{_shown(value)} is no key in major or minor")
+    accidental = {"": "", "♯": "#", "sharp": "#", "♭": "b", "flat": "b"}.get((match[2] or "").lower(), match[2])
+    return f"{match[1].upper()}{accidental} {mode}"
+
+
+def read_timesignature(value: object) -> str | None:
+    """Beats in a bar as text: `4` for 4, "4" and "4/4", `6` for "6/8"."""
+    if says_nothing(value):
+        return None
+    if isinstance(value, str):
+        match = _METER.fullmatch(value.strip())
+        beats = int(match[1]) if match else 0
+    else:
+        number = _number(value, "time signature")
+        beats = int(number) if number.is_integer() and number < 100 else 0
+    if beats < 1:
+        raise ValueError(f"{_shown(value)} is no time signature")
+    return str(beats)
+
+
+def read_language(value: object) -> str | None:
+    """A language as a code that the model knows: "Japanese", "JP", "ja-JP" and "jpn" are `ja`."""
+    if says_nothing(value):
+        return None
+    code = language_code(value) if isinstance(value, str) else None
+    if code is None:
+        raise ValueError(f"{_shown(value)} is no language that the model knows")
+    return code
+
+
+def read_flag(value: object) -> bool | None:
+    """Yes or no."""
+    if says_nothing(value):
+        return None
+    text = str(value).strip().casefold()
+    if isinstance(value, bool | int | str) and text in _TRUE | _FALSE:
+        return text in _TRUE
+    raise ValueError(f"{_shown(value)} is neither true nor false")
+
+
+def read_prompt_override(value: object) -> Literal["caption", "genre"] | None:
+    """Which text becomes the prompt: `caption`, `genre`, or the data set's genre ratio decides (None)."""
+    if says_nothing(value):
+        return None
+    if value == "caption":
+        return "caption"
+    if value == "genre":
+        return "genre"
+    raise ValueError(f"{_shown(value)} is neither caption nor genre")
+
+
+def read_tag_position(value: object) -> TagPosition | None:
+    """Where the trigger tag goes: `prepend`, `append` or `replace`."""
+    if says_nothing(value):
+        return None
+    for position in get_args(TagPosition):
+        if value == position:
+            return cast(TagPosition, position)
+    raise ValueError(f"{_shown(value)} is none of {', '.join(get_args(TagPosition))}")
+
+
+def read_percent(value: object) -> int | None:
+    """A whole number from 0 to 100."""
+    return _read_whole(value, 0, 100, "percentage")
+
+
+def read_repeat(value: object) -> int | None:
+    """How often a song is seen per epoch, a whole number from 1."""
+    return _read_whole(value, 1, 10_000, "number of repeats")
+
+
+def _read_whole(value: object, lowest: int, highest: int, name: str) -> int | None:
+    if says_nothing(value):
+        return None
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        value = int(value)
+    number = _number(value, name)
+    if not number.is_integer() or not lowest <= number <= highest:
+        raise ValueError(f"{_shown(value)} is no {name} from {lowest} to {highest}")
+    return int(number)
+
+
+def _read_joined(value: object, glue: str) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return clean_text(value) or None
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return clean_text(glue.join(_texts(value))) or None
+    raise ValueError(f"{_shown(value)} is no text")
+
+
+def _texts(values: Iterable[object]) -> list[str]:
+    return [str(part).strip("\n") for part in values]
+
+
+def _number(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e15 or not math.isfinite(value):
+        raise ValueError(f"{_shown(value)} is no {name}")
+    return float(value)
+
+
+def _read_mode(text: str) -> str | None:
+    mode = text.strip()
+    folded = mode if mode in {"M", "m"} else mode.casefold()  # only for the single letter does the case decide
+    if folded in _MAJOR:
+        return "major"
+    return "minor" if folded in _MINOR else None
+
+
+def _shown(value: object) -> str:
+    """A value for a message: short and without control characters."""
+    if isinstance(value, int) and value.bit_length() > 1000:  # beyond what Python turns into decimal digits
+        return f"a number of {value.bit_length()} bits"
+    text = printable(value if isinstance(value, str) else repr(value))
+    return f'"{text[:40]}…"' if len(text) > 40 else f'"{text}"'

@@ -1,0 +1,175 @@
+"""Edits with undo, the journal that survives a crash, and the filter language."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidestep_tui.dataset.edits import Edit, History, set_fields
+from sidestep_tui.dataset.journal import JOURNAL_FILE
+from sidestep_tui.dataset.session import load_dataset, open_session
+from sidestep_tui.dataset.song import Dataset, LyricTime, Source
+from sidestep_tui.dataset.where import parse_assignment, parse_where
+from sidestep_tui.errors import SidestepError, UsageError
+from tests.dataset.conftest import MakeSong, song
+
+DATASET = Dataset(
+    root=Path("/music"),
+    songs=(
+        song("a.wav", bpm=190, language="ja", caption="Fast J-Pop", keyscale="F# minor", timesignature="4"),
+        song("b/live.wav", bpm=90, language="en", caption="slow", extra={"tempo": "fast", "theirs": 1}),
+        song("c.wav", is_instrumental=True),
+    ),
+)
+
+
+def test_a_selection_gets_values_as_sidecars_write_them() -> None:
+    edited = set_fields(DATASET, ["a.wav", "b/live.wav"], {"Tempo": "128 BPM", "key": "Bbm", "language": "Japanese"})
+    assert [song.bpm for song in edited.songs] == [128, 128, None]
+    assert edited.songs[1].keyscale == "Bb minor"
+    assert edited.songs[1].source("bpm") == Source.EDITED
+    assert edited.songs[1].extra == {"theirs": 1}, "the value that nobody could read is settled"
+    assert DATASET.songs[0].bpm == 190
+    assert set_fields(edited, ["a.wav"], {"bpm": None}).songs[0].bpm is None
+
+
+def test_lyrics_bring_their_times_and_keep_those_of_lines_that_stay() -> None:
+    timed = set_fields(DATASET, ["a.wav"], {"lyrics": "[00:01.00]one\n[00:02.00]two"})
+    assert timed.songs[0].lyrics == "one\ntwo"
+    kept = set_fields(timed, ["a.wav"], {"lyrics": "[Verse]\none\nthree"})
+    assert kept.songs[0].lyric_times == (LyricTime(1.0, "one"),)
+    none = set_fields(timed, ["a.wav"], {"lyrics": "[instrumental]"})
+    assert (none.songs[0].lyrics, none.songs[0].is_instrumental) == ("", True)
+
+
+@pytest.mark.parametrize("changes", [{"bpm": "fast"}, {"colour": 1}, {"repeat": 0}])
+def test_impossible_edits_are_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        History(DATASET).apply(Edit(changes, ("a.wav",)))
+
+
+def test_undo_and_redo() -> None:
+    history = History(DATASET).apply(Edit({"bpm": 100}, ("a.wav",))).apply(Edit({"custom_tag": "xyz"}))
+    assert history.present.metadata.custom_tag == "xyz"
+    undone = history.undo().undo()
+    assert undone.present == DATASET
+    assert undone.undo() == undone
+    assert undone.redo().redo().present == history.present
+    assert undone.redo().apply(Edit({"bpm": 70}, ("c.wav",))).future == ()
+    with pytest.raises(UsageError, match="no such song"):
+        history.apply(Edit({"bpm": 1}, ("z.wav",)))
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("bpm>150 and language=ja", ["a.wav"]), ("bpm>=90", ["a.wav", "b/live.wav"]), ("bpm = none", ["c.wav"]),
+        ('caption~"j-pop"', ["a.wav"]), ("path~live or is_instrumental=yes", ["b/live.wav", "c.wav"]),
+        ("not (bpm>100 or bpm<100)", ["c.wav"]), ("key=F#m", ["a.wav"]), ("caption=''", ["c.wav"]),
+        ("language!=ja and not language=unknown", ["b/live.wav"]), ("duration>=120", ["a.wav", "b/live.wav", "c.wav"]),
+        ("timesignature>3", ["a.wav"]), ("caption=SLOW", ["b/live.wav"]), ("sample_rate=44100 AND bpm=190", ["a.wav"]),
+        ("repeat=1 and channels<2", []), ("meter=4/4", ["a.wav"]),
+    ],
+)  # fmt: skip
+def test_filters(text: str, keys: list[str]) -> None:
+    matches = parse_where(text)
+    assert [song.key for song in DATASET.songs if matches(song)] == keys
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "bpm", "bpm>", "bpm>fast", "bpm=fast", "colour=1", "(bpm>1", "bpm>1)", "bpm>1 bpm<2", "bpm ~= 3", '"',
+     "caption>x", "not", "(" * 99 + "bpm=1" + ")" * 99, "__import__('os')"],
+)  # fmt: skip
+def test_what_is_no_filter_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_where(text)
+
+
+@given(
+    st.text(max_size=60)
+    | st.lists(st.sampled_from(["(", ")", "and", "or", "not", "bpm", "caption", "=", ">", "~", "1", "'x'"])).map(
+        " ".join
+    )
+)
+def test_any_filter_is_understood_or_refused(text: str) -> None:
+    try:
+        matches = parse_where(text)
+    except UsageError:
+        return
+    assert all(matches(song) in (True, False) for song in DATASET.songs)
+
+
+def test_assignments() -> None:
+    assert parse_assignment("bpm=120") == ("bpm", "120")
+    assert parse_assignment("key = F#m")[0] == "keyscale"
+    assert parse_assignment("caption=a = b") == ("caption", "a = b")
+    assert parse_assignment("bpm=none") == ("bpm", None)
+    for text in ("bpm", "=3", "colour=red"):
+        with pytest.raises(UsageError):
+            parse_assignment(text)
+
+
+def test_unsaved_edits_survive_a_crash_with_their_undo(make_song: MakeSong, root: Path) -> None:
+    make_song("a.wav")
+    session = open_session(root)
+    session.edit(["a.wav"], {"bpm": "120 BPM"})
+    session.edit(["a.wav"], {"caption": "wrong"})
+    session.undo()
+    session.edit_metadata({"custom_tag": "xyz"})
+    with (root / JOURNAL_FILE).open("a") as file:
+        file.write('{"dataset": ".", "version": "", "do": {"chan')  # the line that the crash tore
+    loaded = load_dataset(root)
+    assert (loaded.songs[0].bpm, loaded.songs[0].caption, loaded.metadata.custom_tag) == (120, "", "xyz")
+    after = open_session(root)
+    assert after.dataset == loaded
+    assert after.has_unsaved_edits
+    after.edit(["a.wav"], {"genre": "pop"})
+    after.undo()
+    after.undo()
+    assert after.dataset.metadata.custom_tag == ""
+    after.redo()
+    after.save()
+    assert not (root / JOURNAL_FILE).exists()
+    assert not after.has_unsaved_edits
+    saved = load_dataset(root / "dataset.json")
+    assert (saved.songs[0].bpm, saved.metadata.custom_tag, saved.songs[0].genre) == (120, "xyz", "")
+    assert saved.songs[0].source("bpm") == Source.EDITED
+
+
+def test_two_sessions_do_not_overwrite_each_other(make_song: MakeSong, root: Path) -> None:
+    make_song("a.wav")
+    open_session(root).save()
+    path = root / "dataset.json"
+    one, two = (open_session(path) for _ in range(2))
+    one.edit(["a.wav"], {"bpm": 100})
+    two.edit(["a.wav"], {"caption": "two"})
+    one.save()
+    with pytest.raises(SidestepError, match="another session"):
+        two.save()
+    reread = load_dataset(path)
+    assert (reread.songs[0].bpm, reread.songs[0].caption) == (100, "")
+    assert [one.code for one in reread.findings] == ["edits-of-another-version"], "the edits of the second are not lost"
+    two.save(root / "second.json")
+    assert load_dataset(root / "second.json").songs[0].caption == "two"
+    assert load_dataset(path).findings == ()
+
+
+@pytest.mark.parametrize("line", ['{"do": 5}', '{"do": {"changes": {"bpm": "fast"}, "keys": ["a.wav"]}}', "[]", "\x00"])
+def test_a_damaged_journal_costs_only_its_damaged_lines(make_song: MakeSong, root: Path, line: str) -> None:
+    make_song("a.wav")
+    head = {"dataset": ".", "version": "", "session": "s"}
+    good = json.dumps({**head, "do": {"changes": {"bpm": 80}, "keys": ["a.wav"]}})
+    damaged = json.dumps({**head, **json.loads(line)}) if line.startswith("{") else line
+    (root / JOURNAL_FILE).write_text(f"{damaged}\n{good}\n")
+    assert load_dataset(root).songs[0].bpm == 80
+
+
+def test_a_scanned_folder_says_that_a_saved_data_set_lies_in_it(make_song: MakeSong, root: Path) -> None:
+    make_song("a.wav")
+    open_session(root).save()
+    assert "saved-data-set-beside" in [finding.code for finding in load_dataset(root).findings]
+    with pytest.raises(SidestepError, match="does not exist"):
+        load_dataset(root / "nothing.json")

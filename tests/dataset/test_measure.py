@@ -1,0 +1,76 @@
+"""Measures against closed forms."""
+
+import numpy as np
+import pytest
+
+from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform
+from sidestep_tui.dataset.measure import check_measures, loudness, measure
+from sidestep_tui.dataset.structure import structure_tags
+from tests.dataset.conftest import tone
+
+
+def sine(seconds: float, decibels: float, frequency: float = 997.0) -> Waveform:
+    return np.asarray(tone(seconds, SAMPLE_RATE, 2, frequency) * 2 * 10 ** (decibels / 20), dtype=np.float32)
+
+
+@pytest.mark.parametrize("decibels", [-18.0, -23.0, -36.0])
+def test_a_stereo_sine_at_1_khz_is_as_loud_as_its_peak(decibels: float) -> None:
+    """EBU Tech 3341, cases 1 and 2: a stereo sine at -23 dBFS reads -23.0 LUFS, within 0.1."""
+    assert loudness(sine(5, decibels)) == pytest.approx(decibels, abs=0.1)
+
+
+def test_gates_leave_out_pauses_and_quiet_passages() -> None:
+    """EBU Tech 3341, cases 3 and 4: the passages at -36 and -72 do not count beside -23."""
+    passages = [(5, -72.0), (5, -36.0), (20, -23.0), (5, -36.0), (5, -72.0)]
+    waveform = np.concatenate([sine(seconds, level) for seconds, level in passages], axis=1)
+    assert loudness(waveform) == pytest.approx(-23.0, abs=0.1)
+
+
+def test_weighting_is_by_frequency() -> None:
+    low, high = loudness(sine(3, -20, 30.0)), loudness(sine(3, -20, 8_000.0))
+    assert low is not None
+    assert high is not None
+    assert low < -26
+    assert high == pytest.approx(-20 + 3.3, abs=0.3)
+
+
+def test_silence_clipping_and_false_stereo() -> None:
+    quiet = np.zeros((2, SAMPLE_RATE * 3), dtype=np.float32)
+    song = np.concatenate([quiet, 2 * sine(2, 0), quiet[:, :SAMPLE_RATE]], axis=1).clip(-1, 1)
+    measures = measure(song)
+    assert (measures.silence_start, measures.silence_end) == (
+        pytest.approx(3.0, abs=0.02),
+        pytest.approx(1.0, abs=0.02),
+    )
+    assert measures.clipped_runs == pytest.approx(2 * 2 * 997 * 2, rel=0.01)
+    assert measures.false_stereo
+    assert {finding.code for finding in check_measures("a.wav", measures)} >= {"clipped", "silent-ends", "false-stereo"}
+
+
+def test_a_silent_song_is_an_error() -> None:
+    measures = measure(np.zeros((2, SAMPLE_RATE), dtype=np.float32))
+    assert (measures.loudness, measures.peak, measures.silence_start) == (None, 0.0, 1.0)
+    assert [finding.code for finding in check_measures("a.wav", measures)] == ["silent"]
+
+
+@pytest.mark.parametrize("cut", [11_025, 16_000, 20_000])
+def test_bandwidth_is_where_the_spectrum_ends(cut: int) -> None:
+    noise = np.random.default_rng(0).standard_normal((2, 4 * SAMPLE_RATE))
+    spectrum = np.fft.rfft(noise)
+    spectrum[:, np.fft.rfftfreq(noise.shape[1], 1 / SAMPLE_RATE) > cut] = 0
+    limited = (0.1 * np.fft.irfft(spectrum)).astype(np.float32)
+    measures = measure(limited)
+    assert measures.bandwidth == pytest.approx(cut, abs=200)
+    assert not measures.false_stereo
+    narrow = [finding.code for finding in check_measures("a.wav", measures)]
+    assert narrow == (["narrow-bandwidth"] if cut < 15_000 else [])
+
+
+@pytest.mark.parametrize("samples", [1, 479, 5_000])
+def test_the_shortest_songs_are_measured(samples: int) -> None:
+    assert measure(np.full((2, samples), 0.5, dtype=np.float32)).loudness is None
+
+
+def test_structure_tags() -> None:
+    lyrics = "[Intro]\nla la\n[Verse 1: Ann]\nwords [softly]\n[Pre-Chorus]\n[00:10]\n[applause]\n [Outro] "
+    assert structure_tags(lyrics) == ("Intro", "Verse 1: Ann", "Pre-Chorus", "Outro")
