@@ -1,0 +1,267 @@
+"""Opening and loading: both layouts, variants, precision, memory, and every way in which a folder can be wrong."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from sidestep_tui.acestep import Checkpoint, Layout, Variant, open_checkpoint
+from sidestep_tui.errors import SidestepError
+
+Reference = Callable[[str], Path]
+LOADERS = (
+    "load_transformer",
+    "load_condition_encoder",
+    "load_audio_tokenizer",
+    "load_audio_token_detokenizer",
+    "load_vae",
+    "load_text_encoder",
+)
+
+
+@pytest.fixture
+def turbo(reference_checkpoint: Reference, tmp_path: Path) -> Path:
+    """A private copy of the turbo model with its siblings."""
+    shutil.copytree(reference_checkpoint("acestep-v15-turbo").parent, tmp_path / "checkpoints")
+    return tmp_path / "checkpoints" / "acestep-v15-turbo"
+
+
+def edit_config(folder: Path, remove: tuple[str, ...] = (), **changes: Any) -> None:
+    file = folder / "config.json"
+    config = json.loads(file.read_text()) | changes
+    file.write_text(json.dumps({key: value for key, value in config.items() if key not in remove}))
+
+
+def rewrite(file: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
+    tensors = load_file(file)
+    change(tensors)
+    save_file(tensors, file)
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "is_xl"),
+    [
+        ("acestep-v15-turbo", Variant.TURBO, False),
+        ("acestep-v15-base", Variant.BASE, False),
+        ("acestep-v15-xl-turbo", Variant.TURBO, True),
+    ],
+)
+def test_original_layout(name: str, variant: Variant, is_xl: bool, reference_checkpoint: Reference) -> None:
+    checkpoint = open_checkpoint(reference_checkpoint(name))
+    assert checkpoint.layout is Layout.ORIGINAL
+    assert (checkpoint.variant, checkpoint.is_xl) == (variant, is_xl)
+    config = checkpoint.config
+    assert (config.sliding_window, config.timbre_fix_frame, config.timestep_mu) == (8, 750, -0.4)
+    assert config.layer_types == ("sliding_attention", "full_attention") * 2
+    assert config.is_turbo is (variant is Variant.TURBO)
+
+
+def test_diffusers_layout(tiny_checkpoint: Path) -> None:
+    checkpoint = open_checkpoint(tiny_checkpoint)
+    assert checkpoint.layout is Layout.DIFFUSERS
+    assert checkpoint.variant is Variant.TURBO
+    assert (checkpoint.config.timbre_fix_frame, checkpoint.config.timestep_mu) == (750, -0.4)
+
+
+@pytest.mark.parametrize("layout", ["original", "diffusers"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("loader", LOADERS)
+def test_modules_are_frozen_whole_and_in_the_asked_precision(
+    loader: str, dtype: torch.dtype, layout: str, reference_checkpoint: Reference, tiny_checkpoint: Path
+) -> None:
+    path = tiny_checkpoint if layout == "diffusers" else reference_checkpoint("acestep-v15-xl-turbo")
+    module: nn.Module = getattr(open_checkpoint(path), loader)(dtype=dtype)
+    assert not module.training
+    assert {parameter.dtype for parameter in module.parameters()} == {dtype}
+    assert not any(parameter.requires_grad for parameter in module.parameters())
+    tensors = [*module.parameters(), *module.buffers()]
+    tensors += [value for part in module.modules() for value in vars(part).values() if isinstance(value, torch.Tensor)]
+    assert {tensor.device.type for tensor in tensors} == {"cpu"}
+
+
+def test_default_precision_is_float32(tiny_checkpoint: Path) -> None:
+    # The tiny VAE is stored in bfloat16, like the published one.
+    assert {p.dtype for p in open_checkpoint(tiny_checkpoint).load_vae().parameters()} == {torch.float32}
+
+
+def test_weights_do_not_hang_on_the_file(turbo: Path) -> None:
+    transformer = open_checkpoint(turbo).load_transformer()
+    before = transformer.norm_out.weight.clone()
+    (turbo / "model.safetensors").write_bytes(b"\0" * (turbo / "model.safetensors").stat().st_size)
+    assert torch.equal(transformer.norm_out.weight, before)
+
+
+def test_both_layouts_give_the_same_modules(turbo: Path, tmp_path: Path) -> None:
+    original = open_checkpoint(turbo)
+    for part in ("transformer", "condition_encoder"):
+        getattr(original, f"load_{part}")().save_pretrained(tmp_path / "converted" / part)
+    index = {"_class_name": "AceStepPipeline", "transformer": [], "condition_encoder": []}
+    (tmp_path / "converted" / "model_index.json").write_text(json.dumps(index))
+    converted = open_checkpoint(tmp_path / "converted")
+    assert torch.equal(original.silence_latent(), converted.silence_latent())
+    assert original.config == converted.config
+    for part in ("transformer", "condition_encoder"):
+        theirs = getattr(original, f"load_{part}")().state_dict()
+        ours = getattr(converted, f"load_{part}")().state_dict()
+        assert all(torch.equal(ours[name], tensor) for name, tensor in theirs.items())
+
+
+def test_silence_latent_is_frames_by_channels(reference_checkpoint: Reference, reference_folder: Path) -> None:
+    checkpoint = open_checkpoint(reference_checkpoint("acestep-v15-turbo"))
+    silence = checkpoint.silence_latent()
+    assert (silence.shape, silence.dtype) == ((15000, 64), torch.float32)
+    assert torch.equal(silence[:1500], load_file(reference_folder / "silence.safetensors")["frames"])
+    assert torch.equal(checkpoint.load_condition_encoder().silence_latent[0], silence)
+
+
+def test_opening_needs_no_torch(reference_checkpoint: Reference) -> None:
+    probe = (
+        "import sys; from pathlib import Path; from sidestep_tui.acestep import open_checkpoint; "
+        "c = open_checkpoint(Path(sys.argv[1])); c.fingerprint(); c.parameter_count; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", probe, str(reference_checkpoint("acestep-v15-turbo"))], check=True)
+
+
+class TestFingerprint:
+    def test_survives_moving_and_renaming(self, turbo: Path, reference_checkpoint: Reference) -> None:
+        before = open_checkpoint(turbo).fingerprint()
+        assert before == open_checkpoint(reference_checkpoint("acestep-v15-turbo")).fingerprint()
+        turbo.rename(turbo.with_name("my-model"))
+        assert open_checkpoint(turbo.with_name("my-model")).fingerprint() == before
+
+    def test_tells_weights_and_configs_apart(self, turbo: Path, tiny_checkpoint: Path) -> None:
+        seen = {open_checkpoint(turbo).fingerprint(), open_checkpoint(tiny_checkpoint).fingerprint()}
+        rewrite(turbo / "model.safetensors", lambda tensors: tensors["decoder.norm_out.weight"].add_(1))
+        seen.add(open_checkpoint(turbo).fingerprint())
+        edit_config(turbo, timestep_mu=0.0)
+        seen.add(open_checkpoint(turbo).fingerprint())
+        assert len(seen) == 4
+
+    def test_ignores_bookkeeping(self, turbo: Path) -> None:
+        before = open_checkpoint(turbo).fingerprint()
+        edit_config(turbo, transformers_version="9.9", remove=("auto_map",))
+        assert open_checkpoint(turbo).fingerprint() == before
+
+
+class TestVariant:
+    def test_fine_tune_without_keys_asks_for_its_base(self, turbo: Path) -> None:
+        edit_config(turbo, remove=("is_turbo", "model_version"))
+        with pytest.raises(SidestepError) as caught:
+            open_checkpoint(turbo)
+        assert "--base turbo" in str(caught.value)
+        checkpoint = open_checkpoint(turbo, base=Variant.SFT)
+        assert checkpoint.variant is Variant.SFT
+        assert checkpoint.config.is_turbo is False
+        assert checkpoint.load_transformer().config.is_turbo is False
+
+    @pytest.mark.parametrize("variant", [Variant.BASE, Variant.SFT])
+    def test_published_xl_folders_name_base_and_sft(self, variant: Variant, turbo: Path) -> None:
+        xl = turbo.with_name("acestep-v15-xl-turbo")
+        edit_config(xl, is_turbo=False)
+        renamed = xl.rename(xl.with_name(f"acestep-v15-xl-{variant}"))
+        assert open_checkpoint(renamed).variant is variant
+
+    def test_xl_is_seen_in_the_sizes_not_in_the_name(self, turbo: Path) -> None:
+        assert not open_checkpoint(turbo.rename(turbo.with_name("acestep-v15-xl-sft")), base=Variant.TURBO).is_xl
+
+
+class TestWrongFolders:
+    def fails(self, action: Callable[[], object], *words: str) -> None:
+        with pytest.raises(SidestepError) as caught:
+            action()
+        for word in words:
+            assert word in str(caught.value)
+
+    def test_no_folder_and_no_model(self, tmp_path: Path) -> None:
+        self.fails(lambda: open_checkpoint(tmp_path / "absent"), "no such model folder")
+        self.fails(lambda: open_checkpoint(tmp_path), "no ACE-Step 1.5 model")
+        (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+        self.fails(lambda: open_checkpoint(tmp_path), "no ACE-Step 1.5 model")
+
+    def test_parent_of_several_models_lists_them(self, turbo: Path) -> None:
+        self.fails(lambda: open_checkpoint(turbo.parent), "acestep-v15-base, acestep-v15-turbo, acestep-v15-xl-turbo")
+
+    def test_parent_of_one_model_will_do(self, turbo: Path) -> None:
+        for other in ("acestep-v15-base", "acestep-v15-xl-turbo"):
+            shutil.rmtree(turbo.with_name(other))
+        assert open_checkpoint(turbo.parent).path == turbo.resolve()
+
+    def test_broken_and_incomplete_config(self, turbo: Path) -> None:
+        edit_config(turbo, remove=("num_hidden_layers",))
+        self.fails(lambda: open_checkpoint(turbo), "num_hidden_layers")
+        (turbo / "config.json").write_text("{")
+        self.fails(lambda: open_checkpoint(turbo), "not valid JSON")
+
+    @pytest.mark.parametrize(("part", "loader"), [("vae", "load_vae"), ("Qwen3-Embedding-0.6B", "load_text_encoder")])
+    def test_missing_sibling(self, part: str, loader: str, turbo: Path) -> None:
+        shutil.rmtree(turbo.parent / part)
+        self.fails(getattr(open_checkpoint(turbo), loader), "missing", part)
+
+    def test_missing_tokenizer_file(self, turbo: Path) -> None:
+        (turbo.parent / "Qwen3-Embedding-0.6B" / "tokenizer.json").unlink()
+        self.fails(open_checkpoint(turbo).load_tokenizer, "tokenizer is missing")
+
+    def test_missing_weights_and_shards(self, turbo: Path) -> None:
+        xl = turbo.with_name("acestep-v15-xl-turbo")
+        (xl / "model-00002-of-00004.safetensors").unlink()
+        self.fails(open_checkpoint(xl).load_transformer, "1 of 4", "model-00002-of-00004")
+        (turbo / "model.safetensors").unlink()
+        self.fails(open_checkpoint(turbo).load_transformer, "no weights")
+
+    @pytest.mark.parametrize("kept", [0, 5, 500, 2_000_000])
+    def test_truncated_weights(self, kept: int, turbo: Path) -> None:
+        file = turbo / "model.safetensors"
+        file.write_bytes(file.read_bytes()[:kept])
+        self.fails(open_checkpoint(turbo).load_transformer, "damaged or was not downloaded completely")
+
+    def test_missing_unexpected_and_misshaped_tensors_are_named_at_once(self, turbo: Path) -> None:
+        def spoil(tensors: dict[str, torch.Tensor]) -> None:
+            del tensors["decoder.norm_out.weight"]
+            tensors["decoder.extra"] = torch.zeros(1)
+            tensors["decoder.proj_in.1.bias"] = torch.zeros(3)
+
+        rewrite(turbo / "model.safetensors", spoil)
+        self.fails(
+            open_checkpoint(turbo).load_transformer,
+            "1 missing (norm_out.weight)",
+            "1 unexpected (extra)",
+            "1 misshaped (proj_in_conv.bias [3] instead of [64])",
+        )
+
+    def test_tensors_of_no_part(self, turbo: Path) -> None:
+        rewrite(turbo / "model.safetensors", lambda tensors: tensors.update({"head.weight": torch.zeros(1)}))
+        self.fails(open_checkpoint(turbo).load_transformer, "1 tensors belong to no part", "head.weight")
+
+    def test_incomplete_text_encoder(self, turbo: Path) -> None:
+        def spoil(tensors: dict[str, torch.Tensor]) -> None:
+            del tensors["layers.0.mlp.up_proj.weight"]
+
+        rewrite(turbo.parent / "Qwen3-Embedding-0.6B" / "model.safetensors", spoil)
+        self.fails(open_checkpoint(turbo).load_text_encoder, "1 missing", "layers.0.mlp.up_proj.weight")
+
+    @pytest.mark.parametrize("content", [{"a": torch.zeros(1)}, torch.zeros(1, 3, 5), torch.nn.Linear(1, 1)])
+    def test_foreign_silence_latent(self, content: object, turbo: Path) -> None:
+        torch.save(content, turbo / "silence_latent.pt")
+        self.fails(open_checkpoint(turbo).load_condition_encoder, "silence latent")
+
+    def test_damaged_or_missing_silence_latent(self, turbo: Path) -> None:
+        (turbo / "silence_latent.pt").write_bytes(b"nonsense")
+        self.fails(open_checkpoint(turbo).silence_latent, "silence latent")
+        (turbo / "silence_latent.pt").unlink()
+        self.fails(open_checkpoint(turbo).silence_latent, "no silence latent")
+
+
+def test_python_files_in_the_folder_are_never_run(turbo: Path) -> None:
+    for name in ("configuration_acestep_v15", "modeling_acestep_v15_turbo"):
+        (turbo / f"{name}.py").write_text("raise SystemExit('ran')")
+    checkpoint: Checkpoint = open_checkpoint(turbo)
+    for loader in LOADERS:
+        getattr(checkpoint, loader)()

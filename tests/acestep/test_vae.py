@@ -1,0 +1,112 @@
+"""Tiled encoding and decoding against one pass over the whole song."""
+
+from collections.abc import Callable
+from math import ceil
+
+import pytest
+import torch
+from diffusers import AutoencoderOobleck
+
+from sidestep_tui.acestep import vae as codec
+from sidestep_tui.acestep.model_config import HOP
+from sidestep_tui.errors import SidestepError
+
+CHANNELS = 4
+
+
+@pytest.fixture(scope="module")
+def vae() -> AutoencoderOobleck:
+    """The published VAE's strides with few channels."""
+    torch.manual_seed(0)
+    return AutoencoderOobleck(
+        encoder_hidden_size=8,
+        downsampling_ratios=[2, 4, 4, 6, 10],
+        channel_multiples=[1, 1, 1, 1, 1],
+        decoder_channels=4,
+        decoder_input_channels=CHANNELS,
+    ).requires_grad_(False)
+
+
+def noise(samples: int) -> torch.Tensor:
+    return 0.1 * torch.randn(2, samples, generator=torch.Generator().manual_seed(samples))
+
+
+@pytest.mark.parametrize("samples", [1, HOP, HOP + 1, 48_000, 2 * 48_000 + 777])
+def test_tiled_encoding_equals_the_whole(samples: int, vae: AutoencoderOobleck) -> None:
+    waveform = noise(samples)
+    mean, std = codec.encode_audio(vae, waveform, tile_seconds=1.0)
+    assert mean.shape == std.shape == (ceil(samples / HOP), CHANNELS)
+    whole = torch.nn.functional.pad(waveform, (0, -samples % HOP))[None]
+    with torch.no_grad():
+        posterior = vae.encode(whole).latent_dist
+    torch.testing.assert_close(mean, posterior.mean[0].T, atol=5e-4, rtol=1e-4)
+    torch.testing.assert_close(std, posterior.std[0].T, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("frames", [1, 25, 26, 90])
+def test_tiled_decoding_equals_the_whole(frames: int, vae: AutoencoderOobleck) -> None:
+    latents = torch.randn(frames, CHANNELS, generator=torch.Generator().manual_seed(frames))
+    waveform = codec.decode_latents(vae, latents, tile_seconds=1.0)
+    assert waveform.shape == (2, frames * HOP)
+    with torch.no_grad():
+        whole = vae.decode(latents.T[None]).sample[0]
+    torch.testing.assert_close(waveform, whole, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("direction", ["encode", "decode"])
+def test_reach_covers_the_receptive_field(direction: str, vae: AutoencoderOobleck) -> None:
+    """Changing what lies just beyond the reach changes nothing; changing the neighbouring frame does."""
+    frames = 40
+    compute: Callable[[torch.Tensor], torch.Tensor]
+    if direction == "encode":
+        size, source = codec.encoder_reach(vae), noise(frames * HOP)
+        compute = lambda x: codec.encode_audio(vae, x)[0][0]  # noqa: E731
+        far, near = slice((size + 1) * HOP, None), slice(HOP, 2 * HOP)
+    else:
+        size, source = codec.decoder_reach(vae), torch.randn(CHANNELS, frames)
+        compute = lambda x: codec.decode_latents(vae, x.T)[:, :HOP]  # noqa: E731
+        far, near = slice(size + 1, None), slice(1, 2)
+    changed_far, changed_near = source.clone(), source.clone()
+    changed_far[:, far] += 1.0
+    changed_near[:, near] += 1.0
+    torch.testing.assert_close(compute(changed_far), compute(source), atol=1e-5, rtol=1e-5)
+    assert (compute(changed_near) - compute(source)).abs().max() > 1e-3
+
+
+def test_progress_counts_frames(vae: AutoencoderOobleck) -> None:
+    seen: list[tuple[int, int]] = []
+    codec.decode_latents(vae, torch.zeros(60, CHANNELS), 1.0, lambda done, total: seen.append((done, total)))
+    assert seen == [(25, 60), (50, 60), (60, 60)]
+
+
+def test_shrinks_its_tiles_when_memory_runs_out(vae: AutoencoderOobleck, monkeypatch: pytest.MonkeyPatch) -> None:
+    latents = torch.randn(110, CHANNELS)
+    expected = codec.decode_latents(vae, latents)
+    decode, sizes = vae.decode, []
+
+    def decode_little(z: torch.Tensor) -> object:
+        sizes.append(z.shape[-1])
+        if z.shape[-1] > 60:
+            raise torch.OutOfMemoryError
+        return decode(z)
+
+    monkeypatch.setattr(vae, "decode", decode_little)
+    torch.testing.assert_close(codec.decode_latents(vae, latents), expected, atol=1e-5, rtol=1e-4)
+    assert sizes[0] == 110
+    assert max(sizes[-2:]) <= 60
+
+
+def test_says_so_when_not_even_a_second_fits(vae: AutoencoderOobleck, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_audio: torch.Tensor) -> object:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(vae, "encode", refuse)
+    with pytest.raises(SidestepError, match="no memory"):
+        codec.encode_audio(vae, noise(3 * 48_000))
+
+
+@pytest.mark.slow
+def test_ten_minutes(vae: AutoencoderOobleck) -> None:
+    mean, _ = codec.encode_audio(vae, torch.zeros(2, 600 * 48_000))
+    assert mean.shape == (15_000, CHANNELS)
+    assert codec.decode_latents(vae, mean).shape == (2, 600 * 48_000)
