@@ -32,3 +32,6 @@ $(STAMP): pyproject.toml constraints.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+docs: $(STAMP)
+	$(BIN)/sidestep docs

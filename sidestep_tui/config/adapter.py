@@ -35,6 +35,9 @@ class AdapterBase(Section):
 
     targets: TargetSettings = TargetSettings()
 
+    start_from: Annotated[Path | None, Shown("advanced", personal=True)] = None
+    """An adapter folder to go on from; its family, modules and ranks must be those set here."""
+
     targets_from: Annotated[Path | None, Shown("advanced", personal=True)] = None
     """A sensitivity file written by `sidestep estimate`: its proposed modules, ranks and alphas are used."""
 

@@ -1,20 +1,35 @@
 """How the adapter's weights move: optimizer, learning-rate schedule, steps and averages."""
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from sidestep_tui.config.base import Section, Shown, When
+
+OptimizerName = Literal["adamw", "adamw8bit", "adafactor", "prodigy", "schedule_free", "came"]
+
+DEFAULT_RATES: Final[dict[OptimizerName, float]] = {
+    "adamw": 1e-4,
+    "adamw8bit": 1e-4,
+    "adafactor": 1e-2,
+    "prodigy": 1.0,
+    "schedule_free": 5e-4,
+    "came": 1e-4,
+}
+_SHAPED: Final = ("cosine", "linear", "polynomial", "cosine_restarts")
 
 
 class OptimizerSettings(Section):
     """The optimizer of the adapter's weights."""
 
-    name: Annotated[Literal["adamw"], Shown()] = "adamw"
-    """AdamW (arXiv:1711.05101), fused where the device has it."""
+    name: Annotated[OptimizerName, Shown()] = "adamw"
+    """adamw is the safe choice; prodigy finds its own rate; schedule_free needs no schedule; adamw8bit, adafactor and
+    came keep smaller states."""
 
-    learning_rate: Annotated[float, Field(gt=0, le=10), Shown(short="lr")] = 1e-4
-    """Peak learning rate, reached after the warm-up."""
+    learning_rate: Annotated[float | None, Field(gt=0, le=10), Shown(short="lr")] = None
+    """Peak learning rate, reached after the warm-up. Empty takes the optimizer's own: 1e-4; schedule_free 5e-4,
+    adafactor 0.01, prodigy 1."""
 
     weight_decay: Annotated[float, Field(ge=0, le=1), Shown("advanced")] = 0.01
     """Decoupled weight decay of the adapter's weights."""
@@ -31,12 +46,38 @@ class OptimizerSettings(Section):
     gradient_clip: Annotated[float, Field(ge=0), Shown("advanced")] = 1.0
     """Largest norm of the whole gradient; 0 switches clipping off."""
 
+    @property
+    def peak_rate(self) -> float:
+        """The learning rate, or the optimizer's own where none is set."""
+        return DEFAULT_RATES[self.name] if self.learning_rate is None else self.learning_rate
+
+
+def evaluate_formula(formula: str, progress: float, step: int, total: int) -> float:
+    """The value of a user's schedule formula; nothing but arithmetic can be written in it.
+
+    Raises:
+        ValueError: it cannot be evaluated, or is not a number from 0 to 10.
+    """
+    from simpleeval import SimpleEval
+
+    functions = {"min": min, "max": max, "sqrt": math.sqrt, "exp": math.exp, "cos": math.cos, "sin": math.sin}
+    names = {"progress": progress, "step": step, "total": total, "pi": math.pi}
+    try:
+        value = float(SimpleEval(functions=functions, names=names).eval(formula))
+    except Exception as error:
+        raise ValueError(f"the formula cannot be evaluated: {error}") from error
+    if not 0 <= value <= 10:
+        raise ValueError(f"the formula gives {value:g} at progress {progress:g}; it must lie between 0 and 10")
+    return value
+
 
 class ScheduleSettings(Section):
     """The learning rate over the optimizer steps of the run."""
 
-    name: Annotated[Literal["cosine", "linear", "polynomial", "cosine_restarts", "constant"], Shown()] = "cosine"
-    """Shape after the warm-up: it falls from the peak to `final_ratio` of it, or stays."""
+    name: Annotated[Literal["cosine", "linear", "polynomial", "cosine_restarts", "constant", "formula"], Shown()] = (
+        "cosine"
+    )
+    """Shape after the warm-up: it falls from the peak to `final_ratio` of it, or stays, or follows your formula."""
 
     warmup_steps: Annotated[int, Field(ge=0), Shown(unit="steps")] = 100
     """Optimizer steps from a tenth of the peak up to it, linearly. At most a tenth of a short run is used."""
@@ -44,7 +85,7 @@ class ScheduleSettings(Section):
     final_ratio: Annotated[
         float,
         Field(ge=0, le=1),
-        Shown("advanced", when=When("schedule.name", ("cosine", "linear", "polynomial", "cosine_restarts"))),
+        Shown("advanced", when=When("schedule.name", _SHAPED)),
     ] = 0.01
     """The last step's learning rate as a share of the peak."""
 
@@ -55,6 +96,26 @@ class ScheduleSettings(Section):
         int, Field(ge=1, le=100), Shown("advanced", when=When("schedule.name", ("cosine_restarts",)))
     ] = 3
     """Number of cosine falls in the run."""
+
+    formula: Annotated[
+        str | None, Field(max_length=300), Shown("advanced", when=When("schedule.name", ("formula",)))
+    ] = None
+    """Share of the peak rate as a formula of `progress` (0 to 1), `step` and `total`, with min, max, sqrt, exp, cos,
+    sin and pi: `max(0.1, 1 - progress**2)`."""
+
+    @field_validator("formula")
+    @classmethod
+    def _can_be_evaluated(cls, value: str | None) -> str | None:
+        if value is not None:
+            for progress in (0.0, 0.5, 1.0):
+                evaluate_formula(value, progress, int(progress * 100), 100)
+        return value
+
+    @model_validator(mode="after")
+    def _has_its_formula(self) -> "ScheduleSettings":
+        if self.name == "formula" and self.formula is None:
+            raise ValueError("a formula schedule needs schedule.formula")
+        return self
 
 
 class TrainingSettings(Section):

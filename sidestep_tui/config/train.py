@@ -47,6 +47,9 @@ class ValidationSettings(Section):
     draws: Annotated[int, Field(ge=1, le=64), Shown("advanced")] = 6
     """Fixed timesteps per song, spread evenly over three bands."""
 
+    patience: Annotated[int | None, Field(ge=1, le=1000), Shown("advanced", unit="validations")] = None
+    """Stop after so many validations without a new best; empty trains to the end."""
+
 
 class CheckpointSettings(Section):
     """What is saved while training, and how much of it is kept."""
