@@ -1,0 +1,73 @@
+"""`python -m sidestep_tui.engine RUN_DIR`: takes the run's lock, does its job, and leaves a last word in the log."""
+
+import os
+import platform
+import sys
+import traceback
+from pathlib import Path
+
+from sidestep_tui import __version__
+from sidestep_tui.engine.context import JobContext, StopRequestedError
+from sidestep_tui.errors import ExitCode, SidestepError
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.events import RunCompleted, RunFailed, RunStarted, RunStopped
+from sidestep_tui.runs.log import EventWriter
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the engine on a run directory; the exit code is that of the job."""
+    if len(arguments) != 1:
+        print("usage: python -m sidestep_tui.engine RUN_DIR", file=sys.stderr)
+        return ExitCode.USAGE
+    run = RunDirectory(Path(arguments[0]).absolute())
+    try:
+        with run.held(), EventWriter(run.events_file) as events:
+            return _work(JobContext(run, events))
+    except SidestepError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+def _work(context: JobContext) -> int:
+    context.listen_for_signals()
+    try:
+        results = _do_job(context)
+    except StopRequestedError as stop:
+        context.emit(RunStopped(reason=stop.reason, step=stop.step))
+        return ExitCode.DONE
+    except SidestepError as error:
+        context.emit(RunFailed(what=error.what, where=error.where or "", fix=error.fix or ""))
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - the process edge: whatever it was becomes the run's last word
+        traceback.print_exc()
+        what = f"{type(error).__name__}: {error}"
+        context.emit(RunFailed(what=what, where=str(context.run.engine_log), fix="the log has the details"))
+        return ExitCode.FAILED
+    context.emit(RunCompleted(results=results))
+    return ExitCode.DONE
+
+
+def _do_job(context: JobContext) -> dict[str, str | int | float | None]:
+    settings = context.run.settings()
+    # Imported only now: the lock is taken and the launcher released before torch's seconds of loading begin.
+    from sidestep_tui.engine.checkpoint import resumed_step
+    from sidestep_tui.engine.devices import choose_device, device_sampler
+    from sidestep_tui.engine.jobs import load_job
+
+    device = choose_device(settings)
+    context.sample_device = device_sampler(device)
+    context.emit(
+        RunStarted(
+            job=context.run.job(),
+            pid=os.getpid(),
+            host=platform.node(),
+            device=str(device),
+            version=__version__,
+            resumed_from_step=resumed_step(context.run),
+        )
+    )
+    return load_job(context.run.job())(context, settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,252 @@
+"""Adapters on the DiT: PEFT's five families, injected, saved and loaded under ACE-Step's original module names."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from peft import (
+    LoHaConfig,
+    LoKrConfig,
+    LoraConfig,
+    OFTConfig,
+    PeftConfig,
+    get_peft_model_state_dict,
+    inject_adapter_in_model,
+    set_peft_model_state_dict,
+)
+from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from sidestep_tui.acestep.keymap import to_diffusers, to_original
+from sidestep_tui.config.adapter import (
+    AdapterBase,
+    DoraSettings,
+    LohaSettings,
+    LokrSettings,
+    LoraSettings,
+    OftSettings,
+)
+from sidestep_tui.engine.targets import Target
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.files import write_atomic, write_json_atomic
+
+CONFIG_FILE: Final = "adapter_config.json"
+WEIGHTS_FILE: Final = "adapter_model.safetensors"
+_PREFIX: Final = "base_model.model."
+_NAME: Final = "default"
+_CONFIGS: Final[dict[str, type[PeftConfig]]] = {
+    "LORA": LoraConfig,
+    "LOKR": LoKrConfig,
+    "LOHA": LoHaConfig,
+    "OFT": OFTConfig,
+}
+_NAMED_BY_MODULE: Final = ("rank_pattern", "alpha_pattern")
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFile:
+    """An adapter as it lies on disk: PEFT's configuration and the weights, both under original names.
+
+    Weight keys are as in the file: `base_model.model.layers.0.self_attn.q_proj.lora_A.weight`.
+    """
+
+    config: dict[str, Any]
+    weights: dict[str, Tensor]
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Original names of the adapted modules."""
+        return tuple(self.config["target_modules"])
+
+
+def inject_new(transformer: nn.Module, settings: AdapterBase, targets: Sequence[Target], seed: int) -> PeftConfig:
+    """Puts a fresh adapter on the DiT: initialised from `seed`, trainable, float32; everything else frozen."""
+    config = _new_config(settings, targets)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        inject_adapter_in_model(config, transformer, adapter_name=_NAME)
+    for parameter in trainable(transformer).values():
+        parameter.data = parameter.data.float()
+    return config
+
+
+def trainable(transformer: nn.Module) -> dict[str, nn.Parameter]:
+    """The adapter's parameters by name: the only ones that ask for gradients."""
+    return {name: parameter for name, parameter in transformer.named_parameters() if parameter.requires_grad}
+
+
+def adapter_weights(transformer: nn.Module) -> dict[str, Tensor]:
+    """The adapter's weights on the CPU under the keys of the file."""
+    state = get_peft_model_state_dict(transformer, adapter_name=_NAME)
+    return {_PREFIX + to_original(key): value.detach().cpu().clone() for key, value in state.items()}
+
+
+def put_weights(transformer: nn.Module, weights: dict[str, Tensor], name: str = _NAME) -> None:
+    """Sets an injected adapter's weights from the keys of a file, every one of them.
+
+    Raises:
+        SidestepError: a key of the file or of the adapter finds no partner, or a shape differs.
+    """
+    state = get_peft_model_state_dict(transformer, adapter_name=name)
+    wanted = {_PREFIX + to_original(key): tuple(value.shape) for key, value in state.items()}
+    given = {key: tuple(value.shape) for key, value in weights.items()}
+    wrong = sorted(key for key in wanted.keys() | given.keys() if wanted.get(key) != given.get(key))
+    if wrong:
+        raise SidestepError(
+            f"{len(wrong)} of {len(wanted)} adapter tensors do not fit the model, for instance {wrong[0]}: "
+            f"the file has {given.get(wrong[0], 'none')}, the model takes {wanted.get(wrong[0], 'none')}.",
+            fix="use the adapter with the model size that it was trained on",
+        )
+    mapped = {to_diffusers(key.removeprefix(_PREFIX)): value for key, value in weights.items()}
+    set_peft_model_state_dict(transformer, mapped, adapter_name=name)
+
+
+def save_adapter(folder: Path, config: PeftConfig, weights: dict[str, Tensor], model_name: str) -> None:
+    """Writes an adapter as PEFT and ACE-Step load it: two files, original module names, the adapter alone."""
+    document = {key: value for key, value in config.to_dict().items() if value is not None}
+    document |= {
+        "base_model_name_or_path": model_name,
+        "inference_mode": True,
+        "target_modules": sorted({_module_of(key) for key in weights}),
+    }
+    for field in _NAMED_BY_MODULE:
+        document[field] = {to_original(name): value for name, value in document.get(field, {}).items()}
+    write_json_atomic(folder / CONFIG_FILE, document)
+    contiguous = {key: value.contiguous() for key, value in weights.items()}
+    write_atomic(folder / WEIGHTS_FILE, lambda path: save_file(contiguous, path, metadata={"format": "pt"}))
+
+
+def read_adapter(folder: Path) -> AdapterFile:
+    """An adapter folder in PEFT's form, under original or diffusers module names.
+
+    Raises:
+        SidestepError: files are missing or damaged, the family is unknown, or a weight is not a number.
+    """
+    try:
+        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        weights = load_file(folder / WEIGHTS_FILE)
+    except FileNotFoundError as error:
+        raise SidestepError(
+            "This is no adapter folder.", where=folder, fix=f"choose a folder with {CONFIG_FILE} and {WEIGHTS_FILE}"
+        ) from error
+    except (OSError, ValueError, SafetensorError) as error:
+        raise SidestepError(f"The adapter cannot be read: {error}.", where=folder, fix="take another copy") from error
+    if not isinstance(config, dict) or config.get("peft_type") not in _CONFIGS:
+        raise SidestepError(
+            "The adapter's family is unknown.", where=folder / CONFIG_FILE, fix="use LoRA … OFT of PEFT"
+        )
+    if bad := [key for key, value in weights.items() if not torch.isfinite(value).all()]:
+        raise SidestepError(f"Not a number in the adapter: {bad[0]}.", where=folder, fix="use an earlier checkpoint")
+    weights = {_PREFIX + to_original(key.removeprefix(_PREFIX)): value for key, value in weights.items()}
+    _check_modules(config.get("target_modules"), weights, folder)
+    config["target_modules"] = sorted({_module_of(key) for key in weights})
+    for field in _NAMED_BY_MODULE:
+        config[field] = {to_original(name): value for name, value in (config.get(field) or {}).items()}
+    return AdapterFile(config, weights)
+
+
+def load_adapter(transformer: nn.Module, folder: Path, scale: float = 1.0, name: str = _NAME) -> AdapterFile:
+    """Injects a saved adapter into the DiT, every key accounted for, at a strength (1 is as trained).
+
+    Raises:
+        SidestepError: the adapter is damaged or of another model size, or its family has no strength.
+    """
+    file = read_adapter(folder)
+    config = peft_config(file)
+    try:
+        inject_adapter_in_model(config, transformer, adapter_name=name)
+    except ValueError as error:  # PEFT: a target that the model does not have
+        raise SidestepError(
+            "The adapter's modules are not those of the model.",
+            where=folder,
+            fix="use the model that it was trained on",
+        ) from error
+    put_weights(transformer, file.weights, name)
+    if scale != 1.0:
+        set_scale(transformer, scale, name)
+    return file
+
+
+def set_scale(transformer: nn.Module, scale: float, name: str = _NAME) -> None:
+    """Multiplies the effect of an adapter; 0 switches it off, negative values turn it round.
+
+    Raises:
+        SidestepError: the family has no scale (OFT rotates).
+    """
+    for module in transformer.modules():
+        if isinstance(module, BaseTunerLayer):
+            if name not in module.scaling:
+                raise SidestepError("An OFT adapter has no strength other than 1.", where="adapter_scale", fix="use 1")
+            module.set_scale(name, scale)
+
+
+def peft_config(file: AdapterFile) -> PeftConfig:
+    """PEFT's configuration of a saved adapter, with diffusers' module names."""
+    kind = _CONFIGS[file.config["peft_type"]]
+    known = {key: value for key, value in file.config.items() if key in kind.__dataclass_fields__}
+    known["target_modules"] = [to_diffusers(name) for name in file.modules]
+    for field in _NAMED_BY_MODULE:
+        if field in known:
+            known[field] = {to_diffusers(name): value for name, value in known[field].items()}
+    return kind(**known)
+
+
+def _new_config(settings: AdapterBase, targets: Sequence[Target]) -> PeftConfig:
+    names = [to_diffusers(target.module) for target in targets]
+    own = {
+        "rank_pattern": {to_diffusers(t.module): t.rank for t in targets if t.rank is not None},
+        "alpha_pattern": {to_diffusers(t.module): t.alpha for t in targets if t.alpha is not None},
+    }
+    match settings:
+        case LoraSettings():
+            return LoraConfig(
+                r=settings.rank,
+                lora_alpha=settings.alpha,
+                lora_dropout=settings.dropout,
+                use_rslora=settings.rank_stabilised,
+                use_dora=isinstance(settings, DoraSettings),
+                target_modules=names,
+                **own,
+            )
+        case LokrSettings():
+            return LoKrConfig(
+                r=settings.rank,
+                alpha=settings.alpha,
+                decompose_factor=settings.factor,
+                rank_dropout=settings.dropout,
+                target_modules=names,
+                **own,
+            )
+        case LohaSettings():
+            return LoHaConfig(
+                r=settings.rank, alpha=settings.alpha, rank_dropout=settings.dropout, target_modules=names, **own
+            )
+        case OftSettings():
+            return OFTConfig(
+                r=0, oft_block_size=settings.block_size, module_dropout=settings.dropout, target_modules=names
+            )
+        case _:
+            raise TypeError(type(settings))
+
+
+def _check_modules(declared: object, weights: dict[str, Tensor], folder: Path) -> None:
+    """Where the configuration lists whole module names, every one of them must have weights."""
+    if not isinstance(declared, list) or not all(str(name).startswith("layers.") for name in declared):
+        return
+    if without := sorted({to_original(name) for name in declared} - {_module_of(key) for key in weights}):
+        raise SidestepError(
+            f"{len(without)} modules of the adapter have no weights, for instance {without[0]}.",
+            where=folder,
+            fix="take another copy; the file is incomplete",
+        )
+
+
+def _module_of(key: str) -> str:
+    """`base_model.model.layers.0.mlp.up_proj.lora_A.weight` -> `layers.0.mlp.up_proj`."""
+    parts = key.removeprefix(_PREFIX).split(".")
+    return ".".join(parts[:4])

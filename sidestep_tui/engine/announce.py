@@ -1,0 +1,42 @@
+"""What a training run says about itself before its first step: its size, and where open settings came from."""
+
+from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.engine.context import JobContext
+from sidestep_tui.engine.plan import StepPlan
+from sidestep_tui.engine.setup import Setup
+from sidestep_tui.runs.events import Planned
+
+
+def announce(context: JobContext, settings: TrainSettings, setup: Setup, plan: StepPlan) -> None:
+    """Emits the plan, and a warning where over-fitting cannot be seen."""
+    if not setup.split.validation and settings.validation.songs:
+        context.warn(
+            f"{len(setup.manifest.songs)} songs are too few to hold one out: over-fitting will not be seen.",
+            fix="preprocess four songs or more",
+        )
+    context.emit(
+        Planned(
+            total_steps=plan.total_steps,
+            steps_per_epoch=plan.steps_per_epoch,
+            epochs=settings.training.epochs,
+            songs=len(setup.split.training),
+            validation_songs=len(setup.split.validation),
+            trainable_parameters=sum(parameter.numel() for parameter in setup.parameters.values()),
+            adapted_modules=setup.adapted_modules,
+            reasons=_reasons(settings, setup),
+        )
+    )
+
+
+def _reasons(settings: TrainSettings, setup: Setup) -> dict[str, str]:
+    """Values that the settings leave open, and where they were taken from."""
+    reasons = {}
+    if settings.objective.timestep_mu is None:
+        reasons["objective.timestep_mu"] = f"{setup.drawing.timestep_mu:g}, from the checkpoint"
+    if settings.objective.timestep_sigma is None:
+        reasons["objective.timestep_sigma"] = f"{setup.drawing.timestep_sigma:g}, from the checkpoint"
+    if settings.optimizer.learning_rate is None:
+        reasons["optimizer.learning_rate"] = f"{settings.optimizer.peak_rate:g}, of {settings.optimizer.name}"
+    if settings.model.precision == "auto":
+        reasons["model.precision"] = f"{str(setup.dtype).removeprefix('torch.')}, what {setup.device} computes in"
+    return reasons

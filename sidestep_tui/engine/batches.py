@@ -1,0 +1,158 @@
+"""What the DiT sees in a micro-batch. Every draw is a function of (seed, epoch, sample) and of nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from sidestep_tui.acestep.conditioning import context_latents
+from sidestep_tui.acestep.flow import draw_dropped, focus, sample_timesteps, seeded_generator
+from sidestep_tui.config.objective import ObjectiveSettings
+from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.engine.songs import Item
+from sidestep_tui.engine.tensors import FRAMES_PER_SECOND, SharedTensors, SongTensors
+
+_GOLDEN: Final = 0.6180339887498949
+_BUCKET_BATCHES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One song with its draws: x0 and noise [T, 64], t a scalar, condition [L, D]."""
+
+    key: str
+    x0: Tensor
+    noise: Tensor
+    t: Tensor
+    condition: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Samples padded with zeros: x0 and noise [B, T, 64], t [B], condition [B, L, D], context [B, T, 128].
+
+    `lengths` and `condition_lengths` [B] are None where nothing is padded.
+    """
+
+    keys: tuple[str, ...]
+    x0: Tensor
+    noise: Tensor
+    t: Tensor
+    condition: Tensor
+    context: Tensor
+    lengths: Tensor | None
+    condition_lengths: Tensor | None
+
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on a device; from pinned memory without waiting."""
+        if device.type == "cpu":
+            return self
+
+        def move(tensor: Tensor) -> Tensor:
+            pinned = tensor.pin_memory() if device.type == "cuda" else tensor
+            return pinned.to(device, non_blocking=True)
+
+        return Batch(
+            self.keys,
+            *(move(tensor) for tensor in (self.x0, self.noise, self.t, self.condition, self.context)),
+            *(None if tensor is None else move(tensor) for tensor in (self.lengths, self.condition_lengths)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The laws of the draws: the run's seed, the objective, the checkpoint's timestep law, crops and posterior."""
+
+    seed: int
+    objective: ObjectiveSettings
+    timestep_mu: float
+    timestep_sigma: float
+    crop_frames: int | None
+    fresh_latents: bool
+
+    @classmethod
+    def of(cls, settings: TrainSettings, mu: float, sigma: float) -> "Drawing":
+        """The laws that training settings ask for, with the checkpoint's mu and sigma where they leave them open."""
+        objective, crop = settings.objective, settings.data.crop_seconds
+        return cls(
+            seed=settings.training.seed,
+            objective=objective,
+            timestep_mu=mu if objective.timestep_mu is None else objective.timestep_mu,
+            timestep_sigma=sigma if objective.timestep_sigma is None else objective.timestep_sigma,
+            crop_frames=None if crop is None else round(crop * FRAMES_PER_SECOND),
+            fresh_latents=settings.data.fresh_latents,
+        )
+
+
+def epoch_batches(items: Sequence[Item], batch_size: int, seed: int, epoch: int) -> list[tuple[Item, ...]]:
+    """The epoch's micro-batches: a fresh order, with songs of like length together when a batch holds several."""
+    order = torch.randperm(len(items), generator=seeded_generator(seed, "order", epoch)).tolist()
+    shuffled = [items[index] for index in order]
+    if batch_size == 1:
+        return [(item,) for item in shuffled]
+    bucket = batch_size * _BUCKET_BATCHES
+    batches: list[tuple[Item, ...]] = []
+    for start in range(0, len(shuffled), bucket):
+        alike = sorted(shuffled[start : start + bucket], key=lambda item: item.song.frames)
+        batches += [tuple(alike[i : i + batch_size]) for i in range(0, len(alike), batch_size)]
+    mixed = torch.randperm(len(batches), generator=seeded_generator(seed, "batches", epoch)).tolist()
+    return [batches[index] for index in mixed]
+
+
+def draw_sample(drawing: Drawing, epoch: int, key: str, tensors: SongTensors, null: Tensor) -> Sample:
+    """A song's latents, crop, noise, timestep and condition for one epoch.
+
+    Args:
+        null: the null condition [1, D]. A dropped condition becomes this one token: attention over equal tokens is
+            attention over one of them.
+    """
+
+    def generator(what: str) -> torch.Generator:
+        return seeded_generator(drawing.seed, what, epoch, key)
+
+    start, stop = crop_window(drawing, epoch, key, len(tensors["latent_mean"]))
+    x0 = tensors["latent_mean"][start:stop].float()
+    if drawing.fresh_latents:
+        x0 = x0 + tensors["latent_std"][start:stop].float() * torch.randn(x0.shape, generator=generator("latents"))
+    objective = drawing.objective
+    t = sample_timesteps(
+        objective.timesteps, 1, generator("timestep"), mu=drawing.timestep_mu, sigma=drawing.timestep_sigma
+    )
+    dropped = draw_dropped(1, objective.condition_dropout, generator("condition")).item()
+    return Sample(
+        key=key,
+        x0=x0,
+        noise=torch.randn(x0.shape, generator=generator("noise")),
+        t=focus(t, objective.timestep_low, objective.timestep_high)[0],
+        condition=null if dropped else tensors["condition"],
+    )
+
+
+def crop_window(drawing: Drawing, epoch: int, key: str, frames: int) -> tuple[int, int]:
+    """First and last frame of the epoch's crop. Steps of the golden ratio cover a song evenly over the epochs."""
+    crop = drawing.crop_frames
+    if crop is None or crop >= frames:
+        return 0, frames
+    offset = torch.rand(1, generator=seeded_generator(drawing.seed, "crop", key)).item()
+    start = int((offset + epoch * _GOLDEN) % 1.0 * (frames - crop + 1))
+    return start, start + crop
+
+
+def collate(samples: Sequence[Sample], shared: SharedTensors) -> Batch:
+    """Samples side by side; the context of every one, a crop included, begins with the beginning of silence."""
+    lengths = [len(sample.x0) for sample in samples]
+    tokens = [len(sample.condition) for sample in samples]
+    context = context_latents(shared["silence_latent"], max(lengths))
+    return Batch(
+        keys=tuple(sample.key for sample in samples),
+        x0=pad_sequence([sample.x0 for sample in samples], batch_first=True),
+        noise=pad_sequence([sample.noise for sample in samples], batch_first=True),
+        t=torch.stack([sample.t for sample in samples]),
+        condition=pad_sequence([sample.condition for sample in samples], batch_first=True),
+        context=context.expand(len(samples), -1, -1),
+        lengths=None if len(set(lengths)) == 1 else torch.tensor(lengths),
+        condition_lengths=None if len(set(tokens)) == 1 else torch.tensor(tokens),
+    )

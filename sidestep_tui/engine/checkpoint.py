@@ -1,0 +1,149 @@
+"""Checkpoints: the adapter as inference loads it, and beside it what a run needs to continue to the same bits.
+
+step-00001200/
+  adapter_config.json, adapter_model.safetensors    the weights to infer with
+  ema/                                              the averaged ones, where the run keeps an average
+  trainer.json, trainer.pt                          position, optimizer state, and the weights in training
+                                                      where an optimizer answers with others
+"""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.files import directory_atomic, write_atomic, write_json_atomic
+from sidestep_tui.runs.directory import RunDirectory
+
+if TYPE_CHECKING:
+    from peft import PeftConfig
+    from torch import Tensor
+
+_TRAINER_FILE: Final = "trainer.json"
+_STATE_FILE: Final = "trainer.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a run stands after `step` optimizer steps, the best validation loss so far and the validations since."""
+
+    step: int
+    best_loss: float | None = None
+    best_step: int | None = None
+    without_best: int = 0
+    trained_on: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointFolder:
+    """A checkpoint on disk."""
+
+    path: Path
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerState:
+    """What resumes: adapter weights by file key, their average, the optimizer's state, and the position.
+
+    `trained` are the weights that training goes on from, where they are not `weights`.
+    """
+
+    position: Position
+    weights: "dict[str, Tensor]"
+    ema: "dict[str, Tensor] | None"
+    optimizer: dict[str, Any]
+    trained: "dict[str, Tensor] | None" = None
+
+
+def list_checkpoints(run: RunDirectory) -> list[CheckpointFolder]:
+    """The run's checkpoints, oldest first; unfinished ones have other names and do not appear."""
+    found = [
+        CheckpointFolder(folder, int(folder.name.removeprefix("step-")))
+        for folder in run.checkpoints.glob("step-*")
+        if folder.name.removeprefix("step-").isdigit()
+    ]
+    return sorted(found, key=lambda checkpoint: checkpoint.step)
+
+
+def resumed_step(run: RunDirectory) -> int | None:
+    """The optimizer step after which a run would continue, or None for a fresh start."""
+    checkpoints = list_checkpoints(run)
+    return checkpoints[-1].step if checkpoints else None
+
+
+def save_checkpoint(run: RunDirectory, state: TrainerState, config: "PeftConfig", model_name: str) -> Path | None:
+    """Writes a checkpoint, whole or not at all; gives None where there is one of this step already.
+
+    Raises:
+        SidestepError: the disk is full or cannot be written.
+    """
+    import torch
+
+    from sidestep_tui.engine.adapter import save_adapter
+
+    target = run.checkpoints / f"step-{state.position.step:08d}"
+    if target.exists():
+        return None
+    stored = {"optimizer": state.optimizer, "trained": state.trained}
+    with directory_atomic(target) as folder:
+        save_adapter(folder, config, state.weights, model_name)
+        if state.ema is not None:
+            save_adapter(folder / "ema", config, state.ema, model_name)
+        write_atomic(folder / _STATE_FILE, lambda path: torch.save(stored, path))
+        write_json_atomic(folder / _TRAINER_FILE, asdict(state.position))
+    return target
+
+
+def read_checkpoint(checkpoint: CheckpointFolder) -> TrainerState:
+    """A checkpoint's whole content.
+
+    Raises:
+        SidestepError: a part is missing or damaged.
+    """
+    import pickle
+
+    import torch
+
+    from sidestep_tui.engine.adapter import read_adapter
+
+    try:
+        position = Position(**json.loads((checkpoint.path / _TRAINER_FILE).read_text(encoding="utf-8")))
+        stored = torch.load(checkpoint.path / _STATE_FILE, map_location="cpu", weights_only=True)
+        optimizer, trained = dict(stored["optimizer"]), stored["trained"]
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise SidestepError(
+            f"The checkpoint is damaged: {error}.", where=checkpoint.path, fix="an earlier checkpoint is used instead"
+        ) from error
+    ema = checkpoint.path / "ema"
+    return TrainerState(
+        position=position,
+        weights=read_adapter(checkpoint.path).weights,
+        ema=read_adapter(ema).weights if ema.is_dir() else None,
+        optimizer=optimizer,
+        trained=trained,
+    )
+
+
+def remove_old_checkpoints(run: RunDirectory, keep: int) -> None:
+    """Removes all but the newest `keep` checkpoints."""
+    for checkpoint in list_checkpoints(run)[:-keep]:
+        shutil.rmtree(checkpoint.path)
+
+
+def replace_folder(
+    target: Path, step: int, config: "PeftConfig", weights: "dict[str, Tensor]", model_name: str
+) -> Path:
+    """Writes `best/` or `final/`: an adapter alone, in place of an earlier one.
+
+    Raises:
+        SidestepError: the disk is full or cannot be written.
+    """
+    from sidestep_tui.engine.adapter import save_adapter
+
+    with directory_atomic(target, replace=True) as folder:
+        save_adapter(folder, config, weights, model_name)
+        write_json_atomic(folder / _TRAINER_FILE, {"step": step})
+    return target

@@ -1,0 +1,108 @@
+"""What every job gets: its run directory, its event log, and the requests that reach it while it works."""
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Final, TypeVar
+
+from sidestep_tui.runs.control import Command, take_commands
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.events import (
+    CommandApplied,
+    DeviceSampled,
+    Event,
+    PhaseChanged,
+    Progress,
+    WarningRaised,
+)
+from sidestep_tui.runs.log import EventWriter
+
+E = TypeVar("E", bound=Event)
+Results = dict[str, str | int | float | None]
+
+_SAMPLE_EVERY_SECONDS: Final = 2.0
+
+
+class StopRequestedError(Exception):
+    """The job was asked to end, has saved everything and ends now."""
+
+    def __init__(self, reason: str, step: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.step = step
+
+
+@dataclass
+class JobContext:
+    """The door between a job and the world. Observers see every event after it was written."""
+
+    run: RunDirectory
+    events: EventWriter
+    sample_device: Callable[[], DeviceSampled] | None = None
+    observers: list[Callable[[Event], None]] = field(default_factory=list)
+    stop_reason: str | None = None
+    _sampled_at: float = 0.0
+
+    def emit(self, event: E) -> E:
+        """Appends an event to the log."""
+        written = self.events.write(event)
+        for observer in self.observers:
+            observer(written)
+        return written
+
+    def phase(self, phase: str, detail: str = "") -> None:
+        """Says what the job does from now on."""
+        self.emit(PhaseChanged(phase=phase, detail=detail))
+
+    def warn(self, what: str, where: object = "", fix: str = "") -> None:
+        """Tells people something without ending the job."""
+        self.emit(WarningRaised(what=what, where=str(where), fix=fix))
+
+    def progress(self, done: int, total: int, unit: str, item: str = "", failed: int = 0) -> None:
+        """Says how far the job is."""
+        self.emit(Progress(done=done, total=total, unit=unit, item=item, failed=failed))
+        self.heartbeat()
+
+    def heartbeat(self) -> None:
+        """Samples the device's memory, at most every other second."""
+        if self.sample_device and time.monotonic() - self._sampled_at >= _SAMPLE_EVERY_SECONDS:
+            self._sampled_at = time.monotonic()
+            self.emit(self.sample_device())
+
+    def take_commands(self, step: int = 0) -> list[Command]:
+        """Requests other than `stop`, which is noted in `stop_reason`."""
+        others = []
+        for command in take_commands(self.run):
+            if command.name == "stop":
+                self.stop_reason = self.stop_reason or "asked to stop"
+                self.applied(command, step)
+            else:
+                others.append(command)
+        return others
+
+    def applied(self, command: Command, step: int) -> None:
+        """Says that a request took effect."""
+        self.emit(CommandApplied(command=command.name, arguments=command.arguments, step=step))
+
+    def stop_if_requested(self, step: int = 0) -> None:
+        """For jobs that save as they go: ends here when someone asked for it.
+
+        Raises:
+            StopRequestedError: a signal or a `stop` command has come.
+        """
+        self.take_commands(step)
+        if self.stop_reason is not None:
+            raise StopRequestedError(self.stop_reason, step)
+
+    def listen_for_signals(self) -> None:
+        """SIGTERM and SIGINT ask for a stop; a hang-up concerns the terminal, not the run."""
+
+        def on_signal(number: int, _frame: FrameType | None) -> None:
+            self.stop_reason = self.stop_reason or f"received {signal.Signals(number).name}"
+
+        signal.signal(signal.SIGTERM, on_signal)
+        signal.signal(signal.SIGINT, on_signal)
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -1,0 +1,71 @@
+"""Where a job runs and in which precision, and what its memory looks like."""
+
+from collections.abc import Callable
+from typing import Final
+
+import psutil
+import torch
+
+from sidestep_tui.config.base import Section
+from sidestep_tui.config.model import ModelSettings
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.events import DeviceSampled
+
+_PRECISIONS: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def model_settings(settings: Section) -> ModelSettings | None:
+    """The `model` section of a job's settings; a job without one needs no device."""
+    values = dict(settings)
+    section = values.get("model")
+    return section if isinstance(section, ModelSettings) else None
+
+
+def choose_device(settings: Section) -> torch.device:
+    """The device that the settings ask for.
+
+    Raises:
+        SidestepError: it is not there.
+    """
+    model = model_settings(settings)
+    if model is None:
+        return torch.device("cpu")
+    if model.device == "auto":
+        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    device = torch.device(model.device)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SidestepError(
+            f"There is no {model.device}: torch sees {torch.cuda.device_count()} CUDA cards.",
+            where="model.device",
+            fix="`sidestep doctor` tells what is missing; `--device cpu` works everywhere",
+        )
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise SidestepError("Metal is not available here.", where="model.device", fix="`--device cpu` works everywhere")
+    return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
+
+
+def choose_dtype(settings: ModelSettings, device: torch.device) -> torch.dtype:
+    """The precision of the frozen weights: bfloat16 on a card that computes in it, else float32."""
+    if settings.precision != "auto":
+        return _PRECISIONS[settings.precision]
+    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.bfloat16
+    return torch.float32
+
+
+def device_sampler(device: torch.device) -> Callable[[], DeviceSampled]:
+    """A function that reads the memory of this process and of the device that it works on."""
+    process = psutil.Process()
+
+    def sample() -> DeviceSampled:
+        if device.type != "cuda":
+            return DeviceSampled(process_bytes=process.memory_info().rss)
+        free, total = torch.cuda.mem_get_info(device)
+        return DeviceSampled(
+            process_bytes=process.memory_info().rss,
+            device_bytes=total - free,
+            device_total_bytes=total,
+            peak_bytes=torch.cuda.max_memory_reserved(device),
+        )
+
+    return sample

@@ -1,0 +1,103 @@
+"""What a training run leaves on disk: checkpoints to resume from, the best adapter, the final one."""
+
+from typing import Literal
+
+from torch import Tensor
+
+from sidestep_tui.engine.adapter import adapter_weights, put_weights
+from sidestep_tui.engine.checkpoint import (
+    Position,
+    TrainerState,
+    list_checkpoints,
+    read_checkpoint,
+    remove_old_checkpoints,
+    replace_folder,
+    save_checkpoint,
+)
+from sidestep_tui.engine.context import JobContext
+from sidestep_tui.engine.optimizer import inference_weights
+from sidestep_tui.engine.setup import Setup
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.events import CheckpointSaved
+
+
+class Keeper:
+    """Saves and restores the state of a run; the last `keep_last` checkpoints stay."""
+
+    def __init__(self, context: JobContext, setup: Setup, keep_last: int) -> None:
+        self._context = context
+        self._setup = setup
+        self._keep_last = keep_last
+
+    def save(self, position: Position) -> None:
+        """Writes a checkpoint: raw weights, their average if there is one, optimizer and position."""
+        setup, run = self._setup, self._context.run
+        with inference_weights(setup.optimizer, setup.parameters) as differ:
+            weights = adapter_weights(setup.transformer)
+        state = TrainerState(
+            position=position,
+            weights=weights,
+            ema=self._average(),
+            optimizer=setup.optimizer.state_dict(),
+            trained=adapter_weights(setup.transformer) if differ else None,
+        )
+        path = save_checkpoint(run, state, setup.adapter, setup.model_name)
+        if path is not None:
+            remove_old_checkpoints(run, self._keep_last)
+            self._context.emit(CheckpointSaved(step=position.step, path=str(path.relative_to(run.path))))
+
+    def write(self, kind: Literal["best", "final"], position: Position) -> None:
+        """Writes the adapter as it is now to `best/` or `final/`, its average beside it where the run keeps one."""
+        setup, run = self._setup, self._context.run
+        with inference_weights(setup.optimizer, setup.parameters):
+            weights = adapter_weights(setup.transformer)
+        path = replace_folder(run.path / kind, position.step, setup.adapter, weights, setup.model_name)
+        average = self._average()
+        if average is not None:
+            replace_folder(run.path / f"{kind}-ema", position.step, setup.adapter, average, setup.model_name)
+        self._context.emit(CheckpointSaved(step=position.step, path=str(path.relative_to(run.path)), kind=kind))
+
+    def restore(self, trained_on: str) -> Position:
+        """Puts the newest whole checkpoint back into adapter and optimizer; where there is none, the start.
+
+        Args:
+            trained_on: the fingerprint of the data.
+
+        Raises:
+            SidestepError: the checkpoints are of other data, or all of them are damaged.
+        """
+        checkpoints = list_checkpoints(self._context.run)
+        for checkpoint in reversed(checkpoints):
+            try:
+                state = read_checkpoint(checkpoint)
+            except SidestepError as error:
+                self._context.warn(error.what, checkpoint.path, "an earlier checkpoint is used")
+                continue
+            if state.position.trained_on != trained_on:
+                raise SidestepError(
+                    "The songs have changed since the run began.",
+                    where=checkpoint.path,
+                    fix="start a new run, or put the tensors back as they were",
+                )
+            self._put_back(state)
+            return state.position
+        if checkpoints:
+            raise SidestepError(
+                "No checkpoint of the run can be read.", where=self._context.run.checkpoints, fix="start a new run"
+            )
+        return Position(step=0, trained_on=trained_on)
+
+    def _put_back(self, state: TrainerState) -> None:
+        setup = self._setup
+        put_weights(setup.transformer, state.weights if state.trained is None else state.trained)
+        setup.optimizer.load_state_dict(state.optimizer)
+        if setup.average is not None and state.ema is not None:
+            with setup.average.in_place():
+                put_weights(setup.transformer, state.ema)
+
+    def _average(self) -> dict[str, Tensor] | None:
+        setup = self._setup
+        if setup.average is None:
+            return None
+        with setup.average.in_place():
+            return adapter_weights(setup.transformer)

@@ -1,0 +1,116 @@
+"""The optimizers of the adapter's weights, all from kept libraries, and what a live change of their rate means."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from sidestep_tui.config.adapter import AdapterBase, LoraSettings
+from sidestep_tui.config.optimisation import OptimizerSettings
+from sidestep_tui.errors import SidestepError
+
+_CAME_BETA3: Final = 0.9999
+
+
+def build_optimizer(
+    parameters: dict[str, nn.Parameter], settings: OptimizerSettings, adapter: AdapterBase
+) -> torch.optim.Optimizer:
+    """The chosen optimizer over the adapter's parameters; each group's `peak` is its learning rate at ratio 1.
+
+    AdamW (arXiv:1711.05101) and Adafactor (arXiv:1804.04235) are torch's; Prodigy (arXiv:2306.06101), schedule-free
+    AdamW (arXiv:2405.15682) and CAME (arXiv:2307.02047) pytorch-optimizer's; 8-bit AdamW (arXiv:2110.02861)
+    bitsandbytes'. LoRA+ (arXiv:2402.12354) gives the B matrices a rate `b_rate_ratio` times that of the rest.
+
+    Raises:
+        SidestepError: the optimizer's library is not installed or cannot run here.
+    """
+    groups = _groups(parameters, settings.peak_rate, adapter)
+    rate, decay, betas = settings.peak_rate, settings.weight_decay, (settings.beta1, settings.beta2)
+    on_cuda = all(parameter.is_cuda for parameter in parameters.values())
+    match settings.name:
+        case "adamw":
+            return torch.optim.AdamW(groups, rate, betas, settings.epsilon, decay, fused=on_cuda)
+        case "adamw8bit":
+            return _adamw_8bit(groups, settings, on_cuda)
+        case "adafactor":
+            return torch.optim.Adafactor(groups, rate, weight_decay=decay)
+        case "prodigy":
+            from pytorch_optimizer import Prodigy
+
+            return Prodigy(groups, rate, betas, weight_decay=decay, eps=settings.epsilon, safeguard_warmup=True)
+        case "schedule_free":
+            from pytorch_optimizer import ScheduleFreeAdamW
+
+            return ScheduleFreeAdamW(groups, rate, betas, weight_decay=decay, eps=settings.epsilon)
+        case "came":
+            from pytorch_optimizer import CAME
+
+            return CAME(groups, rate, (*betas, _CAME_BETA3), weight_decay=decay)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, ratio: float) -> float:
+    """Sets every group to `ratio` of its peak; gives the first group's rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * ratio
+    return float(optimizer.param_groups[0]["lr"])
+
+
+def change_peak(optimizer: torch.optim.Optimizer, peak: float) -> None:
+    """Gives the first group a new peak and the others the same multiple of it as before; saved with the state."""
+    factor = peak / optimizer.param_groups[0]["peak"]
+    for group in optimizer.param_groups:
+        group["peak"] *= factor
+
+
+@contextmanager
+def inference_weights(optimizer: torch.optim.Optimizer, parameters: dict[str, nn.Parameter]) -> Iterator[bool]:
+    """Inside the block the parameters are those to infer with; gives whether they differ from those trained on.
+
+    Schedule-free optimizers train at a point other than the average they answer with. The trained weights come back
+    bit for bit, so looking at a run does not change it.
+    """
+    from pytorch_optimizer import ScheduleFreeAdamW
+
+    if not isinstance(optimizer, ScheduleFreeAdamW):
+        yield False
+        return
+    kept = {name: parameter.detach().clone() for name, parameter in parameters.items()}
+    optimizer.eval()  # type: ignore[no-untyped-call]
+    try:
+        yield True
+    finally:
+        optimizer.train()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(kept[name])
+
+
+def _groups(parameters: dict[str, nn.Parameter], rate: float, adapter: AdapterBase) -> list[dict[str, Any]]:
+    ratio = adapter.b_rate_ratio if isinstance(adapter, LoraSettings) else 1.0
+    if ratio == 1.0:
+        return [{"params": list(parameters.values()), "peak": rate}]
+    faster = {name for name in parameters if "lora_B" in name}
+    return [
+        {"params": [p for name, p in parameters.items() if name not in faster], "peak": rate},
+        {"params": [p for name, p in parameters.items() if name in faster], "peak": rate * ratio},
+    ]
+
+
+def _adamw_8bit(groups: list[dict[str, Any]], settings: OptimizerSettings, on_cuda: bool) -> torch.optim.Optimizer:
+    if not on_cuda:
+        raise SidestepError(
+            "8-bit AdamW runs on CUDA cards only.", where="optimizer.name", fix="use adamw or adafactor here"
+        )
+    try:
+        from bitsandbytes.optim import AdamW8bit
+    except (ImportError, OSError, RuntimeError) as error:
+        raise SidestepError(
+            f"8-bit AdamW needs bitsandbytes: {error}.", where="optimizer.name", fix="pip install 'sidestep-tui[8bit]'"
+        ) from error
+    betas = (settings.beta1, settings.beta2)
+    optimizer: torch.optim.Optimizer = AdamW8bit(
+        groups, settings.peak_rate, betas, settings.epsilon, settings.weight_decay
+    )
+    return optimizer

@@ -1,0 +1,114 @@
+"""Everything that a training run works with, opened and checked before the first step."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from peft import PeftConfig
+from torch import nn
+
+from sidestep_tui.acestep import open_checkpoint
+from sidestep_tui.acestep.attention import use_banded_attention
+from sidestep_tui.acestep.checkpoint import Checkpoint
+from sidestep_tui.acestep.model_config import Variant
+from sidestep_tui.config.model import ModelSettings
+from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.engine.adapter import inject_new, put_weights, read_adapter, trainable
+from sidestep_tui.engine.batches import Drawing
+from sidestep_tui.engine.context import JobContext
+from sidestep_tui.engine.devices import choose_device, choose_dtype
+from sidestep_tui.engine.ema import MovingAverage
+from sidestep_tui.engine.optimizer import build_optimizer
+from sidestep_tui.engine.recompute import use_checkpointing
+from sidestep_tui.engine.songs import SongStore, Split, split_songs
+from sidestep_tui.engine.targets import choose_targets
+from sidestep_tui.engine.tensors import Manifest, SharedTensors, read_manifest, read_shared
+from sidestep_tui.errors import SidestepError
+
+if TYPE_CHECKING:
+    from diffusers import AceStepTransformer1DModel
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The opened parts of a training run. Only the DiT is resident; encoders were needed once, in preprocessing."""
+
+    model_name: str
+    device: torch.device
+    dtype: torch.dtype
+    manifest: Manifest
+    split: Split
+    store: SongStore
+    shared: SharedTensors
+    drawing: Drawing
+    transformer: "AceStepTransformer1DModel"
+    adapter: PeftConfig
+    parameters: dict[str, nn.Parameter]
+    optimizer: torch.optim.Optimizer
+    average: MovingAverage | None
+    adapted_modules: int
+
+
+def open_model(settings: ModelSettings) -> Checkpoint:
+    """The checkpoint that the settings name."""
+    return open_checkpoint(settings.checkpoint, None if settings.base is None else Variant(settings.base))
+
+
+def check_same_model(manifest: Manifest, checkpoint: Checkpoint) -> None:
+    """Refuses tensors whose conditions were computed by another model.
+
+    Raises:
+        SidestepError: the fingerprints differ.
+    """
+    if manifest.model != checkpoint.fingerprint():
+        raise SidestepError(
+            f"The songs were preprocessed with another model ({manifest.variant}).",
+            where=checkpoint.path,
+            fix="preprocess them with this model, or train the model that they were made with",
+        )
+
+
+def prepare(context: JobContext, settings: TrainSettings) -> Setup:
+    """Opens data and model, puts the adapter on, and builds its optimizer.
+
+    Raises:
+        SidestepError: whatever of it cannot be used, and why.
+    """
+    context.phase("opening the data set")
+    folder = settings.data.tensors
+    manifest = read_manifest(folder)
+    split = split_songs(manifest, folder, settings.validation.songs, settings.training.seed)
+    shared = read_shared(folder)
+    checkpoint = open_model(settings.model)
+    check_same_model(manifest, checkpoint)
+    targets = choose_targets(settings.adapter, checkpoint.config)
+
+    context.phase("loading the model", checkpoint.path.name)
+    device = choose_device(settings)
+    dtype = choose_dtype(settings.model, device)
+    transformer = checkpoint.load_transformer(device, dtype)
+    if settings.memory.attention == "banded":
+        use_banded_attention(transformer)
+    adapter = inject_new(transformer, settings.adapter, targets, settings.training.seed)
+    if settings.adapter.start_from is not None:
+        put_weights(transformer, read_adapter(settings.adapter.start_from).weights)
+    use_checkpointing(transformer, settings.memory.checkpointing)
+    transformer.train()
+    parameters = trainable(transformer)
+    decay = settings.training.ema_decay
+    return Setup(
+        model_name=checkpoint.path.name,
+        device=device,
+        dtype=dtype,
+        manifest=manifest,
+        split=split,
+        store=SongStore(folder, manifest.songs, manifest.condition_size),
+        shared=shared,
+        drawing=Drawing.of(settings, checkpoint.config.timestep_mu, checkpoint.config.timestep_sigma),
+        transformer=transformer,
+        adapter=adapter,
+        parameters=parameters,
+        optimizer=build_optimizer(parameters, settings.optimizer, settings.adapter),
+        average=MovingAverage(parameters, decay) if decay > 0 else None,
+        adapted_modules=len(targets),
+    )

@@ -1,0 +1,81 @@
+"""The songs of a training run: which train, which are held out, and their tensors, in memory where they fit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from sidestep_tui.acestep.flow import seeded_generator
+from sidestep_tui.engine.tensors import Manifest, SongEntry, SongTensors, read_song
+from sidestep_tui.errors import SidestepError
+
+_SMALLEST_SET_WITH_VALIDATION: Final = 4
+_MEMORY_SHARE: Final = 0.25
+_BYTES_PER_FRAME: Final = 2 * 64 * 4
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One training sample of an epoch: a song, or one of its repeats."""
+
+    song: SongEntry
+    repeat: int = 0
+
+    @property
+    def key(self) -> str:
+        """Names the sample in every random draw."""
+        return self.song.key if self.repeat == 0 else f"{self.song.key}#{self.repeat}"
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Songs to train on, repeats included, and songs that are only measured."""
+
+    training: tuple[Item, ...]
+    validation: tuple[SongEntry, ...]
+
+
+def split_songs(manifest: Manifest, folder: Path, held_out: int, seed: int) -> Split:
+    """Holds songs out as a function of the seed, never all of them, and none of a very small set.
+
+    Raises:
+        SidestepError: the folder has no song.
+    """
+    songs = sorted(manifest.songs, key=lambda song: song.key)
+    if not songs:
+        raise SidestepError("The folder has no songs.", where=folder, fix="preprocess some with `sidestep preprocess`")
+    import torch
+
+    count = 0 if len(songs) < _SMALLEST_SET_WITH_VALIDATION else min(held_out, len(songs) // 2)
+    order = torch.randperm(len(songs), generator=seeded_generator(seed, "validation split")).tolist()
+    chosen = {songs[index].key for index in order[:count]}
+    return Split(
+        training=tuple(Item(song, n) for song in songs if song.key not in chosen for n in range(song.repeat)),
+        validation=tuple(song for song in songs if song.key in chosen),
+    )
+
+
+class SongStore:
+    """Reads songs' tensors; keeps them in memory when the whole set fits into a quarter of what is free."""
+
+    def __init__(self, folder: Path, songs: Sequence[SongEntry], condition_size: int) -> None:
+        self._folder = folder
+        size = sum(s.frames * _BYTES_PER_FRAME + s.condition_tokens * condition_size * 4 for s in songs)
+        self._kept: dict[str, SongTensors] | None = (
+            {} if size < psutil.virtual_memory().available * _MEMORY_SHARE else None
+        )
+
+    def get(self, song: SongEntry) -> SongTensors:
+        """A song's tensors.
+
+        Raises:
+            SidestepError: they cannot be read.
+        """
+        if self._kept is not None and song.key in self._kept:
+            return self._kept[song.key]
+        tensors = read_song(self._folder, song)
+        if self._kept is not None:
+            self._kept[song.key] = tensors
+        return tensors

@@ -1,0 +1,183 @@
+"""The folder that `preprocess` writes and every other job reads: songs as latents, texts as condition sequences.
+
+    TENSORS/
+      manifest.json              what it was made from, and the list of songs
+      shared.safetensors         silence_latent [15000, 64], null_condition [1, D]
+      songs/NAME.safetensors     latent_mean [T, 64], latent_std [T, 64], condition [L, D]
+
+Paths in the manifest are relative, so the folder can be moved. A song counts only when the manifest lists it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypedDict
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.files import write_atomic, write_json_atomic
+
+FORMAT: Final = "sidestep-tensors"
+VERSION: Final = 1
+FRAMES_PER_SECOND: Final = 25
+
+
+@dataclass(frozen=True, slots=True)
+class SongEntry:
+    """One encoded song. `source` identifies the audio, the texts and the settings that it was made from."""
+
+    key: str
+    file: str
+    frames: int
+    condition_tokens: int
+    source: str
+    duration: float
+    prompt: str
+    lyrics: str
+    repeat: int = 1
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a tensor folder holds. `model` is the fingerprint of the checkpoint whose encoders were used."""
+
+    model: str
+    variant: str
+    condition_size: int
+    dataset: dict[str, Any] = field(default_factory=dict)
+    songs: tuple[SongEntry, ...] = ()
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the data: the same songs with the same texts give the same value wherever the folder lies."""
+        digest = hashlib.sha256(self.model.encode())
+        for song in sorted(self.songs, key=lambda song: song.key):
+            digest.update(f"{song.key}\0{song.source}\0".encode())
+        return digest.hexdigest()[:16]
+
+
+class SongTensors(TypedDict):
+    """A song as it was encoded: latent_mean and latent_std [T, 64], condition [L, D]."""
+
+    latent_mean: Tensor
+    latent_std: Tensor
+    condition: Tensor
+
+
+class SharedTensors(TypedDict):
+    """What all songs share: silence_latent [15000, 64], null_condition [1, D]."""
+
+    silence_latent: Tensor
+    null_condition: Tensor
+
+
+def song_file(key: str) -> str:
+    """The relative file name of a song's tensors: readable, safe on every system, and unique to the key."""
+    stem = "".join(c if c.isalnum() and c.isascii() else "-" for c in Path(key).stem)[:40].strip("-")
+    return f"songs/{stem or 'song'}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.safetensors"
+
+
+def write_song(folder: Path, file: str, tensors: SongTensors) -> None:
+    """Writes one song's tensors, whole or not at all."""
+    _save(folder / file, tensors)
+
+
+def write_shared(folder: Path, tensors: SharedTensors) -> None:
+    """Writes what all songs share."""
+    _save(folder / "shared.safetensors", tensors)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Writes the list of songs; those that it names are there from now on."""
+    write_json_atomic(folder / "manifest.json", {"format": FORMAT, "version": VERSION, **asdict(manifest)})
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a tensor folder.
+
+    Raises:
+        SidestepError: the folder has none, or it is of another kind or version.
+    """
+    path = folder / "manifest.json"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SidestepError(
+            "This folder has no preprocessed songs.", where=folder, fix="make it with `sidestep preprocess`"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise SidestepError(f"The manifest cannot be read: {error}.", where=path, fix="preprocess again") from error
+    if not isinstance(document, dict) or (document.pop("format", None), document.pop("version", None)) != (
+        FORMAT,
+        VERSION,
+    ):
+        raise SidestepError(
+            "The manifest is of another tool or version.", where=path, fix="preprocess the songs with this version"
+        )
+    try:
+        songs = tuple(SongEntry(**song) for song in document.pop("songs"))
+        return Manifest(songs=songs, **document)
+    except (KeyError, TypeError) as error:
+        raise SidestepError(f"The manifest is damaged: {error}.", where=path, fix="preprocess again") from error
+
+
+def read_song(folder: Path, song: SongEntry) -> SongTensors:
+    """One song's tensors, memory-mapped until touched.
+
+    Raises:
+        SidestepError: the file is gone, damaged, or not of the size that the manifest says.
+    """
+    tensors = _load(folder / song.file, ("latent_mean", "latent_std", "condition"), song.key)
+    if tensors["latent_mean"].shape[0] != song.frames or tensors["condition"].shape[0] != song.condition_tokens:
+        raise SidestepError(
+            f"The tensors of {song.key!r} are not those of the manifest.",
+            where=folder / song.file,
+            fix="preprocess again",
+        )
+    return SongTensors(
+        latent_mean=tensors["latent_mean"], latent_std=tensors["latent_std"], condition=tensors["condition"]
+    )
+
+
+def read_shared(folder: Path) -> SharedTensors:
+    """What all songs of a folder share."""
+    tensors = _load(folder / "shared.safetensors", ("silence_latent", "null_condition"), "the shared tensors")
+    return SharedTensors(silence_latent=tensors["silence_latent"], null_condition=tensors["null_condition"])
+
+
+def _save(path: Path, tensors: Mapping[str, object]) -> None:
+    contiguous = {
+        name: value.detach().cpu().contiguous() for name, value in tensors.items() if isinstance(value, Tensor)
+    }
+    try:
+        write_atomic(path, lambda temporary: save_file(contiguous, temporary))
+    except SafetensorError as error:
+        raise SidestepError(
+            f"The tensors cannot be written: {error}.", where=path, fix="free some disk space"
+        ) from error
+
+
+def _load(path: Path, names: tuple[str, ...], what: str) -> dict[str, Tensor]:
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise SidestepError(
+            f"The tensors of {what} cannot be read: {error}.", where=path, fix="preprocess again; whole songs are kept"
+        ) from error
+    if missing := [name for name in names if name not in tensors]:
+        raise SidestepError(
+            f"Missing in the tensors of {what}: {', '.join(missing)}.", where=path, fix="preprocess again"
+        )
+    if bad := [name for name in names if not torch.isfinite(tensors[name]).all()]:
+        raise SidestepError(
+            f"Not a number in the tensors of {what}: {', '.join(bad)}.", where=path, fix="preprocess the song again"
+        )
+    return tensors

@@ -1,0 +1,161 @@
+"""A training run through the engine's door: what it writes, how it stops, how it continues, how it fails."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from sidestep_tui.config.fields import put
+from sidestep_tui.engine.tensors import read_manifest
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.events import CheckpointSaved, EpochCompleted, StepCompleted
+from sidestep_tui.runs.log import read_events
+from tests.engine.conftest import Engine
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "adapter_model.safetensors")
+
+
+def _losses(run: RunDirectory) -> dict[int, tuple[float | None, ...]]:
+    return {e.step: e.losses for e in read_events(run.events_file) if isinstance(e, StepCompleted)}
+
+
+def test_a_run_does_all_of_its_work(engine: Engine, train_document: dict[str, Any]) -> None:
+    run, state = engine.run("whole", "train", train_document)
+    assert state.status == "completed"
+    assert state.plan is not None
+    assert (state.plan.total_steps, state.plan.songs, state.plan.validation_songs) == (8, 4, 1)
+    assert list(state.curves.step) == list(range(1, 9))
+    assert len(state.epochs) == 2
+    assert [v.step for v in state.validations] == [0, 4, 8]
+    assert len(state.validations[0].bands) == 3
+    assert [c.step for c in state.checkpoints if c.kind == "regular"] == [4, 8]
+    final = _weights(run.final)
+    assert final.keys() == _weights(run.checkpoints / "step-00000008").keys()
+    assert all(torch.equal(value, _weights(run.checkpoints / "step-00000008")[key]) for key, value in final.items())
+    assert all(key.startswith("base_model.model.layers.") and "_proj.lora_" in key for key in final)
+    assert any(value.abs().sum() > 0 for key, value in final.items() if "lora_B" in key)
+    assert {value.dtype for value in final.values()} == {torch.float32}
+
+
+def test_resuming_continues_to_the_same_bits(engine: Engine, train_document: dict[str, Any]) -> None:
+    document = put(put(train_document, "checkpoints.every_steps", 1), "checkpoints.keep_last", 20)
+    document = put(document, "adapter.dropout", 0.1)
+    document = put(document, "training.ema_decay", 0.9)
+    document = put(document, "training.epochs", 3)
+    whole, _ = engine.run("whole", "train", document)
+    for last in (3, 4, 6):
+        run = engine.create(f"resumed-{last}", "train", document)
+        shutil.copytree(whole.checkpoints / f"step-{last:08d}", run.checkpoints / f"step-{last:08d}")
+        code, state = engine.work(run)
+        assert code == 0, state.failure
+        assert state.curves.step[0] == last + 1
+        for folder in ("final", "final-ema"):
+            ours, theirs = _weights(run.path / folder), _weights(whole.path / folder)
+            assert ours.keys() == theirs.keys()
+            assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+        expected = _losses(whole)
+        assert _losses(run) == {step: expected[step] for step in range(last + 1, 13)}
+
+
+def test_logging_validation_and_saving_do_not_change_a_run(engine: Engine, train_document: dict[str, Any]) -> None:
+    plain, _ = engine.run("plain", "train", put(train_document, "validation.every_epochs", 9))
+    busy, _ = engine.run("busy", "train", put(train_document, "checkpoints.every_steps", 1))
+    assert _losses(plain) == _losses(busy)
+
+
+def test_accumulation_flushes_at_the_end_of_an_epoch_by_what_it_holds(
+    engine: Engine, train_document: dict[str, Any]
+) -> None:
+    document = put(train_document, "training.gradient_accumulation", 3)
+    _, state = engine.run("flushed", "train", document)
+    assert state.plan is not None
+    assert state.plan.steps_per_epoch == 2  # 3 + 1 songs
+    assert state.step == 4
+    assert len(state.epochs) == 2
+
+
+def test_stop_saves_and_can_be_resumed(engine: Engine, train_document: dict[str, Any]) -> None:
+    run = engine.create("stopped", "train", train_document)
+    (run.commands / "1-stop.json").write_text(json.dumps({"command": "stop", "arguments": {}}))
+    code, state = engine.work(run)
+    assert (code, state.status, state.step) == (0, "stopped", 1)
+    assert [c.step for c in state.checkpoints] == [1]
+    code, state = engine.work(run)
+    assert (code, state.status, state.step) == (0, "completed", 8)
+    whole, _ = engine.run("whole", "train", train_document)
+    assert all(torch.equal(value, _weights(run.final)[key]) for key, value in _weights(whole.final).items())
+
+
+def test_a_truncated_checkpoint_is_passed_over(engine: Engine, train_document: dict[str, Any]) -> None:
+    document = put(train_document, "checkpoints.every_steps", 1)
+    run, _ = engine.run("truncated", "train", document)
+    newest = run.checkpoints / "step-00000008" / "trainer.pt"
+    newest.write_bytes(newest.read_bytes()[:100])
+    code, state = engine.work(run)
+    assert code == 0
+    assert any("damaged" in warning.what for warning in state.warnings)
+    assert state.status == "completed"
+
+
+def test_nan_in_a_song_is_named(engine: Engine, train_document: dict[str, Any], songs: Path) -> None:
+    entry = read_manifest(songs).songs[0]
+    tensors = load_file(songs / entry.file)
+    tensors["latent_mean"][3, 3] = float("nan")
+    save_file(tensors, songs / entry.file)
+    code, state = engine.work(engine.create("nan", "train", train_document))
+    assert code == 1
+    assert state.failure is not None
+    assert "song 0.wav" in state.failure.what
+    assert state.failure.fix
+
+
+def test_a_loss_that_is_no_number_stops_the_run_with_a_diagnosis(
+    engine: Engine, train_document: dict[str, Any], songs: Path
+) -> None:
+    for entry in read_manifest(songs).songs:
+        tensors = load_file(songs / entry.file)
+        save_file({**tensors, "condition": torch.full_like(tensors["condition"], 3e38)}, songs / entry.file)
+    document = put(put(train_document, "objective.condition_dropout", 0), "training.epochs", 60)
+    code, state = engine.work(engine.create("diverges", "train", put(document, "validation.songs", 0)))
+    assert code == 1
+    assert (state.skipped_steps, len(state.curves.step)) == (10, 0)
+    assert state.failure is not None
+    assert "song" in state.failure.where
+    assert "learning_rate" in state.failure.fix
+
+
+def test_tensors_of_another_model_are_refused(
+    engine: Engine, train_document: dict[str, Any], reference_checkpoint: Any
+) -> None:
+    document = put(train_document, "model.checkpoint", str(reference_checkpoint("acestep-v15-base")))
+    code, state = engine.work(engine.create("foreign", "train", document))
+    assert code == 1
+    assert state.failure is not None
+    assert "another model" in state.failure.what
+
+
+def test_unequal_lengths_in_a_batch_give_the_mean_of_singles(engine: Engine, train_document: dict[str, Any]) -> None:
+    document = put(train_document, "validation.songs", 0)
+    alone, _ = engine.run(
+        "alone", "train", put(put(document, "training.gradient_accumulation", 5), "training.epochs", 1)
+    )
+    together, _ = engine.run("together", "train", put(put(document, "training.batch_size", 5), "training.epochs", 1))
+    singles = {e.step: e for e in read_events(alone.events_file) if isinstance(e, StepCompleted)}[1]
+    batch = {e.step: e for e in read_events(together.events_file) if isinstance(e, StepCompleted)}[1]
+    assert sorted(x or 0 for x in batch.losses) == pytest.approx(sorted(x or 0 for x in singles.losses), rel=1e-5)
+    assert batch.gradient_norm == pytest.approx(singles.gradient_norm, rel=1e-4)
+
+
+def test_old_checkpoints_go_and_the_best_stays(engine: Engine, train_document: dict[str, Any]) -> None:
+    document = put(put(train_document, "checkpoints.every_steps", 1), "checkpoints.keep_last", 2)
+    run, _ = engine.run("few", "train", document)
+    assert sorted(folder.name for folder in run.checkpoints.iterdir()) == ["step-00000007", "step-00000008"]
+    saved = [e for e in read_events(run.events_file) if isinstance(e, CheckpointSaved) and e.kind == "best"]
+    assert bool(saved) == run.best.exists()
+    assert [e.step for e in read_events(run.events_file) if isinstance(e, EpochCompleted)] == [4, 8]
