@@ -1,0 +1,147 @@
+"""Gradient sensitivity: equal to the naive computation, streamed, and turned into ranks within the budget."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from sidestep_tui.acestep import open_checkpoint
+from sidestep_tui.acestep.attention import use_banded_attention
+from sidestep_tui.acestep.keymap import to_diffusers
+from sidestep_tui.acestep.velocity import velocity
+from sidestep_tui.engine.allocation import ModuleShape, allocate_ranks
+from sidestep_tui.engine.probe import probed
+from sidestep_tui.engine.recompute import Policy, use_checkpointing
+from sidestep_tui.engine.sensitivity import ModuleStatistics, band_weights
+from sidestep_tui.engine.targets import all_targets
+from sidestep_tui.engine.tensors import read_manifest
+from sidestep_tui.runs.events import SensitivityUpdated
+from sidestep_tui.runs.log import read_events
+from tests.engine.conftest import Engine
+
+
+@pytest.mark.parametrize("policy", ["none", "all"])
+def test_probed_gradients_equal_those_of_autograd(reference_checkpoint: Callable[[str], Path], policy: Policy) -> None:
+    checkpoint = open_checkpoint(reference_checkpoint("acestep-v15-turbo"))
+    transformer = checkpoint.load_transformer("cpu", torch.float32)
+    use_banded_attention(transformer)
+    names = [to_diffusers(name) for name in all_targets(checkpoint.config)]
+    weights = {name: transformer.get_submodule(name).weight for name in names}
+    g = torch.Generator().manual_seed(1)
+    x, condition = torch.randn(1, 40, 64, generator=g), torch.randn(1, 12, 64, generator=g)
+    context, t = torch.randn(1, 40, 128, generator=g), torch.tensor([0.4])
+
+    def loss() -> torch.Tensor:
+        return velocity(transformer, x, t, condition, context).square().mean()
+
+    for weight in weights.values():
+        weight.requires_grad_()
+    naive = dict(zip(names, torch.autograd.grad(loss(), list(weights.values())), strict=True))
+    for weight in weights.values():
+        weight.requires_grad_(False)
+
+    use_checkpointing(transformer, policy)
+    seen: dict[str, torch.Tensor] = {}
+    x.requires_grad_()
+    condition.requires_grad_()
+    with probed(transformer, names, lambda name, gradient: seen.update({name: gradient})):
+        loss().backward()
+    assert seen.keys() == naive.keys()
+    for name in names:
+        assert ((seen[name] - naive[name]).norm() / naive[name].norm()).item() < 1e-5
+        assert "forward" not in vars(transformer.get_submodule(name))
+    assert all(parameter.grad is None for parameter in transformer.parameters())
+
+
+def test_band_weights_are_the_share_of_the_models_own_draws() -> None:
+    weights = band_weights(-0.4, 1.0)
+    a, b = torch.randn(2, 200_000, generator=torch.Generator().manual_seed(0))
+    t = torch.sigmoid(torch.maximum(a, b) - 0.4)
+    shares = torch.histc(t, bins=3, min=0, max=1) / len(t)
+    assert sum(weights) == pytest.approx(1)
+    assert list(weights) == pytest.approx(shares.tolist(), abs=5e-3)
+
+
+def test_the_spectrum_finds_planted_directions() -> None:
+    g = torch.Generator().manual_seed(0)
+    left, right = (
+        torch.linalg.qr(torch.randn(60, 3, generator=g))[0],
+        torch.linalg.qr(torch.randn(40, 3, generator=g))[0],
+    )
+    planted = left @ torch.diag(torch.tensor([5.0, 3.0, 1.0])) @ right.T
+    statistics = ModuleStatistics()
+    for band in (0, 1, 2):
+        statistics.add(planted, band)
+    energies = [25 / 35, 9 / 35, 1 / 35]
+    assert statistics.spectrum()[:3] == pytest.approx(energies, rel=1e-4)
+    assert sum(statistics.spectrum()[3:]) == pytest.approx(0, abs=1e-5)
+    mean, stderr = statistics.mean((0.2, 0.3, 0.5))
+    assert mean == pytest.approx(35, rel=1e-5)
+    assert stderr > 0
+
+
+def test_the_standard_error_is_that_of_stratified_means() -> None:
+    statistics = ModuleStatistics(squares=([1.0, 3.0], [10.0, 14.0], []))
+    mean, stderr = statistics.mean((0.25, 0.25, 0.5))  # the unseen band's weight goes to the others
+    assert mean == pytest.approx(0.5 * 2 + 0.5 * 12)
+    assert stderr == pytest.approx(math.sqrt(0.25 * 2 / 2 + 0.25 * 8 / 2))
+
+
+def test_ranks_go_where_they_pay_within_the_budget() -> None:
+    strong = ModuleShape(100, 100, 10.0, tuple([0.1] * 10))
+    weak = ModuleShape(100, 100, 1.0, tuple([0.1] * 10))
+    narrow = ModuleShape(100, 100, 10.0, (1.0, 0.0, 0.0))
+    modules = {"strong": strong, "weak": weak, "narrow": narrow}
+    ranks = allocate_ranks(modules, budget=200 * 14, floor=1, ceiling=8)
+    assert sum(rank * 200 for rank in ranks.values()) <= 200 * 14
+    assert ranks == {"strong": 8, "weak": 5, "narrow": 1}
+    uniform_gain = sum(m.gain(r) for m in modules.values() for r in range(4))
+    assert sum(m.gain(r) for name, m in modules.items() for r in range(ranks[name])) > uniform_gain
+
+
+def _document(turbo: Path, songs: Path, output: Path, **changes: Any) -> dict[str, Any]:
+    return {
+        "model": {"checkpoint": str(turbo), "device": "cpu"}, "tensors": str(songs), "output": str(output),
+        "batches": 9, "rank": 8, **changes,
+    }  # fmt: skip
+
+
+def test_an_estimate_streams_its_ranking_and_proposes_ranks(
+    engine: Engine, turbo: Path, songs: Path, tmp_path: Path, train_document: dict[str, Any]
+) -> None:
+    output = tmp_path / "ranking.json"
+    run, state = engine.run("estimate", "estimate", _document(turbo, songs, output))
+    updates = [event for event in read_events(run.events_file) if isinstance(event, SensitivityUpdated)]
+    assert [update.batches_done for update in updates] == list(range(1, 10))
+    document = json.loads(output.read_text())
+    ranking = document["ranking"]
+    assert len(ranking) == 44
+    assert [entry["sensitivity"] for entry in ranking] == sorted((e["sensitivity"] for e in ranking), reverse=True)
+    assert all(entry["sensitivity"] > 0 and entry["stderr"] > 0 for entry in ranking)
+    assert {"texture", "balance", "structure", "spectrum"} <= ranking[0].keys()
+    assert document["data"] == read_manifest(songs).fingerprint
+    assert state.sensitivity is not None
+    assert state.sensitivity.modules[0].module == ranking[0]["module"]
+
+    train_document["adapter"] = {"targets_from": str(output)}
+    trained, _ = engine.run("targeted", "train", {**train_document, "training": {"max_steps": 1}})
+    weights = load_file(trained.final / "adapter_model.safetensors")
+    ranks = {entry["module"]: entry["rank"] for entry in document["proposal"]}
+    for module, rank in ranks.items():
+        assert weights[f"base_model.model.{module}.lora_A.weight"].shape[0] == rank
+
+
+def test_a_song_with_a_loss_that_is_no_number_is_left_out(
+    engine: Engine, turbo: Path, songs: Path, tmp_path: Path
+) -> None:
+    entry = read_manifest(songs).songs[1]
+    tensors = load_file(songs / entry.file)
+    save_file({**tensors, "condition": torch.full_like(tensors["condition"], 3e38)}, songs / entry.file)
+    _, state = engine.run("estimate", "estimate", _document(turbo, songs, tmp_path / "r.json"))
+    assert state.results["songs_left_out"] == 1
+    assert [warning.where for warning in state.warnings] == [entry.key]
