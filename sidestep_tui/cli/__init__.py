@@ -1,0 +1,1 @@
+"""One thin command per verb, on the packages that do the work."""

@@ -1,0 +1,179 @@
+"""`sidestep dataset`: scan, check, edit and convert folders of songs and saved data sets."""
+
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sidestep_tui.cli import dataset_check
+from sidestep_tui.cli.lines import counted, duration
+from sidestep_tui.cli.output import Output
+from sidestep_tui.cli.parser import Parser
+from sidestep_tui.dataset.acestep_json import save_dataset
+from sidestep_tui.dataset.fields import FIELDS, METADATA_FIELDS
+from sidestep_tui.dataset.session import EditSession, load_dataset
+from sidestep_tui.dataset.song import Dataset, Song
+from sidestep_tui.dataset.text import printable
+from sidestep_tui.dataset.where import parse_assignment, parse_where
+from sidestep_tui.errors import ExitCode, SidestepError, UsageError
+
+_LONGEST_CAPTION = 60
+
+
+def configure(parser: Parser) -> None:
+    """Adds the verbs below `dataset`."""
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    _verb(verbs, "scan", "what a folder of songs holds").set_defaults(call=_scan)
+    dataset_check.configure(_verb(verbs, "check", "what to look at before training; exit code 1 when there are errors"))
+    edit = _verb(verbs, "edit", "set fields of songs or of the data set, and save it")
+    edit.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help=f"fields: {', '.join(FIELDS)}")
+    edit.add_argument("--where", metavar="FILTER", help='which songs, for instance "bpm>150 and language=ja"')
+    edit.add_argument("--song", action="append", default=[], metavar="KEY", help="one song; may be repeated")
+    edit.add_argument(
+        "--set-data-set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help=f"fields: {', '.join(METADATA_FIELDS)}",
+    )
+    edit.add_argument("--output", type=Path, metavar="FILE", help="save here instead of where it was read from")
+    edit.add_argument("--overwrite", action="store_true", help="replace a file of another session")
+    edit.set_defaults(call=_edit)
+    convert = _verb(verbs, "convert", "save a folder or data set as ACE-Step's dataset JSON")
+    convert.add_argument("output", type=Path, metavar="FILE", help="the JSON file, or a folder for its dataset.json")
+    convert.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    convert.set_defaults(call=_convert)
+
+
+def _verb(verbs: Any, name: str, summary: str) -> Parser:
+    parser: Parser = verbs.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder of songs, or a data set's JSON file")
+    return parser
+
+
+def _scan(options: Namespace, out: Output) -> int:
+    dataset = load_dataset(options.dataset)
+    out.show(_scan_document(dataset), lambda: _scan_view(dataset))
+    return ExitCode.DONE if dataset.songs else ExitCode.FAILED
+
+
+def _edit(options: Namespace, out: Output) -> int:
+    if not options.set and not options.set_data_set:
+        raise UsageError("There is nothing to set.", fix="give --set FIELD=VALUE or --set-data-set FIELD=VALUE")
+    changes = dict(parse_assignment(text) for text in options.set)
+    metadata_changes = dict(_metadata_assignment(text) for text in options.set_data_set)
+    session = EditSession(load_dataset(options.dataset, replay=False))
+    keys = _chosen(session.dataset, options) if changes else []
+    with _nothing_left_unsaved(session):
+        if changes:
+            session.edit(keys, changes)
+        if metadata_changes:
+            session.edit_metadata(metadata_changes)
+        saved = session.save(options.output, overwrite=options.overwrite)
+    place = saved.saved.path if saved.saved else options.output
+    if out.as_json:
+        out.json_line({"saved": place, "songs": keys})
+    out.say(f"{counted(len(keys), 'song')} changed, saved: {place}")
+    return ExitCode.DONE
+
+
+def _convert(options: Namespace, out: Output) -> int:
+    saved = save_dataset(load_dataset(options.dataset), options.output, overwrite=options.overwrite)
+    place = saved.saved.path if saved.saved else options.output
+    if out.as_json:
+        out.json_line({"saved": place, "songs": len(saved.songs)})
+    out.say(f"{counted(len(saved.songs), 'song')} saved: {place}")
+    return ExitCode.DONE
+
+
+@contextmanager
+def _nothing_left_unsaved(session: EditSession) -> Iterator[None]:
+    """A command that fails takes its own edits back, and leaves those that it found."""
+    found = session.edits
+    try:
+        yield
+    except SidestepError:
+        while session.edits > found:
+            session.undo()
+        raise
+
+
+def _chosen(dataset: Dataset, options: Namespace) -> list[str]:
+    """The keys that `--where` and `--song` choose; all songs without either.
+
+    Raises:
+        UsageError: no song fits.
+    """
+    fits = parse_where(options.where) if options.where else lambda _: True
+    keys = [song.key for song in dataset.songs if fits(song) and (not options.song or song.key in options.song)]
+    if not keys:
+        raise UsageError(
+            "No song fits.", where=options.where or ", ".join(options.song), fix="see `sidestep dataset scan`"
+        )
+    return keys
+
+
+def _metadata_assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError("This is no assignment.", where=text, fix="write it like custom_tag=name")
+    return name, value
+
+
+def _scan_document(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "root": dataset.root,
+        "name": dataset.metadata.name,
+        "songs": [_song_document(song) for song in dataset.songs],
+        "failures": [
+            {"song": failure.key, "reason": failure.reason, "fix": failure.fix} for failure in dataset.failures
+        ],
+        "seconds": sum(song.duration for song in dataset.songs),
+    }
+
+
+def _song_document(song: Song) -> dict[str, Any]:
+    return {
+        "key": song.key,
+        "duration": song.duration,
+        "sample_rate": song.audio.sample_rate,
+        "channels": song.audio.channels,
+        "codec": song.audio.codec,
+        **{name: getattr(song, name) for name in FIELDS},
+        "sources": {name: source.value for name, source in song.sources.items()},
+    }
+
+
+def _scan_view(dataset: Dataset) -> RenderableType:
+    table = Table(box=None, pad_edge=False)
+    for column in ("SONG", "LENGTH", "BPM", "KEY", "LANGUAGE", "LYRICS", "CAPTION"):
+        table.add_column(column, overflow="ellipsis" if column == "CAPTION" else "fold", no_wrap=column == "CAPTION")
+    for song in dataset.songs:
+        table.add_row(
+            Text(printable(song.key)),
+            duration(song.duration),
+            "" if song.bpm is None else str(song.bpm),
+            Text(printable(song.keyscale)),
+            Text(printable(song.language)),
+            counted(len(song.lyrics.splitlines()), "line") if song.lyrics else "",
+            Text(printable(song.caption or song.genre)[:_LONGEST_CAPTION]),
+        )
+    failures = [
+        Text(printable(f"left out: {failure.key}: {failure.reason}"), style="red") for failure in dataset.failures
+    ]
+    return Group(table, *failures, Text(_summary(dataset)))
+
+
+def _summary(dataset: Dataset) -> str:
+    codecs = Counter(song.audio.codec for song in dataset.songs)
+    kinds = ", ".join(f"{count} {codec}" for codec, count in codecs.most_common())
+    left_out = f", {len(dataset.failures)} left out" if dataset.failures else ""
+    return (
+        f"{counted(len(dataset.songs), 'song')} ({kinds}), {duration(sum(s.duration for s in dataset.songs))}{left_out}"
+    )

@@ -1,0 +1,106 @@
+"""`sidestep dataset check`: findings, and with `--prompts` the exact text that the model will read about each song."""
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from sidestep_tui.acestep.model_config import Variant
+from sidestep_tui.acestep.prompts import LYRIC_TOKEN_LIMIT, TEXT_TOKEN_LIMIT, SongFields, lyric_prompt, text_prompt
+from sidestep_tui.acestep.song_fields import song_fields
+from sidestep_tui.cli.lines import counted
+from sidestep_tui.cli.output import Output
+from sidestep_tui.cli.parser import Parser
+from sidestep_tui.dataset.effective import genre_songs
+from sidestep_tui.dataset.findings import check_dataset
+from sidestep_tui.dataset.session import load_dataset
+from sidestep_tui.dataset.song import Dataset, Finding, Severity
+from sidestep_tui.dataset.text import printable
+from sidestep_tui.errors import ExitCode
+
+_STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: ""}
+
+
+def configure(parser: Parser) -> None:
+    """Adds the verb's arguments."""
+    parser.add_argument("--prompts", action="store_true", help="show the exact text and lyric strings of every song")
+    parser.add_argument("--model", type=Path, metavar="MODEL", help="count tokens with this model's tokenizer")
+    parser.add_argument("--base", choices=[*Variant], help="what the model was made from, where it does not say")
+    parser.set_defaults(call=_run)
+
+
+def _run(options: Namespace, out: Output) -> int:
+    dataset = load_dataset(options.dataset)
+    findings = check_dataset(dataset)
+    prompts = _prompts(dataset, options) if options.prompts or options.model else []
+    document = {"songs": len(dataset.songs), "findings": [finding.as_dict() for finding in findings]}
+    out.show(document | ({"prompts": prompts} if prompts else {}), lambda: _view(dataset, findings, prompts))
+    has_errors = any(finding.severity is Severity.ERROR for finding in findings)
+    return ExitCode.FAILED if has_errors else ExitCode.DONE
+
+
+def _prompts(dataset: Dataset, options: Namespace) -> list[dict[str, Any]]:
+    genre = genre_songs(dataset)
+    told = {
+        song.key: song_fields(song, dataset.metadata, use_genre=song.key in genre, duration=song.duration)
+        for song in dataset.songs
+    }
+    counts = _token_counts(told, options) if options.model else {}
+    return [
+        {"song": key, "text": text_prompt(fields), "lyrics": lyric_prompt(fields), **counts.get(key, {})}
+        for key, fields in told.items()
+    ]
+
+
+def _token_counts(told: dict[str, SongFields], options: Namespace) -> dict[str, dict[str, Any]]:
+    """Tokens of both prompts, and whether the model reads less than all of them."""
+    from sidestep_tui.acestep.checkpoint import open_checkpoint
+    from sidestep_tui.acestep.conditioning import tokenize_song
+
+    base = None if options.base is None else Variant(options.base)
+    tokenizer = open_checkpoint(options.model, base).load_tokenizer()
+    counts = {}
+    for key, fields in told.items():
+        tokens = tokenize_song(tokenizer, fields)
+        counts[key] = {
+            "text_tokens": tokens.text.count,
+            "text_cut": tokens.text.cut,
+            "lyric_tokens": tokens.lyrics.count,
+            "lyrics_cut": tokens.lyrics.cut,
+        }
+    return counts
+
+
+def _view(dataset: Dataset, findings: list[Finding], prompts: list[dict[str, Any]]) -> RenderableType:
+    lines = [text for finding in findings for text in _finding_lines(finding)]
+    totals = ", ".join(
+        f"{count} info" if severity is Severity.INFO else counted(count, severity.value)
+        for severity in Severity
+        if (count := sum(finding.severity is severity for finding in findings))
+    )
+    shown = [text for prompt in prompts for text in _prompt_lines(prompt)]
+    return Group(
+        *lines, *shown, Text(f"{counted(len(dataset.songs), 'song')}: {totals or 'nothing to complain about'}")
+    )
+
+
+def _finding_lines(finding: Finding) -> list[Text]:
+    where = f"{finding.song}: " if finding.song else ""
+    style = _STYLES[finding.severity]
+    first = Text.assemble((f"{finding.severity.value:<8}", style), printable(f"{where}{finding.message}"))
+    return [first] + ([Text(printable(f"        fix: {finding.fix}"), style="dim")] if finding.fix else [])
+
+
+def _prompt_lines(prompt: dict[str, Any]) -> list[Text]:
+    lines = [Text(printable(prompt["song"]), style="bold")]
+    for name, tokens, cut, limit in (
+        ("text", "text_tokens", "text_cut", TEXT_TOKEN_LIMIT),
+        ("lyrics", "lyric_tokens", "lyrics_cut", LYRIC_TOKEN_LIMIT),
+    ):
+        count = f", {prompt[tokens]} of at most {limit} tokens" if tokens in prompt else ""
+        lost = ": THE END IS CUT OFF" if prompt.get(cut) else ""
+        lines.append(Text(f"— {name}{count}{lost}", style="yellow" if lost else "cyan"))
+        lines += [Text(printable(line)) for line in prompt[name].split("\n")]
+    return lines

@@ -1,0 +1,137 @@
+"""Following a run from a terminal: start its engine, show its events, pass Ctrl-C on as a request to stop."""
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType
+from typing import Final
+
+from sidestep_tui.cli.output import Output
+from sidestep_tui.cli.views import View, view_for
+from sidestep_tui.errors import ExitCode, SidestepError
+from sidestep_tui.runs.control import send_command
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.launch import launch
+from sidestep_tui.runs.log import EventReader
+from sidestep_tui.runs.state import RunState, apply, replay
+
+_POLL_SECONDS: Final = 0.1
+
+
+def launch_and_follow(run: RunDirectory, out: Output, *, detach: bool) -> int:
+    """Starts the engine of a run and, unless detached, shows it until it ends.
+
+    The first Ctrl-C asks the engine to save and stop, the second leaves it running.
+
+    Returns:
+        0 when the run completed or was stopped by someone else, 130 after a Ctrl-C here.
+
+    Raises:
+        SidestepError: the engine did not start, or the run failed; the error is the run's own.
+    """
+    reader = EventReader(run.events_file)
+    state = replay(reader.read())
+    with _counted_interrupts() as interrupts:
+        pid = launch(run)
+        if out.as_json:
+            out.json_line({"type": "Launched", "run": run.path, "pid": pid})
+        if detach:
+            out.say(f"{run.name} is running. `sidestep runs attach {run.path}` shows it.")
+            return ExitCode.DONE
+        with view_for(out) as view:
+            state, left = _until_end(run, reader, state, view, interrupts, out)
+    if left:
+        out.say(f"{run.name} goes on. `sidestep runs attach {run.path}` shows it again.")
+        return ExitCode.INTERRUPTED
+    return _exit_code(run, state, out, interrupted=interrupts.count > 0)
+
+
+def attach(run: RunDirectory, out: Output) -> int:
+    """Shows a run as lines, its whole history first, until it ends; Ctrl-C leaves and never touches it.
+
+    Returns:
+        0 when the run completed or was stopped.
+
+    Raises:
+        SidestepError: the run failed or its engine vanished.
+    """
+    reader = EventReader(run.events_file)
+    with view_for(out, live=False) as view:
+        state = _show_until_end(run, reader, view)
+    return _exit_code(run, state, out, interrupted=False)
+
+
+@dataclass(slots=True)
+class _Interrupts:
+    """How often Ctrl-C was pressed."""
+
+    count: int = 0
+
+
+@contextlib.contextmanager
+def _counted_interrupts() -> Iterator[_Interrupts]:
+    """Counts Ctrl-C instead of raising: an exception could hit between a request and its record."""
+    interrupts = _Interrupts()
+
+    def count(_signal: int, _frame: FrameType | None) -> None:
+        interrupts.count += 1
+
+    previous = signal.signal(signal.SIGINT, count)
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _until_end(
+    run: RunDirectory, reader: EventReader, state: RunState, view: View, interrupts: _Interrupts, out: Output
+) -> tuple[RunState, bool]:
+    """The state at the end of the run, or at the second Ctrl-C; whether it was left running."""
+    asked = False
+    while True:
+        alive = run.alive()
+        state = _show_new(reader, state, view)
+        if not alive:
+            return state, False
+        if interrupts.count > 1:
+            return state, True
+        if interrupts.count and not asked:
+            asked = True
+            with contextlib.suppress(SidestepError):  # it ended at this very moment; the next round sees it
+                send_command(run, "stop")
+            out.say("Stopping after this step, with everything saved. Ctrl-C again leaves the run going.")
+        time.sleep(_POLL_SECONDS)
+
+
+def _show_until_end(run: RunDirectory, reader: EventReader, view: View) -> RunState:
+    state = RunState()
+    while True:
+        alive = run.alive()
+        state = _show_new(reader, state, view)
+        if not alive:
+            return state
+        time.sleep(_POLL_SECONDS)
+
+
+def _show_new(reader: EventReader, state: RunState, view: View) -> RunState:
+    for event in reader.read():
+        state = apply(state, event)
+        view.show(event, state)
+    return state
+
+
+def _exit_code(run: RunDirectory, state: RunState, out: Output, *, interrupted: bool) -> int:
+    if state.failure is not None:
+        raise SidestepError(state.failure.what, where=state.failure.where or run.path, fix=state.failure.fix or None)
+    if state.status == "completed":
+        return ExitCode.DONE
+    if state.status == "stopped":
+        out.say(f"Stopped. `sidestep resume {run.path}` continues it.")
+        return ExitCode.INTERRUPTED if interrupted else ExitCode.DONE
+    raise SidestepError(
+        "The engine vanished without a last word.",
+        where=run.engine_log,
+        fix=f"read the end of its log; `sidestep resume {run.path}` continues after the newest checkpoint",
+    )

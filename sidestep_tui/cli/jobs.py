@@ -1,0 +1,95 @@
+"""The verbs that start an engine: their settings from flags, a run directory, and the run followed to its end."""
+
+import time
+from argparse import Namespace
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sidestep_tui.cli.follow import launch_and_follow
+from sidestep_tui.cli.output import Output
+from sidestep_tui.cli.parser import Parser
+from sidestep_tui.cli.settings import SettingFlags, add_layer_flags, given_layers
+from sidestep_tui.config.base import Section
+from sidestep_tui.config.fields import look_up, setting_fields
+from sidestep_tui.config.jobs import JOBS, JobName
+from sidestep_tui.config.layers import resolve
+from sidestep_tui.config.places import runs_home
+from sidestep_tui.errors import UsageError
+from sidestep_tui.runs.directory import RunDirectory, create_run
+
+_RESULT: Final = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class JobVerb:
+    """A verb that runs one job. `positional` is the setting that is given without a flag."""
+
+    job: JobName
+    positional: str | None = None
+
+    def configure(self, parser: Parser) -> None:
+        """Adds the verb's arguments: the settings of its job, and where the run lies."""
+        model = JOBS[self.job]
+        parser.usage = f"%(prog)s {self._given_name} [settings]"
+        add_layer_flags(parser, presets=self.job == "train")
+        if self._output_is_the_run:
+            parser.add_argument("--output", type=Path, metavar="RUN", help="the folder of the run (required)")
+        else:
+            parser.add_argument("--run", type=Path, metavar="DIR", help="the folder of the run (default: a new one)")
+        parser.add_argument("--detach", action="store_true", help="start the run and return at once")
+        flags = SettingFlags(model, parser, self.positional)
+        parser.set_defaults(call=lambda options, out: self._run(flags, options, out))
+
+    def _run(self, flags: SettingFlags, options: Namespace, out: Output) -> int:
+        settings = resolve(JOBS[self.job], given_layers(flags, options))
+        check_inputs(settings)
+        run = create_run(self._place(settings, options), self.job, settings)
+        return launch_and_follow(run, out, detach=options.detach)
+
+    def _place(self, settings: Section, options: Namespace) -> Path:
+        if not self._output_is_the_run:
+            return Path(options.run or _new_place(self.job, settings))
+        if options.output is None:
+            raise UsageError("The run needs a place.", where="--output", fix="give the folder that the run makes")
+        return Path(options.output)
+
+    @property
+    def _given_name(self) -> str:
+        """The positional argument as the usage line has it."""
+        return (self.positional or "").rpartition(".")[2].upper()
+
+    @property
+    def _output_is_the_run(self) -> bool:
+        return _RESULT not in JOBS[self.job].model_fields
+
+
+configure_train = JobVerb("train", "data.tensors").configure
+configure_preprocess = JobVerb("preprocess", "dataset").configure
+configure_estimate = JobVerb("estimate", "tensors").configure
+configure_generate = JobVerb("generate").configure
+configure_export = JobVerb("export", "adapter").configure
+
+
+def check_inputs(settings: Section) -> None:
+    """A mistyped path is told before a run directory is made for it.
+
+    Raises:
+        UsageError: there is nothing at a path that the job reads.
+    """
+    document = settings.model_dump()
+    for field in setting_fields(type(settings)):
+        path = look_up(document, field.path)
+        if isinstance(path, Path) and field.path != _RESULT and not path.expanduser().exists():
+            raise UsageError("There is nothing at this path.", where=f"{field.path}: {path}", fix="correct the path")
+
+
+def _new_place(job: JobName, settings: Section) -> Path:
+    """A new folder among the runs, named after the job, its result and the time."""
+    result = Path(str(settings.model_dump()[_RESULT])).stem
+    base = runs_home() / f"{job}-{result}-{time.strftime('%Y%m%d-%H%M%S')}"
+    place, count = base, 1
+    while RunDirectory(place).exists():
+        count += 1
+        place = base.with_name(f"{base.name}-{count}")
+    return place

@@ -1,0 +1,115 @@
+"""A run's events as plain lines of text, for logs, pipes and terminals that cannot redraw."""
+
+import time
+from typing import Final
+
+from sidestep_tui.runs import events as ev
+from sidestep_tui.runs.state import RunState
+
+_SECONDS_BETWEEN_STEPS: Final = 10.0
+
+
+class LineWriter:
+    """Turns events into lines. Steps and progress come too often: they speak at most every ten seconds of the run."""
+
+    def __init__(self) -> None:
+        self._last_spoken = 0.0
+
+    def line(self, event: ev.AnyEvent, state: RunState) -> str | None:
+        """The line for an event, or None; `state` is the state after it."""
+        if isinstance(event, ev.StepCompleted | ev.Progress):
+            if event.time - self._last_spoken < _SECONDS_BETWEEN_STEPS and not _is_last(event, state):
+                return None
+            self._last_spoken = event.time
+        text = describe(event, state)
+        return f"{time.strftime('%H:%M:%S', time.localtime(event.time))}  {text}" if text else None
+
+
+def describe(event: ev.AnyEvent, state: RunState) -> str | None:  # noqa: C901 - one case for each kind of event
+    """An event in words; None for what only a chart shows."""
+    match event:
+        case ev.RunStarted(resumed_from_step=None):
+            return f"{event.job} on {event.device} ({event.host}, process {event.pid})"
+        case ev.RunStarted():
+            return f"{event.job} on {event.device}, continued after step {event.resumed_from_step}"
+        case ev.PhaseChanged():
+            return f"{event.phase}{f': {event.detail}' if event.detail else ''}"
+        case ev.Planned():
+            return (
+                f"{event.total_steps} steps in {event.epochs} epochs, {event.songs} songs, "
+                f"{event.validation_songs} held out, {event.trainable_parameters:,} trainable parameters"
+            )
+        case ev.Progress():
+            failed = f", {event.failed} failed" if event.failed else ""
+            return f"{event.done}/{event.total} {event.unit}{failed}{f'  {event.item}' if event.item else ''}"
+        case ev.StepCompleted():
+            return step_text(event, state)
+        case ev.StepSkipped():
+            return f"step {event.step} skipped: {event.reason}"
+        case ev.ValidationCompleted():
+            beside = "" if event.train_loss is None else f", training songs {number(event.train_loss)}"
+            return f"validation after step {event.step}: loss {number(event.loss)}{beside}"
+        case ev.SampleWritten():
+            return f"song written: {event.path}"
+        case ev.CheckpointSaved():
+            return f"{'checkpoint' if event.kind == 'regular' else event.kind} saved after step {event.step}"
+        case ev.CommandApplied():
+            return f"{event.command} after step {event.step}"
+        case ev.WarningRaised():
+            return f"warning: {problem_text(event)}"
+        case ev.RunStopped():
+            return f"stopped after step {event.step}: {event.reason}"
+        case ev.RunFailed():
+            return f"failed: {problem_text(event)}"
+        case ev.RunCompleted():
+            return ", ".join(["completed", *(f"{name} {_result(value)}" for name, value in event.results.items())])
+        case ev.EpochCompleted() | ev.DeviceSampled() | ev.SensitivityUpdated():
+            return None
+
+
+def step_text(event: ev.StepCompleted, state: RunState) -> str:
+    """One step with its figures and the time to the end."""
+    parts = [
+        f"step {event.step}{f'/{state.total_steps}' if state.total_steps else ''}",
+        f"epoch {event.epoch + 1}",
+        f"loss {number(event.loss)}",
+        f"lr {event.learning_rate:.2e}",
+        f"{event.seconds:.2f} s/step",
+    ]
+    left = state.seconds_left()
+    if left is not None:
+        parts.append(f"{duration(left)} left")
+    return "  ".join(parts)
+
+
+def problem_text(event: ev.WarningRaised | ev.RunFailed) -> str:
+    """What, where and the fix, in one line."""
+    where = f" ({event.where})" if event.where else ""
+    return f"{event.what}{where}{f' Fix: {event.fix}' if event.fix else ''}"
+
+
+def number(value: float | None) -> str:
+    """A loss; a value that was not finite reads as such."""
+    return "not finite" if value is None else f"{value:.4f}"
+
+
+def duration(seconds: float) -> str:
+    """A length of time in its two largest units."""
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: `1 song`, `2 songs`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _result(value: str | float | None) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _is_last(event: ev.StepCompleted | ev.Progress, state: RunState) -> bool:
+    return event.done == event.total if isinstance(event, ev.Progress) else event.step == state.total_steps

@@ -1,0 +1,146 @@
+"""The command `sidestep`: one table of verbs, each imported when it is called, and the edge where errors become words.
+
+Without arguments it opens the terminal application. Nothing is imported before it is known to be needed.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from sidestep_tui import __version__
+from sidestep_tui.errors import ExitCode, SidestepError, UsageError
+
+if TYPE_CHECKING:
+    from sidestep_tui.cli.parser import Parser
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One command: `home` is `module:function`, where the function adds the verb's arguments to a parser."""
+
+    name: str
+    summary: str
+    home: str
+    hidden: bool = False
+
+    def configure(self) -> "Callable[[Parser], None]":
+        """The function that `home` names, imported now."""
+        module, _, function = self.home.partition(":")
+        configure: Callable[[Parser], None] = getattr(import_module(f"sidestep_tui.cli.{module}"), function)
+        return configure
+
+
+VERBS: Final = (
+    Verb("demo", "the whole path on a tiny built-in model, without a card", "demo:configure"),
+    Verb("doctor", "what this machine can do, and the fix for what it cannot", "doctor:configure"),
+    Verb("models", "list and inspect model folders", "models:configure"),
+    Verb("dataset", "scan, check, edit and convert folders of songs", "dataset:configure"),
+    Verb("preprocess", "encode songs and their texts once, for training", "jobs:configure_preprocess"),
+    Verb("estimate", "measure which modules of the model these songs move", "jobs:configure_estimate"),
+    Verb("train", "train an adapter on preprocessed songs", "jobs:configure_train"),
+    Verb("resume", "continue a run after its newest checkpoint", "resume:configure"),
+    Verb("generate", "make a song, with or without an adapter", "jobs:configure_generate"),
+    Verb("export", "write an adapter in the form that a consumer loads", "jobs:configure_export"),
+    Verb("runs", "list, show, compare, steer and delete runs", "runs:configure"),
+    Verb("watch", "follow a run as plain lines of text", "watch:configure"),
+    Verb("preset", "list, show, save and exchange presets", "presets:configure"),
+    Verb("docs", "write the settings reference into docs/reference", "docs:configure", hidden=True),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and gives its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+    except SystemExit as stop:  # argparse has printed a help text
+        return int(stop.code or ExitCode.DONE)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe left; without this, Python's own flush at exit would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILED
+    except Exception as error:  # noqa: BLE001 - the process edge: whatever it was is told in words
+        return _fail(error, arguments)
+    return code
+
+
+def help_text() -> str:
+    """What `sidestep --help` prints."""
+    width = max(len(verb.name) for verb in VERBS)
+    shown = (f"  {verb.name:<{width}}  {verb.summary}" for verb in VERBS if not verb.hidden)
+    return "\n".join(
+        (
+            "Side-Step teaches ACE-Step 1.5 your own music, from a terminal.",
+            "",
+            "usage: sidestep [VERB …]",
+            "",
+            f"  {'':<{width}}  without a verb: the terminal application",
+            *shown,
+            "",
+            "`sidestep VERB --help` shows a verb's arguments. Every verb takes --json and --debug.",
+        )
+    )
+
+
+def _dispatch(arguments: list[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if not arguments:
+        from sidestep_tui.tui.app import run_tui
+
+        return run_tui()
+    if arguments[0] in ("--help", "-h", "help"):
+        print(help_text())
+        return ExitCode.DONE
+    if arguments[0] == "--version":
+        print(f"sidestep {__version__}")
+        return ExitCode.DONE
+    return _run_verb(_find_verb(arguments[0]), arguments[1:])
+
+
+def _run_verb(verb: Verb, arguments: list[str]) -> int:
+    from sidestep_tui.cli.output import Output
+    from sidestep_tui.cli.parser import Parser
+
+    parser = Parser(prog=f"sidestep {verb.name}", description=f"{verb.summary[:1].upper()}{verb.summary[1:]}.")
+    verb.configure()(parser)
+    options = parser.parse_args(arguments)
+    return int(options.call(options, Output(options.json)))
+
+
+def _find_verb(name: str) -> Verb:
+    for verb in VERBS:
+        if verb.name == name:
+            return verb
+    import difflib
+
+    close = difflib.get_close_matches(name, [verb.name for verb in VERBS], n=1)
+    hint = f"did you mean `sidestep {close[0]}`? " if close else ""
+    raise UsageError(f"There is no verb {name!r}.", fix=f"{hint}`sidestep --help` lists them")
+
+
+def _fail(error: Exception, arguments: list[str]) -> int:
+    """Tells a failure and gives its exit code; an error that is not a SidestepError is a bug of ours."""
+    from sidestep_tui.cli.output import report_error
+
+    if "--debug" in arguments:
+        import traceback
+
+        traceback.print_exception(error)
+    if not isinstance(error, SidestepError):
+        error = SidestepError(
+            f"Unexpected {type(error).__name__}: {error}",
+            fix="run the command again with --debug and report what it prints",
+        )
+    report_error(error, as_json="--json" in arguments)
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

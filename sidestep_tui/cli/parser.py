@@ -1,0 +1,39 @@
+"""The argument parser of every verb: the common flags, and mistakes as UsageError instead of an exit."""
+
+import argparse
+import difflib
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
+
+from sidestep_tui.errors import UsageError
+
+COMMON_FLAGS: Final = {"--json": "machine-readable output only", "--debug": "show the traceback of an error"}
+
+
+class Parser(argparse.ArgumentParser):
+    """`ArgumentParser` with `--json` and `--debug` on every level, that raises UsageError for a wrong command line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+        for flag, text in COMMON_FLAGS.items():
+            # Suppressed, so that a nested parser's default does not overwrite what its parent was given.
+            self.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=text)
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """The parsed command line.
+
+        Raises:
+            UsageError: something in it is unknown, missing or not usable.
+        """
+        known, unknown = self.parse_known_args(args, namespace or argparse.Namespace(json=False, debug=False))
+        if unknown:
+            close = difflib.get_close_matches(unknown[0].split("=")[0], self._option_string_actions, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise UsageError(f"There is no such argument: {unknown[0]}.", fix=f"{hint}`{self.prog} --help` lists all")
+        return known
+
+    def error(self, message: str) -> NoReturn:
+        """Called by argparse for everything else that is wrong."""
+        raise UsageError(f"{message[:1].upper()}{message[1:]}.", fix=f"`{self.prog} --help` shows how it is used")

@@ -1,0 +1,136 @@
+"""Runs as documents for programs, and as tables for people."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sidestep_tui.cli.describe import value_text
+from sidestep_tui.cli.lines import duration, number, problem_text
+from sidestep_tui.config.fields import leaves
+from sidestep_tui.dataset.text import printable
+from sidestep_tui.runs.history import RunSummary
+from sidestep_tui.runs.state import RunState
+
+_COLOURS = {"running": "cyan", "completed": "green", "failed": "red", "interrupted": "yellow", "stopped": "yellow"}
+
+
+def run_document(summary: RunSummary) -> dict[str, Any]:
+    """A run in a list."""
+    state = summary.state
+    return {
+        "name": summary.run.name,
+        "path": summary.run.path,
+        "job": summary.job,
+        "condition": summary.condition,
+        "created_at": summary.created_at,
+        "phase": state.phase,
+        "step": state.step,
+        "total_steps": state.total_steps,
+        "loss": last_loss(state),
+        "best_validation_loss": best_validation_loss(state),
+        "seconds_left": state.seconds_left() if summary.condition == "running" else None,
+    }
+
+
+def details_document(summary: RunSummary) -> dict[str, Any]:
+    """One run with its settings, results and troubles."""
+    state = summary.state
+    return {
+        **run_document(summary),
+        "device": state.device,
+        "host": state.host,
+        "started_at": state.started_at,
+        "ended_at": state.ended_at,
+        "plan": state.plan,
+        "progress": state.progress,
+        "checkpoints": state.checkpoints,
+        "samples": state.samples,
+        "warnings": state.warnings,
+        "failure": state.failure,
+        "results": state.results,
+        "settings": summary.run.settings().model_dump(mode="json"),
+    }
+
+
+def runs_table(summaries: list[RunSummary], now: float) -> RenderableType:
+    """The runs, newest first."""
+    if not summaries:
+        return Text("There are no runs yet. `sidestep train --help` shows how to start one.")
+    table = Table(box=None, pad_edge=False)
+    for column in ("RUN", "JOB", "CONDITION", "DONE", "LOSS", "AGE", "PLACE"):
+        table.add_column(column, no_wrap=column != "PLACE", overflow="fold")
+    for summary in summaries:
+        table.add_row(
+            Text(printable(summary.run.name)),
+            summary.job,
+            Text(summary.condition, style=_COLOURS.get(summary.condition, "")),
+            extent_text(summary.state),
+            number(loss) if (loss := last_loss(summary.state)) is not None else "",
+            duration(max(0.0, now - summary.created_at)),
+            Text(printable(str(summary.run.path.parent))),
+        )
+    return table
+
+
+def details_view(summary: RunSummary) -> RenderableType:
+    """One run in full."""
+    state = summary.state
+    facts = {
+        "run": summary.run.name,
+        "place": summary.run.path,
+        "job": summary.job,
+        "condition": summary.condition,
+        "made": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(summary.created_at)),
+        "device": state.device,
+        "done": extent_text(state),
+        "loss": last_loss(state),
+        "best validation": best_validation_loss(state),
+        "checkpoints": len(state.checkpoints) or None,
+        "warnings": len(state.warnings) or None,
+        "failure": problem_text(state.failure) if state.failure else None,
+        **state.results,
+    }
+    settings = dict(leaves(summary.run.settings().model_dump(mode="json")))
+    return Group(_pairs(facts), Text("\nsettings", style="bold"), _pairs(settings))
+
+
+def comparison_table(summaries: list[RunSummary], rows: list[tuple[str, list[Any]]]) -> RenderableType:
+    """What differs between runs: one column for each."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for summary in summaries:
+        table.add_column(Text(printable(summary.run.name)), overflow="fold")
+    for name, values in rows:
+        table.add_row(name, *(Text(printable(value_text(value))) for value in values))
+    return table
+
+
+def extent_text(state: RunState) -> str:
+    """How far a run is."""
+    if state.total_steps is not None:
+        return f"{state.step}/{state.total_steps} steps"
+    return f"{state.progress.done}/{state.progress.total} {state.progress.unit}" if state.progress else ""
+
+
+def last_loss(state: RunState) -> float | None:
+    """The loss of the newest step that had one."""
+    return next((loss for loss in reversed(state.curves.loss[-100:]) if loss == loss), None)
+
+
+def best_validation_loss(state: RunState) -> float | None:
+    """The lowest loss on held-out songs."""
+    return min((v.loss for v in state.validations if v.loss is not None), default=None)
+
+
+def _pairs(facts: dict[str, Any]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        if value is not None and value != "":
+            table.add_row(name, Text(printable(str(value) if isinstance(value, Path) else value_text(value))))
+    return table

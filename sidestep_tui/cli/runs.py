@@ -1,0 +1,129 @@
+"""`sidestep runs`: list, show, compare, steer and delete runs."""
+
+import shutil
+import sys
+import time
+from argparse import Namespace
+from typing import Any
+
+from sidestep_tui.cli import run_views
+from sidestep_tui.cli.follow import attach
+from sidestep_tui.cli.output import Output
+from sidestep_tui.cli.parser import Parser
+from sidestep_tui.config.fields import leaves
+from sidestep_tui.errors import ExitCode, SidestepError, UsageError
+from sidestep_tui.runs.control import COMMANDS, send_command
+from sidestep_tui.runs.history import RunSummary, find_run, list_runs, summarise
+
+
+def configure(parser: Parser) -> None:
+    """Adds the verbs below `runs`."""
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    verbs.add_parser("list", help="all runs of this machine").set_defaults(call=_list)
+    _verb_on_run(verbs, "show", "one run: how far it is, its results and settings", _show)
+    _verb_on_run(verbs, "stop", "ask the engine to save and end after this step", _stop)
+    _verb_on_run(verbs, "attach", "show a run with its whole history while it works", _attach)
+    deletion = _verb_on_run(verbs, "delete", "remove a run and everything in its folder", _delete)
+    deletion.add_argument("--yes", action="store_true", help="do not ask")
+    command = _verb_on_run(verbs, "command", "send a request to the engine", _command)
+    command.add_argument("command", choices=COMMANDS, help="what to ask for")
+    comparison = verbs.add_parser("compare", help="what differs between runs, and how they did")
+    comparison.add_argument("names", metavar="RUN", nargs="+", help="runs' folders or names")
+    comparison.set_defaults(call=_compare)
+
+
+def _verb_on_run(verbs: Any, name: str, summary: str, call: Any) -> Parser:
+    parser: Parser = verbs.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
+    parser.add_argument("name", metavar="RUN", help="a run's folder or name")
+    parser.set_defaults(call=call)
+    return parser
+
+
+def _list(_: Namespace, out: Output) -> int:
+    summaries = list_runs()
+    out.show([run_views.run_document(s) for s in summaries], lambda: run_views.runs_table(summaries, time.time()))
+    return ExitCode.DONE
+
+
+def _show(options: Namespace, out: Output) -> int:
+    summary = summarise(find_run(options.name))
+    out.show(run_views.details_document(summary), lambda: run_views.details_view(summary))
+    return ExitCode.DONE
+
+
+def _stop(options: Namespace, out: Output) -> int:
+    return _send(options.name, "stop", out)
+
+
+def _command(options: Namespace, out: Output) -> int:
+    return _send(options.name, options.command, out)
+
+
+def _send(name: str, command: str, out: Output) -> int:
+    run = find_run(name)
+    send_command(run, command)
+    if out.as_json:
+        out.json_line({"run": run.path, "command": command})
+    out.say(f"{run.name} was asked to {command}; `sidestep watch {run.path}` shows when it has.")
+    return ExitCode.DONE
+
+
+def _attach(options: Namespace, out: Output) -> int:
+    run = find_run(options.name)
+    if not out.is_live:
+        return attach(run, out)
+    from sidestep_tui.tui.app import run_tui
+
+    return run_tui("monitor", run=run)
+
+
+def _delete(options: Namespace, out: Output) -> int:
+    run = find_run(options.name)
+    if run.alive():
+        raise SidestepError("An engine is working on this run.", where=run.path, fix="`sidestep runs stop` it first")
+    if not options.yes and not _agreed(f"Delete {run.path} and everything in it? [y/N] "):
+        raise SidestepError("Nothing was deleted.", where=run.path, fix="answer y, or give --yes")
+    doomed = run.path.with_name(f".{run.name}.deleted")
+    run.path.rename(doomed)  # a half-deleted folder must not look like a run
+    shutil.rmtree(doomed)
+    if out.as_json:
+        out.json_line({"deleted": run.path})
+    out.say(f"{run.path} is gone.")
+    return ExitCode.DONE
+
+
+def _agreed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError("Nobody is there to be asked.", fix="give --yes")
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _compare(options: Namespace, out: Output) -> int:
+    summaries = [summarise(find_run(name)) for name in options.names]
+    rows = [*_outcomes(summaries), *_differing_settings(summaries)]
+    document = {
+        "runs": [run_views.run_document(summary) for summary in summaries],
+        "differences": dict(rows),
+    }
+    out.show(document, lambda: run_views.comparison_table(summaries, rows))
+    return ExitCode.DONE
+
+
+def _outcomes(summaries: list[RunSummary]) -> list[tuple[str, list[Any]]]:
+    states = [summary.state for summary in summaries]
+    return [
+        ("condition", [summary.condition for summary in summaries]),
+        ("done", [run_views.extent_text(state) for state in states]),
+        ("loss", [run_views.last_loss(state) for state in states]),
+        ("best validation", [run_views.best_validation_loss(state) for state in states]),
+        ("s/step", [state.recent_seconds_per_step() for state in states]),
+    ]
+
+
+def _differing_settings(summaries: list[RunSummary]) -> list[tuple[str, list[Any]]]:
+    flat = [dict(leaves(summary.run.settings().model_dump(mode="json"))) for summary in summaries]
+    paths = dict.fromkeys(path for settings in flat for path in settings)
+    rows = ((path, [settings.get(path) for settings in flat]) for path in paths)
+    return [(path, values) for path, values in rows if any(value != values[0] for value in values)]

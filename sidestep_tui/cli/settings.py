@@ -1,0 +1,102 @@
+"""Settings from a command line: flags derived from the schema, laid over a config file and a preset."""
+
+import json
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic_settings import BaseSettings, CliSettingsSource
+
+from sidestep_tui.cli.describe import help_text, metavar
+from sidestep_tui.cli.parser import Parser
+from sidestep_tui.config.base import Section
+from sidestep_tui.config.fields import SettingField, put, setting_fields
+from sidestep_tui.config.layers import Layer
+from sidestep_tui.config.presets import find_preset
+from sidestep_tui.errors import UsageError
+
+_NEVER_TYPED: Final = "\0"
+
+
+class SettingFlags:
+    """One flag for every setting of a document, added to a parser: `--optimizer.learning_rate`, short `--lr`.
+
+    pydantic-settings walks the schema and turns the flags back into a nested document; names, help and short
+    spellings come from the same list of fields as the wizard and the reference.
+    """
+
+    def __init__(self, model: type[Section], parser: Parser, positional: str | None = None) -> None:
+        by_path: defaultdict[str, list[SettingField]] = defaultdict(list)
+        for field in setting_fields(model):
+            by_path[field.path].append(field)
+        self._fields = {path: tuple(fields) for path, fields in by_path.items()}
+        if positional is not None:
+            parser.add_argument(
+                positional, metavar=positional.rpartition(".")[2].upper(), nargs="?", default=SUPPRESS,
+                help=self._fields[positional][0].help,
+            )  # fmt: skip
+        self._source: CliSettingsSource[Any] = CliSettingsSource(
+            type(f"{model.__name__}Flags", (model, BaseSettings), {}),
+            root_parser=parser,
+            cli_implicit_flags=True,
+            cli_parse_none_str=_NEVER_TYPED,
+            add_argument_method=self._add,
+        )
+
+    def given(self, options: Namespace) -> dict[str, Any]:
+        """The nested document of the flags that were given, and of nothing else."""
+        flags = {path: value for path, value in vars(options).items() if path in self._fields}
+        emptied = [path for path, value in flags.items() if self._is_emptied(path, value)]
+        document: dict[str, Any] = self._source(parsed_args={p: v for p, v in flags.items() if p not in emptied})()
+        for path in emptied:
+            document = put(document, path, None)
+        return document
+
+    def _is_emptied(self, path: str, value: Any) -> bool:
+        """`none` empties a setting that may be empty; for others it is a word, or one of the choices."""
+        return self._fields[path][0].optional and value in ("none", ["none"])
+
+    def _add(self, group: ArgumentParser, *_: str, **options: Any) -> None:
+        path = options["dest"]
+        if path not in self._fields:
+            return  # the flag that would take a whole section as JSON; it would shadow short names such as --model
+        field = self._fields[path][0]
+        if "metavar" in options:
+            options["metavar"] = metavar(field)
+        names = dict.fromkeys((f"--{path}", f"--{field.short or path}"))
+        group.add_argument(*names, **{**options, "help": help_text(self._fields[path]).replace("%", "%%")})
+
+
+def add_layer_flags(parser: Parser, *, presets: bool) -> None:
+    """Adds `--config` and, where presets exist, `--preset`."""
+    if presets:
+        parser.add_argument("--preset", metavar="NAME", help="start from a preset: a name or a JSON file")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings as JSON, or the config.json of a run")
+
+
+def given_layers(flags: SettingFlags, options: Namespace) -> list[Layer]:
+    """The layers of a command line, weakest first: preset, config file, flags.
+
+    Raises:
+        UsageError: there is no such preset, or the file holds no settings.
+        SidestepError: the preset is not valid.
+    """
+    layers = []
+    if vars(options).get("preset"):
+        layers.append(Layer(f"preset {options.preset}", find_preset(options.preset, Path.cwd()).settings))
+    if options.config is not None:
+        layers.append(Layer(f"file {options.config}", _read_config(options.config)))
+    layers.append(Layer("the command line", flags.given(options)))
+    return layers
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.expanduser().read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"The config file cannot be read: {error}.", where=path, fix="give a JSON file") from error
+    settings = document.get("settings", document) if isinstance(document, dict) else None
+    if not isinstance(settings, dict):
+        raise UsageError("The config file holds no settings.", where=path, fix="give an object such as a preset's")
+    return settings

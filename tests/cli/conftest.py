@@ -1,0 +1,50 @@
+"""Calling the command line in this process, and folders that a run can be started from."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidestep_tui.cli.main import main
+
+
+@dataclass
+class Result:
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """The only document on the standard output."""
+        return json.loads(self.out)
+
+    def json_lines(self) -> list[Any]:
+        """One document for each line of the standard output."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def sidestep(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """`sidestep("runs", "list")` runs a command whose output goes to a pipe."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+    def run(*arguments: object) -> Result:
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> tuple[str, ...]:
+    """TENSORS and --model of `sidestep train`: folders that exist."""
+    tensors, model = tmp_path / "tensors", tmp_path / "model"
+    tensors.mkdir()
+    model.mkdir()
+    return (str(tensors), "--model", str(model))

@@ -1,0 +1,120 @@
+"""`sidestep dataset`: songs, findings, the exact prompts, and edits that are saved."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+
+@pytest.fixture
+def songs(tmp_path):
+    """Two songs of one second, one of them described, and a file that is no audio."""
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    tone = np.sin(np.arange(48_000) / 20)
+    for name in ("a", "b"):
+        soundfile.write(folder / f"{name}.wav", np.stack([tone, tone], 1) * (0.3 if name == "a" else 0.2), 48_000)
+    (folder / "a.json").write_text(
+        json.dumps({"caption": "warm [piano]", "bpm": 120, "key": "D major", "lyrics": "[Verse]\nla", "language": "fr"})
+    )
+    (folder / "noise.mp3").write_bytes(b"no audio" * 50)
+    return folder
+
+
+def test_scan_lists_songs_and_names_what_is_left_out(sidestep, songs):
+    document = sidestep("dataset", "scan", songs, "--json").json()
+    assert [(song["key"], song["bpm"], song["keyscale"]) for song in document["songs"]] == [
+        ("a.wav", 120, "D major"),
+        ("b.wav", None, ""),
+    ]
+    assert [failure["song"] for failure in document["failures"]] == ["noise.mp3"]
+    text = sidestep("dataset", "scan", songs).out
+    assert "warm [piano]" in text
+    assert "2 songs (2 pcm_16), 2 s, 1 left out" in text
+
+
+def test_check_finds_troubles_and_fails_on_errors(sidestep, songs):
+    result = sidestep("dataset", "check", songs, "--json")
+    codes = {(finding["song"], finding["code"]) for finding in result.json()["findings"]}
+    assert {("noise.mp3", "unreadable"), ("b.wav", "missing-caption")} <= codes
+    assert result.code == 1
+    (songs / "noise.mp3").unlink()
+    assert sidestep("dataset", "check", songs).code == 0
+
+
+def test_check_shows_the_exact_prompts(sidestep, songs):
+    prompts = sidestep("dataset", "check", songs, "--prompts", "--json").json()["prompts"]
+    assert prompts[0]["text"] == (
+        "# Instruction\nFill the audio semantic mask based on the given conditions:\n\n# Caption\nwarm [piano]\n\n"
+        "# Metas\n- bpm: 120\n- timesignature: N/A\n- keyscale: D major\n- duration: 1 seconds\n<|endoftext|>\n"
+    )
+    assert prompts[0]["lyrics"] == "# Languages\nfr\n\n# Lyric\n[Verse]\nla<|endoftext|>"
+    assert prompts[1]["lyrics"].endswith("# Lyric\n[Instrumental]<|endoftext|>")
+    assert "- keyscale: D major\n" in sidestep("dataset", "check", songs, "--prompts").out
+
+
+def test_check_counts_tokens_with_the_models_tokenizer(sidestep, songs, tiny_checkpoint):
+    (songs / "b.lyrics.txt").write_text("la " * 5000)
+    prompts = sidestep("dataset", "check", songs, "--model", tiny_checkpoint, "--json").json()["prompts"]
+    assert 0 < prompts[0]["text_tokens"] <= 256
+    assert [prompt["lyrics_cut"] for prompt in prompts] == [False, True]
+    assert "THE END IS CUT OFF" in sidestep("dataset", "check", songs, "--model", tiny_checkpoint).out
+
+
+def test_edit_sets_fields_of_chosen_songs_and_saves(sidestep, songs, tmp_path):
+    saved = tmp_path / "set.json"
+    result = sidestep("dataset", "edit", songs, "--set", "caption=slow", "--where", "bpm=none", "--output", saved)
+    assert result.code == 0
+    assert sidestep("dataset", "edit", saved, "--set", "bpm=90", "--song", "b.wav", "--json").json() == {
+        "saved": str(saved),
+        "songs": ["b.wav"],
+    }
+    assert sidestep("dataset", "edit", saved, "--set-data-set", "custom_tag=trg").code == 0
+    songs_now = {song["key"]: song for song in sidestep("dataset", "scan", saved, "--json").json()["songs"]}
+    assert (songs_now["b.wav"]["caption"], songs_now["b.wav"]["bpm"]) == ("slow", 90)
+    assert songs_now["a.wav"]["caption"] == "warm [piano]"
+    prompts = sidestep("dataset", "check", saved, "--prompts", "--json").json()["prompts"]
+    assert "# Caption\ntrg, slow\n" in prompts[1]["text"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "nothing to set"),
+        (("--set", "mood=calm"), "no assignment to a field"),
+        (("--set", "bpm=fast"), "bpm cannot be set"),
+        (("--set", "bpm=90", "--song", "z.wav"), "No song fits"),
+        (("--set", "bpm=90", "--where", "bpm>"), "where:"),
+        (("--set-data-set", "custom_tag"), "no assignment"),
+    ],
+)
+def test_edits_that_cannot_be_done_are_wrong_usage(sidestep, songs, arguments, words):
+    result = sidestep("dataset", "edit", songs, *arguments)
+    assert result.code == 2
+    assert words in result.err
+    assert not (songs / "dataset.json").exists()
+
+
+def test_an_edit_that_cannot_be_saved_leaves_no_trace(sidestep, songs, tmp_path):
+    taken = tmp_path / "taken.json"
+    taken.write_text("{}")
+    result = sidestep("dataset", "edit", songs, "--set", "bpm=90", "--set-data-set", "name=x", "--output", taken)
+    assert result.code == 1
+    assert taken.read_text() == "{}"
+    bpms = [song["bpm"] for song in sidestep("dataset", "scan", songs, "--json").json()["songs"]]
+    assert bpms == [120, None]
+
+
+def test_convert_writes_a_data_set_that_opens_again(sidestep, songs, tmp_path):
+    file = tmp_path / "converted.json"
+    assert sidestep("dataset", "convert", songs, file, "--json").json() == {"saved": str(file), "songs": 2}
+    assert sidestep("dataset", "convert", songs, file).code == 1
+    assert sidestep("dataset", "convert", songs, file, "--overwrite").code == 0
+    assert len(sidestep("dataset", "scan", file, "--json").json()["songs"]) == 2
+
+
+def test_missing_and_empty_folders_are_told(sidestep, tmp_path):
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        result = sidestep("dataset", "scan", folder)
+        assert (result.code, "fix:" in result.err) == (1, True)

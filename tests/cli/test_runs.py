@@ -1,0 +1,131 @@
+"""`sidestep runs` and `sidestep watch` on runs that ended."""
+
+from pathlib import Path
+
+import pytest
+
+from sidestep_tui.config.adapter import LoraSettings
+from sidestep_tui.config.model import ModelSettings
+from sidestep_tui.config.train import DataSettings, TrainSettings
+from sidestep_tui.runs import events as ev
+from sidestep_tui.runs.directory import create_run
+from sidestep_tui.runs.history import remember_run
+from sidestep_tui.runs.log import EventWriter
+
+START = ev.RunStarted(job="train", pid=1, host="box", device="cuda:0", version="1")
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """`make_run(name, last_event, rank=…)`: a training run of two steps with a last word."""
+
+    def make(name, *last, rank=64):
+        settings = TrainSettings(
+            model=ModelSettings(checkpoint=Path("/m")),
+            data=DataSettings(tensors=Path("/t")),
+            adapter=LoraSettings(rank=rank),
+        )
+        run = create_run(tmp_path / name, "train", settings)
+        remember_run(run.path)
+        with EventWriter(run.events_file) as log:
+            log.write(START)
+            for step in (1, 2):
+                log.write(
+                    ev.StepCompleted(
+                        step=step, epoch=0, loss=1 / step, gradient_norm=1.0, learning_rate=1e-4, seconds=0.5,
+                        data_seconds=0.1,
+                    )
+                )  # fmt: skip
+            for event in last:
+                log.write(event)
+        return run
+
+    return make
+
+
+def test_list_as_json_and_as_a_table(sidestep, make_run):
+    done = make_run("done", ev.RunCompleted(results={"adapter": "final"}))
+    make_run("gone")
+    listed = sidestep("runs", "list", "--json").json()
+    assert [(run["name"], run["condition"], run["loss"]) for run in listed] == [
+        ("gone", "interrupted", 0.5),
+        ("done", "completed", 0.5),
+    ]
+    table = sidestep("runs", "list").out
+    assert "interrupted" in table
+    assert str(done.path.parent) in table
+
+
+def test_names_of_runs_are_shown_and_not_obeyed(sidestep, make_run):
+    make_run("[red]\x1b[31mrun")
+    assert "[red]\\x1b[31mrun" in sidestep("runs", "list").out
+    assert sidestep("runs", "list", "--json").json()[0]["name"] == "[red]\x1b[31mrun"
+
+
+def test_show(sidestep, make_run):
+    make_run("bad", ev.RunFailed(what="The loss is not a number.", where="step 3", fix="lower --lr"))
+    document = sidestep("runs", "show", "bad", "--json").json()
+    assert document["failure"]["what"] == "The loss is not a number."
+    assert document["settings"]["adapter"]["rank"] == 64
+    text = sidestep("runs", "show", "bad").out
+    assert "The loss is not a number. (step 3) Fix: lower --lr" in text
+    assert "optimizer.learning_rate" in text
+
+
+def test_compare_names_what_differs_and_nothing_else(sidestep, make_run):
+    make_run("a", rank=8)
+    make_run("b", rank=16)
+    differences = sidestep("runs", "compare", "a", "b", "--json").json()["differences"]
+    assert differences["adapter.rank"] == [8, 16]
+    assert differences["loss"] == [0.5, 0.5]
+    assert "adapter.alpha" not in differences
+    assert "adapter.rank" in sidestep("runs", "compare", "a", "b").out
+
+
+def test_delete_asks_somebody_or_needs_yes(sidestep, make_run):
+    run = make_run("old")
+    assert sidestep("runs", "delete", "old").code == 2
+    assert run.exists()
+    result = sidestep("runs", "delete", "old", "--yes", "--json")
+    assert result.json() == {"deleted": str(run.path)}
+    assert list(run.path.parent.iterdir()) == []
+    assert sidestep("runs", "list", "--json").json() == []
+
+
+def test_a_living_run_is_not_deleted(sidestep, make_run):
+    run = make_run("busy")
+    with run.held():
+        result = sidestep("runs", "delete", "busy", "--yes")
+    assert (result.code, run.exists()) == (1, True)
+    assert "runs stop" in result.err
+
+
+def test_requests_reach_a_living_run_only(sidestep, make_run):
+    run = make_run("busy")
+    assert sidestep("runs", "stop", "busy").code == 1
+    with run.held():
+        assert sidestep("runs", "command", "busy", "save", "--json").json() == {"run": str(run.path), "command": "save"}
+    assert [file.name.split("-")[1] for file in run.commands.iterdir()] == ["save.json"]
+    assert sidestep("runs", "command", "busy", "dance").code == 2
+
+
+def test_watch_tells_the_whole_history_and_gives_the_exit_code(sidestep, make_run):
+    make_run("done", ev.RunCompleted())
+    watched = sidestep("watch", "done")
+    assert watched.code == 0
+    begun, *steps, ended = watched.out.splitlines()
+    assert "train on cuda:0" in begun
+    assert ["loss 1.0000" in step for step in steps] == [True]
+    assert ended.endswith("completed")
+    make_run("bad", ev.RunFailed(what="It broke."))
+    assert sidestep("watch", "bad").code == 1
+    make_run("gone")
+    assert sidestep("runs", "attach", "gone").code == 1
+
+
+def test_watch_once_never_waits(sidestep, make_run):
+    run = make_run("busy")
+    with run.held():
+        lines = sidestep("watch", "busy", "--once", "--json").json_lines()
+    assert [line["type"] for line in lines] == ["RunStarted", "StepCompleted", "StepCompleted"]
+    assert sidestep("watch", "busy", "--once").code == 0

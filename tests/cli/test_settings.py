@@ -1,0 +1,78 @@
+"""Flags to settings: text arrives as it was typed, lists and empty values as the reference says."""
+
+import pytest
+
+from sidestep_tui.cli.parser import Parser
+from sidestep_tui.cli.settings import SettingFlags
+from sidestep_tui.config.fields import look_up
+from sidestep_tui.config.jobs import GenerateSettings
+from sidestep_tui.config.layers import Layer, resolve
+from sidestep_tui.config.train import TrainSettings
+
+GENERATE = ("--model", "m", "--output", "o.wav", "--prompt", "p")
+
+
+def given(model, *arguments, positional=None):
+    parser = Parser(prog="sidestep")
+    flags = SettingFlags(model, parser, positional)
+    return flags.given(parser.parse_args([str(argument) for argument in arguments]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "none",
+        "null",
+        "[Instrumental]",
+        "[Verse]\nla, la\n[Chorus]",
+        '{"a": 1}',
+        "1e5",
+        "true",
+        "a,b",
+        "'q' \"q\"",
+        "",
+        " x ",
+    ],
+)
+def test_text_arrives_as_it_was_typed(text):
+    settings = resolve(GenerateSettings, [Layer("flags", given(GenerateSettings, *GENERATE, f"--lyrics={text}"))])
+    assert settings.lyrics == text
+
+
+def test_nothing_given_is_an_empty_document():
+    assert given(TrainSettings) == {}
+
+
+def test_a_positional_argument_and_its_flag_are_the_same_setting():
+    by_place = given(TrainSettings, "t", positional="data.tensors")
+    by_flag = given(TrainSettings, "--data.tensors", "t", positional="data.tensors")
+    assert by_place == by_flag == {"data": {"tensors": "t"}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "value"),
+    [
+        (("--data.crop_seconds", "none"), "data.crop_seconds", None),
+        (("--max-steps=none",), "training.max_steps", None),
+        (("--adapter.targets.projections", "q,v"), "adapter.targets.projections", ["q", "v"]),
+        (("--adapter.targets.projections", "q"), "adapter.targets.projections", ["q"]),
+        (("--adapter.targets.modules", "none"), "adapter.targets.modules", None),
+        (
+            ("--adapter.targets.modules", "layers.0.self_attn.q_proj,layers.1.cross_attn.k_proj"),
+            "adapter.targets.modules",
+            ["layers.0.self_attn.q_proj", "layers.1.cross_attn.k_proj"],
+        ),
+        (("--memory.checkpointing", "none"), "memory.checkpointing", "none"),
+        (("--adapter.targets.mlp",), "adapter.targets.mlp", True),
+        (("--no-adapter.targets.mlp",), "adapter.targets.mlp", False),
+        (("--adapter.targets.layers", "0-3,7"), "adapter.targets.layers", "0-3,7"),
+    ],
+)
+def test_values_are_read_as_the_reference_says(arguments, path, value):
+    assert look_up(given(TrainSettings, *arguments), path, "missing") == value
+
+
+@pytest.mark.parametrize("family", ["lora", "dora", "lokr", "loha", "oft"])
+def test_every_family_is_reached_through_its_flag(family):
+    document = given(TrainSettings, "t", "--model", "m", "--adapter.family", family, positional="data.tensors")
+    assert resolve(TrainSettings, [Layer("flags", document)]).adapter.family == family

@@ -1,0 +1,78 @@
+"""All runs of the machine: found where they are, forgotten when they are gone."""
+
+import json
+import shutil
+
+import pytest
+
+from sidestep_tui.config.places import run_index
+from sidestep_tui.errors import UsageError
+from sidestep_tui.runs import events as ev
+from sidestep_tui.runs.history import find_run, list_runs, remember_run, summarise
+from sidestep_tui.runs.log import EventWriter
+
+START = ev.RunStarted(job="export", pid=1, host="box", device="cpu", version="1")
+
+
+def names():
+    return [summary.run.name for summary in list_runs()]
+
+
+def test_runs_are_found_in_the_usual_place_and_elsewhere_newest_first(make_run, sidestep_home):
+    usual = make_run(sidestep_home / "runs" / "usual")
+    elsewhere = make_run("elsewhere")
+    for run in (usual, elsewhere, elsewhere):
+        remember_run(run.path)
+    assert names() == ["elsewhere", "usual"]
+    assert json.loads(run_index().read_text()) == [str(elsewhere.path)]
+
+
+def test_runs_that_were_moved_or_removed_are_forgotten(make_run, tmp_path):
+    for name in ("stays", "moves", "goes"):
+        remember_run(make_run(name).path)
+    (tmp_path / "moves").rename(tmp_path / "moved")
+    shutil.rmtree(tmp_path / "goes")
+    assert names() == ["stays"]
+    remember_run(tmp_path / "moved")
+    assert names() == ["moved", "stays"]
+    assert json.loads(run_index().read_text()) == [str(tmp_path / name) for name in ("stays", "moved")]
+
+
+def test_a_damaged_run_or_index_hides_no_other_run(make_run, sidestep_home):
+    make_run(sidestep_home / "runs" / "good")
+    make_run(sidestep_home / "runs" / "bad").config_file.write_text("{")
+    (sidestep_home / "runs" / "stray.txt").write_text("")
+    for index in ("{", "{}", "[3]"):
+        run_index().write_text(index)
+        assert names() == ["good"]
+
+
+def test_a_run_is_found_by_path_and_by_name(make_run, tmp_path, sidestep_home, monkeypatch):
+    run = make_run(sidestep_home / "runs" / "tune")
+    assert find_run("tune") == run
+    assert find_run(str(run.path)) == run
+    monkeypatch.chdir(run.path.parent)
+    assert find_run("./tune") == run
+    monkeypatch.chdir("/")
+    with pytest.raises(UsageError, match="no run 'jazz'"):
+        find_run("jazz")
+    remember_run(make_run("other/tune").path)
+    with pytest.raises(UsageError, match="Several runs"):
+        find_run("tune")
+
+
+def test_the_condition_is_the_last_word_unless_the_engine_vanished(make_run):
+    run = make_run()
+    assert summarise(run).condition == "waiting"
+    with EventWriter(run.events_file) as log:
+        log.write(START)
+        assert summarise(run).condition == "interrupted"
+        with run.held():
+            assert summarise(run).condition == "running"
+        for word, condition in (
+            (ev.RunStopped(reason="asked"), "stopped"),
+            (ev.RunFailed(what="broken"), "failed"),
+            (ev.RunCompleted(), "completed"),
+        ):
+            log.write(word)
+            assert summarise(run).condition == condition

@@ -1,0 +1,126 @@
+"""The machine's snapshot, with a made-up NVML in the place of the driver's."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pynvml
+import pytest
+
+from sidestep_tui.runs import machine
+from sidestep_tui.runs.machine import MachineProbe, disk_free
+
+
+@dataclass
+class FakeNvml:
+    """Two cards; the second tells neither power nor temperature."""
+
+    cards: int = 2
+    opened: int = 0
+    broken: bool = False
+
+    NVMLError = pynvml.NVMLError
+    NVMLError_LibraryNotFound = pynvml.NVMLError_LibraryNotFound
+    NVMLError_NotSupported = pynvml.NVMLError_NotSupported
+    NVML_TEMPERATURE_GPU = pynvml.NVML_TEMPERATURE_GPU
+
+    def nvmlInit(self) -> None:  # noqa: N802 - NVML's own names
+        self.opened += 1
+
+    def nvmlShutdown(self) -> None:  # noqa: N802
+        self.opened -= 1
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        return self.cards
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
+        return index
+
+    def nvmlDeviceGetName(self, handle: int) -> str:  # noqa: N802
+        return f"Card {handle}"
+
+    def nvmlDeviceGetMemoryInfo(self, handle: int) -> SimpleNamespace:  # noqa: N802
+        if self.broken:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
+        return SimpleNamespace(total=24 * 2**30, used=(8 + handle) * 2**30)
+
+    def nvmlDeviceGetUtilizationRates(self, handle: int) -> SimpleNamespace:  # noqa: N802
+        return SimpleNamespace(gpu=50)
+
+    def nvmlDeviceGetPowerUsage(self, handle: int) -> int:  # noqa: N802
+        return self._told(handle, 312_500)
+
+    def nvmlDeviceGetTemperature(self, handle: int, sensor: int) -> int:  # noqa: N802
+        return self._told(handle, 64)
+
+    def _told(self, handle: int, value: int) -> int:
+        if handle == 1:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        return value
+
+
+@pytest.fixture
+def nvml(monkeypatch: pytest.MonkeyPatch) -> FakeNvml:
+    fake = FakeNvml()
+    monkeypatch.setattr(machine, "pynvml", fake)
+    return fake
+
+
+def test_cards_tell_memory_load_power_and_temperature(nvml: FakeNvml, tmp_path: Path) -> None:
+    first, second = MachineProbe(tmp_path).read().cards
+    assert (first.name, first.memory_used, first.memory_free) == ("Card 0", 8 * 2**30, 16 * 2**30)
+    assert (first.utilisation, first.power_watts, first.temperature) == (0.5, 312.5, 64.0)
+    assert (second.utilisation, second.power_watts, second.temperature) == (0.5, None, None)
+
+
+def test_nvml_is_opened_once_and_closed(nvml: FakeNvml, tmp_path: Path) -> None:
+    probe = MachineProbe(tmp_path)
+    probe.read()
+    probe.read()
+    assert nvml.opened == 1
+    probe.close()
+    assert nvml.opened == 0
+
+
+def test_a_lost_card_is_named_and_asked_for_again(nvml: FakeNvml, tmp_path: Path) -> None:
+    probe = MachineProbe(tmp_path)
+    nvml.broken = True
+    lost = probe.read()
+    assert lost.cards == ()
+    assert "stopped answering" in lost.cards_missing
+    nvml.broken = False
+    assert len(probe.read().cards) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, "no NVIDIA driver is installed"),
+        (pynvml.NVML_ERROR_DRIVER_NOT_LOADED, "does not answer"),
+    ],
+)
+def test_an_absent_driver_is_a_reason_not_a_failure(
+    nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int, reason: str
+) -> None:
+    def refuse() -> None:
+        raise pynvml.NVMLError(code)
+
+    monkeypatch.setattr(nvml, "nvmlInit", refuse)
+    snapshot = MachineProbe(tmp_path).read()
+    assert snapshot.cards == ()
+    assert reason in snapshot.cards_missing
+
+
+def test_a_driver_without_cards_says_so(nvml: FakeNvml, tmp_path: Path) -> None:
+    nvml.cards = 0
+    assert MachineProbe(tmp_path).read().cards_missing == "no NVIDIA card is present"
+
+
+def test_host_memory_and_disk(nvml: FakeNvml, tmp_path: Path) -> None:
+    snapshot = MachineProbe(tmp_path).read()
+    assert 0 < snapshot.memory_used < snapshot.memory_total
+    assert snapshot.disk_free == pytest.approx(disk_free(tmp_path), rel=0.1)
+
+
+def test_disk_of_a_folder_that_does_not_exist_yet(tmp_path: Path) -> None:
+    assert disk_free(tmp_path / "not" / "yet") > 0

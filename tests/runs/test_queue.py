@@ -1,0 +1,107 @@
+"""A queue of runs: order, what ends it, going on after an interruption, and its own session."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from sidestep_tui.config.jobs import ExportSettings
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.directory import RunDirectory, create_run
+from sidestep_tui.runs.events import RunCompleted, RunFailed, RunStarted
+from sidestep_tui.runs.log import EventWriter
+from sidestep_tui.runs.queue import main, read_queue, resume_queue, start_queue, work_off
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[RunDirectory]:
+    monkeypatch.setenv("SIDESTEP_HOME", str(tmp_path / "home"))
+    settings = ExportSettings(adapter=Path("a"), output=Path("b"))
+    return [create_run(tmp_path / name, "export", settings) for name in ("first", "second")]
+
+
+def finish(run: RunDirectory, *, well: bool = True) -> None:
+    """What an engine leaves in the log."""
+    with EventWriter(run.events_file) as events:
+        events.write(RunStarted(job="export", pid=1, host="h", device="cpu", version="0"))
+        events.write(RunCompleted() if well else RunFailed(what="no"))
+
+
+def no_wait(_seconds: float) -> None:
+    raise AssertionError("nothing is alive here")
+
+
+def test_runs_follow_one_another(runs: list[RunDirectory]) -> None:
+    started: list[str] = []
+
+    def start(run: RunDirectory) -> None:
+        started.append(run.name)
+        finish(run)
+
+    work_off(runs, start=start, wait=no_wait)
+    assert started == ["first", "second"]
+
+
+def test_a_failed_run_ends_the_queue(runs: list[RunDirectory]) -> None:
+    started: list[str] = []
+
+    def start(run: RunDirectory) -> None:
+        started.append(run.name)
+        finish(run, well=False)
+
+    with pytest.raises(SidestepError, match="failed"):
+        work_off(runs, start=start, wait=no_wait)
+    assert started == ["first"]
+
+
+def test_a_queue_goes_on_where_it_was(runs: list[RunDirectory]) -> None:
+    finish(runs[0])
+    started: list[str] = []
+
+    def start(run: RunDirectory) -> None:
+        started.append(run.name)
+        finish(run)
+
+    work_off(runs, start=start, wait=no_wait)
+    assert started == ["second"]
+
+
+def test_a_living_run_is_waited_for_and_not_started_again(runs: list[RunDirectory]) -> None:
+    finish(runs[1])
+    holder = runs[0].held()
+    holder.__enter__()
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        finish(runs[0])
+        holder.__exit__(None, None, None)
+
+    work_off(runs, start=lambda _run: pytest.fail("it is alive already"), wait=wait)
+    assert len(waits) == 1
+
+
+def test_the_process_has_a_session_of_its_own_and_says_how_it_ended(runs: list[RunDirectory]) -> None:
+    for run in runs:
+        finish(run)
+    file = start_queue(runs)
+    assert read_queue(file) == tuple(runs)
+    pid = resume_queue(file)
+    assert os.getsid(pid) == pid
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) in (0, 1)  # 1 while the first process still holds the queue
+    assert "Traceback" not in file.with_suffix(".log").read_text(encoding="utf-8")
+
+
+def test_exit_codes(runs: list[RunDirectory], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert main([str(tmp_path / "none.json")]) == 1
+    for run in runs:
+        finish(run)
+    file = start_queue(runs)
+    deadline = time.monotonic() + 10
+    while main([str(file)]) == 1 and time.monotonic() < deadline:
+        continue  # until the process of `start_queue` has let go
+    assert main([str(file)]) == 0
+    capsys.readouterr()

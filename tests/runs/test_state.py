@@ -1,0 +1,117 @@
+"""The fold over events: pure, forgetful only where a resumed run does steps again, and fast."""
+
+import math
+import time
+
+import pytest
+
+from sidestep_tui.runs import events as ev
+from sidestep_tui.runs.series import Series
+from sidestep_tui.runs.state import RunState, apply, replay
+
+START = ev.RunStarted(job="train", pid=1, host="box", device="cpu", version="1", time=100.0)
+PLAN = ev.Planned(
+    total_steps=10, steps_per_epoch=2, epochs=5, songs=2, validation_songs=0, trainable_parameters=1, adapted_modules=1
+)
+
+
+def step(number, loss=0.5, at=None):
+    return ev.StepCompleted(
+        step=number, epoch=(number + 1) // 2, loss=loss, gradient_norm=1.0, learning_rate=1e-4, seconds=2.0,
+        data_seconds=0.5, time=100.0 + 2 * number if at is None else at,
+    )  # fmt: skip
+
+
+def test_a_run_from_start_to_end():
+    state = replay([START, PLAN, *(step(n) for n in range(1, 5))])
+    assert (state.status, state.step, state.epoch, state.total_steps) == ("running", 4, 2, 10)
+    assert list(state.curves.step) == [1, 2, 3, 4]
+    assert state.recent_seconds_per_step() == 2.0
+    assert state.seconds_left() == 12.0
+    assert state.data_wait_share() == 0.25
+    done = apply(state, ev.RunCompleted(results={"loss": 0.5}, time=120.0))
+    assert (done.status, done.ended_at, done.results, done.seconds_left()) == ("completed", 120.0, {"loss": 0.5}, None)
+
+
+def test_applying_leaves_older_states_as_they_were():
+    state = RunState()
+    states = [state := apply(state, event) for event in (START, PLAN, step(1), step(2), step(3))]
+    assert [list(older.curves.step) for older in states] == [[], [], [1], [1, 2], [1, 2, 3]]
+    branch = apply(states[2], step(2, loss=9.0))
+    assert list(branch.curves.loss) == [0.5, 9.0]
+    assert list(states[4].curves.loss) == [0.5, 0.5, 0.5]
+
+
+def test_replaying_in_pieces_gives_the_same_state():
+    events = [START, PLAN, *(step(n) for n in range(1, 8)), ev.RunStopped(reason="asked", step=7)]
+    assert replay(events[4:], replay(events[:4])) == replay(events)
+
+
+def test_a_resumed_run_forgets_what_it_does_again():
+    validation = [ev.ValidationCompleted(step=n, loss=0.1 * n) for n in (2, 4)]
+    epochs = [ev.EpochCompleted(epoch=n // 2, step=n, loss=0.5, seconds=4.0) for n in (2, 4)]
+    skipped = ev.StepSkipped(step=5, reason="not finite")
+    before = replay([START, PLAN, *map(step, range(1, 5)), *validation, *epochs, skipped, ev.RunFailed(what="killed")])
+    resumed = apply(before, ev.RunStarted(
+        job="train", pid=2, host="box", device="cpu", version="1", resumed_from_step=2, time=500.0,
+    ))  # fmt: skip
+    assert (resumed.status, resumed.step, resumed.failure, resumed.ended_at) == ("running", 2, None, None)
+    assert list(resumed.curves.step) == [1, 2]
+    assert [v.step for v in resumed.validations] == [2]
+    assert [e.step for e in resumed.epochs] == [2]
+    assert resumed.started_at == 100.0
+    assert before.status == "failed"
+    again = replay([step(3, loss=7.0)], resumed)
+    assert list(again.curves.loss) == [0.5, 0.5, 7.0]
+
+
+def test_the_pause_before_a_resumption_does_not_count_as_time_per_step():
+    state = replay([START, PLAN, step(1), step(2)])
+    state = replay(
+        [
+            ev.RunStarted(job="train", pid=2, host="b", device="cpu", version="1", resumed_from_step=2, time=100_000.0),
+            step(3, at=100_002.0),
+            step(4, at=100_004.0),
+        ],
+        state,
+    )
+    assert state.recent_seconds_per_step() == pytest.approx(2.0)
+
+
+def test_a_loss_that_was_not_finite_is_a_gap_in_the_curve():
+    state = replay([START, step(1), step(2, loss=None), step(3)])
+    assert [math.isnan(loss) for loss in state.curves.loss] == [False, True, False]
+
+
+def test_a_hundred_thousand_steps_are_replayed_within_a_second():
+    events = [START, PLAN, *(step(n) for n in range(1, 100_001))]
+    begin = time.process_time()
+    state = replay(events)
+    assert time.process_time() - begin < 3  # three times the promise: shared machines
+    assert len(state.curves.loss) == 100_000
+
+
+def test_series_are_views_that_keep_their_length():
+    empty = Series()
+    one = empty.append(1.0)
+    two, other = one.append(2.0), one.append(3.0)
+    assert (list(empty), list(one), list(two), list(other)) == ([], [1.0], [1.0, 2.0], [1.0, 3.0])
+    assert list(two.truncate(1)) == [1.0]
+    assert list(two.truncate(5)) == [1.0, 2.0]
+    assert math.isnan(one.append(None)[-1])
+
+
+def test_series_are_indexed_like_lists():
+    series, numbers = Series(range(5)), [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert [series[i] for i in range(-5, 5)] == [numbers[i] for i in range(-5, 5)]
+    for part in (slice(1, 3), slice(-2, None), slice(None, None, 2), slice(9, None)):
+        assert list(series[part]) == numbers[part]
+    for index in (5, -6):
+        with pytest.raises(IndexError):
+            series[index]
+    assert series == Series(numbers)
+    assert series != Series(numbers[:4])
+    shorter = Series(numbers[:4])
+    longer = shorter.append(4.0)
+    assert list(shorter[-2:]) == [2.0, 3.0]
+    assert longer[4] == 4.0
