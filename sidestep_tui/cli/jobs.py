@@ -66,6 +66,7 @@ class JobVerb:
 
 configure_train = JobVerb("train", "data.tensors").configure
 configure_preprocess = JobVerb("preprocess", "dataset").configure
+configure_import = JobVerb("import", "source").configure
 configure_estimate = JobVerb("estimate", "tensors").configure
 configure_generate = JobVerb("generate").configure
 configure_export = JobVerb("export", "adapter").configure

@@ -5,13 +5,13 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from sidestep_tui.config.base import Section, Shown
+from sidestep_tui.config.base import Section, Shown, When
 from sidestep_tui.config.model import ModelSettings
 from sidestep_tui.config.train import TrainSettings
 
-JobName = Literal["preprocess", "estimate", "train", "generate", "export"]
+JobName = Literal["preprocess", "import", "estimate", "train", "generate", "export", "verify"]
 AudioFormat = Literal["wav", "flac", "ogg", "mp3", "opus"]
-ExportFormat = Literal["peft", "diffusers", "comfyui", "lycoris"]
+ExportFormat = Literal["peft", "diffusers", "comfyui", "lycoris", "merged"]
 ExportPrecision = Literal["float32", "float16", "bfloat16"]
 
 
@@ -33,6 +33,17 @@ class PreprocessSettings(Section):
 
     genre_ratio: Annotated[float | None, Field(ge=0, le=1), Shown("advanced")] = None
     """Share of songs whose prompt uses the genre instead of the caption; empty takes the data set's own."""
+
+
+class ImportSettings(Section):
+    """Take over tensors that another ACE-Step trainer preprocessed."""
+
+    model: ModelSettings
+    source: Annotated[Path, Shown(personal=True)]
+    """A folder of .pt samples, with or without its manifest.json."""
+
+    output: Annotated[Path, Shown(short="output", personal=True)]
+    """Where the converted tensors go."""
 
 
 class EstimateSettings(Section):
@@ -124,7 +135,11 @@ class ExportSettings(Section):
     """Where the exported adapter goes."""
 
     format: Annotated[ExportFormat, Shown(short="format")] = "peft"
-    """peft (ACE-Step's Gradio and API), diffusers (load_lora_weights), comfyui (one file) or lycoris (LoKr, LoHa)."""
+    """peft (ACE-Step's Gradio and API), diffusers (load_lora_weights), comfyui (one file), lycoris (LoKr, LoHa), or merged
+    (the whole model with the adapter in its weights)."""
+
+    checkpoint: Annotated[Path | None, Shown("advanced", personal=True, when=When("format", ("merged",)))] = None
+    """The model that the adapter was trained on, for a merged export."""
 
     precision: Annotated[ExportPrecision, Shown("advanced")] = "float32"
     """Of the exported weights; half the bits make half the file."""
@@ -133,10 +148,26 @@ class ExportSettings(Section):
     """Reduce a LoRA to this rank, keeping its strongest directions; empty keeps all of them."""
 
 
+class VerifySettings(Section):
+    """Load an adapter as its consumer does and measure what it changes."""
+
+    model: ModelSettings
+    adapter: Annotated[Path, Shown(personal=True)]
+    """An adapter in any form that `sidestep export` writes: its folder or its file."""
+
+    against: Annotated[Path | None, Shown(personal=True)] = None
+    """The trained adapter that it must equal, for instance the run's `final` folder."""
+
+    output: Annotated[Path | None, Shown("advanced", short="output", personal=True)] = None
+    """Where the report with every module goes (JSON); empty puts it into the run's folder."""
+
+
 JOBS: Final[dict[JobName, type[Section]]] = {
     "preprocess": PreprocessSettings,
+    "import": ImportSettings,
     "estimate": EstimateSettings,
     "train": TrainSettings,
     "generate": GenerateSettings,
     "export": ExportSettings,
+    "verify": VerifySettings,
 }

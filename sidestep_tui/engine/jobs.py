@@ -17,10 +17,12 @@ class Job(Protocol):
 
 _MODULES: Final[dict[JobName, str]] = {
     "preprocess": "sidestep_tui.engine.preprocess",
+    "import": "sidestep_tui.engine.import_tensors",
     "estimate": "sidestep_tui.engine.estimate",
     "train": "sidestep_tui.engine.train",
     "generate": "sidestep_tui.engine.generate",
     "export": "sidestep_tui.engine.export",
+    "verify": "sidestep_tui.engine.verify",
 }
 
 

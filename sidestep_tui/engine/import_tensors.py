@@ -1,0 +1,187 @@
+"""Takes over `.pt` tensors that other ACE-Step trainers preprocessed, and says where their conditioning is off.
+
+Their format: a dict with target_latents [T, 64], encoder_hidden_states [L, D], encoder_attention_mask [L],
+context_latents [T, 128] and metadata, beside a manifest.json. Padding is dropped; context is made anew by training.
+"""
+
+import hashlib
+import json
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from sidestep_tui.acestep.checkpoint import Checkpoint
+from sidestep_tui.config.jobs import ImportSettings
+from sidestep_tui.engine.context import JobContext, Results
+from sidestep_tui.engine.devices import choose_device
+from sidestep_tui.engine.setup import open_model
+from sidestep_tui.engine.tensors import (
+    FRAMES_PER_SECOND,
+    Manifest,
+    SharedTensors,
+    SongEntry,
+    SongTensors,
+    song_file,
+    write_manifest,
+    write_shared,
+    write_song,
+)
+from sidestep_tui.errors import SidestepError
+
+_LEAKING_MODE: Final = "lokr"
+_USUAL_PADDED_LENGTH: Final = 769
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """One sample of another trainer, padding already dropped: latents [T, 64], condition [L, D]."""
+
+    latents: Tensor
+    condition: Tensor
+    metadata: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+def run(context: JobContext, settings: ImportSettings) -> Results:
+    """Converts every sample that can be used; names the others.
+
+    Raises:
+        SidestepError: there is no sample, or none can be used.
+    """
+    checkpoint = open_model(settings.model)
+    files = find_samples(settings.source)
+    context.phase("importing", f"{len(files)} samples")
+    _write_shared(checkpoint, settings, choose_device(settings))
+    entries: list[SongEntry] = []
+    failed: dict[str, str] = {}
+    said: set[str] = set()
+    for number, file in enumerate(files, start=1):
+        context.stop_if_requested()
+        try:
+            sample = read_foreign(file, checkpoint.config.encoder_hidden_size)
+        except SidestepError as error:
+            failed[file.name] = error.what
+            context.warn(error.what, file, error.fix or "")
+        else:
+            for warning in sample.warnings:
+                if warning not in said:
+                    said.add(warning)
+                    context.warn(warning, file, "preprocess the songs with Side-Step to condition as inference does")
+            entries.append(_write(settings.output, file, sample))
+        context.progress(number, len(files), "samples", file.name, len(failed))
+    if not entries:
+        raise SidestepError(
+            f"None of the {len(files)} samples can be used: {next(iter(failed.values()))}",
+            where=settings.source,
+            fix="preprocess the songs with `sidestep preprocess`",
+        )
+    size = checkpoint.config.encoder_hidden_size
+    manifest = Manifest(checkpoint.fingerprint(), checkpoint.variant.value, size, {}, tuple(entries), failed)
+    write_manifest(settings.output, manifest)
+    return {"songs": len(entries), "failed": len(failed), "tensors": str(settings.output)}
+
+
+def find_samples(folder: Path) -> list[Path]:
+    """The finished samples of a folder, those of its manifest first looked up beside it.
+
+    Paths in a manifest may be absolute, relative to it, or relative to a working directory that is gone; then the
+    file name beside the manifest counts.
+
+    Raises:
+        SidestepError: there is none.
+    """
+    try:
+        listed = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["samples"]
+    except (OSError, ValueError, KeyError, TypeError):
+        listed = []
+    named = [_locate(folder, str(path)) for path in listed if isinstance(path, str)]
+    files = [file for file in named if file is not None] or sorted(folder.glob("*.pt"))
+    files = [file for file in files if not file.name.endswith(".tmp.pt")]
+    if not files:
+        raise SidestepError("There are no preprocessed samples.", where=folder, fix="choose a folder with .pt files")
+    return files
+
+
+def read_foreign(file: Path, condition_size: int) -> Foreign:
+    """One sample, checked.
+
+    Raises:
+        SidestepError: it is damaged, of another model, or its context holds the very song to be learned.
+    """
+    try:
+        document = torch.load(file, map_location="cpu", weights_only=True)
+        latents, context = document["target_latents"].float(), document["context_latents"].float()
+        condition, mask = document["encoder_hidden_states"].float(), document["encoder_attention_mask"].bool()
+        metadata = dict(document.get("metadata") or {})
+        frames = document.get("attention_mask")
+    except (OSError, RuntimeError, EOFError, KeyError, AttributeError, TypeError, pickle.UnpicklingError) as error:
+        raise SidestepError(
+            f"The sample cannot be read: {error}.", where=file, fix="preprocess the song again"
+        ) from error
+    if condition.ndim != 2 or condition.shape[1] != condition_size or latents.ndim != 2:
+        raise SidestepError(
+            f"The sample is of another model: its condition is {tuple(condition.shape)}, the model takes "
+            f"[L, {condition_size}].",
+            where=file,
+            fix="choose the model that it was made with",
+        )
+    same = context.shape[0] == latents.shape[0] and torch.allclose(context[:, :64], latents, atol=1e-3)
+    if metadata.get("preprocess_mode") == _LEAKING_MODE or same:
+        raise SidestepError(
+            "The sample holds the song itself as context; training on it teaches copying.",
+            where=file,
+            fix="preprocess the song with `sidestep preprocess`",
+        )
+    valid = int(frames.bool().sum()) if isinstance(frames, Tensor) else len(latents)
+    return Foreign(latents[:valid], condition[mask], metadata, _warnings(latents, mask, metadata, valid))
+
+
+def _warnings(latents: Tensor, mask: Tensor, metadata: dict[str, Any], valid: int) -> tuple[str, ...]:
+    found = ["The latents are one frozen draw; every epoch will see the same."]
+    if not bool(mask.all()):
+        found.append(f"{int((~mask).sum())} of {len(mask)} condition tokens are padding; they are dropped.")
+    if len(mask) == _USUAL_PADDED_LENGTH:
+        found.append("The lyrics were cut at 512 tokens, without the template that inference uses.")
+    if not metadata.get("duration"):
+        found.append("The prompt names no duration.")
+    if valid < len(latents):
+        found.append(f"{len(latents) - valid} latent frames are padding; they are dropped.")
+    return tuple(found)
+
+
+def _write(output: Path, file: Path, sample: Foreign) -> SongEntry:
+    key = str(sample.metadata.get("filename") or file.name)
+    tensors = SongTensors(
+        latent_mean=sample.latents, latent_std=torch.zeros_like(sample.latents), condition=sample.condition
+    )
+    target = song_file(f"{file.stem}/{key}")
+    write_song(output, target, tensors)
+    return SongEntry(
+        key=f"{file.stem}/{key}",
+        file=target,
+        frames=len(sample.latents),
+        condition_tokens=len(sample.condition),
+        source=hashlib.sha256(file.read_bytes()).hexdigest()[:32],
+        duration=len(sample.latents) / FRAMES_PER_SECOND,
+        prompt=str(sample.metadata.get("caption") or ""),
+        lyrics=str(sample.metadata.get("lyrics") or ""),
+        repeat=max(1, int(sample.metadata.get("repeat") or 1)),
+    )
+
+
+def _write_shared(checkpoint: Checkpoint, settings: ImportSettings, device: torch.device) -> None:
+    encoder = checkpoint.load_condition_encoder(device, torch.float32)
+    shared = SharedTensors(
+        silence_latent=checkpoint.silence_latent(), null_condition=encoder.null_condition_emb.reshape(1, -1)
+    )
+    write_shared(settings.output, shared)
+
+
+def _locate(folder: Path, path: str) -> Path | None:
+    name = path.replace("\\", "/")
+    candidates = (Path(name), folder / name, folder / Path(name).name)
+    return next((candidate for candidate in candidates if candidate.is_file()), None)

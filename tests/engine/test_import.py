@@ -1,0 +1,90 @@
+"""Tensors of other trainers: taken over where they are sound, refused where the song leaked into its own context."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sidestep_tui.engine.tensors import read_manifest, read_song
+from tests.engine.conftest import Engine
+
+
+@pytest.fixture
+def foreign(reference_folder: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "foreign"
+    shutil.copytree(reference_folder / "samples", folder)
+    return folder
+
+
+def _document(turbo: Path, foreign: Path, output: Path) -> dict[str, Any]:
+    return {"model": {"checkpoint": str(turbo)}, "source": str(foreign), "output": str(output)}
+
+
+def _change(file: Path, **changes: Any) -> None:
+    torch.save({**torch.load(file, weights_only=True), **changes}, file)
+
+
+def test_samples_are_taken_over_and_trained_on(
+    engine: Engine, turbo: Path, foreign: Path, tmp_path: Path, train_document: dict[str, Any]
+) -> None:
+    sample = torch.load(foreign / "s0.pt", weights_only=True)
+    mask = sample["encoder_attention_mask"].clone()
+    mask[10:] = False
+    _change(foreign / "s0.pt", encoder_attention_mask=mask)
+    (foreign / "unfinished.tmp.pt").write_bytes(b"half")
+    manifest_file = foreign / "manifest.json"
+    document = json.loads(manifest_file.read_text())
+    document["samples"] = ["gone/away/s0.pt", str(foreign / "s1.pt"), "s2.pt", "s3.pt", "missing.pt"]
+    manifest_file.write_text(json.dumps(document))
+    _, state = engine.run("import", "import", _document(turbo, foreign, tmp_path / "taken"))
+    manifest = read_manifest(tmp_path / "taken")
+    assert len(manifest.songs) == 4
+    first = next(song for song in manifest.songs if song.key.startswith("s0/"))
+    assert (first.frames, first.condition_tokens) == (200, 10)
+    tensors = read_song(tmp_path / "taken", first)
+    torch.testing.assert_close(tensors["latent_mean"], sample["target_latents"])
+    torch.testing.assert_close(tensors["condition"], sample["encoder_hidden_states"][:10])
+    assert any("padding" in warning.what for warning in state.warnings)
+    shutil.move(tmp_path / "taken", tmp_path / "moved")
+    train_document["data"] = {"tensors": str(tmp_path / "moved")}
+    engine.run("trained", "train", {**train_document, "training": {"max_steps": 2}})
+
+
+def test_a_song_in_its_own_context_is_refused(engine: Engine, turbo: Path, foreign: Path, tmp_path: Path) -> None:
+    for name in ("s0.pt", "s1.pt", "s2.pt"):
+        sample = torch.load(foreign / name, weights_only=True)
+        leaked = torch.cat([sample["target_latents"], sample["context_latents"][:, 64:]], dim=-1)
+        _change(foreign / name, context_latents=leaked)
+    sample = torch.load(foreign / "s3.pt", weights_only=True)
+    _change(foreign / "s3.pt", metadata={**sample["metadata"], "preprocess_mode": "lokr"})
+    code, state = engine.work(engine.create("import", "import", _document(turbo, foreign, tmp_path / "taken")))
+    assert code == 1
+    assert state.failure is not None
+    assert "copying" in state.failure.what
+    assert not (tmp_path / "taken" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "other model", "pickle"])
+def test_damaged_samples_are_named_and_the_rest_goes_on(
+    engine: Engine, turbo: Path, foreign: Path, tmp_path: Path, damage: str
+) -> None:
+    if damage == "truncated":
+        (foreign / "s1.pt").write_bytes((foreign / "s1.pt").read_bytes()[:500])
+    elif damage == "pickle":
+        torch.save({"target_latents": Path("x")}, foreign / "s1.pt")
+    else:
+        _change(foreign / "s1.pt", encoder_hidden_states=torch.randn(60, 32))
+    _, state = engine.run("import", "import", _document(turbo, foreign, tmp_path / "taken"))
+    assert (state.results["songs"], state.results["failed"]) == (3, 1)
+    assert any(warning.where.endswith("s1.pt") for warning in state.warnings)
+
+
+def test_a_folder_without_samples_says_so(engine: Engine, turbo: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    code, state = engine.work(engine.create("import", "import", _document(turbo, tmp_path / "empty", tmp_path / "t")))
+    assert code == 1
+    assert state.failure is not None
+    assert ".pt" in state.failure.fix
