@@ -133,6 +133,9 @@ class TrainingSettings(Section):
     gradient_accumulation: Annotated[int, Field(ge=1, le=256), Shown(unit="micro-batches")] = 1
     """Micro-batches whose gradients make one optimizer step."""
 
+    processes: Annotated[int, Field(ge=1, le=64), Shown("advanced", short="gpus", unit="processes")] = 1
+    """Processes that share every step, one for each card. Each takes `gradient_accumulation` micro-batches of it."""
+
     seed: Annotated[int, Field(ge=0, lt=2**31), Shown("advanced", short="seed")] = 42
     """Noise, timesteps, dropout, crops and order are functions of it and of the step."""
 

@@ -4,9 +4,12 @@ import os
 import platform
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sidestep_tui import __version__
+from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.context import JobContext, StopRequestedError
 from sidestep_tui.errors import ExitCode, SidestepError
 from sidestep_tui.runs.directory import RunDirectory
@@ -21,11 +24,31 @@ def main(arguments: list[str]) -> int:
         return ExitCode.USAGE
     run = RunDirectory(Path(arguments[0]).absolute())
     try:
-        with run.held(), EventWriter(run.events_file) as events:
+        if int(os.environ.get("RANK", "0")) > 0:  # another process holds the lock and speaks for all of them
+            return _work(JobContext(run, None))
+        with run.held(), EventWriter(run.events_file) as events, _other_ranks(run):
             return _work(JobContext(run, events))
     except SidestepError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+
+
+@contextmanager
+def _other_ranks(run: RunDirectory) -> Iterator[None]:
+    """Starts the other processes of a run that asks for several, unless torchrun has, and sees them end."""
+    settings = run.settings()
+    if not isinstance(settings, TrainSettings) or settings.training.processes == 1 or "WORLD_SIZE" in os.environ:
+        yield
+        return
+    from sidestep_tui.engine.ranks import start_others
+
+    others = start_others(run.path, settings.training.processes)
+    try:
+        yield
+    finally:
+        for other in others:
+            other.terminate()
+            other.wait()
 
 
 def _work(context: JobContext) -> int:

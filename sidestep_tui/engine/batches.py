@@ -10,10 +10,11 @@ from torch.nn.utils.rnn import pad_sequence
 
 from sidestep_tui.acestep.conditioning import context_latents
 from sidestep_tui.acestep.flow import draw_dropped, focus, sample_timesteps, seeded_generator
+from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.songs import Item
-from sidestep_tui.engine.tensors import FRAMES_PER_SECOND, SharedTensors, SongTensors
+from sidestep_tui.engine.tensors import SharedTensors, SongTensors
 
 _GOLDEN: Final = 0.6180339887498949
 _BUCKET_BATCHES: Final = 8
@@ -82,7 +83,7 @@ class Drawing:
             objective=objective,
             timestep_mu=mu if objective.timestep_mu is None else objective.timestep_mu,
             timestep_sigma=sigma if objective.timestep_sigma is None else objective.timestep_sigma,
-            crop_frames=None if crop is None else round(crop * FRAMES_PER_SECOND),
+            crop_frames=None if crop is None else round(crop * LATENT_RATE),
             fresh_latents=settings.data.fresh_latents,
         )
 

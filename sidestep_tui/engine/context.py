@@ -36,10 +36,13 @@ class StopRequestedError(Exception):
 
 @dataclass
 class JobContext:
-    """The door between a job and the world. Observers see every event after it was written."""
+    """The door between a job and the world. Observers see every event after it was written.
+
+    Of several processes on one run only one has `events`; the others are silent and hear no requests themselves.
+    """
 
     run: RunDirectory
-    events: EventWriter
+    events: EventWriter | None
     sample_device: Callable[[], DeviceSampled] | None = None
     observers: list[Callable[[Event], None]] = field(default_factory=list)
     stop_reason: str | None = None
@@ -47,6 +50,8 @@ class JobContext:
 
     def emit(self, event: E) -> E:
         """Appends an event to the log."""
+        if self.events is None:
+            return event
         written = self.events.write(event)
         for observer in self.observers:
             observer(written)
@@ -73,8 +78,8 @@ class JobContext:
 
     def take_commands(self, step: int = 0) -> list[Command]:
         """Requests other than `stop`, which is noted in `stop_reason`."""
-        others = []
-        for command in take_commands(self.run):
+        others: list[Command] = []
+        for command in take_commands(self.run) if self.events is not None else ():
             if command.name == "stop":
                 self.stop_reason = self.stop_reason or "asked to stop"
                 self.applied(command, step)

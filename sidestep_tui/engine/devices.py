@@ -1,5 +1,6 @@
 """Where a job runs and in which precision, and what its memory looks like."""
 
+import os
 from collections.abc import Callable
 from typing import Final
 
@@ -31,7 +32,9 @@ def choose_device(settings: Section) -> torch.device:
     if model is None:
         return torch.device("cpu")
     if model.device == "auto":
-        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+        # torchrun, and the engine for its own ranks, number the processes of a machine.
+        local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+        return torch.device("cuda", local_rank) if torch.cuda.is_available() else torch.device("cpu")
     device = torch.device(model.device)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise SidestepError(

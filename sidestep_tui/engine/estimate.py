@@ -8,6 +8,7 @@ import torch
 
 from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.acestep.keymap import to_diffusers
+from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.config.jobs import EstimateSettings
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.allocation import ModuleShape, allocate_ranks
@@ -21,7 +22,7 @@ from sidestep_tui.engine.sensitivity import BANDS, ModuleStatistics, band_weight
 from sidestep_tui.engine.setup import check_same_model, open_model
 from sidestep_tui.engine.step import mixed_precision
 from sidestep_tui.engine.targets import all_targets
-from sidestep_tui.engine.tensors import FRAMES_PER_SECOND, Manifest, SongEntry, read_manifest, read_shared, read_song
+from sidestep_tui.engine.tensors import Manifest, SongEntry, read_manifest, read_shared, read_song
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.events import ModuleSensitivity, SensitivityUpdated
@@ -163,7 +164,7 @@ class Estimate:
             ),
             timestep_mu=0,
             timestep_sigma=1,
-            crop_frames=None if crop is None else round(crop * FRAMES_PER_SECOND),
+            crop_frames=None if crop is None else round(crop * LATENT_RATE),
             fresh_latents=True,
         )
         tensors = read_song(self._settings.tensors, draw.song)

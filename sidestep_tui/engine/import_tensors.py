@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
+from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.config.jobs import ImportSettings
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device
 from sidestep_tui.engine.setup import open_model
 from sidestep_tui.engine.tensors import (
-    FRAMES_PER_SECOND,
     Manifest,
     SharedTensors,
     SongEntry,
@@ -166,7 +166,7 @@ def _write(output: Path, file: Path, sample: Foreign) -> SongEntry:
         frames=len(sample.latents),
         condition_tokens=len(sample.condition),
         source=hashlib.sha256(file.read_bytes()).hexdigest()[:32],
-        duration=len(sample.latents) / FRAMES_PER_SECOND,
+        duration=len(sample.latents) / LATENT_RATE,
         prompt=str(sample.metadata.get("caption") or ""),
         lyrics=str(sample.metadata.get("lyrics") or ""),
         repeat=max(1, int(sample.metadata.get("repeat") or 1)),

@@ -32,6 +32,8 @@ class Keeper:
     def save(self, position: Position) -> None:
         """Writes a checkpoint: raw weights, their average if there is one, optimizer and position."""
         setup, run = self._setup, self._context.run
+        if not setup.ranks.speaks:
+            return
         with inference_weights(setup.optimizer, setup.parameters) as differ:
             weights = adapter_weights(setup.transformer)
         state = TrainerState(
@@ -49,6 +51,8 @@ class Keeper:
     def write(self, kind: Literal["best", "final"], position: Position) -> None:
         """Writes the adapter as it is now to `best/` or `final/`, its average beside it where the run keeps one."""
         setup, run = self._setup, self._context.run
+        if not setup.ranks.speaks:
+            return
         with inference_weights(setup.optimizer, setup.parameters):
             weights = adapter_weights(setup.transformer)
         path = replace_folder(run.path / kind, position.step, setup.adapter, weights, setup.model_name)

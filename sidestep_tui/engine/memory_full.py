@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.batches import Batch
-from sidestep_tui.engine.tensors import FRAMES_PER_SECOND
 from sidestep_tui.errors import SidestepError
 
 
@@ -17,7 +17,7 @@ def out_of_memory(settings: TrainSettings, batches: Sequence[Batch], error: Exce
     if settings.training.batch_size > 1:
         half = settings.training.batch_size // 2
         advice.append(f"training.batch_size {half} with twice the gradient_accumulation (same steps, half the memory)")
-    seconds = frames / FRAMES_PER_SECOND
+    seconds = frames / LATENT_RATE
     if seconds > 60:
         advice.append(f"data.crop_seconds {round(seconds / 2)} (half the activations)")
     advice.append("a smaller adapter.rank")

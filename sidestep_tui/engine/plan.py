@@ -24,12 +24,12 @@ class StepPlan:
 
     items: tuple[Item, ...]
     settings: TrainingSettings
+    ranks: int = 1
 
     @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps in an epoch; the last may hold fewer micro-batches than the others."""
-        per_step = self.settings.gradient_accumulation
-        return -(-self._micro_batches_per_epoch // per_step)
+        return -(-self._micro_batches_per_epoch // self._micro_batches_per_step)
 
     @property
     def total_steps(self) -> int:
@@ -38,13 +38,17 @@ class StepPlan:
         return by_epochs if self.settings.max_steps is None else min(by_epochs, self.settings.max_steps)
 
     @property
+    def _micro_batches_per_step(self) -> int:
+        return self.settings.gradient_accumulation * self.ranks
+
+    @property
     def _micro_batches_per_epoch(self) -> int:
         batch = self.settings.batch_size
         return -(-len(self.items) // batch)
 
     def steps_after(self, done: int) -> Iterator[Step]:
         """The steps that follow `done` completed ones."""
-        per_epoch, per_step = self.steps_per_epoch, self.settings.gradient_accumulation
+        per_epoch, per_step = self.steps_per_epoch, self._micro_batches_per_step
         for epoch in range(done // per_epoch, -(-self.total_steps // per_epoch)):
             batches = epoch_batches(self.items, self.settings.batch_size, self.settings.seed, epoch)
             for index in range(per_epoch):

@@ -19,6 +19,7 @@ from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.devices import choose_device, choose_dtype
 from sidestep_tui.engine.ema import MovingAverage
 from sidestep_tui.engine.optimizer import build_optimizer
+from sidestep_tui.engine.ranks import Ranks, join_ranks
 from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.songs import SongStore, Split, split_songs
 from sidestep_tui.engine.targets import choose_targets
@@ -47,6 +48,7 @@ class Setup:
     optimizer: torch.optim.Optimizer
     average: MovingAverage | None
     adapted_modules: int
+    ranks: Ranks
 
 
 def open_model(settings: ModelSettings) -> Checkpoint:
@@ -111,4 +113,5 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
         optimizer=build_optimizer(parameters, settings.optimizer, settings.adapter),
         average=MovingAverage(parameters, decay) if decay > 0 else None,
         adapted_modules=len(targets),
+        ranks=join_ranks(device),
     )

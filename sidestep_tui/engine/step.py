@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,50 +12,69 @@ from sidestep_tui.acestep.flow import seeded_generator
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.batches import Batch
 from sidestep_tui.engine.objective import sample_losses, weighted
+from sidestep_tui.engine.ranks import Ranks
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
 
 
+@dataclass(frozen=True, slots=True)
+class StepShare:
+    """One rank's part of a step of `samples` samples; `numbers` are its micro-batches' places in the step."""
+
+    batches: tuple[Batch, ...]
+    numbers: tuple[int, ...]
+    samples: int
+
+
 def accumulate_gradients(
     transformer: "AceStepTransformer1DModel",
     parameters: Sequence[nn.Parameter],
-    batches: Sequence[Batch],
+    share: StepShare,
     objective: ObjectiveSettings,
     gradient_clip: float,
     dropout_key: tuple[int, int],
+    ranks: Ranks,
 ) -> tuple[list[float], float]:
-    """Leaves the clipped mean gradient in the parameters.
+    """Leaves the clipped mean gradient of the whole step in the parameters.
 
     A micro-batch weighs by its number of samples, so a short one at the end of an epoch counts for what it holds.
 
     Args:
         transformer: the DiT with its adapter, on its device, in training mode.
         parameters: the adapter's.
-        batches: micro-batches on the CPU.
+        share: this rank's micro-batches, on the CPU.
         objective: the weighting of the losses.
         gradient_clip: largest norm of the whole gradient; 0 for none.
         dropout_key: run seed and step, from which an adapter's dropout draws are seeded.
+        ranks: with whom the step is shared.
 
     Returns:
-        The unweighted loss of every sample in order, and the gradient's norm before clipping.
+        The unweighted loss of every sample of the step in order, and the gradient's norm before clipping.
     """
     weight = transformer.proj_in_conv.weight
-    count = sum(len(batch.keys) for batch in batches)
     collected = []
-    for index, batch in enumerate(batches):
+    for number, batch in zip(share.numbers, share.batches, strict=True):
         batch = batch.to(weight.device)
-        torch.manual_seed(seeded_generator(*dropout_key, "dropout", index).initial_seed())
+        torch.manual_seed(seeded_generator(*dropout_key, "dropout", number).initial_seed())
         with mixed_precision(weight):
             losses = sample_losses(transformer, batch)
-        total: torch.Tensor = weighted(losses, batch.t, objective).sum() / count
+        total: torch.Tensor = weighted(losses, batch.t, objective).sum() / share.samples
         total.backward()  # type: ignore[no-untyped-call]
         collected.append(losses.detach())
+    ranks.sum_gradients(parameters)
     norm = nn.utils.clip_grad_norm_(parameters, gradient_clip or math.inf)
     values: list[float] = torch.cat([*collected, norm[None]]).tolist()  # the step's only wait for the device
-    return values[:-1], values[-1]
+    sizes = [len(losses) for losses in collected]
+    return ranks.gather(_split(values[:-1], sizes)), values[-1]
 
 
 def mixed_precision(weight: torch.Tensor) -> torch.autocast:
     """Frozen weights in bfloat16 meet a float32 adapter in bfloat16 products; float32 weights change nothing."""
     return torch.autocast(weight.device.type, torch.bfloat16, enabled=weight.dtype == torch.bfloat16)
+
+
+def _split(values: list[float], sizes: list[int]) -> list[list[float]]:
+    """The samples' values by micro-batch."""
+    ends = [sum(sizes[: index + 1]) for index in range(len(sizes))]
+    return [values[end - size : end] for end, size in zip(ends, sizes, strict=True)]

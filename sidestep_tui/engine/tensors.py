@@ -25,7 +25,6 @@ from sidestep_tui.files import write_atomic, write_json_atomic
 
 FORMAT: Final = "sidestep-tensors"
 VERSION: Final = 1
-FRAMES_PER_SECOND: Final = 25
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import torch
 from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.announce import announce
-from sidestep_tui.engine.batches import Batch, collate, draw_sample
+from sidestep_tui.engine.batches import collate, draw_sample
 from sidestep_tui.engine.context import JobContext, Results, StopRequestedError
 from sidestep_tui.engine.keeper import Keeper
 from sidestep_tui.engine.loader import prefetch
@@ -20,7 +20,7 @@ from sidestep_tui.engine.optimizer import change_peak, inference_weights, set_ra
 from sidestep_tui.engine.plan import Step, StepPlan
 from sidestep_tui.engine.schedule import learning_rate_ratio
 from sidestep_tui.engine.setup import Setup, prepare
-from sidestep_tui.engine.step import accumulate_gradients, mixed_precision
+from sidestep_tui.engine.step import StepShare, accumulate_gradients, mixed_precision
 from sidestep_tui.engine.validation import Validator
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.control import Command
@@ -46,10 +46,10 @@ def run(context: JobContext, settings: TrainSettings) -> Results:
 
 @dataclass(frozen=True, slots=True)
 class LoadedStep:
-    """A step with its micro-batches in memory."""
+    """A step with this rank's micro-batches in memory."""
 
     step: Step
-    batches: tuple[Batch, ...]
+    share: StepShare
 
 
 class Trainer:
@@ -59,7 +59,7 @@ class Trainer:
         self._context = context
         self._settings = settings
         self._setup = setup
-        self._plan = StepPlan(setup.split.training, settings.training)
+        self._plan = StepPlan(setup.split.training, settings.training, setup.ranks.world)
         self._validator = _build_validator(settings, setup)
         self._keeper = Keeper(context, setup, settings.checkpoints.keep_last)
         self._position = self._keeper.restore(setup.manifest.fingerprint)
@@ -92,13 +92,15 @@ class Trainer:
         """The step's micro-batches; runs in the loader's thread."""
         setup = self._setup
         null = setup.shared["null_condition"]
+        dealt = setup.ranks.share(tuple(enumerate(step.micro_batches)))
         batches = []
-        for items in step.micro_batches:
+        for _, items in dealt:
             samples = [
                 draw_sample(setup.drawing, step.epoch, item.key, setup.store.get(item.song), null) for item in items
             ]
             batches.append(collate(samples, setup.shared))
-        return LoadedStep(step, tuple(batches))
+        count = sum(len(items) for items in step.micro_batches)
+        return LoadedStep(step, StepShare(tuple(batches), tuple(number for number, _ in dealt), count))
 
     def _take_step(self, loaded: LoadedStep, waited: float) -> None:
         """Gradients of all micro-batches, then one update; a step that is not finite moves nothing."""
@@ -107,7 +109,7 @@ class Trainer:
         ratio = learning_rate_ratio(self._settings.schedule, step.number - 1, self._plan.total_steps)
         rate = set_rate(setup.optimizer, ratio)
         losses, norm = self._gradients(loaded)
-        timesteps = tuple(t for batch in loaded.batches for t in batch.t.tolist())
+        timesteps = setup.ranks.gather([batch.t.tolist() for batch in loaded.share.batches])
         if not all(map(math.isfinite, (*losses, norm))):
             setup.optimizer.zero_grad(set_to_none=True)
             self._skip(loaded, losses)
@@ -127,7 +129,7 @@ class Trainer:
                     learning_rate=rate,
                     seconds=time.monotonic() - began + waited,
                     data_seconds=waited,
-                    timesteps=timesteps,
+                    timesteps=tuple(timesteps),
                     losses=tuple(losses),
                 )
             )
@@ -149,21 +151,22 @@ class Trainer:
         try:
             return self._accumulate(loaded)
         except torch.OutOfMemoryError as error:
-            raise out_of_memory(self._settings, loaded.batches, error) from error
+            raise out_of_memory(self._settings, loaded.share.batches, error) from error
 
     def _accumulate(self, loaded: LoadedStep) -> tuple[list[float], float]:
         setup, settings = self._setup, self._settings
         return accumulate_gradients(
             setup.transformer,
             list(setup.parameters.values()),
-            loaded.batches,
+            loaded.share,
             settings.objective,
             settings.optimizer.gradient_clip,
             (setup.drawing.seed, loaded.step.number),
+            setup.ranks,
         )
 
     def _skip(self, loaded: LoadedStep, losses: list[float]) -> None:
-        keys = [key for batch in loaded.batches for key in batch.keys]
+        keys = [item.key for items in loaded.step.micro_batches for item in items]
         bad = tuple(key for key, loss in zip(keys, losses, strict=True) if not math.isfinite(loss))
         reason = "the loss is not a number" if bad else "the gradient is not a number"
         self._context.emit(StepSkipped(step=loaded.step.number, reason=reason, songs=bad))
@@ -177,23 +180,25 @@ class Trainer:
 
     def _serve_requests(self) -> None:
         """Commands of viewers and signals, between two steps."""
-        paused = False
+        context, paused = self._context, False
         while True:
-            for command in self._context.take_commands(self._position.step):
+            heard = context.take_commands(self._position.step), context.stop_reason, self._exhausted
+            commands, context.stop_reason, self._exhausted = self._setup.ranks.agree(heard)
+            for command in commands:
                 match command.name:
                     case "pause" | "resume":
                         paused = command.name == "pause"
-                        self._context.phase("paused" if paused else "training")
+                        context.phase("paused" if paused else "training")
                     case "save":
                         self._keeper.save(self._position)
                     case "validate":
                         self._validate()
                     case "set":
                         self._set(command)
-                self._context.applied(command, self._position.step)
-            if self._context.stop_reason is not None:
+                context.applied(command, self._position.step)
+            if context.stop_reason is not None:
                 self._keeper.save(self._position)
-                raise StopRequestedError(self._context.stop_reason, self._position.step)
+                raise StopRequestedError(context.stop_reason, self._position.step)
             if not paused:
                 return
             time.sleep(_PAUSE_POLL_SECONDS)
@@ -225,7 +230,7 @@ class Trainer:
 
     def _validate(self) -> ValidationCompleted | None:
         """Measures the held-out songs and keeps the weights that did best."""
-        if self._validator is None:
+        if self._validator is None or not self._setup.ranks.speaks:
             return None
         setup, position = self._setup, self._position
         weight = setup.transformer.proj_in_conv.weight

@@ -17,9 +17,10 @@ from sidestep_tui.config.optimisation import OptimizerSettings, ScheduleSettings
 from sidestep_tui.engine.adapter import adapter_weights, inject_new, put_weights, trainable
 from sidestep_tui.engine.batches import Batch
 from sidestep_tui.engine.optimizer import build_optimizer, set_rate
+from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.schedule import learning_rate_ratio
-from sidestep_tui.engine.step import accumulate_gradients
+from sidestep_tui.engine.step import StepShare, accumulate_gradients
 from sidestep_tui.engine.targets import choose_targets
 
 
@@ -34,6 +35,10 @@ def _batch(sample: dict[str, torch.Tensor], noise: torch.Tensor, t: torch.Tensor
         lengths=None,
         condition_lengths=None,
     )
+
+
+def _share(batches: list[Batch]) -> StepShare:
+    return StepShare(tuple(batches), tuple(range(len(batches))), len(batches))
 
 
 @pytest.mark.parametrize("attention", ["banded", "reference"])
@@ -72,7 +77,7 @@ def test_the_recorded_run_is_replayed(
             wanted.append(float(recorded["micro.loss"][micro]))
         set_rate(optimizer, learning_rate_ratio(schedule, step, steps))
         losses, _ = accumulate_gradients(
-            transformer, list(parameters.values()), batches, ObjectiveSettings(), 1.0, (0, step)
+            transformer, list(parameters.values()), _share(batches), ObjectiveSettings(), 1.0, (0, step), Ranks()
         )
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -105,7 +110,7 @@ def test_one_token_of_the_null_condition_stands_for_a_whole_sequence(
     for tokens in (1, 60):
         batch = _batch(sample, noise, torch.tensor(0.6), null.expand(tokens, -1))
         losses, _ = accumulate_gradients(
-            transformer, list(parameters.values()), [batch], ObjectiveSettings(), 0, (0, 0)
+            transformer, list(parameters.values()), _share([batch]), ObjectiveSettings(), 0, (0, 0), Ranks()
         )
         results.append((losses[0], [p.grad.clone() for p in parameters.values() if p.grad is not None]))
         for parameter in parameters.values():
