@@ -1,0 +1,136 @@
+"""What this machine has and uses at this moment: cards through NVML, memory and processor through psutil, the disk.
+
+Used by the terminal application, `sidestep doctor` and the engine's sampler. Imports no torch, and opening it costs no
+CUDA context, so a viewer never takes card memory from a run.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pynvml
+
+
+@dataclass(frozen=True, slots=True)
+class CardSnapshot:
+    """One NVIDIA card. Memory in bytes, utilisation 0 to 1; None where the card or its driver does not tell.
+
+    `memory_used` counts every process on the card, not only ours.
+    """
+
+    index: int
+    name: str
+    memory_total: int
+    memory_used: int
+    utilisation: float | None
+    power_watts: float | None
+    temperature: float | None
+
+    @property
+    def memory_free(self) -> int:
+        """Bytes that a new process could take."""
+        return self.memory_total - self.memory_used
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSnapshot:
+    """The whole machine. Memory and disk in bytes; `processor` is the mean load of all cores since the last snapshot.
+
+    `cards_missing` says in plain words why there are no cards; it is empty where there are some.
+    """
+
+    cards: tuple[CardSnapshot, ...]
+    cards_missing: str
+    memory_total: int
+    memory_available: int
+    processor: float
+    disk_free: int
+
+    @property
+    def memory_used(self) -> int:
+        """Bytes of host memory that are not available to a new process."""
+        return self.memory_total - self.memory_available
+
+
+class MachineProbe:
+    """Takes snapshots; keeps NVML open between them, since opening it takes some 20 ms.
+
+    Args:
+        disk: a path on the file system whose free space counts; its nearest existing folder is asked.
+    """
+
+    def __init__(self, disk: Path) -> None:
+        self._disk = disk
+        self._handles: list[object] | None = None
+        self._missing = ""
+
+    def read(self) -> MachineSnapshot:
+        """The machine now. Never fails: what cannot be told is left out."""
+        memory = psutil.virtual_memory()
+        cards = self._cards()
+        return MachineSnapshot(
+            cards=cards,
+            cards_missing="" if cards else self._missing,
+            memory_total=memory.total,
+            memory_available=memory.available,
+            processor=psutil.cpu_percent() / 100,
+            disk_free=disk_free(self._disk),
+        )
+
+    def close(self) -> None:
+        """Lets go of NVML."""
+        if self._handles:
+            pynvml.nvmlShutdown()
+        self._handles = None
+
+    def _cards(self) -> tuple[CardSnapshot, ...]:
+        if self._handles is None:
+            self._handles = self._open()
+        try:
+            return tuple(_card(index, handle) for index, handle in enumerate(self._handles))
+        except pynvml.NVMLError as error:  # the driver was unloaded or a card fell off the bus: try again next time
+            self._missing = f"the NVIDIA driver stopped answering: {error}"
+            self._handles = None
+            return ()
+
+    def _open(self) -> list[object]:
+        try:
+            pynvml.nvmlInit()
+            handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        except pynvml.NVMLError_LibraryNotFound:
+            self._missing = "no NVIDIA driver is installed"
+            return []
+        except pynvml.NVMLError as error:
+            self._missing = f"the NVIDIA driver does not answer: {error}"
+            return []
+        self._missing = "" if handles else "no NVIDIA card is present"
+        return handles
+
+
+def disk_free(path: Path) -> int:
+    """Free bytes on the file system of a path that need not exist yet."""
+    existing = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    return shutil.disk_usage(existing).free
+
+
+def _card(index: int, handle: object) -> CardSnapshot:
+    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    return CardSnapshot(
+        index=index,
+        name=str(pynvml.nvmlDeviceGetName(handle)),
+        memory_total=int(memory.total),
+        memory_used=int(memory.used),
+        utilisation=_told(lambda: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100),
+        power_watts=_told(lambda: pynvml.nvmlDeviceGetPowerUsage(handle) / 1000),
+        temperature=_told(lambda: pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU)),
+    )
+
+
+def _told(ask: Callable[[], float]) -> float | None:
+    """The answer of a card, or None where this kind of card does not know."""
+    try:
+        return float(ask())
+    except pynvml.NVMLError_NotSupported:
+        return None

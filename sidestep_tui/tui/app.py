@@ -1,0 +1,160 @@
+"""The terminal application: which screen is open, the colours, and the keys that work everywhere.
+
+Nothing here imports more than the first paint needs; screens come through `routes` when they are opened.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.tui.preferences import chosen_theme, remember_theme
+from sidestep_tui.tui.routes import make_screen
+from sidestep_tui.tui.screen import SidestepScreen
+from sidestep_tui.tui.text import clean
+from sidestep_tui.tui.themes import DEFAULT_VARIABLES, THEMES
+
+if TYPE_CHECKING:
+    from sidestep_tui.runs.machine import MachineSnapshot
+
+_QUIT: Final = "Leave Side-Step; running engines go on"
+
+
+class SidestepApp(App[None]):
+    """The application.
+
+    Args:
+        start_screen: the name of the first screen, as in `routes.ROUTES`.
+        clock: seconds since the epoch; tests give a frozen one.
+        machine: what the machine uses now; asked in threads. By default it is asked of the machine itself.
+        arguments: what the first screen is made with.
+    """
+
+    TITLE = "Side-Step"
+    CSS_PATH = Path(__file__).with_name("styles.tcss")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "Help", tooltip="The keys of this screen"),
+        Binding("q", "quit", "Quit", tooltip=_QUIT),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, tooltip=_QUIT),
+        Binding("ctrl+p", "command_palette", "Commands", tooltip="Search everything that can be done", show=False),
+    ]
+
+    def __init__(
+        self,
+        start_screen: str | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        machine: "Callable[[], MachineSnapshot] | None" = None,
+        arguments: dict[str, object] | None = None,
+    ) -> None:
+        super().__init__()
+        self.clock = clock
+        self._machine = machine
+        self.animation_level = "none"  # every frame of an animation is bytes on somebody's slow line
+        self._start_screen = start_screen or "home"
+        self._start_arguments = arguments or {}
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = chosen_theme()
+        for name in set(self.available_themes) - {theme.name for theme in THEMES}:
+            self.unregister_theme(name)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own variables, for themes that do not set them."""
+        return dict(DEFAULT_VARIABLES)
+
+    def get_default_screen(self) -> Screen[object]:
+        """The start screen itself, so that nothing blank is drawn before it; home where it cannot be opened."""
+        try:
+            return make_screen(self._start_screen, **self._start_arguments)
+        except SidestepError as error:
+            self.call_later(self.tell_error, error)
+            return make_screen("home")
+
+    def read_machine(self) -> "MachineSnapshot":
+        """What the machine has and uses now. Takes some milliseconds: call it in a thread."""
+        if self._machine is None:
+            from sidestep_tui.config.places import data_home
+            from sidestep_tui.runs.machine import MachineProbe
+
+            self._machine = MachineProbe(data_home()).read
+        return self._machine()
+
+    def open(self, name: str, **arguments: object) -> None:
+        """Opens the screen of this name above the current one."""
+        try:
+            self.push_screen(make_screen(name, **arguments))
+        except SidestepError as error:
+            self.tell_error(error)
+
+    def tell(self, text: str, severity: Literal["information", "warning", "error"] = "information") -> None:
+        """A short note at the edge of the screen; the text may come from outside."""
+        self.notify(clean(text), severity=severity, markup=False)
+
+    def tell_error(self, error: SidestepError) -> None:
+        """The error's three parts as a note: what, where, and the fix."""
+        parts = [error.what, f"Where: {error.where}" if error.where else "", f"Fix: {error.fix}" if error.fix else ""]
+        text = "\n".join(clean(part) for part in parts if part)
+        self.notify(text, severity="error", timeout=12, markup=False)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: the colour themes, and every action of the current screen."""
+        for theme in THEMES:
+            yield SystemCommand(f"Theme: {theme.name}", "Change the colours", lambda name=theme.name: self._use(name))
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.description and active.enabled and not binding.system and binding.show:
+                key = binding.key
+                yield SystemCommand(
+                    binding.description,
+                    f"{binding.tooltip or binding.description} (key {self.get_key_display(binding)})",
+                    lambda key=key: self.simulate_key(key),
+                )
+
+    def action_help(self) -> None:
+        """Shows the keys of the current screen."""
+        from sidestep_tui.tui.help import HelpScreen
+
+        self.push_screen(HelpScreen(self.screen))
+
+    async def action_quit(self) -> None:
+        """Leaves; asks first only where a screen says that something would be lost."""
+        question = self.screen.leave_question() if isinstance(self.screen, SidestepScreen) else None
+        if question is None:
+            self.exit()
+            return
+        from sidestep_tui.tui.confirm import ConfirmScreen
+
+        self.push_screen(ConfirmScreen(question, yes="Quit"), lambda yes: self.exit() if yes else None)
+
+    def _use(self, theme: str) -> None:
+        self.theme = theme
+        try:
+            remember_theme(theme)
+        except SidestepError as error:  # it holds for this session; that it does not last is worth a note
+            self.tell_error(error)
+
+
+def run_tui(start_screen: str | None = None, **arguments: object) -> int:
+    """Runs the terminal application until it is left, and gives the exit code.
+
+    Args:
+        start_screen: the first screen, as in `routes.ROUTES`; home by default.
+        arguments: what that screen is made with, for instance `run=RunDirectory(...)` for the monitor.
+
+    Raises:
+        SidestepError: there is no terminal to draw on.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise SidestepError(
+            "There is no terminal to draw on.", fix="use a command instead, such as `sidestep runs list`"
+        )
+    app = SidestepApp(start_screen, arguments=arguments)
+    app.run()
+    return app.return_code or 0

@@ -1,0 +1,51 @@
+"""A question before something that cannot be taken back, or that stops work."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from sidestep_tui.tui.text import literal
+
+
+class ConfirmScreen(ModalScreen[bool]):
+    """Asks one question; `y` says yes, anything that leaves says no. There is no default that Enter would take.
+
+    Args:
+        question: what is about to happen, as a question.
+        detail: what it means: what is lost, how much, what stays.
+        yes: what the key `y` does, in a word or two.
+        danger: marks what cannot be undone.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "Yes"),
+        Binding("n,escape,q", "answer(False)", "No"),
+    ]
+
+    def __init__(self, question: str, detail: str = "", *, yes: str = "Yes", danger: bool = False) -> None:
+        super().__init__(classes="-danger" if danger else "")
+        self._question = question
+        self._detail = detail
+        self._yes = yes
+
+    def compose(self) -> ComposeResult:
+        """A box in the middle of the screen beneath."""
+        with Vertical(classes="dialog"):
+            yield Static(literal(self._question, "bold"), classes="dialog-title")
+            for line in self._detail.splitlines():
+                yield Static(literal(line), classes="dialog-line")
+            yield Static(f"[b $footer-key-foreground]y[/] {self._yes}    [b $footer-key-foreground]n[/] No, go back")
+
+    def action_answer(self, answer: bool) -> None:
+        """Closes with the answer."""
+        self.dismiss(answer)
+
+
+def stop_question(name: str) -> ConfirmScreen:
+    """Asks whether an engine should stop; the same words wherever it is asked."""
+    detail = "The engine finishes its step, saves a checkpoint and ends. You can resume it at any time."
+    return ConfirmScreen(f"Stop the run {name}?", detail, yes="Stop it")

@@ -1,0 +1,65 @@
+"""Figures as people read them: durations, ages, sizes, counts, losses."""
+
+import math
+from typing import Final
+
+_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def duration(seconds: float | None) -> str:
+    """`8 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`; `–` where it is not known."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02d} min"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def age(seconds: float) -> str:
+    """`now`, `5 min`, `3 h`, `12 d`: how long ago, in one short word."""
+    if seconds < 60:
+        return "now"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min"
+    if seconds < 48 * 3600:
+        return f"{int(seconds // 3600)} h"
+    return f"{int(seconds // 86400)} d"
+
+
+def size(count: float | None) -> str:
+    """Bytes as `512 B`, `3.2 MiB`, `14 GiB`: two figures that matter."""
+    if count is None:
+        return "–"
+    value, unit = float(count), 0
+    while value >= 1023.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{value:.0f} {_UNITS[unit]}" if unit == 0 or value >= 9.95 else f"{value:.1f} {_UNITS[unit]}"
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A loss, a norm or a rate with `digits` significant figures; `–` for none, `NaN` where it was not finite."""
+    if value is None:
+        return "–"
+    if not math.isfinite(value):
+        return "NaN"
+    if value != 0 and not 1e-3 <= abs(value) < 1e5:
+        mantissa, _, exponent = f"{value:.{digits - 2}e}".partition("e")
+        return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{int(exponent)}"
+    return f"{value:.{digits}g}"
+
+
+def share(value: float | None) -> str:
+    """A share of 1 as per cent."""
+    return "–" if value is None else f"{100 * value:.0f} %"
+
+
+def count(value: int) -> str:
+    """A whole number with thin groups: `100 000`."""
+    return f"{value:,}".replace(",", " ")

@@ -1,0 +1,60 @@
+"""The help overlay: every key of the screen beneath, what the screen is for, and the keys that work everywhere."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Static
+
+from sidestep_tui.tui.screen import SidestepScreen
+from sidestep_tui.tui.widgets.scroll import KeyScroll
+
+_KEY_WIDTH = 14
+_MOVING = ("app.focus_next", "app.focus_previous")
+_UNTOLD = ("screen.copy_text",)
+
+
+class HelpScreen(ModalScreen[None]):
+    """Lists the bindings that were active on `below` when the help was asked for."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter", "dismiss", "Close")]
+
+    def __init__(self, below: Screen[object]) -> None:
+        super().__init__()
+        self._below = below
+        self._active = list(below.active_bindings.values())
+
+    def compose(self) -> ComposeResult:
+        """A box with a scrolling list of keys."""
+        heading = self._below.HEADING if isinstance(self._below, SidestepScreen) else ""
+        about = self._below.ABOUT if isinstance(self._below, SidestepScreen) else ""
+        here = [a for a in self._active if a.node is self._below and a.binding.action not in _MOVING]
+        moving = [a for a in self._active if a.node not in (self._below, self.app) or a.binding.action in _MOVING]
+        everywhere = [active for active in self._active if active.node is self.app]
+        with Vertical(classes="dialog dialog-tall"):
+            yield Static(Content.styled(f"Help › {heading}" if heading else "Help", "bold"), classes="dialog-title")
+            with KeyScroll():
+                if about:
+                    yield Static(Content(about), classes="help-about")
+                yield Static(self._listing("On this screen", here))
+                yield Static(self._listing("Moving", moving))
+                yield Static(self._listing("Everywhere", everywhere))
+            yield Static("[b $footer-key-foreground]esc[/] Close    [b $footer-key-foreground]j k[/] Scroll")
+
+    def _listing(self, title: str, bindings: list[ActiveBinding]) -> Content:
+        """One line for each action, with all of its keys."""
+        keys: dict[str, list[str]] = {}
+        words: dict[str, str] = {}
+        for active in bindings:
+            binding = active.binding
+            if binding.description and not binding.system and binding.action not in _UNTOLD:
+                keys.setdefault(binding.action, []).append(self.app.get_key_display(binding))
+                words.setdefault(binding.action, binding.tooltip or binding.description)
+        lines = [Content.styled(title, "bold $primary")]
+        for action, displays in keys.items():
+            shown = " ".join(dict.fromkeys(displays))
+            lines.append(Content.assemble((shown.ljust(_KEY_WIDTH), "bold $footer-key-foreground"), " ", words[action]))
+        return Content("\n").join([*lines, Content("")])

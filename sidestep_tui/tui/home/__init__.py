@@ -1,0 +1,1 @@
+"""The first screen: all runs, the machine, and what to do next."""

@@ -1,0 +1,27 @@
+"""Deleting a run: how much it holds, and taking it away in an order that never leaves half a run behind."""
+
+import shutil
+
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.directory import RunDirectory
+
+
+def disk_used(run: RunDirectory) -> int:
+    """Bytes of all files in the run directory; links are not followed."""
+    return sum(file.lstat().st_size for file in run.path.rglob("*") if not file.is_dir())
+
+
+def remove_run(run: RunDirectory) -> None:
+    """Deletes the run directory with everything in it.
+
+    Raises:
+        SidestepError: an engine works on the run, or the folder cannot be deleted.
+    """
+    with run.held():  # no engine can start while its run goes
+        run.config_file.unlink(missing_ok=True)  # from here on it is no run, whatever happens to the rest
+    try:
+        shutil.rmtree(run.path)
+    except OSError as error:
+        raise SidestepError(
+            f"Not all of the run could be deleted: {error.strerror}.", where=run.path, fix="delete the rest by hand"
+        ) from error

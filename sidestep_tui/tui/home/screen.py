@@ -1,0 +1,234 @@
+"""Home: what runs, what ran, what the machine has left, and what to do next.
+
+The first paint shows the frame; a thread then reads the runs and the machine, since that imports and reads more than a
+first paint may wait for.
+"""
+
+import asyncio
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.tui.confirm import ConfirmScreen, stop_question
+from sidestep_tui.tui.figures import size
+from sidestep_tui.tui.home.run_table import RunTable
+from sidestep_tui.tui.routes import ROUTES
+from sidestep_tui.tui.screen import SidestepScreen
+from sidestep_tui.tui.starting import start_engine
+from sidestep_tui.tui.text import clean
+from sidestep_tui.tui.widgets.machine import MachineLines
+
+if TYPE_CHECKING:
+    from sidestep_tui.runs.history import RunSummary
+    from sidestep_tui.runs.machine import MachineSnapshot
+    from sidestep_tui.tui.follow import RunCatalog
+
+_REFRESH_SECONDS = 2.0
+
+_EMPTY = """\
+[b]No runs yet[/b]
+
+Side-Step teaches ACE-Step 1.5 your own music:
+
+  1  encode your songs          preprocess
+  2  find the layers they move  estimate
+  3  train an adapter           train
+  4  listen, and take it away   generate, export
+
+[b $footer-key-foreground]n[/] sets up the first run, step by step.
+[b]sidestep demo[/b] in a shell shows the whole way without a model or songs.\
+"""
+
+
+class HomeScreen(SidestepScreen[None]):
+    """The list of runs, newest first, and the way to everything else."""
+
+    HEADING = ""
+    ABOUT = "Every run on this machine. Engines go on when you leave: come back and open a run to see all of it."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "new", "New", tooltip="Set up a new run, step by step"),
+        Binding("r", "resume", "Resume", tooltip="Continue the run after its newest checkpoint, or start it"),
+        Binding("s", "stop", "Stop", tooltip="Ask the engine to save and stop (asks first)"),
+        Binding("d", "delete", "Delete", tooltip="Delete the run with all of its files (asks first)"),
+        Binding("p", "go('presets')", "Presets", tooltip="Settings to start from: look, compare, keep"),
+        Binding("D", "go('dataset')", "Data set", tooltip="Review the songs of a data set"),
+        Binding("escape", "quit", "Quit", show=False, tooltip="Leave Side-Step; running engines go on"),
+    ]
+
+    @dataclass
+    class Refreshed(Message):
+        """The runs, the machine and the advice, as a thread has just made them."""
+
+        runs: "list[RunSummary]"
+        machine: "MachineSnapshot"
+        advice: str
+
+    @dataclass
+    class Unreadable(Message):
+        """The folder of the runs cannot be read."""
+
+        reason: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._runs: list[RunSummary] = []
+        self._catalog: RunCatalog | None = None
+        self._reading = threading.Lock()  # a slow disk must not have two threads in one catalogue
+
+    def compose_body(self) -> ComposeResult:
+        """The machine, the advice, the runs."""
+        with Vertical(classes="panel", id="machine") as machine:
+            machine.border_title = "Machine"
+            yield MachineLines()
+        yield Static(id="next")
+        with Vertical(classes="panel", id="run-panel") as runs:
+            runs.border_title = "Runs"
+            yield RunTable()
+            yield Static("Looking for runs …", id="notice", classes="muted")
+
+    def on_mount(self) -> None:
+        """Reads as soon as the first frame is on the terminal, and again while the screen is in front."""
+        self.query_one(RunTable).display = False
+        self.call_after_refresh(self.read_runs)
+        self.set_interval(_REFRESH_SECONDS, self._read_if_in_front)
+
+    def on_screen_resume(self) -> None:
+        """What happened on another screen is shown at once."""
+        if self._catalog is not None:
+            self.read_runs()
+
+    def _read_if_in_front(self) -> None:
+        if self.is_current:
+            self.read_runs()
+
+    @work(thread=True, exclusive=True, group="runs")
+    def read_runs(self) -> None:
+        """Reads what is new of every run, and the machine."""
+        from sidestep_tui.tui.follow import RunCatalog
+        from sidestep_tui.tui.home.next_step import next_step
+
+        with self._reading:
+            self._catalog = self._catalog or RunCatalog()
+            try:
+                runs = self._catalog.poll()
+            except OSError as error:
+                self.post_message(self.Unreadable(str(error)))
+                return
+        self.post_message(self.Refreshed(runs, self.sidestep.read_machine(), next_step(runs, self.sidestep.clock())))
+
+    @on(Refreshed)
+    def _show(self, event: Refreshed) -> None:
+        self._runs = event.runs
+        table = self.query_one(RunTable)
+        notice = self.query_one("#notice", Static)
+        table.show(event.runs, self.sidestep.clock())
+        table.display = bool(event.runs)
+        notice.display = not event.runs
+        if event.runs:
+            if self.focused is None:
+                table.focus()
+        else:
+            notice.update(_EMPTY)
+        self.query_one(MachineLines).snapshot = event.machine
+        self.query_one("#next", Static).update(Content.assemble(("Next  ", "bold $accent"), clean(event.advice)))
+        self.refresh_bindings()
+
+    @on(Unreadable)
+    def _show_error(self, event: Unreadable) -> None:
+        notice = self.query_one("#notice", Static)
+        notice.display = True
+        text = "The runs cannot be read"
+        notice.update(Content.assemble((text, "bold $text-error"), "\n\n", clean(event.reason)))
+
+    @on(RunTable.RowSelected)
+    def _open(self) -> None:
+        if run := self._current():
+            self.sidestep.open("monitor", run=run.run)
+
+    @on(RunTable.RowHighlighted)
+    def _cursor_moved(self) -> None:
+        self.refresh_bindings()
+
+    def action_new(self) -> None:
+        """Opens the wizard."""
+        self.sidestep.open("wizard")
+
+    def action_go(self, screen: str) -> None:
+        """Opens another screen."""
+        self.sidestep.open(screen)
+
+    def action_resume(self) -> None:
+        """Starts the engine of the run under the cursor."""
+        if run := self._current():
+            self._launch(run)
+
+    @work(thread=True, group="launch")
+    def _launch(self, run: "RunSummary") -> None:
+        if start_engine(self.sidestep, run.run):
+            self.app.call_from_thread(self.sidestep.open, "monitor", run=run.run)
+
+    @work
+    async def action_stop(self) -> None:
+        """Asks, then asks the engine."""
+        from sidestep_tui.runs.control import send_command
+
+        run = self._current()
+        if run is None or not await self.app.push_screen_wait(stop_question(run.run.name)):
+            return
+        try:
+            send_command(run.run, "stop")
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+        else:
+            self.sidestep.tell(f"{run.run.name} finishes its step, saves and stops.")
+
+    @work
+    async def action_delete(self) -> None:
+        """Says what would go and how much it is, asks, then deletes."""
+        from sidestep_tui.tui.home.removal import disk_used, remove_run
+
+        run = self._current()
+        if run is None:
+            return
+        held = await asyncio.to_thread(disk_used, run.run)
+        detail = (
+            f"{run.run.path}\n{size(held)}: settings, events, checkpoints, adapters and samples. There is no way back."
+        )
+        question = f"Delete the run {run.run.name}?"
+        if not await self.app.push_screen_wait(ConfirmScreen(question, detail, yes="Delete it", danger=True)):
+            return
+        try:
+            await asyncio.to_thread(remove_run, run.run)
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+        else:
+            self.sidestep.tell(f"{run.run.name} is deleted: {size(held)} are free again.")
+        self.read_runs()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys appear only where they would do something."""
+        run = self._current()
+        match action:
+            case "resume":
+                return run is not None and run.condition in ("interrupted", "stopped", "failed", "waiting")
+            case "stop":
+                return run is not None and run.condition == "running"
+            case "delete":
+                return run is not None and run.condition != "running"
+            case "go":
+                return parameters[0] in ROUTES
+            case _:
+                return True
+
+    def _current(self) -> "RunSummary | None":
+        key = self.query_one(RunTable).current_key if self.is_mounted else None
+        return next((run for run in self._runs if str(run.run.path) == key), None)

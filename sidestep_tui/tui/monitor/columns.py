@@ -1,0 +1,74 @@
+"""The run's curves as arrays that grow with it: each step is copied and smoothed once."""
+
+from array import array
+from typing import Final
+
+import numpy as np
+
+from sidestep_tui.runs.state import Curves
+from sidestep_tui.tui.chart.scale import Array
+
+NAMES: Final = ("step", "loss", "gradient_norm", "learning_rate", "seconds", "data_seconds")
+_SMOOTHED: Final = ("loss", "gradient_norm", "seconds")
+_DECAY: Final = 0.97  # a mean over some 33 steps
+
+
+class StepColumns:
+    """Columns of the steps so far, by name, and `smooth_…` of those in `_SMOOTHED`."""
+
+    _columns: "dict[str, array[float]]"
+    _means: "dict[str, _RunningMean]"
+    _last_time: float
+
+    def __init__(self) -> None:
+        self._clear()
+
+    def __len__(self) -> int:
+        return len(self._columns["step"])
+
+    def extend(self, curves: Curves) -> None:
+        """Takes in what is new; starts over where a resumed run has gone back."""
+        known = len(self)
+        # A step that was done again has another time, even where as many steps are known as before.
+        if known > len(curves.step) or (known and curves.time[known - 1] != self._last_time):
+            self._clear()
+            known = 0
+        fresh = {
+            "step": curves.step[known:],
+            "loss": curves.loss[known:],
+            "gradient_norm": curves.gradient_norm[known:],
+            "learning_rate": curves.learning_rate[known:],
+            "seconds": curves.seconds[known:],
+            "data_seconds": curves.data_seconds[known:],
+        }
+        if len(curves.time):
+            self._last_time = curves.time[-1]
+        for name, values in fresh.items():
+            self._columns[name].extend(values)
+        for name in _SMOOTHED:
+            mean = self._means[name]
+            self._columns[f"smooth_{name}"].extend(mean.add(value) for value in fresh[name])
+
+    def get(self, name: str) -> Array:
+        """One column, shape [steps]."""
+        return np.array(self._columns[name], dtype=np.float64)
+
+    def _clear(self) -> None:
+        self._columns = {name: array("d") for name in (*NAMES, *(f"smooth_{name}" for name in _SMOOTHED))}
+        self._last_time = 0.0
+        self._means = {name: _RunningMean() for name in _SMOOTHED}
+
+
+class _RunningMean:
+    """An exponential moving average without the pull of its start (Adam's bias correction, arXiv:1412.6980)."""
+
+    def __init__(self) -> None:
+        self._sum = 0.0
+        self._weight = 0.0
+
+    def add(self, value: float) -> float:
+        """The mean after one more value; NaN changes nothing."""
+        if value == value:
+            self._sum = _DECAY * self._sum + (1 - _DECAY) * value
+            self._weight = _DECAY * self._weight + (1 - _DECAY)
+        return self._sum / self._weight if self._weight else float("nan")

@@ -1,0 +1,81 @@
+"""Which curves each chart panel shows, and what they are made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sidestep_tui.runs.state import RunState
+from sidestep_tui.tui.chart.curve import Curve
+from sidestep_tui.tui.monitor.columns import StepColumns
+
+CurveMaker = Callable[[StepColumns, RunState], list[Curve]]
+
+
+@dataclass(frozen=True, slots=True)
+class ChartPanel:
+    """A panel with a chart: its key, its title, how its curves are made, and what it says while there are none."""
+
+    name: str
+    title: str
+    make: CurveMaker
+    empty: str
+
+
+def _loss(columns: StepColumns, state: RunState) -> list[Curve]:
+    steps = columns.get("step")
+    return [
+        Curve("loss", "curve-raw", steps, columns.get("loss")),
+        Curve("smooth", "curve-smooth", steps, columns.get("smooth_loss")),
+        _validation("train set", "curve-other", "+", state, lambda v: v.train_loss),
+        _validation("validation", "curve-validation", "•", state, lambda v: v.loss),
+    ]
+
+
+def _learning_rate(columns: StepColumns, _state: RunState) -> list[Curve]:
+    return [Curve("learning rate", "curve-smooth", columns.get("step"), columns.get("learning_rate"))]
+
+
+def _gradient(columns: StepColumns, _state: RunState) -> list[Curve]:
+    steps = columns.get("step")
+    return [
+        Curve("gradient norm", "curve-raw", steps, columns.get("gradient_norm")),
+        Curve("smooth", "curve-smooth", steps, columns.get("smooth_gradient_norm")),
+    ]
+
+
+def _speed(columns: StepColumns, _state: RunState) -> list[Curve]:
+    steps = columns.get("step")
+    return [
+        Curve("seconds per step", "curve-raw", steps, columns.get("seconds")),
+        Curve("smooth", "curve-smooth", steps, columns.get("smooth_seconds")),
+        Curve("waiting for data", "curve-validation", steps, columns.get("data_seconds")),
+    ]
+
+
+def _bands(_columns: StepColumns, state: RunState) -> list[Curve]:
+    names = ("texture (low t)", "middle", "structure (high t)")
+    colours = ("curve-smooth", "curve-other", "curve-validation")
+    return [
+        _validation(name, colour, mark, state, lambda v, band=band: v.bands[band] if band < len(v.bands) else None)
+        for band, (name, colour, mark) in enumerate(zip(names, colours, "•+×", strict=True))
+    ]
+
+
+def _validation(name: str, colour: str, mark: str, state: RunState, value: Callable[..., float | None]) -> Curve:
+    """A curve with one marked point for each validation that has this value."""
+    found = [(v.step, value(v)) for v in state.validations]
+    points = [(step, y) for step, y in found if y is not None]
+    x, y = np.array(points, dtype=np.float64).reshape(-1, 2).T
+    return Curve(name, colour, x, y, mark)
+
+
+_FIRST_STEP: Final = "The curve begins with the first optimizer step."
+CHARTS: Final = (
+    ChartPanel("loss", "Loss", _loss, _FIRST_STEP),
+    ChartPanel("bands", "Bands", _bands, "Validation loss by timestep band appears with the first validation."),
+    ChartPanel("rate", "Rate", _learning_rate, _FIRST_STEP),
+    ChartPanel("gradient", "Gradient", _gradient, _FIRST_STEP),
+    ChartPanel("speed", "Speed", _speed, _FIRST_STEP),
+)

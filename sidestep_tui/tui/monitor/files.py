@@ -1,0 +1,34 @@
+"""What the run has put on disk, as a list: checkpoints, samples, and the results it told at its end. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sidestep_tui.runs.state import RunState
+from sidestep_tui.tui.figures import count, number
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """One line: a key of its own, what it is, its colour, the step it is of, its path or value, what is in it."""
+
+    key: str
+    kind: str
+    colour: str
+    step: str
+    path: str
+    note: str
+
+
+def run_files(state: RunState) -> Iterator[RunFile]:
+    """What the run has written so far, by kind, the newest last."""
+    for saved in state.checkpoints:
+        yield RunFile(f"c{saved.seq}", "checkpoint", "primary", count(saved.step), saved.path, saved.kind)
+    for sample in state.samples:
+        scale = f", adapter × {number(sample.adapter_scale)}" if sample.adapter_scale is not None else ""
+        step = count(sample.step) if sample.step is not None else ""
+        yield RunFile(
+            f"s{sample.seq}", "sample", "success", step, sample.path, f"{sample.prompt} (seed {sample.seed}{scale})"
+        )
+    for name, value in state.results.items():
+        text = number(value) if isinstance(value, float) else str(value)
+        yield RunFile(f"r{name}", "result", "accent", "", text, name)

@@ -1,0 +1,52 @@
+"""The run's story as a list: warnings, checkpoints, samples, validations, requests, the end. Oldest first. Pure."""
+
+from collections.abc import Iterator
+
+from sidestep_tui.runs import events as ev
+from sidestep_tui.runs.state import RunState
+from sidestep_tui.tui.figures import count, number
+
+_MOST_ROWS = 400
+
+Happening = tuple[float, int, str, str, str]
+"""Time, event number, theme variable, kind, text."""
+
+
+def happenings(state: RunState) -> list[Happening]:
+    """What is worth a line, in the order in which it happened; only the newest of a long run."""
+    found = sorted([*_notes(state), *_milestones(state), *_ends(state)], key=lambda row: row[1])
+    return found[-_MOST_ROWS:]
+
+
+def _notes(state: RunState) -> Iterator[Happening]:
+    for warning in state.warnings:
+        parts = (warning.what, warning.where, f"Fix: {warning.fix}" if warning.fix else "")
+        yield warning.time, warning.seq, "warning", "warning", "  ".join(part for part in parts if part)
+    for command in state.commands:
+        arguments = " ".join(f"{name}={value}" for name, value in command.arguments.items())
+        yield command.time, command.seq, "text-muted", "request", f"{command.command} {arguments}".rstrip()
+
+
+def _milestones(state: RunState) -> Iterator[Happening]:
+    for saved in state.checkpoints:
+        yield saved.time, saved.seq, "primary", "checkpoint", f"step {count(saved.step)}, {saved.kind}: {saved.path}"
+    for sample in state.samples:
+        yield sample.time, sample.seq, "success", "sample", f"{sample.path}: {sample.prompt}"
+    for checked in state.validations:
+        yield checked.time, checked.seq, "curve-validation", "validation", _validation(checked)
+
+
+def _validation(event: ev.ValidationCompleted) -> str:
+    train = f", training songs {number(event.train_loss)}" if event.train_loss is not None else ""
+    return f"step {count(event.step)}: {number(event.loss)}{train}"
+
+
+def _ends(state: RunState) -> Iterator[Happening]:
+    if state.failure is not None:
+        failed = state.failure
+        parts = (failed.what, failed.where, f"Fix: {failed.fix}" if failed.fix else "")
+        yield failed.time, failed.seq, "error", "failed", "  ".join(part for part in parts if part)
+    if state.stopped is not None:
+        yield state.stopped.time, state.stopped.seq, "warning", "stopped", state.stopped.reason
+    if state.status == "completed" and state.ended_at is not None:
+        yield state.ended_at, 2**62, "success", "completed", ""

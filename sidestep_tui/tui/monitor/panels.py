@@ -1,0 +1,77 @@
+"""The panels of the monitor: which ones a job has, and one widget that holds them."""
+
+from typing import Final
+
+from textual.app import ComposeResult, RenderResult
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher
+
+from sidestep_tui.config.jobs import JobName
+from sidestep_tui.tui.chart.widget import Chart
+from sidestep_tui.tui.monitor.curves import CHARTS
+from sidestep_tui.tui.monitor.log_view import LogView
+from sidestep_tui.tui.monitor.progress import ProgressPanel
+from sidestep_tui.tui.monitor.tables import EventTable, FileTable
+from sidestep_tui.tui.sensitivity.panel import SensitivityPanel
+
+_COMMON: Final = (("events", "Events"), ("log", "Log"), ("files", "Files"))
+
+
+def panels_of(job: JobName) -> tuple[tuple[str, str], ...]:
+    """Names and titles of a job's panels, the main one first."""
+    match job:
+        case "train":
+            return (*((chart.name, chart.title) for chart in CHARTS), *_COMMON)
+        case "estimate":
+            return (("sensitivity", "Sensitivity"), *_COMMON)
+        case _:
+            return (("progress", "Progress"), *_COMMON)
+
+
+class PanelTabs(Widget):
+    """The panels' titles in one line, the open one marked."""
+
+    DEFAULT_CSS = "PanelTabs { height: 1; padding: 0 1; }"
+
+    current = reactive("")
+
+    def __init__(self, panels: tuple[tuple[str, str], ...]) -> None:
+        super().__init__()
+        self._panels = panels
+
+    def render(self) -> RenderResult:
+        """Digits open a panel, so each title has its own."""
+        parts = []
+        for digit, (name, title) in enumerate(self._panels, start=1):
+            style = "bold reverse $primary" if name == self.current else "$text-muted"
+            parts.append(Content.styled(f" {digit} {title} ", style))
+        return Content("").join(parts)
+
+
+class Panels(ContentSwitcher):
+    """All panels of a job; one is shown."""
+
+    DEFAULT_CSS = "Panels { height: 1fr; } Panels > KeyTable { height: 1fr; }"
+
+    def __init__(self, job: JobName) -> None:
+        self.names = tuple(name for name, _ in panels_of(job))
+        super().__init__(initial=self.names[0])
+
+    def compose(self) -> ComposeResult:
+        """One widget for each name."""
+        for chart in CHARTS:
+            if chart.name in self.names:
+                yield Chart(empty=chart.empty, id=chart.name)
+        if "sensitivity" in self.names:
+            yield SensitivityPanel(id="sensitivity")
+        if "progress" in self.names:
+            yield ProgressPanel(id="progress")
+        yield EventTable()
+        yield LogView(id="log")
+        yield FileTable()
+
+    def neighbour(self, distance: int) -> str:
+        """The name of the panel so many places after the open one."""
+        return self.names[(self.names.index(self.current or self.names[0]) + distance) % len(self.names)]

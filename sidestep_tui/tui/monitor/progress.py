@@ -1,0 +1,63 @@
+"""The main panel of jobs without a loss (preprocess, generate, export): how far, at what, and the outcome."""
+
+from typing import TYPE_CHECKING
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from sidestep_tui.tui.figures import count, number, share
+from sidestep_tui.tui.outline import bar, headway
+from sidestep_tui.tui.text import clean, shorten
+
+if TYPE_CHECKING:
+    from sidestep_tui.runs.state import RunState
+
+
+class ProgressPanel(Widget):
+    """A wide bar with what it counts, the phase, the item of the moment, and the results."""
+
+    DEFAULT_CSS = "ProgressPanel { height: 1fr; padding: 1 2; }"
+
+    state: "reactive[RunState | None]" = reactive(None)
+
+    def render(self) -> RenderResult:
+        """A few lines; empty ones are left out."""
+        if self.state is None:
+            return ""
+        width = self.size.width
+        lines = [self._phase(self.state), *self._bar(self.state, width), *self._results(self.state, width)]
+        return Content("\n").join(lines)
+
+    @staticmethod
+    def _phase(state: "RunState") -> Content:
+        phase = clean(state.phase) or ("done" if state.ended_at else "starting")
+        return Content.assemble((phase, "bold"), (f"  {clean(state.phase_detail)}", "$text-muted"))
+
+    @staticmethod
+    def _bar(state: "RunState", width: int) -> list[Content]:
+        way = headway(state)
+        if way is None:
+            return []
+        full, rest = bar(way.share, max(10, width - 8))
+        done = f"{count(way.done)} of {count(way.total)} {clean(way.unit)}"
+        progress = state.progress
+        failed = f"   {count(progress.failed)} could not be done, see Events" if progress and progress.failed else ""
+        item = shorten(clean(progress.item), max(10, width - 10)) if progress else ""
+        return [
+            Content.assemble((full, "$primary"), (rest, "$text-muted"), f" {share(way.share):>5}"),
+            Content.assemble(done, (failed, "$text-warning")),
+            Content.assemble(("last  ", "$text-muted"), item) if item else Content(""),
+        ]
+
+    @staticmethod
+    def _results(state: "RunState", width: int) -> list[Content]:
+        if not state.results:
+            return []
+        label = min(24, max(len(name) for name in state.results))
+        lines = [Content(""), Content.styled("Results", "bold")]
+        for name, value in state.results.items():
+            text = number(value) if isinstance(value, float) else clean(str(value))
+            lines.append(Content.assemble((f"{clean(name):<{label}}  ", "$text-muted"), text))
+        return [line.truncate(max(1, width)) for line in lines]

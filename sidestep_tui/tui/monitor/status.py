@@ -1,0 +1,130 @@
+"""The head of the monitor: what the run does, how far it is, and its figures of the moment. Three lines."""
+
+from typing import TYPE_CHECKING
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from sidestep_tui.tui.figures import count, duration, number, share, size
+from sidestep_tui.tui.monitor.commands import paused
+from sidestep_tui.tui.outline import SYMBOLS, bar, headway, last_loss, seconds_left
+from sidestep_tui.tui.text import clean, shorten
+
+if TYPE_CHECKING:
+    from sidestep_tui.runs.history import RunSummary
+    from sidestep_tui.runs.state import RunState
+
+_GAP = "   "
+_SHORTEST_BAR, _LONGEST_BAR = 5, 40
+
+
+class StatusLines(Widget):
+    """Condition and progress; figures; the last warning, the failure or the outcome."""
+
+    DEFAULT_CSS = "StatusLines { height: 3; padding: 0 1; }"
+
+    summary: "reactive[RunSummary | None]" = reactive(None)
+    now: reactive[float] = reactive(0.0)
+
+    def render(self) -> RenderResult:
+        """Three lines, each cut at the width."""
+        if self.summary is None:
+            return Content.styled("Reading the run's history …", "$text-muted")
+        width = self.size.width
+        lines = [_progress(self.summary, self.now, width), _figures(self.summary.state, width), _notice(self.summary)]
+        return Content("\n").join(line.truncate(width, ellipsis=True) for line in lines)
+
+
+def _progress(summary: "RunSummary", now: float, width: int) -> Content:
+    """Condition, job, bar, count, time: the bar takes what the others leave."""
+    state = summary.state
+    symbol, colour = SYMBOLS[summary.condition]
+    word = "paused" if paused(state) and summary.condition == "running" else summary.condition
+    head = Content.assemble((f"{symbol} {word}", f"bold ${colour}"), f"  {summary.job}")
+    parts = []
+    way = headway(state)
+    if way is not None:
+        parts.append(Content(f"{share(way.share)}{_GAP}{count(way.done)} of {count(way.total)} {clean(way.unit)}"))
+    if time := _time(summary, now):
+        parts.append(Content(time))
+    tail = Content(_GAP).join(parts)
+    room = width - head.cell_length - tail.cell_length - 2 * len(_GAP)
+    if way is None or room < _SHORTEST_BAR:
+        return Content(_GAP).join([head, tail])
+    full, rest = bar(way.share, min(room, _LONGEST_BAR))
+    return Content(_GAP).join([head, Content.assemble((full, "$primary"), (rest, "$text-muted")), tail])
+
+
+def _time(summary: "RunSummary", now: float) -> str:
+    state = summary.state
+    if state.started_at is None or state.updated_at is None:
+        return ""
+    if summary.condition != "running":
+        return f"took {duration((state.ended_at or state.updated_at) - state.started_at)}"
+    left = seconds_left(state, now)
+    return f"{duration(left)} left" if left is not None else f"for {duration(now - state.started_at)}"
+
+
+def _figures(state: "RunState", width: int) -> Content:
+    """What the run has said so far, as many figures as fit, the most telling first."""
+    pairs: list[tuple[str, str]] = []
+    curves = state.curves
+    if len(curves.step):
+        pairs.append(("loss", number(last_loss(state))))
+        pairs.append(("lr", number(curves.learning_rate[-1], 3)))
+        pairs.append(("grad", number(curves.gradient_norm[-1], 3)))
+        pairs.append(("s/step", number(state.recent_seconds_per_step(), 3)))
+        pairs.append(("wait", share(state.data_wait_share())))
+    pairs.extend(_memory(state))
+    if not len(curves.step) and state.device:
+        pairs.append(("device", clean(state.device)))
+    line = Content("")
+    for name, value in pairs:
+        entry = Content.assemble((f"{name} ", "$text-muted"), (value, "bold"), "  ")
+        if line.cell_length + entry.cell_length - 2 <= width:
+            line += entry
+    return line.rstrip()
+
+
+def _memory(state: "RunState") -> list[tuple[str, str]]:
+    memory = state.memory
+    if memory is None:
+        return []
+    if memory.device_bytes is None or memory.device_total_bytes is None:
+        return [("memory", size(memory.process_bytes))]
+    pairs = [("card", f"{memory.device_bytes / 2**30:.1f}/{size(memory.device_total_bytes)}")]
+    if memory.utilisation is not None:
+        pairs.append(("use", share(memory.utilisation)))
+    if memory.power_watts is not None:
+        pairs.append(("power", f"{memory.power_watts:.0f} W"))
+    if memory.temperature is not None:
+        pairs.append(("temp", f"{memory.temperature:.0f} °C"))
+    return pairs
+
+
+def _notice(summary: "RunSummary") -> Content:
+    """The one thing that a person should know now."""
+    state = summary.state
+    if state.failure is not None:
+        fix = f"  Fix: {clean(state.failure.fix)}" if state.failure.fix else ""
+        return Content.assemble(("Failed  ", "bold $text-error"), clean(state.failure.what), (fix, "$text-muted"))
+    if summary.condition == "interrupted":
+        text = "The engine is gone without a last word. Press r to continue the run."
+        return Content.assemble(("Interrupted  ", "bold $text-warning"), text)
+    if state.stopped is not None:
+        return Content.assemble(("Stopped  ", "bold $text-warning"), clean(state.stopped.reason))
+    if state.status == "completed":
+        return Content.assemble(("Done  ", "bold $text-success"), _results(state))
+    if state.warnings:
+        more = f" ({len(state.warnings)} so far, see Events)" if len(state.warnings) > 1 else ""
+        return Content.assemble(("Warning  ", "bold $text-warning"), clean(state.warnings[-1].what), more)
+    phase = f"{clean(state.phase)} {clean(state.phase_detail)}".strip()
+    item = shorten(clean(state.progress.item), 50) if state.progress else ""
+    return Content.styled(_GAP.join(part for part in (phase, item) if part), "$text-muted")
+
+
+def _results(state: "RunState") -> str:
+    shown = ((name, number(value) if isinstance(value, float) else str(value)) for name, value in state.results.items())
+    return _GAP.join(f"{clean(name)} {clean(value)}" for name, value in shown)

@@ -1,0 +1,66 @@
+"""A run in a few words: how far it is, its last loss, its condition's symbol. Pure; shared by home and monitor."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from sidestep_tui.runs.state import RunState
+
+
+SYMBOLS: Final[dict[str, tuple[str, str]]] = {
+    "waiting": ("○", "text-muted"),
+    "running": ("●", "success"),
+    "stopped": ("■", "warning"),
+    "interrupted": ("!", "warning"),
+    "failed": ("×", "error"),
+    "completed": ("✓", "primary"),
+}
+"""For each condition its symbol and the theme variable of its colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headway:
+    """`done` of `total` `unit`s."""
+
+    done: int
+    total: int
+    unit: str
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+        return min(1.0, self.done / self.total) if self.total else 0.0
+
+
+def headway(state: "RunState") -> Headway | None:
+    """How far the run is, in the unit of its job; None while it has not said."""
+    if state.plan is not None:
+        return Headway(state.step, state.plan.total_steps, "steps")
+    if state.sensitivity is not None:
+        return Headway(state.sensitivity.batches_done, state.sensitivity.batches_total, "batches")
+    if state.progress is not None:
+        return Headway(state.progress.done, state.progress.total, state.progress.unit)
+    return None
+
+
+def last_loss(state: "RunState", window: int = 20) -> float | None:
+    """The mean training loss of the last steps, not-a-number left out."""
+    finite = [loss for loss in state.curves.loss[-window:] if loss == loss]
+    return sum(finite) / len(finite) if finite else None
+
+
+def seconds_left(state: "RunState", now: float) -> float | None:
+    """An estimate of the time to the end: from the recent steps, or from the share that is done so far."""
+    from_steps = state.seconds_left()
+    if from_steps is not None or state.status != "running" or state.started_at is None:
+        return from_steps
+    way = headway(state)
+    if way is None or not 0 < way.done < way.total:
+        return None
+    return (now - state.started_at) * (way.total - way.done) / way.done
+
+
+def bar(share: float, width: int) -> tuple[str, str]:
+    """The filled and the open part of a bar; thick and thin, so that it reads without colour."""
+    filled = round(max(0.0, min(1.0, share)) * width)
+    return "━" * filled, "─" * (width - filled)

@@ -1,0 +1,1 @@
+"""Gradient sensitivity as it is measured: a heat map of layers × modules, and the ranking beside it."""

@@ -1,0 +1,67 @@
+"""Cards and host in one line each: memory as a bar, then load, power and temperature."""
+
+from typing import TYPE_CHECKING
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from sidestep_tui.tui.figures import share, size
+from sidestep_tui.tui.outline import bar
+from sidestep_tui.tui.text import clean, pad
+
+if TYPE_CHECKING:
+    from sidestep_tui.runs.machine import CardSnapshot, MachineSnapshot
+
+_LABEL = 16
+_BAR = 20
+_NARROW_BAR = 12
+
+
+class MachineLines(Widget):
+    """What the machine uses now; `snapshot` is None until it was asked for the first time."""
+
+    snapshot: "reactive[MachineSnapshot | None]" = reactive(None, layout=True)
+
+    DEFAULT_CSS = "MachineLines { height: auto; }"
+
+    def render(self) -> RenderResult:
+        """One line for each card and one for the host."""
+        if self.snapshot is None:
+            return Content.styled("Looking at this machine …", "$text-muted")
+        width = _BAR if self.size.width >= 90 else _NARROW_BAR
+        lines = [self._card(card, width) for card in self.snapshot.cards]
+        return Content("\n").join([*lines, self._host(self.snapshot, width)])
+
+    @staticmethod
+    def _card(card: "CardSnapshot", width: int) -> Content:
+        figures = [
+            share(card.utilisation) if card.utilisation is not None else "",
+            f"{card.power_watts:.0f} W" if card.power_watts is not None else "",
+            f"{card.temperature:.0f} °C" if card.temperature is not None else "",
+        ]
+        name = clean(card.name).removeprefix("NVIDIA ").removeprefix("GeForce ")
+        return _line(name, card.memory_used, card.memory_total, width, [part for part in figures if part])
+
+    @staticmethod
+    def _host(machine: "MachineSnapshot", width: int) -> Content:
+        figures = [f"CPU {share(machine.processor)}", f"disk {size(machine.disk_free)} free"]
+        line = _line("Host memory", machine.memory_used, machine.memory_total, width, figures)
+        if not machine.cards_missing:
+            return line
+        missing = Content.assemble((pad("Card", _LABEL), ""), (f"none: {machine.cards_missing}", "$text-muted"))
+        return Content("\n").join([missing, line])
+
+
+def _line(label: str, used: int, total: int, width: int, figures: list[str]) -> Content:
+    full, rest = bar(used / total if total else 0, width)
+    colour = "$primary" if used < 0.9 * total else "$warning"
+    return Content.assemble(
+        pad(label, _LABEL - 1),
+        " ",
+        (full, colour),
+        (rest, "$text-muted"),
+        f" {size(used)} of {size(total)}",
+        ("".join(f"  {figure}" for figure in figures), "$text-muted"),
+    )

@@ -1,0 +1,42 @@
+"""The advice on the home screen, for every state of things."""
+
+from pathlib import Path
+
+import pytest
+
+from sidestep_tui.config.jobs import JobName
+from sidestep_tui.runs import events as ev
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.history import Condition, RunSummary
+from sidestep_tui.runs.state import RunState
+from sidestep_tui.tui.home.next_step import next_step
+
+
+def run(name: str, condition: Condition, job: JobName = "train", **state: object) -> RunSummary:
+    return RunSummary(RunDirectory(Path("/runs") / name), job, 0.0, condition, RunState(**state))  # type: ignore[arg-type]
+
+
+SAVED = (ev.CheckpointSaved(step=400, path="x"),)
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        ([], "Press n to set up your first run"),
+        ([run("a", "interrupted", checkpoints=SAVED)], "Press r to continue it from its checkpoint at step 400."),
+        ([run("a", "interrupted")], "from the start: it had saved nothing"),
+        ([run("a", "running", phase="loading the model")], "a is running: loading the model. Enter watches it."),
+        ([run("a", "failed", failure=ev.RunFailed(what="No space is left."))], "a failed: No space is left."),
+        ([run("a", "stopped")], "a was stopped. Press r"),
+        ([run("a", "waiting")], "saved but not started"),
+        ([run("a", "completed", "preprocess")], "Press n to train on them"),
+        ([run("a", "completed", "estimate")], "The layers are ranked"),
+        ([run("a", "completed")], "--adapter /runs/a/final"),
+        ([run("a", "completed", "generate")], "The song is written"),
+        ([run("a", "completed", "export")], "The adapter is exported"),
+        ([run("new", "completed"), run("old", "interrupted")], "old was interrupted"),
+        ([run("new", "running"), run("old", "interrupted")], "new is running"),
+    ],
+)
+def test_advice(runs: list[RunSummary], expected: str) -> None:
+    assert expected in next_step(runs, now=0.0)

@@ -1,0 +1,152 @@
+"""Pictures of every screen at 80×24 and 120×36, from recorded events on a frozen clock."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from sidestep_tui.runs import events as ev
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.tui.app import SidestepApp
+
+MakeApp = Callable[..., SidestepApp]
+MakeRun = Callable[..., RunDirectory]
+Settle = Callable[[Pilot[None]], Awaitable[None]]
+Events = Callable[..., list[ev.Event]]
+NOW = 1_760_000_000.0
+
+pytestmark = pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
+
+
+@pytest.fixture
+def matches(snap_compare: Any, settle: Settle) -> Callable[..., bool]:
+    """Whether an application looks as it did, once it has read everything and taken `keys`."""
+
+    def compare(app: SidestepApp, size: tuple[int, int], *keys: str) -> bool:
+        async def prepare(pilot: Pilot[None]) -> None:
+            await settle(pilot)
+            for key in keys:
+                await pilot.press(key)
+                await pilot.pause()
+
+        same: bool = snap_compare(app, terminal_size=size, run_before=prepare)
+        return same
+
+    return compare
+
+
+@pytest.fixture
+def living() -> Any:
+    """Holds the locks of runs, as their engines would."""
+    with ExitStack() as stack:
+        yield lambda run: stack.enter_context(run.held()) or run
+
+
+def several_runs(make_run: MakeRun, training_events: Events) -> RunDirectory:
+    """A run in each condition; gives the living one."""
+    encoded = [
+        ev.RunStarted(job="preprocess", pid=1, host="box", device="cpu", version="0"),
+        ev.Progress(done=18, total=18, unit="songs", failed=1),
+        ev.RunCompleted(),
+    ]
+    make_run("encode songs", "preprocess", encoded, start=NOW - 90_000)
+    make_run("voice-lora-64", events=training_events(200, 200, ev.RunCompleted()), start=NOW - 50_000)
+    make_run("夜に駆ける [bold]", events=training_events(430, 1000), start=NOW - 40_000)
+    make_run("too-fast", events=training_events(30, 200, ev.RunFailed(what="Not finite.")), start=NOW - 20_000)
+    make_run("evening", events=training_events(100, 200, ev.RunStopped(reason="asked")), start=NOW - 9_000)
+    make_run("saved for later", start=NOW - 600)
+    return make_run("waltz-night", events=training_events(620), start=NOW - 320)
+
+
+def test_home_empty(size: tuple[int, int], make_app: MakeApp, matches: Callable[..., bool]) -> None:
+    assert matches(make_app(), size)
+
+
+def test_home_with_runs(
+    size: tuple[int, int],
+    make_app: MakeApp,
+    make_run: MakeRun,
+    training_events: Events,
+    living: Any,
+    matches: Callable[..., bool],
+) -> None:
+    living(several_runs(make_run, training_events))
+    assert matches(make_app(), size)
+
+
+@pytest.mark.parametrize(
+    ("steps", "end"),
+    [
+        pytest.param(0, None, id="loading"),
+        pytest.param(7, None, id="early"),
+        pytest.param(620, None, id="mid"),
+        pytest.param(1200, ev.RunCompleted(results={"final_loss": 0.3412, "adapter": "final"}), id="done"),
+        pytest.param(
+            130, ev.RunFailed(what="The loss is not finite.", fix="lower optimizer.learning_rate"), id="failed"
+        ),
+    ],
+)
+def test_monitor(
+    steps: int,
+    end: ev.Event | None,
+    size: tuple[int, int],
+    make_app: MakeApp,
+    make_run: MakeRun,
+    training_events: Events,
+    living: Any,
+    matches: Callable[..., bool],
+) -> None:
+    run = make_run("waltz-night", events=training_events(steps, 1200, *([end] if end else [])), start=NOW - 500)
+    if end is None:
+        living(run)
+    assert matches(make_app("monitor", run=run), size)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [("2",), ("3",), ("6",), ("8",), ("l", "plus", "left", "left"), ("x",), ("question_mark",)],
+    ids=["bands", "rate", "events", "files", "zoomed", "confirm", "help"],
+)
+def test_monitor_panels(
+    keys: tuple[str, ...],
+    size: tuple[int, int],
+    make_app: MakeApp,
+    make_run: MakeRun,
+    training_events: Events,
+    living: Any,
+    matches: Callable[..., bool],
+) -> None:
+    told = [
+        ev.WarningRaised(what='"[red]夜に駆ける[/red]" has no lyrics', where="songs/夜.mp3", fix="add 夜.txt"),
+        ev.SampleWritten(path="samples/step-600.wav", prompt="a slow [waltz]", seed=42, step=600, adapter_scale=1.0),
+    ]
+    run = living(make_run("waltz-night", events=training_events(620, 1200, *told), start=NOW - 500))
+    assert matches(make_app("monitor", run=run), size, *keys)
+
+
+def test_sensitivity(
+    size: tuple[int, int],
+    make_app: MakeApp,
+    make_run: MakeRun,
+    sensitivity_event: Callable[[int], ev.SensitivityUpdated],
+    living: Any,
+    matches: Callable[..., bool],
+) -> None:
+    start = ev.RunStarted(job="estimate", pid=1, host="box", device="cuda:0", version="0")
+    events = [start, ev.PhaseChanged(phase="measuring"), sensitivity_event(9)]
+    run = living(make_run("ranking", "estimate", events, start=NOW - 60, gap=20))
+    assert matches(make_app("monitor", run=run), size, "j", "j")
+
+
+def test_preprocessing(
+    size: tuple[int, int], make_app: MakeApp, make_run: MakeRun, living: Any, matches: Callable[..., bool]
+) -> None:
+    events = [
+        ev.RunStarted(job="preprocess", pid=1, host="box", device="cuda:0", version="0"),
+        ev.PhaseChanged(phase="encoding", detail="VAE on cuda:0"),
+        ev.Progress(done=11, total=18, unit="songs", item="songs/夜に駆ける [live].flac", failed=1),
+    ]
+    run = living(make_run("encode songs", "preprocess", events, start=NOW - 60, gap=20))
+    assert matches(make_app("monitor", run=run), size)
