@@ -107,7 +107,7 @@ def _build_condition_encoder(vae: AutoencoderOobleck) -> AceStepConditionEncoder
 def _build_vae() -> AutoencoderOobleck:
     vae = AutoencoderOobleck(
         encoder_hidden_size=2 * LATENT_CHANNELS,  # the least that gives a mean and a scale for every channel
-        downsampling_ratios=[2, 4, 4, 6, 10],
+        downsampling_ratios=[10, 6, 4, 4, 2],  # the largest first: most of the work is at the highest rate
         channel_multiples=[1, 1, 1, 1, 1],
         decoder_channels=8,
         decoder_input_channels=LATENT_CHANNELS,

@@ -109,7 +109,8 @@ def synthesise(song: DemoSong, seed: int) -> npt.NDArray[np.float32]:
                 _add(side, at, _kick() if pulse % 2 == 0 else _burst(noise, 0.15, 18.0))
                 _add(side, at + beat / 2, 0.3 * _burst(noise, 0.05, 60.0))
     stereo = np.stack([left, right])
-    return (0.8 * stereo / np.abs(stereo).max()).astype(np.float32)
+    levelled: npt.NDArray[np.float32] = (0.8 * stereo / np.abs(stereo).max()).astype(np.float32)
+    return levelled
 
 
 def _chord(song: DemoSong, degree: int) -> list[int]:

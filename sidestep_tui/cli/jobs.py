@@ -70,6 +70,7 @@ configure_import = JobVerb("import", "source").configure
 configure_estimate = JobVerb("estimate", "tensors").configure
 configure_generate = JobVerb("generate").configure
 configure_export = JobVerb("export", "adapter").configure
+configure_verify = JobVerb("verify", "adapter").configure
 
 
 def check_inputs(settings: Section) -> None:
@@ -87,8 +88,9 @@ def check_inputs(settings: Section) -> None:
 
 def _new_place(job: JobName, settings: Section) -> Path:
     """A new folder among the runs, named after the job, its result and the time."""
-    result = Path(str(settings.model_dump()[_RESULT])).stem
-    base = runs_home() / f"{job}-{result}-{time.strftime('%Y%m%d-%H%M%S')}"
+    result = settings.model_dump()[_RESULT]
+    named = job if result is None else f"{job}-{Path(str(result)).stem}"
+    base = runs_home() / f"{named}-{time.strftime('%Y%m%d-%H%M%S')}"
     place, count = base, 1
     while RunDirectory(place).exists():
         count += 1

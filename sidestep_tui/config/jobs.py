@@ -135,14 +135,13 @@ class ExportSettings(Section):
     """Where the exported adapter goes."""
 
     format: Annotated[ExportFormat, Shown(short="format")] = "peft"
-    """peft (ACE-Step's Gradio and API), diffusers (load_lora_weights), comfyui (one file), lycoris (LoKr, LoHa), or merged
-    (the whole model with the adapter in its weights)."""
+    """peft (ACE-Step's Gradio and API), diffusers, comfyui or lycoris (one file each), or merged (a whole model)."""
 
     checkpoint: Annotated[Path | None, Shown("advanced", personal=True, when=When("format", ("merged",)))] = None
     """The model that the adapter was trained on, for a merged export."""
 
     precision: Annotated[ExportPrecision, Shown("advanced")] = "float32"
-    """Of the exported weights; half the bits make half the file."""
+    """Of the exported weights; half the bits make half the file. A merged model keeps its own."""
 
     rank: Annotated[int | None, Field(ge=1, le=1024), Shown("advanced", short="rank")] = None
     """Reduce a LoRA to this rank, keeping its strongest directions; empty keeps all of them."""

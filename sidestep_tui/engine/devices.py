@@ -1,6 +1,8 @@
 """Where a job runs and in which precision, and what its memory looks like."""
 
+import ctypes
 import os
+import sys
 from collections.abc import Callable
 from typing import Final
 
@@ -12,6 +14,8 @@ from sidestep_tui.config.model import ModelSettings
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.events import DeviceSampled
 
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_MAX: Final = -4
 _PRECISIONS: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -54,6 +58,19 @@ def choose_dtype(settings: ModelSettings, device: torch.device) -> torch.dtype:
     if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.bfloat16
     return torch.float32
+
+
+def keep_freed_memory() -> None:
+    """Lets glibc keep freed memory instead of giving it back to the kernel, which zeroes each page it hands out again.
+
+    On a CPU, where every activation is a fresh allocation of megabytes, page faults are otherwise a third of the time.
+    """
+    if sys.platform != "linux":
+        return
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):  # musl has none
+        library.mallopt(_M_MMAP_MAX, 0)
+        library.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def device_sampler(device: torch.device) -> Callable[[], DeviceSampled]:

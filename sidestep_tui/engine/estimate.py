@@ -16,10 +16,10 @@ from sidestep_tui.engine.batches import Batch, Drawing, collate, draw_sample
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device, choose_dtype
 from sidestep_tui.engine.objective import sample_losses
+from sidestep_tui.engine.opening import check_same_model, open_model
 from sidestep_tui.engine.probe import probed
 from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.sensitivity import BANDS, ModuleStatistics, band_weights
-from sidestep_tui.engine.setup import check_same_model, open_model
 from sidestep_tui.engine.step import mixed_precision
 from sidestep_tui.engine.targets import all_targets
 from sidestep_tui.engine.tensors import Manifest, SongEntry, read_manifest, read_shared, read_song

@@ -19,7 +19,7 @@ from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.config.jobs import ImportSettings
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device
-from sidestep_tui.engine.setup import open_model
+from sidestep_tui.engine.opening import open_model
 from sidestep_tui.engine.tensors import (
     Manifest,
     SharedTensors,

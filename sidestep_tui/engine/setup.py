@@ -7,24 +7,20 @@ import torch
 from peft import PeftConfig
 from torch import nn
 
-from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.attention import use_banded_attention
-from sidestep_tui.acestep.checkpoint import Checkpoint
-from sidestep_tui.acestep.model_config import Variant
-from sidestep_tui.config.model import ModelSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.adapter import inject_new, put_weights, read_adapter, trainable
 from sidestep_tui.engine.batches import Drawing
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.devices import choose_device, choose_dtype
 from sidestep_tui.engine.ema import MovingAverage
+from sidestep_tui.engine.opening import check_same_model, open_model
 from sidestep_tui.engine.optimizer import build_optimizer
 from sidestep_tui.engine.ranks import Ranks, join_ranks
 from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.songs import SongStore, Split, split_songs
 from sidestep_tui.engine.targets import choose_targets
 from sidestep_tui.engine.tensors import Manifest, SharedTensors, read_manifest, read_shared
-from sidestep_tui.errors import SidestepError
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
@@ -49,25 +45,6 @@ class Setup:
     average: MovingAverage | None
     adapted_modules: int
     ranks: Ranks
-
-
-def open_model(settings: ModelSettings) -> Checkpoint:
-    """The checkpoint that the settings name."""
-    return open_checkpoint(settings.checkpoint, None if settings.base is None else Variant(settings.base))
-
-
-def check_same_model(manifest: Manifest, checkpoint: Checkpoint) -> None:
-    """Refuses tensors whose conditions were computed by another model.
-
-    Raises:
-        SidestepError: the fingerprints differ.
-    """
-    if manifest.model != checkpoint.fingerprint():
-        raise SidestepError(
-            f"The songs were preprocessed with another model ({manifest.variant}).",
-            where=checkpoint.path,
-            fix="preprocess them with this model, or train the model that they were made with",
-        )
 
 
 def prepare(context: JobContext, settings: TrainSettings) -> Setup:

@@ -69,7 +69,7 @@ def test_show(sidestep, make_run):
     assert document["settings"]["adapter"]["rank"] == 64
     text = sidestep("runs", "show", "bad").out
     assert "The loss is not a number. (step 3) Fix: lower --lr" in text
-    assert "optimizer.learning_rate" in text
+    assert "optimizer.weight_decay" in text
 
 
 def test_compare_names_what_differs_and_nothing_else(sidestep, make_run):

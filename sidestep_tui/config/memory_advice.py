@@ -1,0 +1,90 @@
+"""The cheapest change of settings that makes a run fit into the card's free memory."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sidestep_tui.config.dit_shape import DitShape
+from sidestep_tui.config.fields import look_up, put
+from sidestep_tui.config.memory import Load, MemoryEstimate, estimate_memory
+from sidestep_tui.config.train import TrainSettings
+
+_CROPS: Final = (120.0, 60.0, 30.0)
+_SMALLEST_RANK: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Settings to change, by dotted path, what it costs in words, and the memory afterwards."""
+
+    values: Mapping[str, Any]
+    cost: str
+    memory: MemoryEstimate
+
+
+def cheapest_fit(settings: TrainSettings, shape: DitShape, free_bytes: int, load: Load | None = None) -> Change | None:
+    """The change to make, or None when the run fits already or nothing here makes it fit.
+
+    Single changes are tried first, from those that cost only time to those that cost capacity; then they are added up
+    in the same order.
+    """
+    if estimate_memory(settings, shape, load).fits(free_bytes):
+        return None
+    document = settings.model_dump(mode="json")
+    values: dict[str, Any] = {}
+    costs: list[str] = []
+    for change, cost in _changes(settings):
+        alone = _try(document, change, cost, shape, load)
+        if alone.memory.fits(free_bytes):
+            return alone
+    for change, cost in _changes(settings):
+        values.update(change)
+        costs = [*(c for c in costs if c != cost), cost]
+        together = _try(document, values, ", ".join(costs), shape, load)
+        if together.memory.fits(free_bytes):
+            return together
+    return None
+
+
+def _try(document: dict[str, Any], values: Mapping[str, Any], cost: str, shape: DitShape, load: Load | None) -> Change:
+    for path, value in values.items():
+        document = put(document, path, value)
+    return Change(dict(values), cost, estimate_memory(TrainSettings.model_validate(document), shape, load))
+
+
+def _changes(settings: TrainSettings) -> Iterator[tuple[dict[str, Any], str]]:
+    """Changes in the order of what they cost."""
+    order = ("none", "half", "all")
+    for level in order[order.index(settings.memory.checkpointing) + 1 :]:
+        yield {"memory.checkpointing": level}, "slower steps, the same numbers"
+    batch, accumulation = settings.training.batch_size, settings.training.gradient_accumulation
+    if batch > 1 and batch * accumulation <= 256:
+        yield (
+            {"training.batch_size": 1, "training.gradient_accumulation": batch * accumulation},
+            "songs one after another, the same numbers",
+        )
+    if settings.memory.attention == "reference":
+        yield {"memory.attention": "banded"}, "the same numbers within rounding"
+    for seconds in _CROPS:
+        if settings.data.crop_seconds is None or settings.data.crop_seconds > seconds:
+            yield {"data.crop_seconds": seconds}, "windows instead of whole songs"
+    document = settings.model_dump(mode="json")
+    rank = look_up(document, "adapter.rank")
+    for smaller in _powers_below(rank or 0):
+        rank = smaller
+        yield {"adapter.rank": rank, **_scaled_alpha(document, rank)}, "a smaller adapter"
+    if settings.adapter.targets.mlp and settings.adapter.targets.attention != "none":
+        yield {"adapter.targets.mlp": False}, "attention alone learns"
+
+
+def _powers_below(rank: int) -> Iterator[int]:
+    """Powers of two below a rank, the largest first."""
+    power = 1 << max(0, rank - 1).bit_length() - 1 if rank > 1 else 0
+    while power >= _SMALLEST_RANK:
+        yield power
+        power //= 2
+
+
+def _scaled_alpha(document: dict[str, Any], rank: int) -> dict[str, Any]:
+    """Alpha that keeps the update's scale alpha/rank."""
+    return {"adapter.alpha": look_up(document, "adapter.alpha") * rank / look_up(document, "adapter.rank")}

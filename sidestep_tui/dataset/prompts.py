@@ -1,0 +1,84 @@
+"""The exact text that ACE-Step 1.5 reads about a song, for the encoder, `dataset check` and the review screen alike.
+
+The two templates are those of ACE-Step's own inference handler, byte for byte: line ends and the literal
+`<|endoftext|>` are part of what the text encoder was trained with.
+"""
+
+from dataclasses import dataclass
+
+from sidestep_tui.dataset.effective import effective_caption, effective_lyrics
+from sidestep_tui.dataset.song import DatasetMetadata, Song
+
+TEXT_TOKEN_LIMIT = 256
+"""Tokens of the text prompt that the model reads, the tokenizer's closing token included."""
+
+LYRIC_TOKEN_LIMIT = 2048
+"""Tokens of the lyric prompt that the model reads, the tokenizer's closing token included."""
+
+_INSTRUCTION = "Fill the audio semantic mask based on the given conditions:"
+_UNKNOWN = "N/A"
+
+
+@dataclass(frozen=True)
+class SongFields:
+    """What is known about a song; None and blank mean unknown.
+
+    Attributes:
+        caption: what the music sounds like.
+        duration: length of the audio in seconds; the prompt holds its whole seconds.
+        lyrics: the words with their section tags; without any the song counts as instrumental.
+        language: ISO 639-1 code of the lyrics.
+        bpm: beats per minute.
+        keyscale: for example `F# minor`.
+        timesignature: beats per bar as the model knows them: `2`, `3`, `4` or `6`.
+    """
+
+    caption: str
+    duration: float
+    lyrics: str | None = None
+    language: str | None = None
+    bpm: int | None = None
+    keyscale: str | None = None
+    timesignature: str | None = None
+
+
+def text_prompt(song: SongFields) -> str:
+    """The prompt that goes through the whole text encoder."""
+    bpm = _UNKNOWN if song.bpm is None or song.bpm <= 0 else str(song.bpm)
+    metas = (
+        f"- bpm: {bpm}\n"
+        f"- timesignature: {_or(song.timesignature, _UNKNOWN)}\n"
+        f"- keyscale: {_or(song.keyscale, _UNKNOWN)}\n"
+        f"- duration: {int(song.duration)} seconds\n"
+    )
+    return f"# Instruction\n{_INSTRUCTION}\n\n# Caption\n{song.caption}\n\n# Metas\n{metas}<|endoftext|>\n"
+
+
+def lyric_prompt(song: SongFields) -> str:
+    """The prompt of which only the token embeddings are used."""
+    language = _or(song.language, "unknown")
+    return f"# Languages\n{language}\n\n# Lyric\n{_or(song.lyrics, '[Instrumental]')}<|endoftext|>"
+
+
+def song_fields(song: Song, metadata: DatasetMetadata, *, use_genre: bool, duration: float) -> SongFields:
+    """What the model is told about a song.
+
+    Args:
+        song: of a data set.
+        metadata: of the same data set; its trigger tag may enter the caption.
+        use_genre: the data set's genre ratio fell on this song.
+        duration: seconds of audio that the model will hear.
+    """
+    return SongFields(
+        caption=effective_caption(song, metadata, use_genre=use_genre),
+        duration=duration,
+        lyrics=effective_lyrics(song, metadata),
+        language=song.language,
+        bpm=song.bpm,
+        keyscale=song.keyscale,
+        timesignature=song.timesignature,
+    )
+
+
+def _or(value: str | None, fallback: str) -> str:
+    return fallback if value is None or not value.strip() else value

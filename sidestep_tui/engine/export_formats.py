@@ -1,0 +1,170 @@
+"""The forms in which consumers load adapters, each with a writer and with a reader that reads as the consumer does.
+
+The readers are the proof: what they find in a written file must do what the trained adapter does.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from sidestep_tui.acestep.keymap import to_diffusers, to_original
+from sidestep_tui.config.jobs import ExportFormat
+from sidestep_tui.engine.adapter import CONFIG_FILE, WEIGHTS_FILE, AdapterFile, read_adapter
+from sidestep_tui.engine.export_lycoris import (
+    LYCORIS_FILE,
+    lycoris_metadata,
+    read_lycoris,
+    refuse_leftover_keys,
+    write_lycoris,
+)
+from sidestep_tui.engine.export_modules import Family, ModuleAdapter, split_modules
+from sidestep_tui.files import write_json_atomic
+
+Modules = Mapping[str, ModuleAdapter]
+
+DIFFUSERS_FILE: Final = "pytorch_lora_weights.safetensors"
+COMFYUI_FILE: Final = "adapter.safetensors"
+_PREFIX: Final = "base_model.model."
+_DIFFUSERS_PREFIX: Final = "transformer."
+_METADATA_KEY: Final = "lora_adapter_metadata"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One form.
+
+    Attributes:
+        families: what the consumer can apply.
+        refusal: why it takes no other.
+        write: writes into a folder; tensors in the given dtype.
+        read: the modules of what was written, with the scale that the consumer gives them.
+    """
+
+    families: frozenset[Family]
+    refusal: str
+    write: Callable[[Path, AdapterFile, Modules, torch.dtype], None]
+    read: Callable[[Path], dict[str, ModuleAdapter]]
+
+
+def write_peft(folder: Path, file: AdapterFile, _modules: Modules, dtype: torch.dtype) -> None:
+    """Original module names, alpha in the configuration: ACE-Step's Gradio and API, and PEFT itself."""
+    write_json_atomic(folder / CONFIG_FILE, file.config)
+    _save(folder / WEIGHTS_FILE, file.weights, dtype, {"format": "pt"})
+
+
+def read_peft(folder: Path) -> dict[str, ModuleAdapter]:
+    """What PEFT makes of an adapter folder."""
+    return split_modules(read_adapter(folder))
+
+
+def write_diffusers(folder: Path, _file: AdapterFile, modules: Modules, dtype: torch.dtype) -> None:
+    """diffusers' own module names, and a scale of 1.
+
+    `load_lora_weights` recognises ACE-Step's names only by q and k projections and then ignores alpha; its own names it
+    takes in any selection. The scale is in lora_B, so that readers with and without the metadata agree.
+    """
+    tensors = {
+        f"{_DIFFUSERS_PREFIX}{to_diffusers(name)}.{suffix}": tensor
+        for name, module in modules.items()
+        for suffix, tensor in module.unscaled().tensors.items()
+    }
+    ranks = {to_diffusers(name): module.rank for name, module in modules.items()}
+    largest = max(rank for rank in ranks.values() if rank is not None)
+    others = {name: rank for name, rank in ranks.items() if rank != largest}
+    config = {
+        "r": largest,
+        "lora_alpha": largest,
+        "rank_pattern": others,
+        "alpha_pattern": others,
+        "target_modules": sorted(ranks),
+        "use_dora": any(module.family == "dora" for module in modules.values()),
+        "lora_bias": False,
+    }
+    metadata = json.dumps({f"{_DIFFUSERS_PREFIX}{key}": value for key, value in config.items()}, sort_keys=True)
+    _save(folder / DIFFUSERS_FILE, tensors, dtype, {"format": "pt", _METADATA_KEY: metadata})
+
+
+def read_diffusers(folder: Path) -> dict[str, ModuleAdapter]:
+    """What diffusers makes of a LoRA file with its own module names."""
+    tensors, metadata = _load(folder / DIFFUSERS_FILE)
+    stored: dict[str, Any] = json.loads(metadata[_METADATA_KEY])
+    config = {key.removeprefix(_DIFFUSERS_PREFIX): value for key, value in stored.items()} | {"peft_type": "LORA"}
+    for pattern in ("rank_pattern", "alpha_pattern"):
+        config[pattern] = {to_original(name): value for name, value in config[pattern].items()}
+    weights = {_PREFIX + to_original(key.removeprefix(_DIFFUSERS_PREFIX)): value for key, value in tensors.items()}
+    return split_modules(AdapterFile(config, weights))
+
+
+def write_comfyui(folder: Path, file: AdapterFile, modules: Modules, dtype: torch.dtype) -> None:
+    """One file with lora_down, lora_up and alpha for each module; without alpha ComfyUI would apply scale 1."""
+    if next(iter(modules.values())).family != "lora":
+        write_lycoris(folder / COMFYUI_FILE, modules, dtype, lycoris_metadata(file.config, modules))
+        return
+    tensors: dict[str, Tensor] = {}
+    for name, module in modules.items():
+        down = module.tensors["lora_A.weight"]
+        tensors[f"{_PREFIX}{name}.lora_down.weight"] = down
+        tensors[f"{_PREFIX}{name}.lora_up.weight"] = module.tensors["lora_B.weight"]
+        tensors[f"{_PREFIX}{name}.alpha"] = torch.tensor(module.scale * len(down))
+    _save(folder / COMFYUI_FILE, tensors, dtype, {"format": "pt"})
+
+
+def read_comfyui(folder: Path) -> dict[str, ModuleAdapter]:
+    """What ComfyUI makes of the file: the scale is alpha / rank where there is an alpha, else 1."""
+    tensors, _ = _load(folder / COMFYUI_FILE)
+    if not any(key.endswith(".lora_down.weight") for key in tensors):
+        return read_lycoris(folder / COMFYUI_FILE)
+    modules: dict[str, ModuleAdapter] = {}
+    for key in [key for key in tensors if key.endswith(".lora_down.weight")]:
+        stem = key.removesuffix(".lora_down.weight")
+        down, up, alpha = tensors.pop(key), tensors.pop(f"{stem}.lora_up.weight"), tensors.pop(f"{stem}.alpha", None)
+        scale = 1.0 if alpha is None else float(alpha) / len(down)
+        modules[stem.removeprefix(_PREFIX)] = ModuleAdapter("lora", {"lora_A.weight": down, "lora_B.weight": up}, scale)
+    refuse_leftover_keys(tensors, folder / COMFYUI_FILE)
+    return modules
+
+
+def _write_lycoris(folder: Path, file: AdapterFile, modules: Modules, dtype: torch.dtype) -> None:
+    write_lycoris(folder / LYCORIS_FILE, modules, dtype, lycoris_metadata(file.config, modules))
+
+
+FORMATS: Final[dict[ExportFormat, Format]] = {
+    "peft": Format(frozenset({"lora", "dora", "lokr", "loha", "oft"}), "", write_peft, read_peft),
+    "diffusers": Format(
+        frozenset({"lora", "dora"}),
+        "diffusers' load_lora_weights rejects every file whose keys are not those of a LoRA",
+        write_diffusers,
+        read_diffusers,
+    ),
+    "comfyui": Format(
+        frozenset({"lora", "lokr", "loha"}),
+        "ComfyUI's formula for DoRA and OFT is not the one that was trained",
+        write_comfyui,
+        read_comfyui,
+    ),
+    "lycoris": Format(
+        frozenset({"lokr", "loha"}),
+        "the LyCORIS form is for LoKr and LoHa",
+        _write_lycoris,
+        lambda folder: read_lycoris(folder / LYCORIS_FILE),
+    ),
+}
+
+
+def _save(path: Path, tensors: Mapping[str, Tensor], dtype: torch.dtype, metadata: dict[str, str]) -> None:
+    """Writes tensors in a dtype; single numbers (alpha) are never rounded."""
+    stored = {key: (tensor.to(dtype) if tensor.ndim else tensor).contiguous() for key, tensor in tensors.items()}
+    save_file(stored, path, metadata)
+
+
+def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    with safe_open(path, "pt") as stored:
+        tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 - not a dict
+        return tensors, stored.metadata() or {}

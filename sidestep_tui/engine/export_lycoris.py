@@ -1,0 +1,98 @@
+"""LoKr and LoHa as LyCORIS stores them: what ACE-Step's application and ComfyUI load."""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from sidestep_tui.engine.export_modules import ModuleAdapter
+from sidestep_tui.errors import SidestepError
+
+LYCORIS_FILE: Final = "lokr_weights.safetensors"
+_KEY: Final = re.compile(r"lycoris_layers_(\d+)_(self_attn|cross_attn|mlp)_(\w+)$")
+
+
+def write_lycoris(
+    path: Path, modules: Mapping[str, ModuleAdapter], dtype: torch.dtype, metadata: dict[str, str]
+) -> None:
+    """One file, keys as `lycoris_layers_0_self_attn_q_proj.lokr_w1`.
+
+    Readers scale by alpha / rank, with the rank of a factor that is stored as a product; a module without such a factor
+    is not scaled at all, so there the scale is in the weights. Alpha is never rounded to `dtype`.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, module in modules.items():
+        stem = f"lycoris_{name.replace('.', '_')}"
+        rank = module.rank
+        stored = module.unscaled() if rank is None else module
+        tensors |= {f"{stem}.{key}": tensor.to(dtype).contiguous() for key, tensor in stored.tensors.items()}
+        tensors[f"{stem}.alpha"] = torch.tensor(1.0 if rank is None else module.scale * rank)
+    save_file(tensors, path, metadata)
+
+
+def read_lycoris(path: Path) -> dict[str, ModuleAdapter]:
+    """The modules of a file, scaled as its consumers do.
+
+    Raises:
+        SidestepError: a key names no module of the DiT.
+    """
+    grouped: dict[str, dict[str, Tensor]] = {}
+    leftover: list[str] = []
+    with safe_open(path, "pt") as stored:
+        for key in stored.keys():  # noqa: SIM118 - not a dict
+            stem, _, tensor = key.partition(".")
+            if match := _KEY.match(stem):
+                layer, part, projection = match.groups()
+                grouped.setdefault(f"layers.{layer}.{part}.{projection}", {})[tensor] = stored.get_tensor(key)
+            else:
+                leftover.append(key)
+    refuse_leftover_keys(leftover, path)
+    return {name: _module(tensors) for name, tensors in grouped.items()}
+
+
+def lycoris_metadata(config: Mapping[str, Any], modules: Mapping[str, ModuleAdapter]) -> dict[str, str]:
+    """The file's metadata: ACE-Step's application builds its network anew from `lokr_config` before it loads."""
+    family = next(iter(modules.values())).family
+    network = {
+        "linear_dim": config["r"],
+        "linear_alpha": config["alpha"],
+        "factor": config.get("decompose_factor", -1),
+        "decompose_both": bool(config.get("decompose_both", False)),
+        "use_tucker": False,
+        "use_scalar": False,
+        "weight_decompose": False,
+        "full_matrix": False,
+        "bypass_mode": False,
+        "rs_lora": False,
+        "unbalanced_factorization": False,
+        "target_modules": sorted({name.rsplit(".", 1)[-1] for name in modules}),
+    }
+    return {"format": "lycoris", "algo": family, "lokr_config": json.dumps(network, sort_keys=True)}
+
+
+def refuse_leftover_keys(keys: Collection[str], path: Path) -> None:
+    """Keys that a consumer would pass over in silence are an error here.
+
+    Raises:
+        SidestepError: there are any.
+    """
+    if keys:
+        raise SidestepError(
+            f"{len(keys)} tensors of the file belong to no module, for instance {min(keys)}.",
+            where=path,
+            fix="export the adapter again",
+        )
+
+
+def _module(tensors: dict[str, Tensor]) -> ModuleAdapter:
+    alpha = tensors.pop("alpha", None)
+    module = ModuleAdapter("lokr" if any("lokr" in key for key in tensors) else "loha", tensors, 1.0)
+    if alpha is None or module.rank is None:
+        return module
+    return ModuleAdapter(module.family, tensors, float(alpha) / module.rank)

@@ -1,0 +1,73 @@
+"""diffusers' AceStepPipeline, put together from a checkpoint of either layout, and what each variant wants of it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from diffusers import AceStepPipeline, FlowMatchEulerDiscreteScheduler
+
+from sidestep_tui.acestep.checkpoint import Checkpoint
+from sidestep_tui.acestep.model_config import Variant
+from sidestep_tui.config.jobs import GenerateSettings
+
+_HEADROOM: Final = 1.4
+"""Free memory over the size of the weights below which they take turns on the card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the noise is turned into music. `guidance_scale` None takes the pipeline's own."""
+
+    steps: int
+    shift: float
+    guidance_scale: float | None
+
+
+VARIANT_SAMPLING: Final = {
+    Variant.TURBO: Sampling(steps=8, shift=3.0, guidance_scale=1.0),
+    Variant.BASE: Sampling(steps=50, shift=1.0, guidance_scale=None),
+    Variant.SFT: Sampling(steps=50, shift=1.0, guidance_scale=None),
+}
+
+
+def choose_sampling(settings: GenerateSettings, variant: Variant) -> Sampling:
+    """The settings where they say something, else the variant's own values; turbo is never guided."""
+    own = VARIANT_SAMPLING[variant]
+    guided = variant is not Variant.TURBO and settings.guidance_scale is not None
+    return Sampling(
+        steps=settings.steps or own.steps,
+        shift=settings.shift or own.shift,
+        guidance_scale=settings.guidance_scale if guided else own.guidance_scale,
+    )
+
+
+def build_pipeline(checkpoint: Checkpoint, dtype: torch.dtype) -> AceStepPipeline:
+    """The pipeline for text to music, its parts on the CPU until `place_pipeline`.
+
+    XL's timbre correction is already in the condition encoder. The audio tokenizers, which only covers need, are left
+    out.
+    """
+    cpu = torch.device("cpu")
+    pipeline = AceStepPipeline(
+        vae=checkpoint.load_vae(cpu, dtype),
+        text_encoder=checkpoint.load_text_encoder(cpu, dtype),
+        tokenizer=checkpoint.load_tokenizer(),
+        transformer=checkpoint.load_transformer(cpu, dtype),
+        condition_encoder=checkpoint.load_condition_encoder(cpu, dtype),
+        scheduler=FlowMatchEulerDiscreteScheduler(num_train_timesteps=1, shift=1.0),
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def place_pipeline(pipeline: AceStepPipeline, device: torch.device) -> None:
+    """Puts all parts on the device; where a card has no room for all of them, they take turns."""
+    if device.type != "cuda":
+        pipeline.to(device)
+        return
+    parts = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
+    size = sum(weight.nbytes for part in parts for weight in part.parameters())
+    if torch.cuda.mem_get_info(device)[0] < _HEADROOM * size:
+        pipeline.enable_model_cpu_offload(device=device)
+    else:
+        pipeline.to(device)

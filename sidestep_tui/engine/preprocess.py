@@ -1,0 +1,151 @@
+"""The job `preprocess`: songs and their texts become the tensors that every other job reads.
+
+Three passes with one model in memory at a time: audio through the VAE, prompts through the text encoder, text states
+through the condition encoder. What a pass gives is on disk before the next begins, so that an interrupted run goes on
+where it was, and a song enters the manifest only when all of it is written.
+"""
+
+import gc
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from sidestep_tui.acestep.checkpoint import Checkpoint
+from sidestep_tui.config.jobs import PreprocessSettings
+from sidestep_tui.dataset.session import load_dataset
+from sidestep_tui.dataset.song import Dataset
+from sidestep_tui.engine.context import JobContext, Results
+from sidestep_tui.engine.devices import choose_device, choose_dtype
+from sidestep_tui.engine.opening import open_model
+from sidestep_tui.engine.preprocess_audio import encode_songs
+from sidestep_tui.engine.preprocess_bench import Bench, is_whole
+from sidestep_tui.engine.preprocess_plan import PlannedSong, Planner
+from sidestep_tui.engine.preprocess_scratch import Scratch
+from sidestep_tui.engine.preprocess_text import encode_prompts, write_songs
+from sidestep_tui.engine.tensors import Manifest, read_manifest
+from sidestep_tui.errors import SidestepError
+
+
+def run(context: JobContext, settings: PreprocessSettings) -> Results:
+    """Encodes what is new or changed.
+
+    Raises:
+        SidestepError: the model, the data set or the output cannot be used, or no song could be encoded.
+        StopRequestedError: on request, between two songs.
+    """
+    context.phase("opening the model")
+    checkpoint = open_model(settings.model)
+    device = choose_device(settings)
+    dtype = choose_dtype(settings.model, device)
+    manifest = _earlier_manifest(settings.output, checkpoint)
+    context.phase("reading the data set", str(settings.dataset))
+    planner = Planner(load_dataset(settings.dataset), settings, checkpoint, dtype)
+    bench = Bench(
+        context=context,
+        checkpoint=checkpoint,
+        device=device,
+        dtype=dtype,
+        folder=settings.output,
+        tile_seconds=settings.tile_seconds,
+        manifest=replace(manifest, dataset=_about(planner.dataset)),
+        scratch=Scratch(settings.output),
+    )
+    todo = _plan(bench, planner)
+    audio_seconds, wall_seconds = _encode(bench, todo)
+    if not bench.finished:
+        key, reason = next(iter(bench.failed.items()), ("", ""))
+        raise SidestepError(
+            f"None of the {len(bench.failed)} songs could be encoded. The first is {key}: {reason}",
+            where=settings.dataset,
+            fix="`sidestep dataset check` names what is wrong with each",
+        )
+    bench.commit()
+    bench.scratch.clear()
+    return {
+        "songs": len(bench.finished),
+        "encoded": sum(song.key in bench.finished for song in todo),
+        "failed": len(bench.failed),
+        "audio_seconds": round(sum(entry.duration for entry in bench.finished.values()), 2),
+        "realtime_factor": round(audio_seconds / wall_seconds, 2) if audio_seconds else None,
+        "output": str(settings.output),
+    }
+
+
+def _plan(bench: Bench, planner: Planner) -> list[PlannedSong]:
+    """The songs to encode; those that are up to date are noted as finished, those that cannot be read as failed."""
+    dataset = planner.dataset
+    for failure in dataset.failures:
+        bench.note_failure(failure.key, failure.reason, failure.fix or "", failure.key)
+    todo: list[PlannedSong] = []
+    for done, song in enumerate(dataset.songs, start=1):
+        bench.context.stop_if_requested()
+        try:
+            planned = planner.plan(song)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            bench.note_failure(song.key, reason, "check that the file can be read", song.audio_path)
+            continue
+        entry = bench.known.get(song.key)
+        if entry and entry.source == planned.source and is_whole(bench.folder, entry):
+            bench.finished[song.key] = replace(entry, repeat=song.repeat)
+        else:
+            todo.append(planned)
+        bench.context.progress(done, len(dataset.songs), "files", song.key, len(bench.failed))
+    return todo
+
+
+def _encode(bench: Bench, todo: list[PlannedSong]) -> tuple[float, float]:
+    """All three passes; seconds of audio that went through the VAE, and how long that took."""
+    if not todo and (bench.folder / "shared.safetensors").is_file():
+        return 0.0, 0.0
+    new = [song for song in todo if not bench.find_latents(song)]
+    started = time.monotonic()
+    encode_songs(bench, new)
+    wall_seconds = time.monotonic() - started
+    _free(bench.device)
+    encoded = [song for song in todo if song.key not in bench.failed]
+    prompts = encode_prompts(bench, encoded)
+    _free(bench.device)
+    if encoded or bench.finished:
+        write_songs(bench, encoded, prompts)
+        _free(bench.device)
+    return sum(bench.durations.get(song.key, 0.0) for song in new), wall_seconds
+
+
+def _earlier_manifest(folder: Path, checkpoint: Checkpoint) -> Manifest:
+    """What the folder holds already, or an empty manifest.
+
+    Raises:
+        SidestepError: it was made with another model, or by something else.
+    """
+    fingerprint = checkpoint.fingerprint()
+    if not (folder / "manifest.json").exists():
+        return Manifest(fingerprint, str(checkpoint.variant), checkpoint.config.encoder_hidden_size)
+    manifest = read_manifest(folder)
+    if manifest.model != fingerprint:
+        raise SidestepError(
+            f"The folder holds songs that were encoded with another model ({manifest.variant}).",
+            where=folder,
+            fix="choose another output folder, or use the model that these songs were encoded with",
+        )
+    return manifest
+
+
+def _about(dataset: Dataset) -> dict[str, str | int | bool]:
+    metadata = dataset.metadata
+    return {
+        "name": metadata.name,
+        "custom_tag": metadata.custom_tag,
+        "tag_position": metadata.tag_position,
+        "genre_ratio": metadata.genre_ratio,
+        "all_instrumental": metadata.all_instrumental,
+    }
+
+
+def _free(device: torch.device) -> None:
+    """Gives the memory of the model before back to the device."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

@@ -1,0 +1,67 @@
+"""The first pass: songs to latents, one song decoded and resampled ahead of the one that the VAE works on."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+import torch
+
+from sidestep_tui.acestep.vae import encode_audio
+from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform, read_audio
+from sidestep_tui.engine.preprocess_bench import Bench
+from sidestep_tui.engine.preprocess_plan import PlannedSong
+from sidestep_tui.errors import SidestepError
+
+_AHEAD: Final = 2
+_SHORTEST_SECONDS: Final = 1.0
+
+
+def encode_songs(bench: Bench, songs: list[PlannedSong]) -> None:
+    """Leaves the posterior of each song's latents in the scratch; a song that cannot be decoded is noted as failed."""
+    if not songs:
+        return
+    bench.context.phase("encoding audio", f"{len(songs)} songs")
+    vae = bench.checkpoint.load_vae(bench.device, bench.dtype)
+    for done, (song, decoded) in enumerate(decoded_ahead(songs), start=1):
+        bench.context.stop_if_requested()
+        if isinstance(decoded, SidestepError):
+            bench.fail(song, decoded)
+        else:
+            mean, std = encode_audio(
+                vae, torch.from_numpy(decoded), bench.tile_seconds, lambda _done, _total: bench.context.heartbeat()
+            )
+            bench.keep_latents(song, mean, std, duration=decoded.shape[1] / SAMPLE_RATE)
+        bench.context.progress(done, len(songs), "songs", song.key, len(bench.failed))
+
+
+def decoded_ahead(songs: Iterable[PlannedSong]) -> Iterator[tuple[PlannedSong, Waveform | SidestepError]]:
+    """Each song with its waveform [2, samples] at 48 kHz, or with why there is none; up to two are read ahead."""
+    waiting: deque[tuple[PlannedSong, Future[Waveform | SidestepError]]] = deque()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as pool:
+        try:
+            for song in songs:
+                waiting.append((song, pool.submit(_decode, song)))
+                if len(waiting) > _AHEAD:
+                    yield _finished(waiting)
+            while waiting:
+                yield _finished(waiting)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _finished(
+    waiting: "deque[tuple[PlannedSong, Future[Waveform | SidestepError]]]",
+) -> tuple[PlannedSong, Waveform | SidestepError]:
+    song, future = waiting.popleft()
+    return song, future.result()
+
+
+def _decode(song: PlannedSong) -> Waveform | SidestepError:
+    try:
+        waveform = read_audio(song.audio_path, SAMPLE_RATE, max_seconds=song.longest_seconds)
+    except SidestepError as error:
+        return error
+    if waveform.shape[1] < _SHORTEST_SECONDS * SAMPLE_RATE:
+        return SidestepError("The song is shorter than one second.", where=song.audio_path, fix="remove it")
+    return waveform

@@ -1,0 +1,122 @@
+"""What the passes of preprocessing share: the model, the device, the songs that are done and those that failed."""
+
+import time
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from sidestep_tui.acestep.checkpoint import Checkpoint
+from sidestep_tui.engine.context import JobContext
+from sidestep_tui.engine.preprocess_plan import PlannedSong
+from sidestep_tui.engine.preprocess_scratch import Scratch
+from sidestep_tui.engine.tensors import Manifest, SongEntry, read_song, song_file, write_manifest
+from sidestep_tui.errors import SidestepError
+
+_COMMIT_EVERY_SECONDS: Final = 10.0
+
+
+@dataclass
+class Bench:
+    """The workplace of one run.
+
+    Attributes:
+        folder: the tensor folder.
+        manifest: what it was made from; its songs are those that earlier runs encoded.
+        finished: songs whose tensors are there and up to date, by key.
+        failed: key and reason of songs that cannot be encoded.
+        durations: seconds of audio by song key, for songs whose latents are there.
+    """
+
+    context: JobContext
+    checkpoint: Checkpoint
+    device: torch.device
+    dtype: torch.dtype
+    folder: Path
+    tile_seconds: float
+    manifest: Manifest
+    scratch: Scratch
+    finished: dict[str, SongEntry] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    durations: dict[str, float] = field(default_factory=dict)
+    _committed_at: float = field(default_factory=time.monotonic)
+
+    def fail(self, song: PlannedSong, error: SidestepError) -> None:
+        """Notes a song that cannot be encoded; the rest goes on."""
+        self.note_failure(song.key, error.what, error.fix or "", song.audio_path)
+
+    def note_failure(self, key: str, reason: str, fix: str, where: object) -> None:
+        """Notes and tells why a song is left out."""
+        self.failed[key] = reason
+        self.context.warn(f"{key} is left out: {reason}", where, fix)
+
+    def keep_latents(self, song: PlannedSong, mean: Tensor, std: Tensor, duration: float) -> None:
+        """Puts a song's latents, each [T, 64], into the scratch, unless they are not numbers."""
+        if not (torch.isfinite(mean).all() and torch.isfinite(std).all()):
+            self.fail(song, _not_a_number("latents", song))
+            return
+        self.scratch.put("latents", song.audio_source, {"latent_mean": mean, "latent_std": std}, duration)
+        self.durations[song.key] = duration
+
+    def find_latents(self, song: PlannedSong) -> bool:
+        """Whether an earlier run has encoded this audio already, wholly or for other texts."""
+        entry = self.known.get(song.key)
+        if entry and entry.source.split("-")[0] == song.audio_source and is_whole(self.folder, entry):
+            self.durations[song.key] = entry.duration
+            return True
+        duration = self.scratch.duration("latents", song.audio_source)
+        if duration is not None:
+            self.durations[song.key] = duration
+        return duration is not None
+
+    def latents(self, song: PlannedSong) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of a song's latents, each [T, 64]."""
+        if self.scratch.duration("latents", song.audio_source) is not None:
+            kept = self.scratch.get("latents", song.audio_source)
+        else:
+            kept = dict(read_song(self.folder, self.known[song.key]))  # type: ignore[arg-type]
+        return kept["latent_mean"], kept["latent_std"]
+
+    @cached_property
+    def known(self) -> dict[str, SongEntry]:
+        """The songs that earlier runs encoded, by key."""
+        return {entry.key: entry for entry in self.manifest.songs}
+
+    def finish(self, entry: SongEntry) -> None:
+        """A song's tensors are written. Every few seconds such songs enter the manifest, beside those still known."""
+        self.finished[entry.key] = entry
+        if time.monotonic() - self._committed_at >= _COMMIT_EVERY_SECONDS:
+            self._write({**self.known, **self.finished})
+
+    def commit(self) -> None:
+        """Makes the finished songs the manifest, and them alone; removes the files of songs that are gone."""
+        self._write(self.finished)
+        for entry in self.known.values():
+            if entry.key not in self.finished:
+                (self.folder / song_file(entry.key)).unlink(missing_ok=True)
+
+    def _write(self, songs: dict[str, SongEntry]) -> None:
+        listed = tuple(songs[key] for key in sorted(songs))
+        write_manifest(self.folder, replace(self.manifest, songs=listed, failed=dict(self.failed)))
+        self._committed_at = time.monotonic()
+
+
+def is_whole(folder: Path, entry: SongEntry) -> bool:
+    """Whether a song's file is there with the sizes that the manifest says."""
+    try:
+        with safe_open(folder / entry.file, "pt") as stored:
+            frames = {stored.get_slice(name).get_shape()[0] for name in ("latent_mean", "latent_std")}
+            tokens = stored.get_slice("condition").get_shape()[0]
+    except (OSError, SafetensorError):
+        return False
+    return frames == {entry.frames} and tokens == entry.condition_tokens and entry.file == song_file(entry.key)
+
+
+def _not_a_number(what: str, song: PlannedSong) -> SidestepError:
+    return SidestepError(
+        f"The {what} are not numbers (NaN or infinite).", where=song.audio_path, fix="try --model.precision float32"
+    )

@@ -1,0 +1,94 @@
+"""What has to be encoded: each song with its prompts' fields, and an identity.
+
+The identity changes exactly when the song's tensors would. It has two halves, audio and texts, so that a corrected
+caption does not send the audio through the VAE again.
+"""
+
+import hashlib
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+
+import torch
+
+from sidestep_tui.acestep.checkpoint import Checkpoint
+from sidestep_tui.acestep.prompts import SongFields, song_fields
+from sidestep_tui.config.jobs import PreprocessSettings
+from sidestep_tui.dataset.effective import genre_songs
+from sidestep_tui.dataset.song import Dataset, Song
+from sidestep_tui.engine.tensors import VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSong:
+    """A song to be encoded.
+
+    Attributes:
+        key: its identity in the data set.
+        audio_path: where the audio lies.
+        fields: what its prompts say; the duration is put in when the audio has been decoded.
+        audio_source: identifies the audio and how it is encoded.
+        text_source: identifies the texts and how they are encoded.
+        repeat: how often an epoch sees it.
+        longest_seconds: where the audio is cut, None when it is shorter.
+    """
+
+    key: str
+    audio_path: Path
+    fields: SongFields
+    audio_source: str
+    text_source: str
+    repeat: int
+    longest_seconds: float | None
+
+    @property
+    def source(self) -> str:
+        """Identifies everything that the song's tensors depend on."""
+        return f"{self.audio_source}-{self.text_source}"
+
+
+class Planner:
+    """Plans the songs of one data set for one model and precision.
+
+    Args:
+        dataset: the songs.
+        settings: of the job.
+        checkpoint: its fingerprint enters every identity.
+        dtype: in which the encoders compute.
+    """
+
+    def __init__(
+        self, dataset: Dataset, settings: PreprocessSettings, checkpoint: Checkpoint, dtype: torch.dtype
+    ) -> None:
+        if settings.genre_ratio is not None:
+            dataset = replace(
+                dataset, metadata=replace(dataset.metadata, genre_ratio=round(100 * settings.genre_ratio))
+            )
+        self.dataset = dataset
+        self._longest = settings.longest_seconds
+        self._genre_keys = genre_songs(dataset)
+        self._made_by = (str(VERSION), checkpoint.fingerprint(), str(dtype))
+
+    def plan(self, song: Song) -> PlannedSong:
+        """One song; reads its audio file to identify it.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        metadata = self.dataset.metadata
+        fields = song_fields(song, metadata, use_genre=song.key in self._genre_keys, duration=0)
+        longest = self._longest if song.duration > self._longest else None
+        with song.audio_path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        return PlannedSong(
+            key=song.key,
+            audio_path=song.audio_path,
+            fields=fields,
+            audio_source=_identity(*self._made_by, content, str(longest)),
+            text_source=_identity(*self._made_by, *map(str, astuple(fields))),
+            repeat=song.repeat,
+            longest_seconds=longest,
+        )
+
+
+def _identity(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

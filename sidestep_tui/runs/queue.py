@@ -1,0 +1,138 @@
+"""Runs one after another, for instance preprocess and then train: `python -m sidestep_tui.runs.queue QUEUE_FILE`.
+
+The queue is a process in a session of its own, so it survives a hang-up like the engines it starts. It keeps no state:
+the queue file names the run directories, and how far they are stands in their own logs. Started again on the same file
+it goes on where it was. A run that does not complete ends the queue, because the next one may need its output.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import portalocker
+
+from sidestep_tui.config.places import data_home
+from sidestep_tui.errors import ExitCode, SidestepError
+from sidestep_tui.files import write_json_atomic
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.history import condition, remember_run
+from sidestep_tui.runs.launch import launch
+from sidestep_tui.runs.log import read_events
+from sidestep_tui.runs.state import replay
+
+_POLL_SECONDS: Final = 1.0
+
+
+def start_queue(runs: Sequence[RunDirectory]) -> Path:
+    """Writes a queue of runs that exist already, starts its process, and gives the queue file. Its log lies beside it.
+
+    Raises:
+        SidestepError: the file cannot be written.
+    """
+    file = data_home() / "queues" / f"{time.time_ns()}.json"
+    write_json_atomic(file, {"runs": [str(run.path) for run in runs]})
+    for run in runs:
+        remember_run(run.path)
+    resume_queue(file)
+    return file
+
+
+def resume_queue(file: Path) -> int:
+    """Starts the process of a queue file in a session of its own and gives its process id."""
+    package_parent = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH")]))
+    with file.with_suffix(".log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sidestep_tui.runs.queue", str(file)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/" if os.name == "posix" else None,
+            env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+        )
+    return process.pid
+
+
+def read_queue(file: Path) -> tuple[RunDirectory, ...]:
+    """The runs of a queue, in order.
+
+    Raises:
+        SidestepError: the file is no queue.
+    """
+    try:
+        return tuple(RunDirectory(Path(path)) for path in json.loads(file.read_text(encoding="utf-8"))["runs"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SidestepError(f"The queue cannot be read: {error}.", where=file, fix="start the runs by hand") from error
+
+
+def work_off(
+    runs: Sequence[RunDirectory],
+    *,
+    start: Callable[[RunDirectory], object] = launch,
+    wait: Callable[[float], None] = time.sleep,
+) -> None:
+    """Starts each run that is not complete, after the one before it has completed.
+
+    Args:
+        runs: the runs, in order. One that is under way already is waited for.
+        start: starts the engine of a run.
+        wait: sleeps for so many seconds.
+
+    Raises:
+        SidestepError: a run did not start or did not complete; the ones after it stay as they are.
+    """
+    for run in runs:
+        if _condition(run) == "completed":
+            continue
+        if not run.alive():
+            print(f"starting {run.path}")
+            start(run)
+        while run.alive():
+            wait(_POLL_SECONDS)
+        if (outcome := _condition(run)) != "completed":
+            raise SidestepError(
+                f"The run is {outcome}, so what follows it was not started.",
+                where=run.path,
+                fix=f"`sidestep resume {run.path}`, then start the next run",
+            )
+
+
+def _condition(run: RunDirectory) -> str:
+    return condition(run, replay(read_events(run.events_file)))
+
+
+@contextmanager
+def _sole_worker(file: Path) -> Iterator[None]:
+    """One process for each queue."""
+    with file.with_suffix(".lock").open("ab") as lock:
+        try:
+            portalocker.lock(lock, portalocker.LOCK_EX | portalocker.LOCK_NB)
+        except portalocker.LockException as error:
+            raise SidestepError("This queue is being worked off already.", where=file) from error
+        yield
+
+
+def main(arguments: list[str]) -> int:
+    """Works a queue file off; the exit code says whether all of its runs completed."""
+    if len(arguments) != 1:
+        print("usage: python -m sidestep_tui.runs.queue QUEUE_FILE", file=sys.stderr)
+        return ExitCode.USAGE
+    file = Path(arguments[0]).absolute()
+    try:
+        with _sole_worker(file):
+            work_off(read_queue(file))
+    except SidestepError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return ExitCode.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

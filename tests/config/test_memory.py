@@ -1,0 +1,279 @@
+"""Memory arithmetic: parameters against the published models and PEFT, activations against what autograd keeps."""
+
+import pytest
+
+from sidestep_tui.config.adapter import (
+    AdapterSettings,
+    DoraSettings,
+    LohaSettings,
+    LokrSettings,
+    LoraSettings,
+    OftSettings,
+    TargetSettings,
+)
+from sidestep_tui.config.dit_shape import (
+    SHAPE_2B,
+    SHAPE_XL,
+    DitShape,
+    Linear,
+    adapted_modules,
+    adapter_parameters,
+    chosen_layers,
+    kronecker_cut,
+    module_parameters,
+)
+from sidestep_tui.config.fields import put
+from sidestep_tui.config.memory import GIB, Load, MemoryEstimate, estimate_memory
+from sidestep_tui.config.memory_advice import cheapest_fit
+from sidestep_tui.config.optimisation import OptimizerName
+from sidestep_tui.config.train import TrainSettings
+
+
+def train_settings(**values: object) -> TrainSettings:
+    document = {"model": {"checkpoint": "m"}, "data": {"tensors": "t"}}
+    for path, value in values.items():
+        document = put(document, path.replace("__", "."), value)
+    return TrainSettings.model_validate(document)
+
+
+def test_published_parameter_counts() -> None:
+    assert SHAPE_2B.parameters == 1_575_458_880
+    assert SHAPE_XL.parameters == 4_168_897_088
+
+
+def test_published_lora_count() -> None:
+    adapter = LoraSettings(rank=64, targets=TargetSettings(mlp=False))
+    assert adapter_parameters(SHAPE_2B, adapter) == 44_040_192
+    assert sum(len(layer) for layer in adapted_modules(SHAPE_2B, adapter.targets)) * 2 == 384
+
+
+def test_shape_from_a_config_of_either_layout() -> None:
+    config = {
+        "hidden_size": 2560, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
+        "head_dim": 128, "intermediate_size": 9728, "encoder_hidden_size": 2048,
+    }  # fmt: skip
+    assert DitShape.from_config(config) == SHAPE_XL
+
+
+@pytest.mark.parametrize(
+    ("text", "layers"), [("all", {0, 1, 2, 3}), ("0-1,3", {0, 1, 3}), ("2", {2}), ("3-9", {3}), ("2-1", set())]
+)
+def test_chosen_layers(text: str, layers: set[int]) -> None:
+    assert chosen_layers(text, 4) == layers
+
+
+def test_explicit_modules_replace_the_choices() -> None:
+    targets = TargetSettings(modules=("layers.3.self_attn.q_proj", "layers.5.mlp.up_proj"))
+    chosen = {(layer, m.name) for layer, mods in enumerate(adapted_modules(SHAPE_2B, targets)) for m in mods}
+    assert chosen == {(3, "self_attn.q_proj"), (5, "mlp.up_proj")}
+
+
+ADAPTERS: tuple[AdapterSettings, ...] = (
+    LoraSettings(rank=8),
+    DoraSettings(rank=8),
+    LokrSettings(rank=2),
+    LokrSettings(rank=8, factor=4),
+    LokrSettings(rank=1000),
+    LohaSettings(rank=4),
+    OftSettings(block_size=8),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: f"{adapter.family}")
+@pytest.mark.parametrize("sizes", [(64, 64), (64, 176), (176, 64)])
+def test_adapter_parameters_are_those_that_peft_makes(adapter: AdapterSettings, sizes: tuple[int, int]) -> None:
+    import torch
+    from peft import LoHaConfig, LoKrConfig, LoraConfig, OFTConfig, inject_adapter_in_model
+
+    match adapter:
+        case LoraSettings():
+            config = LoraConfig(r=adapter.rank, use_dora=isinstance(adapter, DoraSettings), target_modules=["0"])
+        case LokrSettings():
+            config = LoKrConfig(r=adapter.rank, decompose_factor=adapter.factor, target_modules=["0"])
+        case LohaSettings():
+            config = LoHaConfig(r=adapter.rank, target_modules=["0"])
+        case OftSettings():
+            config = OFTConfig(r=0, oft_block_size=adapter.block_size, target_modules=["0"])
+    model = inject_adapter_in_model(config, torch.nn.Sequential(torch.nn.Linear(*sizes, bias=False)))
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert module_parameters(Linear("0", *sizes), adapter) == trainable
+
+
+def test_kronecker_cut_is_nearly_square_or_the_factor() -> None:
+    assert kronecker_cut(2048, -1) == (32, 64)
+    assert kronecker_cut(2560, -1) == (40, 64)
+    assert kronecker_cut(2048, 16) == (16, 128)
+    assert kronecker_cut(127, -1) == (1, 127)
+
+
+TINY = DitShape(hidden=128, layers=4, heads=6, kv_heads=2, head_dim=32, mlp=320, condition=128, window=16)
+
+
+def kept_by_autograd(adapter: AdapterSettings, precision: str, layers: int, load: Load) -> int:
+    """Bytes of the tensors that the forward pass of a small DiT keeps for the backward pass."""
+    import torch
+    from diffusers import AceStepTransformer1DModel
+    from peft import LoHaConfig, LoKrConfig, LoraConfig, OFTConfig, inject_adapter_in_model
+
+    from sidestep_tui.acestep.attention import use_banded_attention
+
+    dtype = getattr(torch, precision)
+    model = AceStepTransformer1DModel(
+        hidden_size=TINY.hidden, intermediate_size=TINY.mlp, num_hidden_layers=layers, head_dim=TINY.head_dim,
+        num_attention_heads=TINY.heads, num_key_value_heads=TINY.kv_heads, sliding_window=TINY.window,
+    ).to(dtype).requires_grad_(False)  # fmt: skip
+    names = r"layers\.\d+\.(.*_attn\.(to_q|to_k|to_v|to_out\.0)|mlp\..*_proj)"
+    configs = {
+        "lora": LoraConfig(r=16, target_modules=names),
+        "lokr": LoKrConfig(r=16, target_modules=names),
+        "loha": LoHaConfig(r=16, target_modules=names),
+        "oft": OFTConfig(r=0, oft_block_size=16, target_modules=names),
+    }
+    inject_adapter_in_model(configs[adapter.family], model)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    use_banded_attention(model)
+    weights = {p.untyped_storage().data_ptr() for p in (*model.parameters(), *model.buffers())}
+    kept: dict[int, torch.Tensor] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.untyped_storage().data_ptr() not in weights:
+            kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        model(
+            hidden_states=torch.zeros(1, load.frames, 64, dtype=dtype),
+            timestep=torch.full((1,), 0.5, dtype=dtype),
+            timestep_r=torch.full((1,), 0.5, dtype=dtype),
+            encoder_hidden_states=torch.zeros(1, load.condition_tokens, TINY.condition, dtype=dtype),
+            context_latents=torch.zeros(1, load.frames, 128, dtype=dtype),
+        )
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+@pytest.mark.parametrize(
+    "adapter",
+    [LoraSettings(rank=16), LokrSettings(rank=16), LohaSettings(rank=16), OftSettings(block_size=16)],
+    ids=lambda adapter: adapter.family,
+)
+def test_activations_are_what_autograd_keeps(adapter: AdapterSettings, precision: str) -> None:
+    load = Load(frames=320, condition_tokens=24)
+    counted = kept_by_autograd(adapter, precision, 4, load) - kept_by_autograd(adapter, precision, 2, load)
+
+    def derived(layers: str) -> int:
+        targets = TargetSettings(layers=layers)
+        settings = train_settings(
+            adapter=adapter.model_copy(update={"targets": targets}).model_dump(),
+            model__precision=precision,
+            memory__checkpointing="none",
+        )
+        return estimate_memory(settings, TINY, load).activations
+
+    # Nothing is kept below the first adapted layer, so two adapted layers of four cost what two layers cost.
+    assert derived("0-3") - derived("2-3") == pytest.approx(counted, rel=0.03)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["adamw", "adafactor", "prodigy", "schedule_free", "came"])
+def test_optimizer_state_is_what_the_optimizer_keeps(name: OptimizerName) -> None:
+    import torch
+
+    from sidestep_tui.engine.optimizer import build_optimizer
+
+    settings = train_settings(
+        adapter__rank=16, adapter__targets__modules=["layers.0.mlp.up_proj"], optimizer__name=name
+    )
+    weights = {"A": torch.nn.Parameter(torch.zeros(16, 2048)), "B": torch.nn.Parameter(torch.zeros(6144, 16))}
+    optimizer = build_optimizer(weights, settings.optimizer, settings.adapter)
+    for weight in weights.values():
+        weight.grad = torch.ones_like(weight)
+    if name == "schedule_free":
+        optimizer.train()
+    optimizer.step()
+    kept = sum(
+        value.numel() * value.element_size()
+        for state in optimizer.state.values()
+        for value in state.values()
+        if isinstance(value, torch.Tensor)
+    )
+    estimated = estimate_memory(settings, SHAPE_2B).optimizer
+    if name in ("adafactor", "came"):
+        assert kept <= estimated
+    else:
+        assert kept == pytest.approx(estimated, rel=0.001)
+
+
+def test_parts_of_the_default_run_on_2b() -> None:
+    memory = estimate_memory(train_settings(adapter__targets__mlp=False), SHAPE_2B)
+    assert memory.model == 2 * 1_575_458_880
+    assert memory.adapter == 2 * 4 * 44_040_192
+    assert memory.optimizer == 8 * 44_040_192
+    assert memory.total == sum(size for _, size in memory.parts())
+
+
+def test_full_precision_doubles_the_model_and_averaging_adds_a_copy() -> None:
+    plain = estimate_memory(train_settings(), SHAPE_2B)
+    assert estimate_memory(train_settings(model__precision="float32"), SHAPE_2B).model == 2 * plain.model
+    averaged = estimate_memory(train_settings(training__ema_decay=0.99), SHAPE_2B)
+    assert averaged.adapter * 2 == plain.adapter * 3
+
+
+def test_a_full_song_fits_an_8_gb_card_as_published_trainers_measured() -> None:
+    total = estimate_memory(train_settings(adapter__rank=32), SHAPE_2B).total
+    assert 4.5 * GIB < total < 7 * GIB
+
+
+@pytest.mark.parametrize(
+    ("cheaper", "dearer"),
+    [
+        ({"memory__checkpointing": "all"}, {"memory__checkpointing": "half"}),
+        ({"memory__checkpointing": "half"}, {"memory__checkpointing": "none"}),
+        ({"training__batch_size": 1}, {"training__batch_size": 2}),
+        ({"data__crop_seconds": 60.0}, {}),
+        ({"adapter__rank": 8}, {"adapter__rank": 64}),
+        ({"adapter__targets__mlp": False}, {}),
+        ({"adapter__targets__layers": "12-23"}, {}),
+        ({}, {"memory__attention": "reference"}),
+        ({}, {"adapter__family": "dora"}),
+    ],
+)
+def test_what_saves_memory(cheaper: dict[str, object], dearer: dict[str, object]) -> None:
+    assert (
+        estimate_memory(train_settings(**cheaper), SHAPE_2B).total
+        < estimate_memory(train_settings(**dearer), SHAPE_2B).total
+    )
+
+
+def test_advice_starts_with_what_costs_only_time() -> None:
+    settings = train_settings(memory__checkpointing="none", training__batch_size=1)
+    change = cheapest_fit(settings, SHAPE_2B, 16 * GIB)
+    assert change is not None
+    assert change.values == {"memory.checkpointing": "half"}
+    assert change.memory.fits(16 * GIB)
+
+
+def test_advice_adds_changes_up_until_the_run_fits() -> None:
+    settings = train_settings(memory__checkpointing="none", training__batch_size=4, adapter__rank=512)
+    change = cheapest_fit(settings, SHAPE_2B, 6 * GIB)
+    assert change is not None
+    assert change.memory.fits(6 * GIB)
+    assert change.values["memory.checkpointing"] == "all"
+    assert change.values["training.gradient_accumulation"] == 4
+    rank, alpha = change.values["adapter.rank"], change.values["adapter.alpha"]
+    assert alpha / rank == 128.0 / 512
+
+
+def test_no_advice_where_it_fits_or_where_nothing_helps() -> None:
+    assert cheapest_fit(train_settings(), SHAPE_2B, 24 * GIB) is None
+    assert cheapest_fit(train_settings(), SHAPE_XL, 6 * GIB) is None
+
+
+def test_a_margin_stays_free() -> None:
+    memory = MemoryEstimate(model=95, adapter=0, optimizer=0, activations=0, reserve=0)
+    assert memory.fits(100)
+    assert not memory.fits(99)

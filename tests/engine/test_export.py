@@ -1,0 +1,262 @@
+"""Exports: what each consumer loads does what was trained, and what cannot be taken is refused with the reason."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from sidestep_tui.acestep import open_checkpoint
+from sidestep_tui.acestep.velocity import velocity
+from sidestep_tui.config.adapter import (
+    AdapterBase,
+    DoraSettings,
+    LohaSettings,
+    LokrSettings,
+    LoraSettings,
+    OftSettings,
+)
+from sidestep_tui.engine.adapter import adapter_weights, inject_new, load_adapter, read_adapter, save_adapter
+from sidestep_tui.engine.export import largest_difference
+from sidestep_tui.engine.export_formats import COMFYUI_FILE, FORMATS
+from sidestep_tui.engine.export_lycoris import LYCORIS_FILE
+from sidestep_tui.engine.export_modules import split_modules
+from sidestep_tui.engine.generate_adapter import apply_adapter
+from sidestep_tui.engine.targets import Target, choose_targets
+
+FAMILIES: dict[str, AdapterBase] = {
+    "lora": LoraSettings(rank=4, alpha=12),
+    "lora, rank-stabilised": LoraSettings(rank=4, alpha=12, rank_stabilised=True),
+    "dora": DoraSettings(rank=4, alpha=12),
+    "lokr": LokrSettings(rank=2, alpha=5),
+    "lokr, whole factors": LokrSettings(rank=512, alpha=256),
+    "loha": LohaSettings(rank=4, alpha=12),
+    "oft": OftSettings(block_size=8),
+}
+
+
+def trained(tiny: Path, folder: Path, settings: AdapterBase, own: dict[str, tuple[int, float]] | None = None) -> Path:
+    """An adapter with random weights of a trained one's size; `own` gives modules a rank and alpha of their own."""
+    checkpoint = open_checkpoint(tiny)
+    transformer = checkpoint.load_transformer()
+    targets = [
+        Target(target.module, *own[target.module]) if own and target.module in own else target
+        for target in choose_targets(settings, checkpoint.config)
+    ]
+    config = inject_new(transformer, settings, targets, seed=3)
+    generator = torch.Generator().manual_seed(3)
+    weights = {
+        key: value + 0.05 * torch.randn(value.shape, generator=generator)
+        for key, value in adapter_weights(transformer).items()
+    }
+    save_adapter(folder, config, weights, "tiny")
+    return folder
+
+
+def some_velocity(transformer: torch.nn.Module) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(5)
+    x, condition, context = (torch.randn(1, n, d, generator=generator) for n, d in ((10, 64), (7, 64), (10, 128)))
+    with torch.no_grad():
+        return velocity(transformer, x, torch.tensor([0.6]), condition, context)
+
+
+def adapted_velocity(tiny: Path, adapter: Path) -> torch.Tensor:
+    transformer = open_checkpoint(tiny).load_transformer()
+    load_adapter(transformer, adapter)
+    return some_velocity(transformer)
+
+
+@pytest.fixture
+def export(engine: Any, tmp_path: Path) -> Callable[..., tuple[Path, Any]]:
+    def run(adapter: Path, form: str, **settings: Any) -> tuple[Path, Any]:
+        output = tmp_path / f"exported {form}"
+        document = {"adapter": str(adapter), "output": str(output), "format": form}
+        _, state = engine.run(f"run {form}", "export", document | settings)
+        return output, state.results
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("family", "form"),
+    [
+        (name, form)
+        for name, settings in FAMILIES.items()
+        for form, consumer in FORMATS.items()
+        if settings.model_dump()["family"] in consumer.families
+    ],
+)
+def test_the_exported_file_does_what_was_trained(
+    export: Callable[..., tuple[Path, Any]], tiny_checkpoint: Path, tmp_path: Path, family: str, form: str
+) -> None:
+    own = {"layers.0.mlp.up_proj": (2, 9.0)} if "lora" in family else None
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES[family], own)
+    output, results = export(adapter, form)
+    wanted = split_modules(read_adapter(adapter))
+    assert largest_difference(wanted, FORMATS[form].read(output)) < 1e-6
+    assert results["modules"] == len(wanted) == 4 * 11
+    assert (output / "README.md").read_text("utf-8").startswith("---\n")
+
+
+@pytest.mark.parametrize(
+    ("family", "form"), [("oft", "comfyui"), ("dora", "comfyui"), ("lokr", "diffusers"), ("lora", "lycoris")]
+)
+def test_what_a_consumer_cannot_take_is_refused(
+    engine: Any, tiny_checkpoint: Path, tmp_path: Path, family: str, form: str
+) -> None:
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES[family])
+    document = {"adapter": str(adapter), "output": str(tmp_path / "out"), "format": form}
+    code, state = engine.work(engine.create("run", "export", document))
+    assert code == 1
+    assert f"cannot be exported for {form}" in state.failure.what
+    assert "peft" in state.failure.fix
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("family", ["lora", "lora, rank-stabilised", "dora"])
+@pytest.mark.parametrize(
+    "targets", [{}, {"attention": "none"}, {"projections": ("v", "o"), "mlp": False}], ids=["all", "mlp", "v and o"]
+)
+def test_diffusers_own_pipeline_gives_the_full_effect(
+    export: Callable[..., tuple[Path, Any]],
+    tiny_checkpoint: Path,
+    tmp_path: Path,
+    family: str,
+    targets: dict[str, Any],
+) -> None:
+    from diffusers import AceStepPipeline
+
+    settings = FAMILIES[family].model_validate(FAMILIES[family].model_dump() | {"targets": targets})
+    own = {"layers.0.mlp.up_proj": (2, 9.0)} if settings.targets.mlp else None
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", settings, own)
+    output, _ = export(adapter, "diffusers")
+    pipeline = AceStepPipeline.from_pretrained(tiny_checkpoint)
+    plain = some_velocity(pipeline.transformer)
+    pipeline.load_lora_weights(output)
+    wanted = adapted_velocity(tiny_checkpoint, adapter)
+    torch.testing.assert_close(some_velocity(pipeline.transformer), wanted, rtol=1e-5, atol=1e-5)
+    assert (wanted - plain).norm() > 0.02 * plain.norm()
+
+
+@pytest.mark.parametrize(
+    ("family", "form"),
+    [
+        ("lora", "comfyui"),
+        ("lora, rank-stabilised", "diffusers"),
+        ("dora", "diffusers"),
+        ("lokr", "lycoris"),
+        ("lokr, whole factors", "comfyui"),
+        ("loha", "comfyui"),
+    ],
+)
+@pytest.mark.parametrize("strength", [1.0, -0.5])
+def test_generation_takes_exported_files_back(
+    export: Callable[..., tuple[Path, Any]],
+    tiny_checkpoint: Path,
+    tmp_path: Path,
+    family: str,
+    form: str,
+    strength: float,
+) -> None:
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES[family])
+    output, _ = export(adapter, form)
+    answers = []
+    for path in (adapter, output):
+        transformer = open_checkpoint(tiny_checkpoint).load_transformer()
+        apply_adapter(transformer, path, strength)
+        answers.append(some_velocity(transformer))
+    torch.testing.assert_close(*answers, rtol=1e-4, atol=1e-5)
+
+
+def test_peft_files_have_the_original_names(
+    export: Callable[..., tuple[Path, Any]], tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES["lora"])
+    output, _ = export(adapter, "peft")
+    keys = load_file(output / "adapter_model.safetensors").keys()
+    assert "base_model.model.layers.3.cross_attn.o_proj.lora_B.weight" in keys
+    torch.testing.assert_close(adapted_velocity(tiny_checkpoint, output), adapted_velocity(tiny_checkpoint, adapter))
+
+
+@pytest.mark.parametrize(
+    ("family", "form", "file"), [("lora", "comfyui", COMFYUI_FILE), ("loha", "lycoris", LYCORIS_FILE)]
+)
+def test_a_missing_alpha_is_caught(
+    export: Callable[..., tuple[Path, Any]], tiny_checkpoint: Path, tmp_path: Path, family: str, form: str, file: str
+) -> None:
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES[family])
+    output, _ = export(adapter, form)
+    tensors = load_file(output / file)
+    save_file({key: value for key, value in tensors.items() if not key.endswith(".alpha")}, output / file)
+    difference = largest_difference(split_modules(read_adapter(adapter)), FORMATS[form].read(output))
+    assert difference == pytest.approx(2 / 3, rel=1e-4)  # scale 1 instead of 3
+
+
+def test_a_missing_module_is_named(
+    export: Callable[..., tuple[Path, Any]], tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    from sidestep_tui.errors import SidestepError
+
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES["lora"])
+    output, _ = export(adapter, "comfyui")
+    tensors = load_file(output / COMFYUI_FILE)
+    kept = {key: value for key, value in tensors.items() if "layers.2.mlp.down_proj" not in key}
+    save_file(kept, output / COMFYUI_FILE)
+    with pytest.raises(SidestepError, match=r"layers\.2\.mlp\.down_proj"):
+        largest_difference(split_modules(read_adapter(adapter)), FORMATS["comfyui"].read(output))
+
+
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_half_precision_halves_the_file_and_keeps_alpha(
+    export: Callable[..., tuple[Path, Any]], tiny_checkpoint: Path, tmp_path: Path, precision: str
+) -> None:
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=4, alpha=12.3))
+    output, results = export(adapter, "comfyui", precision=precision)
+    tensors = load_file(output / COMFYUI_FILE)
+    assert {tensors[key].dtype for key in tensors if not key.endswith("alpha")} == {getattr(torch, precision)}
+    assert tensors["base_model.model.layers.0.self_attn.q_proj.alpha"] == pytest.approx(12.3)
+    assert 1e-6 < results["largest_relative_difference"] < 0.02
+
+
+def test_a_lower_rank_keeps_the_strongest_directions(
+    export: Callable[..., tuple[Path, Any]], tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=8, alpha=16))
+    output, results = export(adapter, "peft", rank=3)
+    wanted, found = split_modules(read_adapter(adapter)), split_modules(read_adapter(output))
+    name = "layers.1.self_attn.k_proj"
+    values = torch.linalg.svdvals(wanted[name].effect()["delta"])
+    error = (wanted[name].effect()["delta"] - found[name].effect()["delta"]).norm()
+    assert found[name].rank == 3
+    torch.testing.assert_close(error, values[3:].norm(), rtol=1e-4, atol=1e-5)
+    assert 0.3 < results["energy_kept"] < 1
+
+
+def test_the_card_tells_how_the_adapter_was_made(
+    export: Callable[..., tuple[Path, Any]], tiny_checkpoint: Path, tmp_path: Path, songs: Path
+) -> None:
+    run = tmp_path / "training"
+    trained(tiny_checkpoint, run / "final", FAMILIES["lora"])
+    settings = {
+        "optimizer": {"learning_rate": 0.0003},
+        "training": {"epochs": 12, "seed": 5},
+        "data": {"tensors": str(songs)},
+    }
+    (run / "config.json").write_text(json.dumps({"settings": settings}), "utf-8")
+    output, _ = export(run / "final", "comfyui")
+    card = (output / "README.md").read_text("utf-8")
+    for line in ("| Learning rate | 0.0003 |", "| Songs | 5 (", "| Recommended | 8 steps, shift 3, no guidance |"):
+        assert line in card
+
+
+def test_an_existing_output_is_not_overwritten(
+    export: Callable[..., tuple[Path, Any]], engine: Any, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES["lora"])
+    output, _ = export(adapter, "peft")
+    document = {"adapter": str(adapter), "output": str(output), "format": "peft"}
+    code, state = engine.work(engine.create("again", "export", document))
+    assert (code, state.failure.what) == (1, "The folder exists already.")

@@ -1,0 +1,283 @@
+"""Preprocessing: what it writes is what inference would compute, and it survives whatever happens to it."""
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from sidestep_tui.acestep.model_config import LATENT_RATE
+from sidestep_tui.dataset.audio import write_audio
+from sidestep_tui.engine import preprocess_audio
+from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song
+from sidestep_tui.runs.control import send_command
+from sidestep_tui.runs.directory import RunDirectory
+
+RATE = 48_000
+
+
+def write_song(path: Path, pitch: float, seconds: float = 1.2, rate: int = RATE) -> None:
+    time = np.arange(int(seconds * rate)) / rate
+    wave = 0.3 * np.sin(2 * np.pi * pitch * time) * np.exp(-3 * (time % 0.25))
+    write_audio(path, np.stack([wave, 0.8 * wave]).astype(np.float32), rate)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three songs, one of them mono at another rate, with captions and lyrics."""
+    songs = tmp_path / "songs"
+    for index, suffix in enumerate(("wav", "flac", "ogg")):
+        write_song(songs / f"song {index}.{suffix}", 220 * 1.5**index, rate=44_100 if index else RATE)
+        (songs / f"song {index}.caption.txt").write_text(f"caption {index}", "utf-8")
+    document = {"lyrics": "[Verse]\nsnow on the river", "language": "en", "bpm": 97, "keyscale": "F# minor"}
+    (songs / "song 0.json").write_text(json.dumps(document), "utf-8")
+    return songs
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Replaces the VAE's work by something quick that still depends on the audio; lengths in samples, song by song."""
+    lengths: list[int] = []
+
+    def encode(_vae: object, waveform: torch.Tensor, *_: object) -> tuple[torch.Tensor, torch.Tensor]:
+        lengths.append(waveform.shape[1])
+        frames = torch.nn.functional.pad(waveform, (0, -waveform.shape[1] % 1920)).unflatten(1, (-1, 1920))
+        mean = frames.mean(dim=(0, 2))[:, None].expand(-1, 64).contiguous()
+        return mean, torch.full_like(mean, 0.1)
+
+    monkeypatch.setattr(preprocess_audio, "encode_audio", encode)
+    return lengths
+
+
+@pytest.fixture
+def document(tiny_checkpoint: Path, folder: Path, tmp_path: Path) -> dict[str, Any]:
+    return {
+        "model": {"checkpoint": str(tiny_checkpoint), "device": "cpu"},
+        "dataset": str(folder),
+        "output": str(tmp_path / "tensors"),
+    }
+
+
+def test_tensors_are_those_of_inference(
+    engine: Any, reference_checkpoint: Callable[[str], Path], document: dict[str, Any], folder: Path, tmp_path: Path
+) -> None:
+    from sidestep_tui.acestep import open_checkpoint
+    from sidestep_tui.engine.generate_pipeline import build_pipeline
+
+    for path in folder.glob("song [12]*"):
+        path.unlink()
+    model = reference_checkpoint("acestep-v15-turbo")
+    document["model"]["checkpoint"] = str(model)
+    engine.run("encode", "preprocess", document)
+    output = tmp_path / "tensors"
+    manifest = read_manifest(output)
+    (entry,) = manifest.songs
+    tensors = read_song(output, entry)
+    pipeline = build_pipeline(open_checkpoint(model), torch.float32)
+    with torch.no_grad():
+        text, text_mask, lyrics, lyrics_mask = pipeline.encode_prompt(
+            "caption 0",
+            "[Verse]\nsnow on the river",
+            torch.device("cpu"),
+            vocal_language="en",
+            audio_duration=1.2,
+            bpm=97,
+            keyscale="F# minor",
+        )
+        wanted, _ = pipeline.condition_encoder(
+            text_hidden_states=text,
+            text_attention_mask=text_mask,
+            lyric_hidden_states=lyrics,
+            lyric_attention_mask=lyrics_mask,
+            refer_audio_acoustic_hidden_states_packed=pipeline.condition_encoder.silence_latent[:, :750],
+            refer_audio_order_mask=torch.zeros(1, dtype=torch.long),
+        )
+        from sidestep_tui.dataset.audio import read_audio
+
+        audio = torch.from_numpy(read_audio(folder / "song 0.wav"))[None]
+        posterior = pipeline.vae.encode(audio).latent_dist
+    torch.testing.assert_close(tensors["condition"], wanted[0])
+    torch.testing.assert_close(tensors["latent_mean"], posterior.mean[0].T, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(tensors["latent_std"], posterior.std[0].T, rtol=1e-4, atol=1e-4)
+    assert tensors["latent_mean"].dtype == torch.float32
+    assert (entry.frames, entry.duration, entry.cut) == (1.2 * LATENT_RATE, 1.2, False)
+    assert "- duration: 1 seconds\n" in entry.prompt
+    shared = read_shared(output)
+    torch.testing.assert_close(shared["null_condition"], pipeline.condition_encoder.null_condition_emb[0])
+    torch.testing.assert_close(shared["silence_latent"], pipeline.condition_encoder.silence_latent[0])
+
+
+def test_unchanged_songs_are_not_encoded_again(
+    engine: Any, document: dict[str, Any], folder: Path, tmp_path: Path, encoded: list[int]
+) -> None:
+    _, state = engine.run("first", "preprocess", document)
+    assert state.results["encoded"] == len(encoded) == 3
+    before = read_manifest(tmp_path / "tensors")
+    _, state = engine.run("again", "preprocess", document)
+    assert (state.results["encoded"], len(encoded)) == (0, 3)
+    assert read_manifest(tmp_path / "tensors") == before
+
+
+def test_new_texts_need_no_vae(
+    engine: Any, document: dict[str, Any], folder: Path, tmp_path: Path, encoded: list[int]
+) -> None:
+    engine.run("first", "preprocess", document)
+    output = tmp_path / "tensors"
+    old = {entry.key: read_song(output, entry) for entry in read_manifest(output).songs}
+    (folder / "song 1.caption.txt").write_text("something else entirely", "utf-8")
+    _, state = engine.run("again", "preprocess", document)
+    assert (state.results["encoded"], len(encoded)) == (1, 3)
+    new = {entry.key: read_song(output, entry) for entry in read_manifest(output).songs}
+    assert torch.equal(new["song 1.flac"]["latent_mean"], old["song 1.flac"]["latent_mean"])
+    assert new["song 1.flac"]["condition"].shape != old["song 1.flac"]["condition"].shape
+
+
+def test_changed_audio_is_encoded_again(
+    engine: Any, document: dict[str, Any], folder: Path, encoded: list[int]
+) -> None:
+    engine.run("first", "preprocess", document)
+    write_song(folder / "song 0.wav", 500, seconds=1.6)
+    _, state = engine.run("again", "preprocess", document)
+    assert (state.results["encoded"], encoded[3:]) == (1, [int(1.6 * RATE)])
+
+
+def test_removed_songs_leave_and_the_folder_may_move(
+    engine: Any, document: dict[str, Any], folder: Path, tmp_path: Path, encoded: list[int]
+) -> None:
+    engine.run("first", "preprocess", document)
+    (folder / "song 2.ogg").unlink()
+    moved = (tmp_path / "tensors").rename(tmp_path / "elsewhere")
+    document["output"] = str(moved)
+    engine.run("again", "preprocess", document)
+    manifest = read_manifest(moved)
+    assert [entry.key for entry in manifest.songs] == ["song 0.wav", "song 1.flac"]
+    assert len(list((moved / "songs").iterdir())) == 2
+    assert len(encoded) == 3
+    for entry in manifest.songs:
+        read_song(moved, entry)
+
+
+def test_an_interrupted_run_goes_on(
+    engine: Any, document: dict[str, Any], tmp_path: Path, encoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KilledError(BaseException):
+        """Nothing in the engine catches this, as nothing catches SIGKILL."""
+
+    whole = preprocess_audio.encode_audio
+
+    def killed_at_the_third(*arguments: Any) -> Any:
+        if len(encoded) == 2:
+            raise KilledError
+        return whole(*arguments)
+
+    monkeypatch.setattr(preprocess_audio, "encode_audio", killed_at_the_third)
+    run = engine.create("run", "preprocess", document)
+    with pytest.raises(KilledError):
+        engine.work(run)
+    assert not (tmp_path / "tensors" / "manifest.json").exists()
+    monkeypatch.setattr(preprocess_audio, "encode_audio", whole)
+    code, state = engine.work(run)
+    assert (code, state.results["songs"], len(encoded)) == (0, 3, 3)
+    assert not (tmp_path / "tensors" / ".unfinished").exists()
+
+
+def test_a_stop_is_honoured_between_songs(
+    engine: Any, document: dict[str, Any], encoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run: RunDirectory = engine.create("run", "preprocess", document)
+    whole = preprocess_audio.encode_audio
+
+    def ask_to_stop(*arguments: Any) -> Any:
+        send_command(run, "stop")
+        return whole(*arguments)
+
+    monkeypatch.setattr(preprocess_audio, "encode_audio", ask_to_stop)
+    code, state = engine.work(run)
+    assert (code, state.status, len(encoded)) == (0, "stopped", 1)
+    monkeypatch.setattr(preprocess_audio, "encode_audio", whole)
+    code, state = engine.work(run)
+    assert (code, state.status, len(encoded)) == (0, "completed", 3)
+
+
+def test_songs_that_cannot_be_encoded_are_named_and_the_rest_goes_on(
+    engine: Any, document: dict[str, Any], folder: Path, tmp_path: Path, encoded: list[int]
+) -> None:
+    (folder / "[broken].mp3").write_bytes(b"no music at all" * 100)
+    write_song(folder / "short.wav", 300, seconds=0.5)
+    import soundfile
+
+    soundfile.write(folder / "nan.wav", np.full((RATE, 2), np.nan, np.float32), RATE, subtype="FLOAT")
+    _, state = engine.run("run", "preprocess", document)
+    failed = read_manifest(tmp_path / "tensors").failed
+    assert sorted(failed) == ["[broken].mp3", "nan.wav", "short.wav"]
+    assert (state.results["songs"], state.results["failed"]) == (3, 3)
+    assert {warning.what.split(" is left out")[0] for warning in state.warnings} == set(failed)
+
+
+def test_latents_that_are_no_numbers_fail_their_song(
+    engine: Any, document: dict[str, Any], tmp_path: Path, encoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = preprocess_audio.encode_audio
+
+    def broken_first(*arguments: Any) -> Any:
+        mean, std = whole(*arguments)
+        return (mean * float("nan") if len(encoded) == 1 else mean), std
+
+    monkeypatch.setattr(preprocess_audio, "encode_audio", broken_first)
+    _, state = engine.run("run", "preprocess", document)
+    assert (state.results["songs"], state.results["failed"]) == (2, 1)
+
+
+def test_a_set_without_one_good_song_fails(engine: Any, document: dict[str, Any], folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+    write_song(folder / "short.wav", 300, seconds=0.5)
+    code, state = engine.work(engine.create("run", "preprocess", document))
+    assert code == 1
+    assert "short.wav" in state.failure.what
+
+
+def test_tensors_of_another_model_are_left_alone(
+    engine: Any,
+    document: dict[str, Any],
+    reference_checkpoint: Callable[[str], Path],
+    tmp_path: Path,
+    encoded: list[int],
+) -> None:
+    engine.run("first", "preprocess", document)
+    before = read_manifest(tmp_path / "tensors")
+    document["model"]["checkpoint"] = str(reference_checkpoint("acestep-v15-base"))
+    code, state = engine.work(engine.create("run", "preprocess", document))
+    assert code == 1
+    assert "another model" in state.failure.what
+    assert read_manifest(tmp_path / "tensors") == before
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(
+    engine: Any, document: dict[str, Any], tmp_path: Path, encoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = os.fsync
+
+    def full(descriptor: int) -> None:
+        if "latents" in str(Path(f"/proc/self/fd/{descriptor}").readlink()) and len(encoded) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    run = engine.create("run", "preprocess", document)
+    code, state = engine.work(run)
+    assert (code, state.failure.what) == (1, "No space is left on the device.")
+    assert len(list((tmp_path / "tensors" / ".unfinished").iterdir())) == 1
+    monkeypatch.setattr(os, "fsync", sync)
+    code, state = engine.work(run)
+    assert (code, state.results["songs"], len(encoded)) == (0, 3, 4)
+
+
+def test_long_songs_are_cut(engine: Any, document: dict[str, Any], tmp_path: Path, encoded: list[int]) -> None:
+    engine.run("run", "preprocess", document | {"longest_seconds": 1.0})
+    assert {entry.duration for entry in read_manifest(tmp_path / "tensors").songs} == {1.0}

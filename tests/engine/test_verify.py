@@ -1,0 +1,140 @@
+"""Verification and merging: what an adapter changes is measured, and what is wrong with a file is caught."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from sidestep_tui.acestep import open_checkpoint
+from sidestep_tui.acestep.velocity import velocity
+from sidestep_tui.config.adapter import AdapterBase, DoraSettings, LohaSettings, LokrSettings, LoraSettings
+from sidestep_tui.engine.adapter import adapter_weights, inject_new, load_adapter, save_adapter
+from sidestep_tui.engine.export_formats import COMFYUI_FILE
+from sidestep_tui.engine.targets import choose_targets
+
+
+def trained(model: Path, folder: Path, settings: AdapterBase, size: float = 0.05) -> Path:
+    checkpoint = open_checkpoint(model)
+    transformer = checkpoint.load_transformer()
+    config = inject_new(transformer, settings, choose_targets(settings, checkpoint.config), seed=3)
+    generator = torch.Generator().manual_seed(3)
+    weights = {
+        key: value + size * torch.randn(value.shape, generator=generator)
+        for key, value in adapter_weights(transformer).items()
+    }
+    save_adapter(folder, config, weights, "model")
+    return folder
+
+
+def answer(model: Path, adapter: Path | None = None) -> torch.Tensor:
+    checkpoint = open_checkpoint(model)
+    transformer = checkpoint.load_transformer()
+    if adapter is not None:
+        load_adapter(transformer, adapter)
+    generator = torch.Generator().manual_seed(5)
+    width = checkpoint.config.encoder_hidden_size
+    x, condition, context = (torch.randn(1, n, d, generator=generator) for n, d in ((10, 64), (7, width), (10, 128)))
+    with torch.no_grad():
+        return velocity(transformer, x, torch.tensor([0.6]), condition, context)
+
+
+@pytest.fixture
+def models(tiny_checkpoint: Path, reference_checkpoint: Callable[[str], Path]) -> dict[str, Path]:
+    names = ("acestep-v15-turbo", "acestep-v15-xl-turbo")
+    return {"tiny": tiny_checkpoint, **{name: reference_checkpoint(name) for name in names}}
+
+
+def document(model: Path, adapter: Path) -> dict[str, Any]:
+    return {"model": {"checkpoint": str(model), "device": "cpu"}, "adapter": str(adapter)}
+
+
+@pytest.mark.parametrize("model", ["tiny", "acestep-v15-turbo", "acestep-v15-xl-turbo"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        LoraSettings(rank=4, alpha=12),
+        DoraSettings(rank=4, alpha=12),
+        LokrSettings(rank=2, alpha=5),
+        LohaSettings(rank=4),
+    ],
+    ids=["lora", "dora", "lokr", "loha"],
+)
+def test_a_merged_model_answers_as_the_adapted_one(
+    engine: Any, models: dict[str, Path], tmp_path: Path, model: str, settings: AdapterBase
+) -> None:
+    adapter = trained(models[model], tmp_path / "adapter", settings)
+    # Beside its siblings, where a model in the original layout finds its VAE.
+    output = tmp_path / "checkpoints" / "merged"
+    engine.run(
+        "merge",
+        "export",
+        {"adapter": str(adapter), "output": str(output), "format": "merged", "checkpoint": str(models[model])},
+    )
+    wanted = answer(models[model], adapter)
+    torch.testing.assert_close(answer(output), wanted, rtol=1e-3, atol=1e-4)
+    assert (wanted - answer(models[model])).norm() > 0.01 * wanted.norm()
+    assert not list(output.rglob("*.py"))
+
+
+@pytest.mark.parametrize("form", ["peft", "diffusers", "comfyui"])
+def test_an_export_is_found_equal_to_the_trained_adapter(
+    engine: Any, tiny_checkpoint: Path, tmp_path: Path, form: str
+) -> None:
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=4, alpha=12))
+    exported = tmp_path / "exported"
+    engine.run("export", "export", {"adapter": str(adapter), "output": str(exported), "format": form})
+    _, state = engine.run("verify", "verify", document(tiny_checkpoint, exported) | {"against": str(adapter)})
+    assert (state.results["form"], state.results["modules"], state.results["dead_modules"]) == (form, 44, 0)
+    assert state.results["velocity_change"] > 0.01
+    assert state.results["largest_relative_difference"] < 1e-6
+    assert Path(str(state.results["report"])).is_file()
+
+
+def test_a_planted_missing_alpha_is_an_error(engine: Any, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=4, alpha=12))
+    exported = tmp_path / "exported"
+    engine.run("export", "export", {"adapter": str(adapter), "output": str(exported), "format": "comfyui"})
+    tensors = load_file(exported / COMFYUI_FILE)
+    save_file({k: v for k, v in tensors.items() if not k.endswith(".alpha")}, exported / COMFYUI_FILE)
+    run = engine.create("verify", "verify", document(tiny_checkpoint, exported) | {"against": str(adapter)})
+    code, state = engine.work(run)
+    assert code == 1
+    assert "alpha" in state.failure.fix
+
+
+def test_a_foreign_key_is_an_error(engine: Any, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=4))
+    exported = tmp_path / "exported"
+    engine.run("export", "export", {"adapter": str(adapter), "output": str(exported), "format": "comfyui"})
+    tensors = load_file(exported / COMFYUI_FILE)
+    save_file(tensors | {"lora_unet_something.weight": torch.zeros(2)}, exported / COMFYUI_FILE)
+    code, state = engine.work(engine.create("verify", "verify", document(tiny_checkpoint, exported)))
+    assert code == 1
+    assert "lora_unet_something" in state.failure.what
+
+
+def test_an_adapter_that_does_nothing_is_an_error(engine: Any, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=4), size=0.0)
+    code, state = engine.work(engine.create("verify", "verify", document(tiny_checkpoint, adapter)))
+    assert (code, state.failure.what) == (1, "The adapter changes nothing.")
+
+
+def test_an_adapter_of_another_size_is_an_error(engine: Any, models: dict[str, Path], tmp_path: Path) -> None:
+    adapter = trained(models["acestep-v15-xl-turbo"], tmp_path / "adapter", LoraSettings(rank=4))
+    code, state = engine.work(engine.create("verify", "verify", document(models["tiny"], adapter)))
+    assert code == 1
+    assert "trained on" in state.failure.fix
+
+
+def test_a_half_written_file_is_an_error(engine: Any, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=4))
+    broken = shutil.copytree(adapter, tmp_path / "broken")
+    file = broken / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    code, state = engine.work(engine.create("verify", "verify", document(tiny_checkpoint, broken)))
+    assert code == 1
+    assert "cannot be read" in state.failure.what
