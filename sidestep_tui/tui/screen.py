@@ -59,4 +59,4 @@ class SidestepScreen(Screen[Result], Generic[Result]):
         if len(self.app.screen_stack) > 1:
             self.dismiss()
         else:
-            self.app.switch_screen(make_screen("home"))
+            self.app.push_screen(make_screen("home"))  # Textual cannot switch away from an app's first screen

@@ -1,0 +1,205 @@
+"""Small dialogs: pick one of a list, type one line, choose a folder."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import DirectoryTree, Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from sidestep_tui.tui.text import clean, literal, shorten
+
+_LIST_WIDTH: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One entry of a list: what is given back, its name and a note beside it."""
+
+    key: str
+    name: str
+    note: str = ""
+
+    def line(self, width: int) -> Content:
+        """The entry as one line, names in a column of `width`."""
+        note = shorten(clean(self.note), max(0, _LIST_WIDTH - width - 2))
+        return Content.assemble((clean(self.name).ljust(width), "bold"), "  ", (note, "$text-muted"))
+
+
+class PickScreen(ModalScreen[str | None]):
+    """Picks one entry of a list.
+
+    Args:
+        title: what is picked.
+        choices: the entries for a search text; called again while the user types.
+        current: the key of the entry that is marked first.
+        searchable: shows a line to type a search into.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Back"),
+        Binding("down", "move(1)", "Down", show=False),
+        Binding("up", "move(-1)", "Up", show=False),
+    ]
+    DEFAULT_CSS = """
+    PickScreen .dialog { width: 76; max-height: 20; }
+    PickScreen OptionList, PickScreen OptionList:focus {
+        height: auto; max-height: 14; background: $surface; border: none; padding: 0;
+    }
+    PickScreen Input { margin-bottom: 1; }
+    """
+
+    def __init__(
+        self,
+        title: str,
+        choices: Callable[[str], Sequence[Choice]],
+        *,
+        current: str | None = None,
+        searchable: bool = False,
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._choices = choices
+        self._current = current
+        self._searchable = searchable
+
+    def compose(self) -> ComposeResult:
+        """The title, perhaps a search line, the list."""
+        with Vertical(classes="dialog"):
+            yield Static(literal(self._title, "bold"), classes="dialog-title")
+            if self._searchable:
+                yield Input(placeholder="type to search", compact=True)
+            yield OptionList()
+
+    def on_mount(self) -> None:
+        """Fills the list and puts the cursor where it belongs."""
+        self._fill("")
+        if not self._searchable:
+            self.query_one(OptionList).focus()
+
+    def _fill(self, text: str) -> None:
+        choices = self._choices(text)
+        width = max((len(choice.name) for choice in choices), default=0)
+        listing = self.query_one(OptionList)
+        listing.clear_options()
+        listing.add_options(Option(choice.line(width), id=choice.key) for choice in choices)
+        keys = [choice.key for choice in choices]
+        listing.highlighted = keys.index(self._current) if self._current in keys else 0 if keys else None
+
+    @on(Input.Changed)
+    def _search(self, event: Input.Changed) -> None:
+        self._fill(event.value)
+
+    @on(Input.Submitted)
+    def _take_marked(self) -> None:
+        self.query_one(OptionList).action_select()
+
+    @on(OptionList.OptionSelected)
+    def _take(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option.id)
+
+    def action_move(self, by: int) -> None:
+        """Moves the mark while the search line has the focus."""
+        listing = self.query_one(OptionList)
+        if by > 0:
+            listing.action_cursor_down()
+        else:
+            listing.action_cursor_up()
+
+
+class AskScreen(ModalScreen[str | None]):
+    """Asks for one line of text.
+
+    Args:
+        title: what is asked for.
+        value: what stands there first.
+        check: says what is wrong with a text, or None.
+        note: a line of explanation.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
+    DEFAULT_CSS = """
+    AskScreen Input { margin-bottom: 1; }
+    AskScreen .problem { color: $text-error; height: auto; }
+    """
+
+    def __init__(
+        self, title: str, value: str = "", *, check: Callable[[str], str | None] | None = None, note: str = ""
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._value = value
+        self._check = check or (lambda _text: None)
+        self._note = note
+
+    def compose(self) -> ComposeResult:
+        """The title, the line, what is wrong with it."""
+        with Vertical(classes="dialog"):
+            yield Static(literal(self._title, "bold"), classes="dialog-title")
+            yield Input(self._value, compact=True)
+            if self._note:
+                yield Static(literal(self._note), classes="dialog-line")
+            yield Static("", classes="problem")
+
+    @on(Input.Changed)
+    def _look(self, event: Input.Changed) -> None:
+        problem = self._check(event.value) if event.value else None
+        self.query_one(".problem", Static).update(literal(f"! {problem}") if problem else "")
+
+    @on(Input.Submitted)
+    def _take(self, event: Input.Submitted) -> None:
+        if problem := self._check(event.value):
+            self.query_one(".problem", Static).update(literal(f"! {problem}"))
+        else:
+            self.dismiss(event.value)
+
+
+class FolderTree(DirectoryTree):
+    """Folders alone, hidden ones left out."""
+
+    def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
+        """What the tree shows."""
+        return [path for path in paths if path.is_dir() and not path.name.startswith(".")]
+
+
+class BrowseScreen(ModalScreen[Path | None]):
+    """Chooses a folder. Enter opens and closes, `s` takes the one under the cursor, backspace goes up."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "take", "Take this folder"),
+        Binding("backspace", "up", "Folder above"),
+        Binding("escape", "dismiss(None)", "Back"),
+    ]
+    DEFAULT_CSS = """
+    BrowseScreen .dialog { width: 76; height: 20; }
+    BrowseScreen FolderTree { height: 1fr; background: $surface; }
+    """
+
+    def __init__(self, start: Path) -> None:
+        super().__init__()
+        self._start = next(folder for folder in (start.absolute(), *start.absolute().parents) if folder.is_dir())
+
+    def compose(self) -> ComposeResult:
+        """The tree and its keys."""
+        with Vertical(classes="dialog"):
+            yield FolderTree(self._start)
+            key = "b $footer-key-foreground"
+            yield Static(f"[{key}]enter[/] open  [{key}]s[/] take this folder  [{key}]backspace[/] folder above")
+
+    def action_take(self) -> None:
+        """Closes with the folder under the cursor."""
+        node = self.query_one(FolderTree).cursor_node
+        if node is not None and node.data is not None:
+            self.dismiss(node.data.path)
+
+    def action_up(self) -> None:
+        """Shows the folder above."""
+        tree = self.query_one(FolderTree)
+        tree.path = Path(tree.path).parent

@@ -1,0 +1,194 @@
+"""What the wizard finds out about the chosen model and songs, without torch."""
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from sidestep_tui.config.dit_shape import SHAPE_2B, SHAPE_XL, DitShape
+from sidestep_tui.config.memory import FRAMES_PER_SECOND, Load
+from sidestep_tui.dataset.folder import Walk
+from sidestep_tui.errors import SidestepError
+
+FolderKind = Literal["tensors", "songs", "empty", "missing"]
+_INSPECT_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """A model folder as `sidestep models inspect` describes it."""
+
+    variant: str
+    layout: str
+    is_xl: bool
+    parameters: int
+    shape: DitShape
+    incomplete: str = ""
+
+    @property
+    def title(self) -> str:
+        """`turbo · 2B · original layout`; other sizes than the published ones in millions of parameters."""
+        published = {SHAPE_2B.parameters: "2B", SHAPE_XL.parameters: "XL"}
+        size = published.get(self.parameters, f"{self.parameters / 1e6:.2g} M parameters")
+        return f"{self.variant} · {size} · {self.layout} layout"
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """The folder of songs or tensors: what it is, how many songs, and the load of the longest."""
+
+    kind: FolderKind
+    songs: int = 0
+    load: Load = field(default_factory=Load)
+    longest_seconds: float | None = None
+
+    @property
+    def title(self) -> str:
+        """In words, for the line under the field."""
+        match self.kind:
+            case "missing":
+                return "there is no such folder"
+            case "empty":
+                return "neither preprocessed tensors nor audio files"
+            case "songs":
+                return f"{self.songs} audio file{'s' * (self.songs != 1)}: they are encoded first"
+            case "tensors":
+                longest = f", the longest {self.longest_seconds:.0f} s" if self.longest_seconds else ""
+                return f"{self.songs} preprocessed song{'s' * (self.songs != 1)}{longest}"
+
+
+def inspect_model(path: Path, base: str | None = None) -> ModelFacts:
+    """Asks `sidestep models inspect` in a process of its own, since only the model's side can tell. Takes seconds.
+
+    Args:
+        path: a model folder.
+        base: what a fine-tune was made from, where its config does not say.
+
+    Raises:
+        SidestepError: the folder is no model, with the command's own words.
+    """
+    command = [sys.executable, "-m", "sidestep_tui.cli.main", "models", "inspect", str(path), "--json"]
+    command += ["--base", base] if base else []
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_INSPECT_SECONDS, check=False, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SidestepError(f"The model could not be looked at: {error}.", where=path) from error
+    try:
+        document = json.loads(done.stdout)
+        return model_facts(document, _config_of(path))
+    except (ValueError, KeyError, TypeError) as error:
+        what, fix = _said(done.stderr)
+        raise SidestepError(what, where=path, fix=fix) from error
+
+
+def _said(stderr: str) -> tuple[str, str]:
+    """The error and the fix of a command that was run with `--json`; its last line where it broke down altogether."""
+    last = (stderr.strip().splitlines() or ["This folder is no model that can be used."])[-1]
+    try:
+        document = json.loads(last)
+        return str(document["error"]), str(document.get("fix") or "choose a model folder")
+    except (ValueError, KeyError, TypeError):
+        return last, "choose a model folder"
+
+
+def model_facts(document: Mapping[str, Any], config: Mapping[str, Any]) -> ModelFacts:
+    """The facts in the command's JSON; sizes from the model's own config where it can be read.
+
+    Raises:
+        KeyError: a fact is missing.
+    """
+    is_xl = bool(document["is_xl"])
+    try:
+        shape = DitShape.from_config(config)
+    except KeyError:
+        shape = SHAPE_XL if is_xl else SHAPE_2B
+    missing = document.get("missing") or []
+    return ModelFacts(
+        variant=str(document["variant"]),
+        layout=str(document["layout"]),
+        is_xl=is_xl,
+        parameters=int(document.get("dit_parameters", document.get("parameters", shape.parameters))),
+        shape=shape,
+        incomplete=str(missing[0].get("error", "a file is missing")) if missing else "",
+    )
+
+
+def look_at_songs(path: Path) -> DataFacts:
+    """What a folder holds: preprocessed tensors, audio files, or neither."""
+    if path.is_file() and path.suffix == ".json":
+        return DataFacts("songs", _saved_songs(path))
+    if not path.is_dir():
+        return DataFacts("missing")
+    if (songs := _tensor_songs(path)) is not None:
+        frames = max((int(song.get("frames", 0)) for song in songs), default=0)
+        tokens = max((int(song.get("condition_tokens", 0)) for song in songs), default=0)
+        known = bool(frames and tokens)
+        return DataFacts(
+            "tensors",
+            len(songs),
+            Load(frames, tokens) if known else Load(),
+            frames / FRAMES_PER_SECOND if known else None,
+        )
+    count = sum(len(folder.audio) for folder in Walk(path).folders())
+    return DataFacts("songs", count) if count else DataFacts("empty")
+
+
+def recommended_epochs(songs: int) -> int:
+    """Epochs for a set of so many songs: 1000 up to 5, 800 for 10 to 20, 500 for 100, 200 from 400 on.
+
+    What trainers' communities report to work, straight lines over the logarithm between, in fifties.
+    """
+    known = ((5, 1000), (10, 800), (20, 800), (100, 500), (400, 200))
+    if songs <= known[0][0]:
+        return known[0][1]
+    for (fewer, more_epochs), (more, fewer_epochs) in pairwise(known):
+        if songs <= more:
+            way = math.log(songs / fewer) / math.log(more / fewer)
+            return 50 * round((more_epochs + way * (fewer_epochs - more_epochs)) / 50)
+    return known[-1][1]
+
+
+def optimizer_steps(songs: int, held_out: int, epochs: int, batch_size: int, accumulation: int) -> int:
+    """Optimizer steps of a whole run; the last, smaller group of an epoch makes a step as well."""
+    trained = songs - held_out if songs >= 4 else songs
+    return epochs * math.ceil(math.ceil(max(1, trained) / batch_size) / accumulation)
+
+
+def _tensor_songs(folder: Path) -> list[dict[str, Any]] | None:
+    """The songs of a manifest, ours or another tool's; None where the folder has none."""
+    try:
+        document = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        songs = document.get("songs", document.get("samples"))
+    except (OSError, ValueError, AttributeError):
+        return None
+    if not isinstance(songs, list):
+        return None
+    return [song if isinstance(song, dict) else {} for song in songs]
+
+
+def _saved_songs(file: Path) -> int:
+    """How many songs a saved data set lists."""
+    try:
+        songs = json.loads(file.read_text(encoding="utf-8"))["songs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+    return len(songs) if isinstance(songs, list) else 0
+
+
+def _config_of(path: Path) -> dict[str, Any]:
+    """The config of a model folder of either layout; empty where there is none."""
+    for file in (path / "config.json", path / "transformer" / "config.json"):
+        try:
+            document = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(document, dict):
+            return document
+    return {}

@@ -1,0 +1,55 @@
+"""The lines below the list: what the setting under the cursor is, what it takes, and what is wrong with it."""
+
+from textual.content import Content
+from textual.widgets import Static
+
+from sidestep_tui.config.fields import SettingField
+from sidestep_tui.tui.text import clean
+from sidestep_tui.tui.wizard.document import WizardDocument
+from sidestep_tui.tui.wizard.state import EPOCHS, MODEL, SONGS, WizardState
+from sidestep_tui.tui.wizard.values import allowed, spell_value
+
+
+class HelpPane(Static):
+    """Help, bounds and default of one setting; its error, or a fact about its value, in the last line."""
+
+    DEFAULT_CSS = """
+    HelpPane { height: 5; padding: 0 1; }
+    """
+
+    def show(self, setting: SettingField, document: WizardDocument, fact: Content | None = None) -> None:
+        """Describes the setting as it stands in the document."""
+        default = spell_value(document.default(setting))
+        bounds = " · ".join(
+            part
+            for part in (allowed(setting), f"default {default}" if default and not setting.required else "")
+            if part
+        )
+        head = Content.assemble((setting.path, "bold"), "  ", (clean(bounds), "$text-muted"))
+        lines = [head]
+        if error := document.error(setting):
+            lines.append(Content.styled(f"! {clean(error)}", "bold $text-error"))
+        elif fact is not None:
+            lines.append(fact)
+        lines.append(Content(clean(setting.help)))
+        self.update(Content("\n").join(lines))
+
+    def say(self, text: str) -> None:
+        """Shows a plain text, for rows that are no settings."""
+        self.update(Content.styled(text, "$text-muted"))
+
+
+def fact_about(path: str, state: WizardState) -> Content | None:
+    """What is known about the value of a setting; None where there is nothing to tell."""
+    if path == MODEL and state.model_problem:
+        return Content.styled(f"! {clean(state.model_problem)}", "bold $text-error")
+    if path == MODEL and state.model:
+        return Content.styled(f"✓ {state.model.title}", "$text-success")
+    if path == SONGS and state.data:
+        wrong = state.data.kind in ("empty", "missing")
+        mark, style = ("!", "bold $text-error") if wrong else ("✓", "$text-success")
+        return Content.styled(f"{mark} {state.data.title}", style)
+    if path == EPOCHS and (epochs := state.recommended_epochs()):
+        key = ("e", "bold $footer-key-foreground")
+        return Content.assemble(f"{epochs} are usual for so many songs: ", key, " takes them")
+    return None

@@ -1,0 +1,106 @@
+"""The memory that the run would take, as a bar against what the card has free."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from sidestep_tui.config.memory import GIB, MARGIN, MemoryEstimate
+from sidestep_tui.config.memory_advice import Change
+from sidestep_tui.tui.text import shorten
+from sidestep_tui.tui.wizard.values import spell_value
+
+_FILLS: Final = {
+    "model": ("█", "$primary"),
+    "adapter": ("▓", "$accent"),
+    "optimizer": ("▒", "$accent"),
+    "activations": ("░", "$primary"),
+    "reserve": ("·", "$text-muted"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryView:
+    """What the bar shows: the estimate, the card's free bytes where there is a card, and what would make it fit."""
+
+    memory: MemoryEstimate
+    free: int | None
+    change: Change | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the run fits, as far as that can be told."""
+        return self.free is None or self.memory.fits(self.free)
+
+
+class MemoryBar(Widget):
+    """Two lines: the bar with its figures, and its legend or the way to make the run fit."""
+
+    DEFAULT_CSS = """
+    MemoryBar { height: 2; padding: 0 1; }
+    """
+    view: reactive[MemoryView | None] = reactive(None)
+
+    def render(self) -> RenderResult:
+        """The two lines."""
+        if self.view is None:
+            return Content.styled("Memory   known once the settings are valid", "$text-muted")
+        return Content("\n").join([self._bar(self.view), self._second_line(self.view)])
+
+    def _bar(self, view: MemoryView) -> Content:
+        total = f"≈ {view.memory.total / GIB:.1f} GiB"
+        if view.free is None:
+            verdict = Content.assemble((f" {total}", "bold"), (" on a card (there is none here)", "$text-muted"))
+        elif view.fits:
+            verdict = Content.assemble(
+                (f" {total}", "bold"), f" of {view.free / GIB:.1f} free ", ("✓ fits", "$text-success")
+            )
+        else:
+            missing = (view.memory.total - view.free * (1 - MARGIN)) / GIB
+            verdict = Content.assemble(
+                (f" {total}", "bold"),
+                f" of {view.free / GIB:.1f} free ",
+                (f"✗ {missing:.1f} too much", "bold $text-error"),
+            )
+        width = max(10, self.size.width - 9 - verdict.cell_length)
+        return Content.assemble(("Memory  ", "bold"), *_cells(view, width), verdict)
+
+    def _second_line(self, view: MemoryView) -> Content:
+        if view.change is not None:
+            key = ("f", "bold $footer-key-foreground")
+            return Content.assemble(key, " ", shorten(_advice(view.change), max(20, self.size.width - 2)))
+        if not view.fits:
+            return Content.styled(
+                "Nothing here makes it fit: a larger card, or a smaller model, is needed", "$text-error"
+            )
+        parts = [
+            Content.assemble((_FILLS[name][0], _FILLS[name][1]), (f" {name} {size / GIB:.1f}  ", "$text-muted"))
+            for name, size in view.memory.parts()
+        ]
+        return Content.assemble(*parts)
+
+
+def _cells(view: MemoryView, width: int) -> list[tuple[str, str]]:
+    """The bar's pieces; its length is the larger of what is needed and what is free."""
+    scale = max(view.memory.total, view.free or 0)
+    cells: list[tuple[str, str]] = []
+    edge = filled = 0
+    for name, size in view.memory.parts():
+        edge += size
+        until = max(filled, round(width * edge / scale))
+        cells.append((_FILLS[name][0] * (until - filled), _FILLS[name][1]))
+        filled = until
+    return [*cells, ("─" * (width - filled), "$panel-lighten-2")]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else spell_value(value)
+
+
+def _advice(change: Change) -> str:
+    """`makes it fit: memory.checkpointing half → slower steps, the same numbers (12.7 GiB)`."""
+    changes = ", ".join(f"{path.rsplit('.', 1)[-1]} {_short(value)}" for path, value in change.values.items())
+    return f"make it fit ({change.memory.total / GIB:.1f} GiB): {changes} · {change.cost}"

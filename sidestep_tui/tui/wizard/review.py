@@ -1,0 +1,144 @@
+"""The last step: what differs from the defaults, the same as a command line, how long it takes, and what to do now."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalGroup
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from sidestep_tui.tui.figures import count, duration
+from sidestep_tui.tui.text import clean, pad, shorten, shorten_middle
+from sidestep_tui.tui.wizard.schema import Difference
+from sidestep_tui.tui.wizard.values import spell_value
+
+_PATH_WIDTH: Final = 26
+_VALUE_WIDTH: Final = 24
+_DEFAULT_WIDTH: Final = 16
+_ORIGIN_WIDTH: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a step took in an earlier training run here."""
+
+    seconds_per_step: float
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that can be done with the finished settings. `note` says what comes of it, or why it cannot be done."""
+
+    key: str
+    name: str
+    note: str
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewView:
+    """What the review shows. `steps` is 0 where the number of songs is not known."""
+
+    actions: tuple[Action, ...]
+    differences: tuple[Difference, ...]
+    commands: tuple[str, ...]
+    steps: int
+    pace: Pace | None
+
+
+class ActionRow(Static, can_focus=True):
+    """One action as one line; Enter does it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "do", "Do it")]
+    DEFAULT_CSS = """
+    ActionRow { height: 1; padding: 0 1; }
+    ActionRow:focus { background: $panel; text-style: bold; }
+    """
+
+    @dataclass
+    class Chosen(Message):
+        """The action shall be done."""
+
+        key: str
+
+    def __init__(self, action: Action) -> None:
+        super().__init__()
+        self.action = action
+
+    def on_mount(self) -> None:
+        """Draws the line."""
+        style = "" if self.action.enabled else "$text-muted"
+        mark = "▸" if self.action.enabled else "–"
+        self.update(
+            Content.assemble((pad(f"{mark} {self.action.name}", 24), style), (clean(self.action.note), "$text-muted"))
+        )
+
+    def action_do(self) -> None:
+        """Says that this was chosen."""
+        self.post_message(self.Chosen(self.action.key))
+
+
+class Review(VerticalGroup):
+    """Everything of the last step, from what to do to the settings behind it."""
+
+    DEFAULT_CSS = """
+    Review Static.text { padding: 0 1; margin-top: 1; }
+    """
+
+    def __init__(self, view: ReviewView) -> None:
+        super().__init__()
+        self._view = view
+
+    def compose(self) -> ComposeResult:
+        """Actions, time, differences, command line."""
+        for action in self._view.actions:
+            yield ActionRow(action)
+        yield Static(self._time(), classes="text")
+        yield Static(id="table", classes="text")
+        yield Static(self._command_lines(), classes="text")
+
+    def on_resize(self) -> None:
+        """The columns follow the width."""
+        self.query_one("#table", Static).update(self._table(self.size.width - 2))
+
+    def _time(self) -> Content:
+        head = ("Time       ", "bold")
+        if not self._view.steps:
+            return Content.assemble(head, ("known once the songs are", "$text-muted"))
+        steps = f"{count(self._view.steps)} steps"
+        if self._view.pace is None:
+            return Content.assemble(head, steps, ("; the first steps will tell how long", "$text-muted"))
+        whole = duration(self._view.steps * self._view.pace.seconds_per_step)
+        pace = f" at {self._view.pace.seconds_per_step:.2f} s a step, as in {clean(self._view.pace.run)}"
+        return Content.assemble(head, f"{steps}, about {whole}", (pace, "$text-muted"))
+
+    def _table(self, width: int) -> Content:
+        if not self._view.differences:
+            return Content.assemble(("Settings   ", "bold"), ("all as the defaults", "$text-muted"))
+        lines = [Content.assemble(("Settings", "bold"), ("   that differ from the defaults", "$text-muted"))]
+        room = width - _PATH_WIDTH - _ORIGIN_WIDTH - 2
+        shows_default = room > _VALUE_WIDTH + _DEFAULT_WIDTH
+        value_width = room - _DEFAULT_WIDTH - 1 if shows_default else room
+        for difference in self._view.differences:
+            default = spell_value(difference.default)
+            note = f"{pad(f'default {default}' if default else '', _DEFAULT_WIDTH)} " if shows_default else ""
+            value = pad(shorten_middle(clean(spell_value(difference.value)), value_width), value_width)
+            origin = shorten(clean(difference.origin), _ORIGIN_WIDTH)
+            lines.append(
+                Content.assemble(
+                    pad(difference.field.path, _PATH_WIDTH),
+                    " ",
+                    (value, "bold"),
+                    " ",
+                    (f"{note}{origin}", "$text-muted"),
+                )
+            )
+        return Content("\n").join(lines)
+
+    def _command_lines(self) -> Content:
+        lines = [Content.assemble(("Command", "bold"), ("    the same from a shell", "$text-muted"))]
+        return Content("\n").join([*lines, *(Content(clean(command)) for command in self._view.commands)])

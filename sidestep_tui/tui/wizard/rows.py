@@ -1,0 +1,244 @@
+"""One setting as one line: its name, its value with the control that fits its kind, and where the value comes from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Final
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from sidestep_tui.config.fields import SettingField
+from sidestep_tui.tui.text import clean, shorten, shorten_middle
+from sidestep_tui.tui.wizard.dialogs import BrowseScreen, Choice, PickScreen
+from sidestep_tui.tui.wizard.document import EDITED, WizardDocument
+from sidestep_tui.tui.wizard.paths import FolderSuggester
+from sidestep_tui.tui.wizard.values import spell_value
+
+_EMPTY: Final = "–"
+_NUMERIC: Final = ("integer", "number")
+
+
+class SettingRow(Horizontal, can_focus=True):
+    """A setting in the list. It changes nothing itself: it says what was typed or chosen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "edit", "Edit", tooltip="Type a value, or choose one"),
+        Binding("space", "switch", "Switch", show=False, tooltip="Switch on or off, or take the next choice"),
+        Binding("right,l", "turn(1)", "Next choice", show=False),
+        Binding("left,h", "turn(-1)", "Choice before", show=False),
+        Binding("b", "browse", "Browse", tooltip="Choose the folder in a tree"),
+        Binding("x", "reset", "Reset", show=False, tooltip="Take back what was edited"),
+        Binding("escape", "cancel", "Cancel", tooltip="Leave the value as it was"),
+        Binding("tab", "complete", "Complete", show=False, tooltip="Take the completion of a folder's name"),
+    ]
+    DEFAULT_CSS = """
+    SettingRow { height: 1; padding: 0 1; }
+    SettingRow > .name { width: 24; }
+    SettingRow > .value { width: 1fr; }
+    SettingRow > .origin { width: 12; text-align: right; color: $text-muted; }
+    SettingRow > Input { width: 1fr; background: $surface; }
+    SettingRow:focus, SettingRow:focus-within { background: $panel; text-style: bold; }
+    .-wide SettingRow > .name { width: 30; }
+    .-wide SettingRow > .origin { width: 22; }
+    """
+
+    @dataclass
+    class Changed(Message):
+        """A value was typed or chosen; `text` is what it is spelled like."""
+
+        row: "SettingRow"
+        text: str
+
+    @dataclass
+    class Done(Message):
+        """The line is closed again."""
+
+        row: "SettingRow"
+
+    @dataclass
+    class Reset(Message):
+        """The edit shall be taken back."""
+
+        row: "SettingRow"
+
+    def __init__(self, setting: SettingField) -> None:
+        super().__init__()
+        self.setting = setting
+        self._document: WizardDocument | None = None
+        self._shown = ""
+        self._before = ""
+
+    def compose(self) -> ComposeResult:
+        """Three columns."""
+        yield Static(classes="name")
+        yield Static(classes="value")
+        yield Static(classes="origin")
+
+    @property
+    def editing(self) -> bool:
+        """Whether a line is being typed."""
+        return bool(self.query(Input))
+
+    def show(self, document: WizardDocument) -> None:
+        """Draws the setting as it stands in the document."""
+        self._document = document
+        error, missing = document.error(self.setting), document.is_missing(self.setting)
+        self._shown = spell_value(document.shown(self.setting))
+        mark = "!" if error else "○" if missing else " "
+        style = "$text-error" if error else "$text-warning" if missing else ""
+        label = self.setting.path.removeprefix(f"{self.setting.section}.").replace("_", " ").replace(".", " · ")
+        self.query_one(".name", Static).update(Content.styled(f"{mark} {label}", style))
+        self.query_one(".value", Static).update(self._face(style))
+        origin = document.origin(self.setting) or "needed"
+        width = 22 if self.screen.has_class("-wide") else 12
+        origin_style = "$text-accent" if origin == EDITED else "$text-warning" if missing else ""
+        self.query_one(".origin", Static).update(Content.styled(shorten(clean(origin), width), origin_style))
+
+    def on_resize(self) -> None:
+        """A path is shortened to what the width leaves."""
+        if self._document is not None:
+            self.show(self._document)
+
+    def _face(self, style: str) -> Content:
+        value = clean(self._shown)
+        match self.setting.kind:
+            case "choice" if self._shown:
+                return Content.assemble(("‹ ", "$text-muted"), (value, style), (" ›", "$text-muted"))
+            case "flag":
+                return Content.styled("[x] on" if self._shown == "on" else "[ ] off", style)
+            case "path":
+                return Content.styled(
+                    shorten_middle(value, max(16, self.query_one(".value").size.width)) or _EMPTY, style
+                )
+            case _:
+                unit = f" {self.setting.unit}" if self._shown and self.setting.unit else ""
+                return Content.assemble((value or _EMPTY, style), (unit, "$text-muted"))
+
+    def action_edit(self) -> None:
+        """Opens the control that fits the kind of the setting."""
+        match self.setting.kind:
+            case "flag":
+                self._say("off" if self._shown == "on" else "on")
+            case "choice":
+                self._pick()
+            case _:
+                self.type_into(self._shown)
+
+    def action_switch(self) -> None:
+        """Switches a flag, or takes the next choice."""
+        if self.setting.kind == "choice":
+            self.action_turn(1)
+        else:
+            self.action_edit()
+
+    def action_turn(self, by: int) -> None:
+        """Takes the next or the previous choice."""
+        choices = self._choices()
+        if choices:
+            index = choices.index(self._shown) + by if self._shown in choices else 0
+            self._say(choices[index % len(choices)])
+
+    def action_reset(self) -> None:
+        """Takes the edit back."""
+        self.post_message(self.Reset(self))
+
+    def action_browse(self) -> None:
+        """Chooses a folder in a tree."""
+
+        def take(path: Path | None) -> None:
+            if path is not None:
+                self._say(str(path))
+
+        self.app.push_screen(BrowseScreen(Path(self._shown or Path.cwd()).expanduser()), take)
+
+    def action_cancel(self) -> None:
+        """Leaves the line with the value as it was before."""
+        self._say(self._before)
+        self._close()
+
+    def action_complete(self) -> None:
+        """Takes the completion that is shown behind the cursor."""
+        self.query_one(Input).action_cursor_right()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
+        """Keys appear only where they would do something."""
+        kind, editing = self.setting.kind, self.editing
+        match action:
+            case "cancel":
+                return editing
+            case "complete":
+                return editing and kind == "path"
+            case "browse":
+                return kind == "path" and not editing
+            case "turn":
+                return bool(self._choices()) and not editing
+            case "switch":
+                return kind in ("flag", "choice") and not editing
+            case "edit" | "reset":
+                return not editing
+            case _:
+                return True
+
+    def type_into(self, text: str) -> None:
+        """Opens a line with this text in it."""
+        if self.editing:
+            return
+        self._before = self._shown
+        suggester = FolderSuggester() if self.setting.kind == "path" else None
+        replaced = self.setting.kind != "path" and text == self._shown  # typing replaces a value, and extends a path
+        line = Input(text, compact=True, suggester=suggester, select_on_focus=replaced)
+        self.query_one(".value").display = False
+        self.mount(line, before=self.query_one(".origin"))
+        line.focus()
+        self.refresh_bindings()
+
+    def on_key(self, event: events.Key) -> None:
+        """A digit on a number begins to type it."""
+        character = event.character or ""
+        if not self.editing and self.setting.kind in _NUMERIC and (character.isdigit() or character in (".", "-")):
+            event.stop()
+            self.type_into(character)
+            self._say(character)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._say(event.value)
+
+    @on(Input.Submitted)
+    @on(Input.Blurred)
+    def _done(self, event: Input.Submitted | Input.Blurred) -> None:
+        event.stop()
+        self._close(refocus=isinstance(event, Input.Submitted))
+
+    def _close(self, *, refocus: bool = True) -> None:
+        if not self.editing:
+            return
+        self.query_one(Input).remove()
+        self.post_message(self.Done(self))
+        self.query_one(".value").display = True
+        if refocus:
+            self.focus()
+        self.refresh_bindings()
+
+    def _pick(self) -> None:
+        def take(key: str | None) -> None:
+            if key is not None:
+                self._say(key if key != _EMPTY else "")
+
+        entries = [Choice(choice or _EMPTY, choice or "none") for choice in self._choices()]
+        self.app.push_screen(PickScreen(self.setting.path, lambda _text: entries, current=self._shown or _EMPTY), take)
+
+    def _choices(self) -> tuple[str, ...]:
+        """The choices as they are spelled; an optional one can be empty as well."""
+        if self.setting.kind != "choice":
+            return ()
+        return (*(("",) if self.setting.optional else ()), *self.setting.choices)
+
+    def _say(self, text: str) -> None:
+        self.post_message(self.Changed(self, text))

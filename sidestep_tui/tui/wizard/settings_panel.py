@@ -1,0 +1,75 @@
+"""The panel in the middle of the wizard: the settings of one step, one a line, or the review."""
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from sidestep_tui.config.fields import SettingField
+from sidestep_tui.tui.wizard.document import WizardDocument
+from sidestep_tui.tui.wizard.review import ActionRow, Review, ReviewView
+from sidestep_tui.tui.wizard.rows import SettingRow
+from sidestep_tui.tui.wizard.schema import Step
+
+
+class SettingsPanel(Vertical):
+    """Holds the lines and knows which of them has the cursor."""
+
+    DEFAULT_CSS = """
+    SettingsPanel > #about { height: auto; padding: 0 1; color: $text-muted; }
+    SettingsPanel > #rows { height: 1fr; scrollbar-size-vertical: 1; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """What the step is about, and its lines."""
+        yield Static(id="about")
+        yield VerticalScroll(id="rows", can_focus=False)
+
+    @property
+    def settings(self) -> list[SettingField]:
+        """The settings that are shown."""
+        return [row.setting for row in self.query(SettingRow)]
+
+    @property
+    def current(self) -> SettingRow | None:
+        """The setting under the cursor; None in the review."""
+        return next((row for row in self.query(SettingRow) if row.has_focus or row.has_focus_within), None)
+
+    async def show_step(self, step: Step, title: str) -> None:
+        """Fills the panel with the settings of a step."""
+        self.border_title = title
+        self.query_one("#about", Static).update(Content(step.about.splitlines()[0]))
+        await self._fill([SettingRow(setting) for setting in step.fields], about=True)
+
+    async def show_review(self, view: ReviewView) -> None:
+        """Fills the panel with the review."""
+        self.border_title = "Review"
+        await self._fill([Review(view)], about=False)
+
+    async def _fill(self, lines: list[SettingRow] | list[Review], *, about: bool) -> None:
+        self.query_one("#about").display = about
+        rows = self.query_one("#rows", VerticalScroll)
+        await rows.remove_children()
+        await rows.mount_all(lines)
+
+    def redraw(self, document: WizardDocument) -> None:
+        """Brings every line up to the document."""
+        for row in self.query(SettingRow):
+            row.show(document)
+
+    def put_cursor(self, path: str | None) -> None:
+        """Moves the cursor to a setting, or to the first line."""
+        lines = self._lines()
+        wanted = [line for line in lines if isinstance(line, SettingRow) and line.setting.path == path]
+        for line in (wanted or lines)[:1]:
+            line.focus()
+
+    def move_cursor(self, by: int) -> None:
+        """Moves the cursor so many lines down."""
+        lines = self._lines()
+        at = next((index for index, line in enumerate(lines) if line.has_focus or line.has_focus_within), 0)
+        if lines:
+            lines[max(0, min(at + by, len(lines) - 1))].focus()
+
+    def _lines(self) -> list[SettingRow | ActionRow]:
+        return [line for line in self.query("SettingRow, ActionRow") if isinstance(line, SettingRow | ActionRow)]

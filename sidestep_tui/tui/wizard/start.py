@@ -1,0 +1,119 @@
+"""From the finished document to engines: run directories, the queue that encodes songs first, what is remembered."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sidestep_tui.config.jobs import PreprocessSettings
+from sidestep_tui.config.places import data_home, remembered_choices, runs_home
+from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.errors import UsageError
+from sidestep_tui.files import write_json_atomic
+from sidestep_tui.runs.directory import RunDirectory, create_run
+from sidestep_tui.runs.launch import launch
+from sidestep_tui.runs.queue import start_queue
+
+_REMEMBERED: Final = ("model.checkpoint", "data.tensors")
+
+
+@dataclass(frozen=True, slots=True)
+class StartPlan:
+    """What a start does: perhaps encode songs, then train."""
+
+    train: TrainSettings
+    output: Path
+    preprocess: PreprocessSettings | None = None
+
+
+def plan_start(document: dict[str, Any], name: str, songs: Path | None) -> StartPlan:
+    """The runs that a document needs.
+
+    Args:
+        document: valid train settings.
+        name: the run's name, or a path.
+        songs: the folder of audio files, where the songs are not encoded yet; their tensors are kept beside the runs.
+
+    Raises:
+        UsageError: the name is empty or taken.
+    """
+    output = run_path(name)
+    if output.exists():
+        raise UsageError("There is a run with this name already.", where=output, fix="choose another name")
+    train = TrainSettings.model_validate(document)
+    if songs is None:
+        return StartPlan(train, output)
+    tensors = tensors_for(songs)
+    preprocess = PreprocessSettings(model=train.model, dataset=songs, output=tensors)
+    data = train.data.model_copy(update={"tensors": tensors})
+    return StartPlan(train.model_copy(update={"data": data}), output, preprocess)
+
+
+def start(plan: StartPlan) -> RunDirectory:
+    """Starts the engines and gives the run to look at first.
+
+    Raises:
+        SidestepError: a run directory cannot be made, or the engine did not start.
+    """
+    if plan.preprocess is None:
+        run = create_run(plan.output, "train", plan.train)
+        launch(run)
+        return run
+    first = create_run(
+        free_path(plan.output.with_name(f"{plan.output.name}-preprocess")), "preprocess", plan.preprocess
+    )
+    second = create_run(plan.output, "train", plan.train)
+    start_queue([first, second])
+    return first
+
+
+def run_path(name: str) -> Path:
+    """Where a run of this name lies: a bare name among the usual runs, a path as it is.
+
+    Raises:
+        UsageError: the name is empty.
+    """
+    if not name.strip():
+        raise UsageError("The run needs a name.", fix="type one")
+    path = Path(name.strip()).expanduser()
+    return path.absolute() if len(path.parts) > 1 else runs_home() / path
+
+
+def tensors_for(songs: Path) -> Path:
+    """Where the tensors of a folder of songs are kept when nobody says otherwise."""
+    return data_home() / "tensors" / _slug(songs.name)
+
+
+def suggest_name(source: Path | None, family: str) -> str:
+    """A free name for a run, from its songs and its adapter: `my-album-lora`, `my-album-lora-2`."""
+    stem = f"{_slug(source.name) if source else 'run'}-{family}"
+    return free_path(runs_home() / stem).name
+
+
+def free_path(path: Path) -> Path:
+    """The path, or the first of `path-2`, `path-3`, … that is not taken."""
+    candidate, number = path, 2
+    while candidate.exists():
+        candidate, number = path.with_name(f"{path.name}-{number}"), number + 1
+    return candidate
+
+
+def remember(choices: dict[str, str]) -> None:
+    """Keeps the last model and songs for the next time."""
+    write_json_atomic(remembered_choices(), {key: choices[key] for key in _REMEMBERED if key in choices})
+
+
+def remembered() -> dict[str, str]:
+    """The model and songs of the last time, as far as they are still there."""
+    try:
+        document = json.loads(remembered_choices().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(document, dict):
+        return {}
+    return {key: value for key in _REMEMBERED if isinstance(value := document.get(key), str) and Path(value).is_dir()}
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "songs"

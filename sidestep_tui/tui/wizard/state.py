@@ -1,0 +1,203 @@
+"""Everything that the wizard knows, without a screen: document, facts about model and songs, and what follows."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sidestep_tui.config.dit_shape import SHAPE_2B
+from sidestep_tui.config.memory import estimate_memory
+from sidestep_tui.config.memory_advice import cheapest_fit
+from sidestep_tui.config.places import user_presets
+from sidestep_tui.config.presets import Preset, save_preset, without_personal
+from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.errors import UsageError
+from sidestep_tui.files import write_text_atomic
+from sidestep_tui.tui.wizard.command import preprocess_command, train_command
+from sidestep_tui.tui.wizard.document import WizardDocument
+from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, optimizer_steps, recommended_epochs
+from sidestep_tui.tui.wizard.memory_bar import MemoryView
+from sidestep_tui.tui.wizard.review import Action, Pace, ReviewView
+from sidestep_tui.tui.wizard.schema import Step, steps_of
+from sidestep_tui.tui.wizard.start import StartPlan, plan_start, run_path, suggest_name, tensors_for
+from sidestep_tui.tui.wizard.step_list import Condition, StepLine
+from sidestep_tui.tui.wizard.values import json_text
+
+MODEL = "model.checkpoint"
+BASE = "model.base"
+DEVICE = "model.device"
+SONGS = "data.tensors"
+EPOCHS = "training.epochs"
+REVIEW = "Review"
+
+
+@dataclass
+class WizardState:
+    """The wizard's memory while it is open."""
+
+    document: WizardDocument = field(default_factory=WizardDocument)
+    advanced: bool = False
+    model: ModelFacts | None = None
+    model_problem: str = ""
+    data: DataFacts | None = None
+    free: tuple[int, ...] = ()
+    pace: Pace | None = None
+    chosen_name: str | None = None
+
+    def path(self, setting: str) -> Path | None:
+        """The accepted value of a path setting."""
+        value = self.document.value(self.document.find(setting))
+        return Path(value) if value else None
+
+    @property
+    def free_bytes(self) -> int | None:
+        """Free memory of the card that the run would use; None where it would use none."""
+        device = str(self.document.value(self.document.find(DEVICE)))
+        index = int(device.partition(":")[2] or 0)
+        uses_card = device == "auto" or device.startswith("cuda")
+        return self.free[index] if uses_card and index < len(self.free) else None
+
+    def steps(self) -> tuple[Step, ...]:
+        """The steps with settings to show; the review comes after them."""
+        document = self.document
+        return steps_of(document.schema, document.applicable, document.document, advanced=self.advanced)
+
+    def step_lines(self) -> tuple[StepLine, ...]:
+        """The steps as the list shows them, the review last."""
+        lines = [StepLine(step.title, self._condition(step)) for step in self.steps()]
+        return (*lines, StepLine(REVIEW, "done" if self.document.ready() else "open"))
+
+    def step_of(self, path: str) -> int:
+        """The number of the step in which a setting is shown; advanced settings are shown from now on if need be."""
+        if self.document.find(path).tier == "advanced":
+            self.advanced = True
+        section = path.split(".", 1)[0]
+        return next(index for index, step in enumerate(self.steps()) if step.name == section)
+
+    def songs_folder(self) -> Path | None:
+        """The folder of songs that must be encoded first; None where there are tensors already."""
+        return self.path(SONGS) if self.data and self.data.kind == "songs" else None
+
+    def name(self) -> str:
+        """The run's name: chosen, or made from the songs and the adapter."""
+        family = str(self.document.value(self.document.find("adapter.family")))
+        return self.chosen_name or suggest_name(self.path(SONGS), family)
+
+    def memory(self) -> MemoryView | None:
+        """What the run would take; None while the settings cannot be read."""
+        if self.document.problems():
+            return None
+        document = self.document
+        for missing in document.missing():
+            document = document.edit(missing, "not given yet")
+        settings = document.settings(TrainSettings)
+        shape = self.model.shape if self.model else SHAPE_2B
+        load = self.data.load if self.data else None
+        memory = estimate_memory(settings, shape, load)
+        change = cheapest_fit(settings, shape, self.free_bytes, load) if self.free_bytes is not None else None
+        return MemoryView(memory, self.free_bytes, change)
+
+    def make_it_fit(self) -> bool:
+        """Makes the cheapest change that lets the run fit; False where there is none to make."""
+        view = self.memory()
+        if view is None or view.change is None:
+            return False
+        self.document = self.document.set_all(view.change.values)
+        return True
+
+    def recommended_epochs(self) -> int | None:
+        """Epochs for the chosen songs; None where their number is not known."""
+        return recommended_epochs(self.data.songs) if self.data and self.data.songs else None
+
+    def optimizer_steps(self) -> int:
+        """Steps of the whole run; 0 where the number of songs is not known."""
+        if not self.data or not self.data.songs or not self.document.ready():
+            return 0
+        settings = self.document.settings(TrainSettings)
+        training = settings.training
+        steps = optimizer_steps(
+            self.data.songs,
+            settings.validation.songs,
+            training.epochs,
+            training.batch_size,
+            training.gradient_accumulation,
+        )
+        return min(steps, training.max_steps) if training.max_steps else steps
+
+    def obstacle(self) -> str | None:
+        """Why the run cannot be started as things stand, in words; None where it can."""
+        if missing := self.document.missing():
+            return f"{missing[0].path} is needed"
+        wrong = next((f for f in self.document.applicable if self.document.error(f)), None)
+        if wrong is not None:
+            return f"{wrong.path} {self.document.error(wrong)}"
+        if self.model_problem:
+            return self.model_problem
+        if self.data and self.data.kind in ("empty", "missing"):
+            return f"{SONGS}: {self.data.title}"
+        return None
+
+    def plan(self) -> StartPlan:
+        """The runs to start.
+
+        Raises:
+            UsageError: something is missing or wrong.
+        """
+        if obstacle := self.obstacle():
+            raise UsageError(f"The run cannot start: {obstacle}.", fix="the marked steps show what is open")
+        return plan_start(self.document.document, self.name(), self.songs_folder())
+
+    def review(self) -> ReviewView:
+        """What the last step shows."""
+        obstacle = self.obstacle()
+        note = f"not yet: {obstacle}" if obstacle else "it goes on when you leave"
+        first = "Encode, then train" if self.songs_folder() else "Start training"
+        actions = (
+            Action("start", first, note, obstacle is None),
+            Action("name", "Name of the run", self.name()),
+            Action("preset", "Save as a preset", "without paths and device"),
+            Action("file", "Save as a config file", "everything, for --config"),
+        )
+        return ReviewView(actions, self.document.differences(), self._commands(), self.optimizer_steps(), self.pace)
+
+    def save_preset(self, name: str, *, overwrite: bool = False) -> Path:
+        """Saves the settings without paths and devices.
+
+        Raises:
+            SidestepError: the name is taken or no name for a file.
+        """
+        settings = without_personal(self.document.document)
+        return save_preset(Preset(name, "saved from the wizard", settings), overwrite=overwrite)
+
+    def has_preset(self, name: str) -> bool:
+        """Whether the user has a preset of this name."""
+        return (user_presets() / f"{name}.json").exists()
+
+    def save_file(self, path: Path) -> Path:
+        """Saves the whole document as a config file.
+
+        Raises:
+            SidestepError: it cannot be written.
+        """
+        path = path.expanduser().absolute()
+        write_text_atomic(path, json_text(self.document.document))
+        return path
+
+    def _commands(self) -> tuple[str, ...]:
+        output = run_path(self.name())
+        songs = self.songs_folder()
+        if songs is None:
+            return (train_command(self.document, output),)
+        tensors = tensors_for(songs)
+        model = self.path(MODEL) or Path("MODEL")
+        encode = preprocess_command({"dataset": songs, "model": {"checkpoint": model}, "output": tensors})
+        encoded = self.document.edit(self.document.find(SONGS), str(tensors))
+        return (encode, train_command(encoded, output))
+
+    def _condition(self, step: Step) -> Condition:
+        fields = [f for f in self.document.applicable if f.section == step.name]
+        if any(self.document.error(f) for f in fields):
+            return "wrong"
+        if step.name == "model" and self.model_problem:
+            return "wrong"
+        if step.name == "data" and self.data and self.data.kind in ("empty", "missing"):
+            return "wrong"
+        return "open" if any(self.document.is_missing(f) for f in fields) else "done"

@@ -1,0 +1,51 @@
+"""How the wizard looks: each kind of step, an error, a run that does not fit, the review, its lists."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from sidestep_tui.tui.app import SidestepApp
+
+from ..conftest import SIZES
+from .conftest import settle
+
+Press = tuple[str, ...]
+CASES: dict[str, tuple[dict[str, Any], Press]] = {
+    "first": ({}, ()),
+    "adapter": ({}, ("n", "n")),
+    "adapter-advanced": ({"adapter.family": "lokr"}, ("n", "n", "a")),
+    "typing-an-error": ({}, ("n", "n", "down", "down", "down", "9", "9", "9", "9")),
+    "epochs": ({}, ("n",) * 5),
+    "too-large": ({"memory.checkpointing": "none", "adapter.rank": 256, "training.batch_size": 2}, ("n",) * 6),
+    "search": ({}, ("slash", *"learning")),
+    "choices": ({}, ("n", "n", "enter")),
+    "review": ({"adapter.rank": 16, "optimizer.learning_rate": 3e-4}, ("n",) * 9),
+    "review-songs": ({"data.tensors": "/data/my songs"}, ("n",) * 9),
+}
+
+
+def prepared(values: dict[str, Any], keys: Press) -> Callable[[Pilot[None]], Awaitable[None]]:
+    """Sets model, songs and values, waits for what is looked up, and presses the keys."""
+
+    async def run(pilot: Pilot[None]) -> None:
+        await settle(pilot)
+        screen: Any = pilot.app.screen
+        screen.state.chosen_name = "/runs/my-album"
+        places = {"model.checkpoint": "/models/model-turbo", "data.tensors": "/data/tensors-album"}
+        await screen._take(screen.state.document.set_all({**places, **values}))
+        await settle(pilot)
+        await pilot.press(*keys)
+        await pilot.pause()
+
+    return run
+
+
+@pytest.mark.usefixtures("places")
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("case", CASES)
+def test_wizard_looks(
+    case: str, size: tuple[int, int], snap_compare: Any, make_app: Callable[..., SidestepApp]
+) -> None:
+    assert snap_compare(make_app("wizard"), terminal_size=size, run_before=prepared(*CASES[case]))

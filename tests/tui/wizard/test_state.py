@@ -1,0 +1,205 @@
+"""What the wizard knows without a screen: memory, steps, obstacles, plans, facts about folders, what is remembered."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidestep_tui.config.dit_shape import SHAPE_2B, SHAPE_XL
+from sidestep_tui.config.memory import GIB, Load
+from sidestep_tui.config.places import data_home, runs_home
+from sidestep_tui.errors import SidestepError, UsageError
+from sidestep_tui.tui.wizard.document import WizardDocument
+from sidestep_tui.tui.wizard.facts import (
+    DataFacts,
+    inspect_model,
+    look_at_songs,
+    model_facts,
+    optimizer_steps,
+    recommended_epochs,
+)
+from sidestep_tui.tui.wizard.paths import complete_folder
+from sidestep_tui.tui.wizard.start import free_path, plan_start, remember, remembered, run_path, suggest_name
+from sidestep_tui.tui.wizard.state import WizardState
+
+from .conftest import FACTS
+
+
+def ready(**values: Any) -> WizardState:
+    document = WizardDocument().set_all({"model.checkpoint": "/m", "data.tensors": "/t", **values})
+    return WizardState(document, model=FACTS, data=DataFacts("tensors", 14, Load(5800, 400), 232.0), free=(8 * GIB,))
+
+
+def test_memory_is_known_before_model_and_songs_are_chosen() -> None:
+    view = WizardState().memory()
+    assert view is not None
+    assert view.memory.model == 2 * SHAPE_2B.parameters
+    assert view.free is None
+    assert view.fits
+
+
+def test_memory_follows_the_model_and_the_longest_song() -> None:
+    state = ready()
+    small = state.memory()
+    state.model = model_facts({"variant": "base", "layout": "original", "is_xl": True, "dit_parameters": 1}, {})
+    large = state.memory()
+    assert small is not None
+    assert large is not None
+    assert large.memory.model == 2 * SHAPE_XL.parameters
+    assert large.memory.activations > small.memory.activations
+    assert not large.fits
+
+
+@pytest.mark.parametrize(
+    ("device", "free"), [("auto", 8), ("cuda", 8), ("cuda:1", 24), ("cuda:7", None), ("cpu", None)]
+)
+def test_memory_is_held_against_the_card_of_the_run(device: str, free: int | None) -> None:
+    state = ready(**{"model.device": device})
+    state.free = (8 * GIB, 24 * GIB)
+    assert state.free_bytes == (free * GIB if free else None)
+
+
+def test_make_it_fit_edits_the_document() -> None:
+    state = ready(**{"memory.checkpointing": "none"})
+    assert state.make_it_fit()
+    view = state.memory()
+    assert view is not None
+    assert view.fits
+    assert not state.make_it_fit()
+
+
+def test_obstacles_in_the_order_in_which_they_are_met() -> None:
+    assert WizardState().obstacle() == "model.checkpoint is needed"
+    assert "adapter.rank must be" in (ready(**{"adapter.rank": 0}).obstacle() or "")
+    empty = ready()
+    empty.data = DataFacts("empty")
+    assert empty.obstacle() == "data.tensors: neither preprocessed tensors nor audio files"
+    assert ready().obstacle() is None
+    with pytest.raises(UsageError, match=r"model\.checkpoint is needed"):
+        WizardState().plan()
+
+
+def test_steps_of_the_run_count_songs_held_out_and_the_last_smaller_group() -> None:
+    assert optimizer_steps(14, 1, 10, 1, 4) == 10 * 4
+    assert optimizer_steps(3, 1, 10, 1, 1) == 30
+    assert optimizer_steps(9, 0, 2, 2, 2) == 2 * 3
+    assert ready(**{"training.epochs": 10}).optimizer_steps() == 130
+    assert ready(**{"training.epochs": 10, "training.max_steps": 7}).optimizer_steps() == 7
+    assert WizardState().optimizer_steps() == 0
+
+
+def test_recommended_epochs_fall_with_the_number_of_songs() -> None:
+    assert [recommended_epochs(songs) for songs in (1, 10, 20, 100, 5000)] == [1000, 800, 800, 500, 200]
+    values = [recommended_epochs(songs) for songs in range(1, 600)]
+    assert values == sorted(values, reverse=True)
+
+
+def test_a_plan_for_songs_encodes_them_first(tmp_path: Path) -> None:
+    document = {"model": {"checkpoint": "/m"}, "data": {"tensors": "/ignored"}}
+    plan = plan_start(document, "mine", tmp_path / "my songs")
+    assert plan.preprocess is not None
+    assert plan.preprocess.output == plan.train.data.tensors == data_home() / "tensors" / "my-songs"
+    assert plan.output == runs_home() / "mine"
+    assert plan_start(document, "mine", None).train.data.tensors == Path("/ignored")
+
+
+def test_a_taken_name_is_refused_and_a_free_one_suggested() -> None:
+    taken = runs_home() / "album-lora"
+    taken.mkdir(parents=True)
+    assert suggest_name(Path("/data/album"), "lora") == "album-lora-2"
+    assert free_path(runs_home() / "new").name == "new"
+    document = {"model": {"checkpoint": "/m"}, "data": {"tensors": "/t"}}
+    with pytest.raises(UsageError, match="a run with this name"):
+        plan_start(document, "album-lora", None)
+    with pytest.raises(UsageError, match="needs a name"):
+        run_path("  ")
+    assert run_path("/else/where") == Path("/else/where")
+
+
+def test_choices_are_remembered_while_their_folders_exist(tmp_path: Path) -> None:
+    assert remembered() == {}
+    remember({"model.checkpoint": str(tmp_path), "data.tensors": "/gone", "adapter.rank": "8"})
+    assert remembered() == {"model.checkpoint": str(tmp_path)}
+
+
+def test_folders_tell_what_they_hold(tmp_path: Path) -> None:
+    assert look_at_songs(tmp_path / "none").kind == "missing"
+    assert look_at_songs(tmp_path).kind == "empty"
+    (tmp_path / "a.mp3").touch()
+    (tmp_path / "b.flac").touch()
+    assert (look_at_songs(tmp_path).kind, look_at_songs(tmp_path).songs) == ("songs", 2)
+    songs = [{"frames": 500, "condition_tokens": 30}, {"frames": 900, "condition_tokens": 20}]
+    (tmp_path / "manifest.json").write_text(json.dumps({"songs": songs}), encoding="utf-8")
+    facts = look_at_songs(tmp_path)
+    assert (facts.kind, facts.songs, facts.load, facts.longest_seconds) == ("tensors", 2, Load(900, 30), 36.0)
+    saved = tmp_path / "set.json"
+    saved.write_text(json.dumps({"songs": [1, 2, 3]}), encoding="utf-8")
+    assert (look_at_songs(saved).kind, look_at_songs(saved).songs) == ("songs", 3)
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, out: str, error: str = "") -> list[list[str]]:
+    calls: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        calls.append(command)
+        return subprocess.CompletedProcess(command, 0, out, error)
+
+    monkeypatch.setattr("sidestep_tui.tui.wizard.facts.subprocess.run", run)
+    return calls
+
+
+def test_the_model_is_looked_at_by_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    document = {"variant": "sft", "layout": "diffusers", "is_xl": False, "dit_parameters": 1575458880, "missing": []}
+    calls = answer(monkeypatch, json.dumps(document))
+    facts = inspect_model(tmp_path, "sft")
+    assert (facts.title, facts.incomplete) == ("sft · 2B · diffusers layout", "")
+    assert calls[0][1:] == [
+        "-m",
+        "sidestep_tui.cli.main",
+        "models",
+        "inspect",
+        str(tmp_path),
+        "--json",
+        "--base",
+        "sft",
+    ]
+
+
+def test_an_incomplete_model_says_what_is_missing() -> None:
+    document = {"variant": "sft", "layout": "original", "is_xl": False, "missing": [{"error": "No VAE."}]}
+    assert model_facts(document, {}).incomplete == "No VAE."
+
+
+@pytest.mark.parametrize(
+    ("stderr", "what"),
+    [
+        ('{"error": "This is no model.", "where": "x", "fix": "y"}\n', "This is no model."),
+        ("Traceback\nImportError: no such thing", "ImportError: no such thing"),
+        ("", "This folder is no model that can be used."),
+    ],
+)
+def test_the_words_of_the_command_are_passed_on(
+    stderr: str, what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answer(monkeypatch, "", stderr)
+    with pytest.raises(SidestepError) as caught:
+        inspect_model(tmp_path)
+    assert caught.value.what == what
+
+
+def test_a_model_of_another_size_is_told_in_parameters() -> None:
+    document = {"variant": "turbo", "layout": "original", "is_xl": False, "dit_parameters": 327_552}
+    assert model_facts(document, {}).title == "turbo · 0.33 M parameters · original layout"
+
+
+def test_folder_names_are_completed(tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "mu.txt").touch()
+    assert complete_folder(f"{tmp_path}/mu") == f"{tmp_path}/music/"
+    assert complete_folder(f"{tmp_path}/.h") == f"{tmp_path}/.hidden/"
+    assert complete_folder(f"{tmp_path}/x") is None
+    assert complete_folder("/no such folder/x") is None
+    assert complete_folder("") is None
