@@ -39,7 +39,7 @@ class AdapterBase(Section):
     """An adapter folder to go on from; its family, modules and ranks must be those set here."""
 
     targets_from: Annotated[Path | None, Shown("advanced", personal=True)] = None
-    """A sensitivity file written by `sidestep estimate`: its proposed modules, ranks and alphas are used."""
+    """A sensitivity file of `sidestep estimate`, or the tensor folder that holds one: its modules, ranks and alphas."""
 
 
 class LoraSettings(AdapterBase):

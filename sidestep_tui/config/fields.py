@@ -155,7 +155,8 @@ def _leaf(path: str, info: FieldInfo, when: tuple[When, ...]) -> SettingField:
     low, low_open, high, high_open = _bounds(info)
     return SettingField(
         path=path, kind=kind, default=None if info.is_required() else info.default, required=info.is_required(),
-        optional=optional, help=" ".join((info.description or "").split()), tier=shown.tier, unit=shown.unit, short=shown.short,
+        optional=optional, help=" ".join((info.description or "").split()),
+        tier=shown.tier, unit=shown.unit, short=shown.short,
         personal=shown.personal, resumable=shown.resumable,
         when=(*when, shown.when) if shown.when is not None else when, choices=choices,
         minimum=low, maximum=high, exclusive_minimum=low_open, exclusive_maximum=high_open,

@@ -53,11 +53,17 @@ class EstimateSettings(Section):
     tensors: Annotated[Path, Shown(personal=True)]
     """A folder written by `sidestep preprocess`."""
 
-    output: Annotated[Path, Shown(short="output", personal=True)]
-    """The JSON file for the ranking."""
+    output: Annotated[Path | None, Shown(short="output", personal=True)] = None
+    """The JSON file for the ranking; empty puts `sensitivity.json` beside the tensors."""
 
     batches: Annotated[int, Field(ge=1, le=10_000), Shown(unit="batches")] = 24
-    """Songs drawn; more narrows the standard error."""
+    """Songs drawn at most; more narrows the standard error."""
+
+    stable_top: Annotated[int, Field(ge=0, le=1000), Shown("advanced", unit="modules")] = 16
+    """Stop early when the order of so many strongest modules has not changed for a while; 0 measures all batches."""
+
+    granularity: Annotated[Literal["module", "layer"], Shown("advanced")] = "module"
+    """Rank single modules, or whole layers (sums of their modules). Ranks are proposed for modules either way."""
 
     crop_seconds: Annotated[float | None, Field(ge=1, le=600), Shown("advanced", unit="seconds")] = 60.0
     """Length of the windows that are measured; empty takes whole songs."""

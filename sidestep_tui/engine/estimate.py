@@ -2,36 +2,37 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import torch
 
 from sidestep_tui.acestep.attention import use_banded_attention
-from sidestep_tui.acestep.keymap import to_diffusers
+from sidestep_tui.acestep.keymap import to_diffusers, to_original
 from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.config.jobs import EstimateSettings
 from sidestep_tui.config.objective import ObjectiveSettings
-from sidestep_tui.engine.allocation import ModuleShape, allocate_ranks
 from sidestep_tui.engine.batches import Batch, Drawing, collate, draw_sample
-from sidestep_tui.engine.context import JobContext, Results
+from sidestep_tui.engine.context import JobContext, Results, StopRequestedError
 from sidestep_tui.engine.devices import choose_device, choose_dtype
 from sidestep_tui.engine.objective import sample_losses
 from sidestep_tui.engine.opening import check_same_model, open_model
 from sidestep_tui.engine.probe import probed
+from sidestep_tui.engine.ranking import Progressed, Ranking, load_progress, save_progress
 from sidestep_tui.engine.recompute import use_checkpointing
-from sidestep_tui.engine.sensitivity import BANDS, ModuleStatistics, band_weights
+from sidestep_tui.engine.sensitivity import BANDS, band_weights
 from sidestep_tui.engine.step import mixed_precision
 from sidestep_tui.engine.targets import all_targets
 from sidestep_tui.engine.tensors import Manifest, SongEntry, read_manifest, read_shared, read_song
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import write_json_atomic
-from sidestep_tui.runs.events import ModuleSensitivity, SensitivityUpdated
+from sidestep_tui.runs.events import SensitivityUpdated
+from sidestep_tui.runs.sensitivity_file import USUAL_NAME, write_sensitivity
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
 
-FORMAT: Final = "sidestep-sensitivity"
-VERSION: Final = 1
+_SMALLEST_CROP_SECONDS: Final = 2.0
+_SAVE_EVERY_DRAWS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def run(context: JobContext, settings: EstimateSettings) -> Results:
     """Measures, streams the ranking after every batch, and writes it with the ranks that it proposes.
 
     Raises:
-        StopRequestedError: asked to end; what is known so far was written.
+        StopRequestedError: asked to end; what is known so far was written, and the run can be resumed.
         SidestepError: no songs, another model's songs, or none of them gives a finite gradient.
     """
     manifest = read_manifest(settings.tensors)
@@ -60,156 +61,182 @@ def run(context: JobContext, settings: EstimateSettings) -> Results:
     transformer = checkpoint.load_transformer(device, choose_dtype(settings.model, device))
     use_banded_attention(transformer)
     use_checkpointing(transformer, "all")
-    estimate = Estimate(
-        context, settings, manifest, band_weights(checkpoint.config.timestep_mu, checkpoint.config.timestep_sigma)
-    )
-    modules = all_targets(checkpoint.config)
+    ranking = Ranking(band_weights(checkpoint.config.timestep_mu, checkpoint.config.timestep_sigma))
+    estimate = Estimate(context, settings, manifest, ranking, transformer)
+    modules = [to_diffusers(name) for name in all_targets(checkpoint.config)]
     context.phase("measuring", f"{len(modules)} modules")
-    with probed(transformer, [to_diffusers(name) for name in modules], estimate.observe):
-        estimate.names = {to_diffusers(name): name for name in modules}
-        estimate.measure(transformer)
-    return estimate.finish(transformer)
+    with probed(transformer, modules, lambda name, gradient: ranking.observe(to_original(name), gradient)):
+        estimate.measure()
+    return estimate.finish()
 
 
 class Estimate:
     """An estimate under way."""
 
     def __init__(
-        self, context: JobContext, settings: EstimateSettings, manifest: Manifest, weights: tuple[float, ...]
+        self,
+        context: JobContext,
+        settings: EstimateSettings,
+        manifest: Manifest,
+        ranking: Ranking,
+        transformer: "AceStepTransformer1DModel",
     ) -> None:
         self._context = context
         self._settings = settings
         self._manifest = manifest
-        self._weights = weights
+        self._ranking = ranking
+        self._transformer = transformer
         self._shared = read_shared(settings.tensors)
-        self._statistics: dict[str, ModuleStatistics] = {}
-        self._band = 0
-        self._failed: set[str] = set()
-        self._done = 0
-        self.names: dict[str, str] = {}
+        self._crop = settings.crop_seconds
+        self._state_file = context.run.path / "estimate.pt"
+        progressed = load_progress(self._state_file, ranking, manifest.fingerprint, self._weight.device)
+        self._draws_done, self._measured = progressed.draws, progressed.measured
+        self._left_out = set(progressed.left_out)
 
-    def observe(self, name: str, gradient: torch.Tensor) -> None:
-        """Takes in a gradient that the probe shows."""
-        self._statistics.setdefault(self.names[name], ModuleStatistics()).add(gradient, self._band)
+    @property
+    def output(self) -> Path:
+        """Where the ranking goes."""
+        return self._settings.output or self._settings.tensors / USUAL_NAME
 
-    def measure(self, transformer: "AceStepTransformer1DModel") -> None:
-        """One forward and backward pass for every draw."""
-        weight = transformer.proj_in_conv.weight
+    @property
+    def _weight(self) -> torch.Tensor:
+        weight: torch.Tensor = self._transformer.proj_in_conv.weight
+        return weight
+
+    def measure(self) -> None:
+        """One forward and backward pass for every draw, until the order of the strongest modules is stable.
+
+        Raises:
+            StopRequestedError: asked to end; everything is saved.
+        """
         for draw in self._draws():
-            self._context.stop_if_requested()
-            batch = self._batch(draw).to(weight.device)
-            # The inputs ask for gradients, so that the backward pass goes through the whole frozen model.
-            batch.x0.requires_grad_()
-            batch.condition.requires_grad_()
-            self._band = draw.band
-            with mixed_precision(weight):
-                loss = sample_losses(transformer, batch).sum()
-            if not torch.isfinite(loss):
-                self._leave_out(draw.song)
-                continue
-            loss.backward()  # type: ignore[no-untyped-call]
-            self._done += 1
-            self._stream()
+            try:
+                self._context.stop_if_requested(self._measured)
+            except StopRequestedError:
+                self._save()
+                if self._measured:
+                    self._write()
+                raise
+            self._take(draw)
+            self._draws_done = draw.number + 1
+            if self._draws_done % _SAVE_EVERY_DRAWS == 0:
+                self._save()
+            if self._is_settled():
+                self._context.phase("measured", "the order of the strongest modules is stable")
+                return
 
-    def finish(self, transformer: "AceStepTransformer1DModel") -> Results:
+    def finish(self) -> Results:
         """Writes the ranking and the proposal.
 
         Raises:
             SidestepError: nothing was measured.
         """
-        if not self._statistics:
+        if not self._measured:
             raise SidestepError(
                 "No song gave a finite gradient.", where=self._settings.tensors, fix="preprocess the songs again"
             )
-        ranking = self._ranking()
-        write_json_atomic(
-            self._settings.output,
-            {
-                "format": FORMAT,
-                "version": VERSION,
-                "model": self._manifest.model,
-                "data": self._manifest.fingerprint,
-                "batches": self._done,
-                "band_weights": dict(zip(BANDS, self._weights, strict=True)),
-                "ranking": [self._entry(place) for place in ranking],
-                "proposal": self._proposal(transformer, ranking),
-            },
-        )
-        first = ranking[0]
+        self._write()
+        places = self._ranking.places()
         return {
-            "ranking": str(self._settings.output),
-            "modules": len(ranking),
-            "batches": self._done,
-            "songs_left_out": len(self._failed),
-            "most_sensitive": first.module,
+            "ranking": str(self.output),
+            "modules": len(places),
+            "batches": self._measured,
+            "songs_left_out": len(self._left_out),
+            "most_sensitive": places[0].module,
         }
 
     def _draws(self) -> Iterator[Draw]:
         """Songs in turn, bands in turn for each song, so that a few batches already cover both."""
         songs = sorted(self._manifest.songs, key=lambda song: song.key)
-        for number in range(self._settings.batches):
+        for number in range(self._draws_done, self._settings.batches):
             song = songs[number % len(songs)]
-            if song.key not in self._failed:
+            if song.key not in self._left_out:
                 yield Draw(number, song, (number // len(songs) + number) % len(BANDS))
 
+    def _take(self, draw: Draw) -> None:
+        """One draw; where the memory does not suffice, with ever shorter windows."""
+        while True:
+            try:
+                finite = self._backward(self._batch(draw))
+                break
+            except torch.OutOfMemoryError as error:
+                self._ranking.forget()
+                torch.cuda.empty_cache()
+                self._shorten(draw.song, error)
+        if not finite:
+            self._left_out.add(draw.song.key)
+            self._context.warn("The song's loss is not a number; it is left out.", draw.song.key, "preprocess it again")
+            return
+        self._ranking.take(draw.band)
+        self._measured += 1
+        self._stream()
+
+    def _backward(self, batch: Batch) -> bool:
+        """A forward and a backward pass under the probe; False where the loss is not finite."""
+        batch = batch.to(self._weight.device)
+        # The inputs ask for gradients, so that the backward pass goes through the whole frozen model.
+        batch.x0.requires_grad_()
+        batch.condition.requires_grad_()
+        with mixed_precision(self._weight):
+            loss = sample_losses(self._transformer, batch).sum()
+        if not torch.isfinite(loss):
+            return False
+        loss.backward()  # type: ignore[no-untyped-call]
+        return True
+
+    def _shorten(self, song: SongEntry, error: torch.OutOfMemoryError) -> None:
+        seconds = min(self._crop or song.duration, song.duration) / 2
+        if seconds < _SMALLEST_CROP_SECONDS:
+            raise SidestepError(
+                f"The device's memory does not suffice for {2 * seconds:.0f} s of song.",
+                where="model.device",
+                fix="free memory on the device, or choose the CPU: --device cpu",
+            ) from error
+        self._crop = seconds
+        self._context.warn(f"The device's memory is full; windows of {seconds:.0f} s are measured from now on.")
+
     def _batch(self, draw: Draw) -> Batch:
-        crop, third = self._settings.crop_seconds, 1 / len(BANDS)
-        drawing = Drawing(
-            seed=self._settings.seed,
-            objective=ObjectiveSettings(
-                timesteps="uniform",
-                timestep_low=draw.band * third,
-                timestep_high=min(1.0, (draw.band + 1) * third),
-                condition_dropout=0,
-            ),
-            timestep_mu=0,
-            timestep_sigma=1,
-            crop_frames=None if crop is None else round(crop * LATENT_RATE),
-            fresh_latents=True,
+        third = 1 / len(BANDS)
+        objective = ObjectiveSettings(
+            timesteps="uniform",
+            timestep_low=draw.band * third,
+            timestep_high=min(1.0, (draw.band + 1) * third),
+            condition_dropout=0,
         )
+        crop = None if self._crop is None else round(self._crop * LATENT_RATE)
+        drawing = Drawing(self._settings.seed, objective, 0.0, 1.0, crop, fresh_latents=True)
         tensors = read_song(self._settings.tensors, draw.song)
         null = self._shared["null_condition"]
         return collate([draw_sample(drawing, draw.number, draw.song.key, tensors, null)], self._shared)
 
-    def _leave_out(self, song: SongEntry) -> None:
-        self._failed.add(song.key)
-        self._context.warn("The song's loss is not a number; it is left out.", song.key, "preprocess it again")
+    def _is_settled(self) -> bool:
+        """Stable, after every song and every band were seen."""
+        top = self._settings.stable_top
+        if not top:
+            return False
+        stable = self._ranking.is_stable(top)
+        return stable and self._draws_done >= max(len(self._manifest.songs), len(BANDS))
 
     def _stream(self) -> None:
         total = self._settings.batches
-        self._context.emit(
-            SensitivityUpdated(batches_done=self._done, batches_total=total, modules=tuple(self._ranking()))
+        by_layer = self._settings.granularity == "layer"
+        places = self._ranking.layers() if by_layer else self._ranking.places()
+        self._context.emit(SensitivityUpdated(batches_done=self._measured, batches_total=total, modules=tuple(places)))
+        self._context.progress(self._measured, total, "batches", failed=len(self._left_out))
+
+    def _save(self) -> None:
+        progressed = Progressed(self._draws_done, self._measured, frozenset(self._left_out))
+        save_progress(self._state_file, self._ranking, progressed, self._manifest.fingerprint)
+
+    def _write(self) -> None:
+        write_sensitivity(
+            self.output,
+            {
+                "model": self._manifest.model,
+                "data": self._manifest.fingerprint,
+                "batches": self._measured,
+                "band_weights": dict(zip(BANDS, self._ranking.weights, strict=True)),
+                "ranking": self._ranking.entries(by_layer=self._settings.granularity == "layer"),
+                "proposal": self._ranking.proposal(self._transformer, self._settings),
+            },
         )
-        self._context.progress(self._done, total, "batches", failed=len(self._failed))
-
-    def _ranking(self) -> list[ModuleSensitivity]:
-        measured = (
-            ModuleSensitivity(name, *statistics.mean(self._weights)) for name, statistics in self._statistics.items()
-        )
-        return sorted(measured, key=lambda entry: entry.sensitivity, reverse=True)
-
-    def _entry(self, place: ModuleSensitivity) -> dict[str, Any]:
-        statistics = self._statistics[place.module]
-        return {
-            "module": place.module,
-            "sensitivity": place.sensitivity,
-            "stderr": place.stderr,
-            **dict(zip(BANDS, statistics.band_means(), strict=True)),
-            "spectrum": statistics.spectrum(),
-        }
-
-    def _proposal(
-        self, transformer: "AceStepTransformer1DModel", ranking: list[ModuleSensitivity]
-    ) -> list[dict[str, Any]]:
-        shapes = {}
-        for place in ranking:
-            outputs, inputs = transformer.get_submodule(to_diffusers(place.module)).weight.shape
-            spectrum = tuple(self._statistics[place.module].spectrum())
-            shapes[place.module] = ModuleShape(inputs, outputs, place.sensitivity, spectrum)
-        budget = sum(self._settings.rank * shape.cost for shape in shapes.values())
-        ranks = allocate_ranks(shapes, budget, self._settings.rank_floor, self._settings.rank_ceiling)
-        return [
-            {"module": name, "rank": rank, "alpha": rank * self._settings.alpha_per_rank}
-            for name, rank in ranks.items()
-            if rank > 0
-        ]

@@ -35,6 +35,14 @@ def band_weights(mu: float, sigma: float) -> tuple[float, ...]:
     return tuple(high - low for low, high in pairwise(edges))
 
 
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One gradient, reduced: its squared norm (a scalar) and its energy among the module's directions [k, k]."""
+
+    square: Tensor
+    energy: Tensor
+
+
 @dataclass(slots=True)
 class ModuleStatistics:
     """The gradients of one module so far."""
@@ -43,18 +51,21 @@ class ModuleStatistics:
     basis: Tensor | None = None
     energy: Tensor | None = None
 
-    def add(self, gradient: Tensor, band: int) -> None:
-        """Takes in one gradient [out, in], float32.
+    def measure(self, gradient: Tensor) -> Measurement:
+        """Reduces a gradient [out, in], float32, without a wait for the device.
 
         The first gradient's leading right singular vectors (randomised SVD with one power iteration,
-        arXiv:0909.4061) become the basis V [in, k]; of all gradients (G V)^T (G V) is summed.
+        arXiv:0909.4061) become the basis V [in, k]; the energy of a gradient is (G V)^T (G V).
         """
-        self.squares[band].append(gradient.square().sum().item())
         if self.basis is None:
             self.basis = _leading_directions(gradient)
         seen = gradient @ self.basis
-        product = (seen.T @ seen).cpu()
-        self.energy = product if self.energy is None else self.energy + product
+        return Measurement(gradient.square().sum(), seen.T @ seen)
+
+    def add(self, square: float, energy: Tensor, band: int) -> None:
+        """Takes in a measurement, its energy on the CPU."""
+        self.squares[band].append(square)
+        self.energy = energy if self.energy is None else self.energy + energy
 
     @property
     def count(self) -> int:

@@ -1,6 +1,7 @@
 """Everything that a training run works with, opened and checked before the first step."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,6 +22,7 @@ from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.songs import SongStore, Split, split_songs
 from sidestep_tui.engine.targets import choose_targets
 from sidestep_tui.engine.tensors import Manifest, SharedTensors, read_manifest, read_shared
+from sidestep_tui.runs.sensitivity_file import read_sensitivity
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
@@ -61,6 +63,8 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
     checkpoint = open_model(settings.model)
     check_same_model(manifest, checkpoint)
     targets = choose_targets(settings.adapter, checkpoint.config)
+    if settings.adapter.targets_from is not None:
+        _warn_of_other_data(context, settings.adapter.targets_from, manifest)
 
     context.phase("loading the model", checkpoint.path.name)
     device = choose_device(settings)
@@ -92,3 +96,19 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
         adapted_modules=len(targets),
         ranks=join_ranks(device),
     )
+
+
+def _warn_of_other_data(context: JobContext, path: Path, manifest: Manifest) -> None:
+    """A ranking of other songs or of another model still names modules, but not those that these songs move."""
+    file = read_sensitivity(path)
+    differs = [
+        what
+        for what, theirs, ours in (("model", file.model, manifest.model), ("songs", file.data, manifest.fingerprint))
+        if theirs != ours
+    ]
+    if differs:
+        context.warn(
+            f"The sensitivity file was measured with other {' and '.join(differs)}.",
+            path,
+            "measure these with `sidestep estimate`",
+        )

@@ -1,13 +1,12 @@
 """Which modules of the DiT get an adapter, by their original names, with a rank and alpha of their own if proposed."""
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from sidestep_tui.acestep.model_config import ModelConfig
 from sidestep_tui.config.adapter import AdapterBase, TargetSettings
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.sensitivity_file import read_sensitivity
 
 _ATTENTIONS: Final = {
     "both": ("self_attn", "cross_attn"),
@@ -46,7 +45,9 @@ def choose_targets(settings: AdapterBase, config: ModelConfig) -> tuple[Target, 
         SidestepError: a name or layer that the model does not have, or nothing at all.
     """
     if settings.targets_from is not None:
-        chosen = read_proposal(settings.targets_from)
+        chosen = tuple(
+            Target(entry.module, entry.rank, entry.alpha) for entry in read_sensitivity(settings.targets_from).proposal
+        )
     elif settings.targets.modules is not None:
         chosen = tuple(Target(name) for name in settings.targets.modules)
     else:
@@ -63,23 +64,6 @@ def choose_targets(settings: AdapterBase, config: ModelConfig) -> tuple[Target, 
             "No module is targeted.", where="adapter.targets", fix="choose an attention, the MLP or a list of modules"
         )
     return tuple(sorted(chosen, key=lambda target: known[target.module]))
-
-
-def read_proposal(path: Path) -> tuple[Target, ...]:
-    """The modules, ranks and alphas that a sensitivity file proposes.
-
-    Raises:
-        SidestepError: the file is not one that `sidestep estimate` wrote.
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return tuple(
-            Target(str(entry["module"]), int(entry["rank"]), float(entry["alpha"])) for entry in document["proposal"]
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SidestepError(
-            f"This is no sensitivity file: {error}.", where=path, fix="make one with `sidestep estimate`"
-        ) from error
 
 
 def _by_kind(settings: TargetSettings, config: ModelConfig) -> list[str]:

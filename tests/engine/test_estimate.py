@@ -76,7 +76,8 @@ def test_the_spectrum_finds_planted_directions() -> None:
     planted = left @ torch.diag(torch.tensor([5.0, 3.0, 1.0])) @ right.T
     statistics = ModuleStatistics()
     for band in (0, 1, 2):
-        statistics.add(planted, band)
+        measured = statistics.measure(planted)
+        statistics.add(measured.square.item(), measured.energy, band)
     energies = [25 / 35, 9 / 35, 1 / 35]
     assert statistics.spectrum()[:3] == pytest.approx(energies, rel=1e-4)
     assert sum(statistics.spectrum()[3:]) == pytest.approx(0, abs=1e-5)
@@ -107,7 +108,7 @@ def test_ranks_go_where_they_pay_within_the_budget() -> None:
 def _document(turbo: Path, songs: Path, output: Path, **changes: Any) -> dict[str, Any]:
     return {
         "model": {"checkpoint": str(turbo), "device": "cpu"}, "tensors": str(songs), "output": str(output),
-        "batches": 9, "rank": 8, **changes,
+        "batches": 9, "rank": 8, "stable_top": 0, **changes,
     }  # fmt: skip
 
 
@@ -145,3 +146,89 @@ def test_a_song_with_a_loss_that_is_no_number_is_left_out(
     _, state = engine.run("estimate", "estimate", _document(turbo, songs, tmp_path / "r.json"))
     assert state.results["songs_left_out"] == 1
     assert [warning.where for warning in state.warnings] == [entry.key]
+
+
+def test_a_stopped_estimate_keeps_what_it_knows_and_goes_on_to_the_same_ranking(
+    engine: Engine, turbo: Path, songs: Path, tmp_path: Path
+) -> None:
+    engine.run("whole", "estimate", _document(turbo, songs, tmp_path / "whole.json"))
+    run = engine.create("stopped", "estimate", _document(turbo, songs, tmp_path / "stopped.json"))
+
+    class AfterFour:
+        def __init__(self, context: Any) -> None:
+            self.context, self.seen = context, 0
+
+        def __call__(self, event: Any) -> None:
+            self.seen += isinstance(event, SensitivityUpdated)
+            if self.seen == 4:
+                self.context.stop_reason = "the test asked"
+
+    from sidestep_tui.engine import estimate
+    from sidestep_tui.engine.context import JobContext, StopRequestedError
+    from sidestep_tui.runs.log import EventWriter
+
+    with EventWriter(run.events_file) as events:
+        context = JobContext(run, events)
+        context.observers.append(AfterFour(context))
+        with pytest.raises(StopRequestedError):
+            estimate.run(context, run.settings())
+    partial = json.loads((tmp_path / "stopped.json").read_text())
+    assert partial["batches"] == 4
+    code, state = engine.work(run)
+    assert code == 0, state.failure
+    resumed, whole = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("stopped", "whole"))
+    assert resumed == whole
+
+
+def test_an_estimate_ends_early_once_the_order_is_stable(
+    engine: Engine, turbo: Path, songs: Path, tmp_path: Path
+) -> None:
+    document = _document(turbo, songs, tmp_path / "r.json", batches=200, stable_top=1)
+    _, state = engine.run("early", "estimate", document)
+    assert int(state.results["batches"] or 0) < 100
+    assert "stable" in state.phase_detail
+
+
+def test_layers_are_ranked_by_the_sums_of_their_modules(
+    engine: Engine, turbo: Path, songs: Path, tmp_path: Path
+) -> None:
+    engine.run("modules", "estimate", _document(turbo, songs, tmp_path / "m.json", batches=3))
+    engine.run("layers", "estimate", _document(turbo, songs, tmp_path / "l.json", batches=3, granularity="layer"))
+    modules, layers = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("m", "l"))
+    sums: dict[str, float] = {}
+    for entry in modules["ranking"]:
+        layer = ".".join(entry["module"].split(".")[:2])
+        sums[layer] = sums.get(layer, 0.0) + entry["sensitivity"]
+    assert {entry["module"]: entry["sensitivity"] for entry in layers["ranking"]} == pytest.approx(sums)
+    assert layers["proposal"] == modules["proposal"]
+
+
+def test_a_full_card_gets_shorter_windows(
+    engine: Engine, turbo: Path, songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sidestep_tui.engine import estimate
+
+    original = estimate.sample_losses
+
+    def too_long(transformer: Any, batch: Any) -> torch.Tensor:
+        if batch.x0.shape[1] > 50:
+            raise torch.OutOfMemoryError("full")
+        return original(transformer, batch)
+
+    monkeypatch.setattr(estimate, "sample_losses", too_long)
+    monkeypatch.setattr(estimate, "_SMALLEST_CROP_SECONDS", 1.0)
+    _, state = engine.run("short", "estimate", _document(turbo, songs, tmp_path / "r.json", batches=3))
+    assert any("windows" in warning.what for warning in state.warnings)
+    assert state.results["batches"] == 3
+
+
+def test_a_ranking_of_other_songs_is_told(
+    engine: Engine, turbo: Path, songs: Path, tmp_path: Path, train_document: dict[str, Any]
+) -> None:
+    output = songs / "sensitivity.json"
+    engine.run("estimate", "estimate", {**_document(turbo, songs, output, batches=2), "output": None})
+    document = json.loads(output.read_text())
+    output.write_text(json.dumps({**document, "data": "of other songs"}))
+    train_document |= {"adapter": {"targets_from": str(songs)}, "training": {"max_steps": 1}}
+    _, state = engine.run("trained", "train", train_document)
+    assert any("other songs" in warning.what for warning in state.warnings)

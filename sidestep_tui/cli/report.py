@@ -1,0 +1,57 @@
+"""`sidestep report RUN`: one page with everything that a run did and everything that came out of it."""
+
+import time
+from argparse import Namespace
+from pathlib import Path
+
+from sidestep_tui.cli.output import Output
+from sidestep_tui.cli.parser import Parser
+from sidestep_tui.errors import ExitCode, UsageError
+from sidestep_tui.report.serve import ReportServer, tunnel_command
+from sidestep_tui.report.write import Report, write_report
+from sidestep_tui.runs.history import find_run
+
+_HIGHEST_PORT = 65_535
+
+
+def configure(parser: Parser) -> None:
+    """Adds the verb's arguments."""
+    parser.add_argument("name", metavar="RUN", help="a run's folder or name")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="the page (default: report.html in the run)")
+    parser.add_argument(
+        "--dataset", type=Path, metavar="PATH", help="the songs to hold samples against, where they are not found"
+    )
+    parser.add_argument("--serve", action="store_true", help="show it in a browser, over an SSH tunnel if need be")
+    parser.add_argument("--port", type=int, metavar="N", help="where to serve it, on the loopback address alone")
+    parser.set_defaults(call=_run)
+
+
+def _run(options: Namespace, out: Output) -> int:
+    run = find_run(options.name)
+    if options.port is not None and not 0 <= options.port <= _HIGHEST_PORT:
+        raise UsageError(f"There is no port {options.port}.", fix=f"choose one from 1 to {_HIGHEST_PORT}")
+    page = (options.output or run.path / "report.html").expanduser().absolute()
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise UsageError("The report is an HTML page.", where=page, fix="let --output end in .html")
+    report = write_report(run, page, now=time.time(), data_set=options.dataset)
+    document = {"report": report.page, "bytes": report.page.stat().st_size, "samples": report.samples}
+    if options.serve:
+        return _serve(report, options.port, document, out)
+    out.show(document, lambda: f"{report.page}")
+    return ExitCode.DONE
+
+
+def _serve(report: Report, port: int | None, document: dict[str, object], out: Output) -> int:
+    """Serves until Ctrl-C, which is the usual end."""
+    with ReportServer(report, port) as server:
+        tunnel = tunnel_command(server.port)
+        if out.as_json:
+            out.json_line({**document, "url": server.url, "tunnel": tunnel})
+        out.say(f"Over SSH, first on the machine in front of you: {tunnel}")
+        out.say(f"Then open: {server.url}")
+        out.say("Ctrl-C ends it.")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            out.say("Not served any more.")
+    return ExitCode.DONE

@@ -1,0 +1,103 @@
+"""The songs to listen to: players with pictures, side by side, and the blind comparison made of the same players."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sidestep_tui.report.figures import duration, number
+from sidestep_tui.report.html import Html, element, join, name_of, section
+from sidestep_tui.report.samples import Group, Take
+from sidestep_tui.report.sound import Sound, data_uri
+
+_DECIBELS_PER_FACTOR_OF_TEN: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A song of the page: the decoded sound, and the address of what plays, relative to the page or a data URI."""
+
+    sound: Sound
+    address: str
+
+
+def samples_section(groups: Sequence[Group], heard: Mapping[Path, Heard], missing: int) -> Html | None:
+    """Every group with its players; None where nothing was generated.
+
+    Args:
+        groups: as `samples.find_groups` gives them.
+        heard: the songs that could be read, by path.
+        missing: how many could not.
+    """
+    if not groups:
+        return None
+    lost = f"{missing} of the songs are no longer on disk or cannot be decoded." if missing else None
+    shown = (_group(group, heard) for group in groups)
+    return section("samples", "Samples", element("p", lost, class_="note") if lost else None, *shown)
+
+
+def comparison_section(groups: Sequence[Group], heard: Mapping[Path, Heard], run_identity: str) -> Html | None:
+    """The place of the blind comparison, which the script fills; None where there is nothing to compare."""
+    if not any(sum(take.path in heard for take in group.takes) > 1 for group in groups):
+        return None
+    return section(
+        "comparison",
+        "Blind comparison",
+        element(
+            "p",
+            "Two songs of the same prompt and seed, without their names and equally loud. Say which one you prefer; "
+            "the ranking stays hidden until you ask for it. Your choices stay in this browser.",
+        ),
+        element("noscript", element("p", "This part needs JavaScript; the rest of the page does not.", class_="note")),
+        element("div", id="blind", data_run=_digest(run_identity), hidden=True),
+    )
+
+
+def _group(group: Group, heard: Mapping[Path, Heard]) -> Html:
+    takes = [take for take in group.takes if take.path in heard]
+    levels = [level for take in takes if (level := heard[take.path].sound.loudness) is not None]
+    quietest = min(levels, default=0.0)
+    conditions = join(
+        element("span", element("code", path), " ", element("bdi", _short(value))) for path, value in group.conditions
+    )
+    key = _digest(repr((group.prompt, group.seed, group.conditions)))
+    return element(
+        "article",
+        element("h3", name_of(group.prompt), class_="prompt"),
+        element("p", element("span", f"seed {group.seed}"), conditions, class_="note spread"),
+        element("div", *(_player(key, take, heard[take.path], quietest) for take in takes), class_="takes"),
+    )
+
+
+def _player(group: str, take: Take, heard: Heard, quietest: float) -> Html:
+    sound = heard.sound
+    level = quietest if sound.loudness is None else sound.loudness
+    gain = 10 ** ((quietest - level) / _DECIBELS_PER_FACTOR_OF_TEN)
+    caption = element(
+        "figcaption",
+        element("strong", take.label),
+        element("span", f"{duration(sound.seconds)}, {number(sound.loudness, 3)} LUFS", class_="note"),
+    )
+    spectrogram = element(
+        "img", src=data_uri("image/png", sound.spectrogram), alt=f"Spectrogram of {take.label}", class_="spectrogram"
+    )
+    return element(
+        "figure",
+        caption,
+        element("div", sound.wave, spectrogram, class_="pictures"),
+        element("audio", src=heard.address, controls=True, preload="metadata"),
+        element("p", element("code", str(take.path)), class_="path"),
+        class_="take" + (" base" if take.is_base else ""), data_group=group, data_label=take.label,
+        data_gain=f"{gain:.4f}",
+    )  # fmt: skip
+
+
+def _digest(identity: str) -> str:
+    """What the browser keeps choices under: the same for the same run or prompt, whenever the report is made."""
+    return hashlib.sha256(identity.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+def _short(value: str) -> str:
+    line = " ".join(value.split())
+    return line if len(line) <= 80 else f"{line[:79]}…"

@@ -1,0 +1,165 @@
+"""Which songs were generated with the adapters of a run, found in its own events and in every generate run.
+
+Songs that differ in nothing but the adapter are one group: they are what is worth hearing side by side.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from sidestep_tui.config.fields import leaves, remove
+from sidestep_tui.config.jobs import GenerateSettings
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.report.settings import differing
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.events import SampleWritten
+from sidestep_tui.runs.history import RunSummary, run_folders
+from sidestep_tui.runs.log import read_events
+
+_NOT_THE_SONG: Final = ("adapter", "adapter_scale", "output", "prompt", "seed", "model.device", "model.precision")
+_STEP: Final = re.compile(r"step-(\d+)")
+_LAST: Final = 2**62
+
+Conditions = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One generated song. `step` is that of its adapter, None where it is not known; `label` names the adapter."""
+
+    path: Path
+    label: str
+    step: int | None
+    is_base: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Songs of one prompt and seed, the base model's first, then by step. `conditions` differ from the defaults."""
+
+    prompt: str
+    seed: int
+    conditions: Conditions
+    takes: tuple[Take, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What tells groups apart: everything about a song but its adapter."""
+
+    prompt: str
+    seed: int
+    settings: str
+    conditions: Conditions
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A song that some run wrote at some time: with an adapter of ours, by the base model, or with another adapter."""
+
+    time: float
+    origin: _Origin
+    take: Take
+    maker: Literal["ours", "base", "other"]
+
+
+def find_groups(summary: RunSummary) -> tuple[Group, ...]:
+    """The songs made with the run's adapters, and the base model's songs that belong beside them."""
+    found = sorted((*_of_the_run(summary), *_of_generate_runs(summary)), key=lambda one: one.time)
+    newest = {one.take.path: one for one in found}  # a file that was written twice holds the later song
+    ours = {one.origin for one in newest.values() if one.maker == "ours"}
+    takes: defaultdict[_Origin, list[Take]] = defaultdict(list)
+    for one in newest.values():
+        if one.origin in ours and one.maker != "other":
+            takes[one.origin].append(one.take)
+    return tuple(
+        Group(o.prompt, o.seed, o.conditions, tuple(sorted(several, key=_order))) for o, several in takes.items()
+    )
+
+
+def _of_the_run(summary: RunSummary) -> Iterator[_Found]:
+    """What the run itself says it has written: samples of a training run, or the song of a generate run."""
+    settings = _generate_settings(summary.run) if summary.job == "generate" else None
+    for sample in summary.state.samples:
+        if settings is not None:
+            is_base = sample.adapter_scale is None
+            name = "base model" if settings.adapter is None else "/".join(settings.adapter.parts[-2:])
+        else:
+            is_base = sample.step == 0 or sample.adapter_scale == 0
+            name = "base model" if is_base else "unknown step" if sample.step is None else f"step {sample.step}"
+        label = name if is_base else _scaled(name, sample.adapter_scale)
+        take = Take(summary.run.path / sample.path, label, sample.step, is_base)
+        yield _Found(sample.time, _origin(sample, settings), take, "ours")
+
+
+def _of_generate_runs(summary: RunSummary) -> Iterator[_Found]:
+    """What every other generate run of this machine has written."""
+    for run, settings in _generate_runs(summary.run):
+        for sample in _samples(run):
+            path, origin = run.path / sample.path, _origin(sample, settings)
+            label = _label(summary, settings, sample.time)
+            if sample.adapter_scale is None or sample.adapter_scale == 0:
+                yield _Found(sample.time, origin, Take(path, "base model", 0, True), "base")
+            elif label is not None:
+                take = Take(path, _scaled(label[0], sample.adapter_scale), label[1], False)
+                yield _Found(sample.time, origin, take, "ours")
+            else:
+                yield _Found(sample.time, origin, Take(path, "", None, False), "other")
+
+
+def _generate_runs(besides: RunDirectory) -> Iterator[tuple[RunDirectory, GenerateSettings]]:
+    for folder in run_folders():
+        run = RunDirectory(folder)
+        settings = _generate_settings(run) if run != besides else None
+        if settings is not None:
+            yield run, settings
+
+
+def _generate_settings(run: RunDirectory) -> GenerateSettings | None:
+    try:
+        settings = run.settings() if run.job() == "generate" else None
+    except (SidestepError, OSError):  # a stray folder, or settings of another version
+        return None
+    return settings if isinstance(settings, GenerateSettings) else None
+
+
+def _samples(run: RunDirectory) -> Iterator[SampleWritten]:
+    return (event for event in read_events(run.events_file) if isinstance(event, SampleWritten))
+
+
+def _origin(sample: SampleWritten, settings: GenerateSettings | None) -> _Origin:
+    """Songs of a training run carry no settings of their own; what they share is the run."""
+    if settings is None:
+        return _Origin(sample.prompt, sample.seed, "", ())
+    document: dict[str, Any] = settings.model_dump(mode="json")
+    for path in _NOT_THE_SONG:
+        document = remove(document, path)
+    told = {path for path, _ in leaves(document)} - {"model.checkpoint"}  # the head of the page says which model
+    shown = tuple((path, value) for path, value, _ in differing(settings) if path in told)
+    return _Origin(sample.prompt, sample.seed, json.dumps(document, sort_keys=True), shown)
+
+
+def _label(summary: RunSummary, settings: GenerateSettings, time: float) -> tuple[str, int | None] | None:
+    """What the adapter of a generate run was at a time, and its step; None where it is not of this run."""
+    if settings.adapter is None or not settings.adapter.is_relative_to(summary.run.path):
+        return None
+    parts = settings.adapter.relative_to(summary.run.path).parts
+    if len(parts) > 1 and parts[0] == "checkpoints" and (found := _STEP.fullmatch(parts[1])):
+        return f"step {int(found[1])}", int(found[1])
+    name = parts[0] if parts else summary.run.name
+    folder = name.removesuffix("-ema")
+    # `best` is written anew with every new best: what counts is the one that was there when the song was made.
+    steps = [saved.step for saved in summary.state.checkpoints if saved.path == folder and saved.time <= time]
+    return (f"{name} (step {steps[-1]})", steps[-1]) if steps else (name, None)
+
+
+def _scaled(label: str, scale: float | None) -> str:
+    return label if scale in (None, 1.0) else f"{label} × {scale:g}"
+
+
+def _order(take: Take) -> tuple[bool, int, str]:
+    return not take.is_base, _LAST if take.step is None else take.step, take.label

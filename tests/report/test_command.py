@@ -1,0 +1,45 @@
+"""`sidestep report` through its front door."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+
+from sidestep_tui.cli.main import main
+
+
+def test_the_page_goes_into_the_run_and_json_says_where(training_run, capsys):
+    run = training_run()
+    assert main(["report", str(run.path), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    page = run.path / "report.html"
+    assert document == {"report": str(page), "bytes": page.stat().st_size, "samples": 0}
+
+
+def test_what_cannot_be_used_is_said(training_run, tmp_path, capsys):
+    run = str(training_run().path)
+    for arguments, words in (
+        (["--output", "page.txt"], "HTML page"),
+        (["--serve", "--port", "70000"], "no port 70000"),
+        (["--port", "x"], "invalid int"),
+    ):
+        assert main(["report", run, *arguments]) == 2
+        assert words in capsys.readouterr().err
+    assert main(["report", str(tmp_path / "nothing")]) == 2
+
+
+def test_serving_says_how_to_reach_it_and_ends_on_interrupt(training_run):
+    run = training_run()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sidestep_tui.cli.main", "report", str(run.path), "--serve", "--port", "0", "--json"],
+        stdout=subprocess.PIPE, text=True, env=os.environ,
+    )  # fmt: skip
+    document = json.loads(process.stdout.readline())
+    with urllib.request.urlopen(document["url"], timeout=10) as answer:
+        assert b"Side-Step report" in answer.read()
+    assert document["tunnel"].startswith("ssh -N -L ")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=10) == 0
+    process.stdout.close()
