@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sidestep_tui.cli import dataset_check
+from sidestep_tui.cli import dataset_check, dataset_label
 from sidestep_tui.cli.lines import counted, duration
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
@@ -31,6 +31,8 @@ def configure(parser: Parser) -> None:
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     _verb(verbs, "scan", "what a folder of songs holds").set_defaults(call=_scan)
     dataset_check.configure(_verb(verbs, "check", "what to look at before training; exit code 1 when there are errors"))
+    dataset_label.configure(_verb(verbs, "label", "fill in what is missing: tempo, key and metre from the sound"))
+    _verb(verbs, "review", "look through the songs in the terminal: edit, accept, save").set_defaults(call=_review)
     edit = _verb(verbs, "edit", "set fields of songs or of the data set, and save it")
     edit.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help=f"fields: {', '.join(FIELDS)}")
     edit.add_argument("--where", metavar="FILTER", help='which songs, for instance "bpm>150 and language=ja"')
@@ -61,6 +63,12 @@ def _scan(options: Namespace, out: Output) -> int:
     dataset = load_dataset(options.dataset)
     out.show(_scan_document(dataset), lambda: _scan_view(dataset))
     return ExitCode.DONE if dataset.songs else ExitCode.FAILED
+
+
+def _review(options: Namespace, _out: Output) -> int:
+    from sidestep_tui.tui.app import run_tui
+
+    return run_tui("dataset", path=options.dataset)
 
 
 def _edit(options: Namespace, out: Output) -> int:

@@ -1,7 +1,7 @@
 """The saved data set is ACE-Step 1.5's dataset JSON: its own builder opens what we save, and we what it saves.
 
-Our own members (`path`, `repeat`, `lyric_times`, `sources`, and `root` in the metadata) are ones that its builder
-skips; members of other tools are kept and written back, those of songs whose audio is missing too.
+Our own members (`path`, `repeat`, `lyric_times`, `sources`, `beliefs`, and `root` in the metadata) are ones that its
+builder skips; members of other tools are kept and written back, those of songs whose audio is missing too.
 """
 
 import hashlib
@@ -153,6 +153,7 @@ def _sample(song: Song, dataset: Dataset) -> dict[str, Any]:
         "labeled": bool(song.caption or song.genre),
         "lyric_times": [[time.seconds, time.line] for time in song.lyric_times],
         "sources": {name: source.value for name, source in song.sources.items()},
+        "beliefs": {name: belief.as_dict() for name, belief in song.beliefs.items()},
     }
     for name, value in song.extra.items():  # a value that nobody could read stays until somebody sets the field
         target = field_named(name)

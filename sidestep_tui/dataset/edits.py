@@ -5,11 +5,13 @@ A change is a field set to a value; the value is read like any sidecar's, so "19
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
+from sidestep_tui.dataset.beliefs import read_beliefs
 from sidestep_tui.dataset.fields import FIELDS, METADATA_FIELDS, Field, field_named, normal_name
 from sidestep_tui.dataset.lrc import parse_lyrics
-from sidestep_tui.dataset.song import INSTRUMENTAL, Dataset, DatasetMetadata, Song, Source
+from sidestep_tui.dataset.song import INSTRUMENTAL, Belief, Dataset, DatasetMetadata, Song, Source
 from sidestep_tui.errors import UsageError
 
 
@@ -21,10 +23,30 @@ class Edit:
     """Field name to its new value, as it was given; None sets the field back to "not said"."""
     keys: tuple[str, ...] | None = None
     """The songs; None for fields of the data set itself."""
+    source: Source = Source.EDITED
+    """Who says so: a person, or the labelling, whose values keep what they were guessed with."""
+    beliefs: Mapping[str, Belief] = field(default_factory=dict)
+    """Field name to how sure a labeller was of it."""
 
     def as_dict(self) -> dict[str, Any]:
         """The same as a JSON-able document."""
-        return {"changes": dict(self.changes), "keys": None if self.keys is None else list(self.keys)}
+        document = {"changes": dict(self.changes), "keys": None if self.keys is None else list(self.keys)}
+        if self.source is Source.EDITED:
+            return document
+        beliefs = {name: belief.as_dict() for name, belief in self.beliefs.items()}
+        return {**document, "source": self.source.value, "beliefs": beliefs}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "Edit":
+        """What `as_dict` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is damaged.
+        """
+        keys = document["keys"]
+        source = Source(document.get("source", Source.EDITED.value))
+        beliefs = read_beliefs(document.get("beliefs"))
+        return cls(dict(document["changes"]), None if keys is None else tuple(keys), source, beliefs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +112,31 @@ def apply_edit(dataset: Dataset, edit: Edit) -> Dataset:
     missing = next((key for key in edit.keys if key not in known), None)
     if missing is not None:
         raise UsageError("There is no such song in the data set.", where=missing)
-    return set_fields(dataset, edit.keys, edit.changes)
+    return set_fields(dataset, edit.keys, edit.changes, edit.source, edit.beliefs)
 
 
-def set_fields(dataset: Dataset, keys: Collection[str], changes: Mapping[str, Any]) -> Dataset:
+def set_fields(
+    dataset: Dataset,
+    keys: Collection[str],
+    changes: Mapping[str, Any],
+    source: Source = Source.EDITED,
+    beliefs: Mapping[str, Belief] = MappingProxyType({}),
+) -> Dataset:
     """Sets fields of the songs with these keys.
 
     Args:
         dataset: stays as it is.
         keys: of the songs; others are not touched.
         changes: field name or alias to a value in any form that a sidecar may have; None means "not said".
+        source: where the values come from.
+        beliefs: field name to how sure a labeller was.
 
     Raises:
         UsageError: there is no such field, or it cannot have this value.
     """
     values = _read(changes, FIELDS, field_named)
     chosen = set(keys)
-    songs = tuple(_edited(song, values) if song.key in chosen else song for song in dataset.songs)
+    songs = tuple(_edited(song, values, source, beliefs) if song.key in chosen else song for song in dataset.songs)
     return replace(dataset, songs=songs)
 
 
@@ -133,13 +163,15 @@ def _read(changes: Mapping[str, Any], fields: Mapping[str, Field], named: Any) -
     return values
 
 
-def _edited(song: Song, values: Mapping[str, Any]) -> Song:
+def _edited(song: Song, values: Mapping[str, Any], source: Source, beliefs: Mapping[str, Belief]) -> Song:
     values = dict(values)
     if "lyrics" in values:
         values.update(_lyric_fields(song, values))
-    sources = {**song.sources, **{name: Source.EDITED for name in values if name in FIELDS}}
+    sources = {**song.sources, **{name: source for name in values if name in FIELDS}}
+    kept = {name: belief for name, belief in song.beliefs.items() if name not in values}
+    held = {**kept, **{name: belief for name, belief in beliefs.items() if name in values}}
     extra = {name: one for name, one in song.extra.items() if not _settled(name, values)}
-    return replace(song, sources=sources, extra=extra, **values)
+    return replace(song, sources=sources, beliefs=held, extra=extra, **values)
 
 
 def _settled(name: str, values: Mapping[str, Any]) -> bool:

@@ -63,6 +63,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             ),
             Field("prompt_override", values.read_prompt_override, None),
             Field("repeat", values.read_repeat, 1, ("repeats", "num_repeats")),
+            Field("reviewed", values.read_flag, False),
         )
     }
 )

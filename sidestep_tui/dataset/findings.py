@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from sidestep_tui.dataset.duplicates import same_content
 from sidestep_tui.dataset.effective import effective_caption, is_instrumental
+from sidestep_tui.dataset.label_findings import check_labels
 from sidestep_tui.dataset.language import guess_language
 from sidestep_tui.dataset.lrc import has_times
 from sidestep_tui.dataset.song import Dataset, DatasetMetadata, Finding, Severity, Song
@@ -38,6 +39,7 @@ def check_dataset(dataset: Dataset) -> list[Finding]:
     found = [*dataset.findings, *_failed(dataset), *_whole(dataset)]
     for song in dataset.songs:
         found += [finding for check in _CHECKS if (finding := check(song, dataset.metadata)) is not None]
+        found += check_labels(song)
     order = list(Severity)
     return sorted(found, key=lambda one: (order.index(one.severity), one.song or "", one.code))
 

@@ -113,9 +113,7 @@ def _applied(history: History, line: Mapping[str, Any]) -> History:
         return history.undo()
     if "redo" in line:
         return history.redo()
-    done = line["do"]
-    keys = done["keys"]
-    return history.apply(Edit(dict(done["changes"]), None if keys is None else tuple(keys)))
+    return history.apply(Edit.from_dict(line["do"]))
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:

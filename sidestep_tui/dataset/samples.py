@@ -1,16 +1,20 @@
 """One sample of a saved data set, read into a song."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sidestep_tui.dataset.beliefs import read_beliefs
 from sidestep_tui.dataset.fields import FIELDS, Reading, read_record
 from sidestep_tui.dataset.merge import build_song
 from sidestep_tui.dataset.sidecars import timed
 from sidestep_tui.dataset.song import INSTRUMENTAL, AudioInfo, DatasetMetadata, Finding, LyricTime, Song, Source
 
 # Worked out anew whenever a data set is read, or read here.
-_OURS = frozenset({"audio_path", "path", "filename", "duration", "labeled", "lyric_times", "sources"})
+_OURS = frozenset({"audio_path", "path", "filename", "duration", "labeled", "lyric_times", "sources", "beliefs"})
+_ALWAYS_WRITTEN = ("repeat", "reviewed")
+"""Fields that every saved sample has; their default says nothing."""
 _MAY_BE_EMPTY = frozenset({"formatted_lyrics", "raw_lyrics"})
 """Members that every sample has for ACE-Step's builder and that say nothing when empty."""
 
@@ -35,8 +39,9 @@ def read_sample(
     values = dict(reading.values)
     if values.get("custom_tag") == metadata.custom_tag:
         values.pop("custom_tag", None)
-    if values.get("repeat") == FIELDS["repeat"].default:
-        values.pop("repeat")
+    for name in _ALWAYS_WRITTEN:
+        if values.get(name) == FIELDS[name].default:
+            values.pop(name)
     sources = _saved_sources(record.get("sources"))
     if sources is not None and "is_instrumental" not in sources:
         values.pop("is_instrumental", None)  # written for ACE-Step's builder; nobody has said so
@@ -44,7 +49,9 @@ def read_sample(
     song = build_song(
         key, path, audio, said, {Source.DATASET: _saved_times(record.get("lyric_times")) or times}, sources
     )
-    return song, reading.findings
+    guessed = {name for name, source in song.sources.items() if source in (Source.GUESSED, Source.PROVIDER)}
+    beliefs = {name: one for name, one in read_beliefs(record.get("beliefs")).items() if name in guessed}
+    return replace(song, beliefs=beliefs), reading.findings
 
 
 def _with_raw_lyrics(reading: Reading) -> Reading:

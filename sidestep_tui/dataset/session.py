@@ -87,11 +87,11 @@ class EditSession:
             UsageError: no such field or song, or a value that the field cannot have; nothing is changed.
             SidestepError: the journal cannot be written; nothing is changed.
         """
-        self._apply(Edit(dict(changes), tuple(keys)))
+        self.apply(Edit(dict(changes), tuple(keys)))
 
     def edit_metadata(self, changes: Mapping[str, Any]) -> None:
         """Sets fields of the data set; errors as `edit`."""
-        self._apply(Edit(dict(changes)))
+        self.apply(Edit(dict(changes)))
 
     def undo(self) -> None:
         """Takes the last edit back."""
@@ -123,7 +123,8 @@ class EditSession:
         self._saved = saved
         return saved
 
-    def _apply(self, edit: Edit) -> None:
+    def apply(self, edit: Edit) -> None:
+        """Does an edit of any source, such as those that the labelling makes; errors as `edit`."""
         history = self._history.apply(edit)
         self._journal.record(edit)
         self._history = history

@@ -38,8 +38,10 @@ class Source(StrEnum):
     """A row of a table in the song's folder or one above it, as Key-BPM-Finder exports it."""
     TAGS = "tags"
     """Tags inside the audio file."""
+    PROVIDER = "provider"
+    """Written by a labelling provider (a model, a lyrics data base), and not yet looked at."""
     GUESSED = "guessed"
-    """Worked out from another field: the language from the script of the lyrics."""
+    """Worked out here: tempo, key and metre from the sound, the language from the script of the lyrics."""
     DEFAULT = "default"
     """Nobody said anything."""
 
@@ -111,11 +113,27 @@ class LyricTime:
     line: str
 
 
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """How sure the source of a guessed field was. It goes when a person sets the field."""
+
+    by: str
+    """The analyser or provider, such as `builtin` or `gemini`."""
+    confidence: float | None = None
+    """0 to 1; None where it was not said."""
+    second: str | None = None
+    """The next best value, to be taken with one key: half the tempo, the relative key."""
+
+    def as_dict(self) -> dict[str, str | float | None]:
+        """The same as a JSON-able document."""
+        return {"by": self.by, "confidence": self.confidence, "second": self.second}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Song:
     """One audio file and everything known about it.
 
-    The fields from `caption` to `repeat` can be edited; `fields.FIELDS` declares how each is read and named.
+    The fields from `caption` to `reviewed` can be edited; `fields.FIELDS` declares how each is read and named.
     """
 
     key: str
@@ -141,10 +159,14 @@ class Song:
     """Which text becomes the prompt, whatever the genre ratio says."""
     repeat: int = 1
     """How often the song is seen in one epoch."""
+    reviewed: bool = False
+    """Somebody has looked at all of it and found it good."""
     lyric_times: tuple[LyricTime, ...] = ()
     """Line times from LRC lyrics, in order, so that a crop can take the lyrics it contains."""
     sources: Mapping[str, Source] = field(default_factory=dict)
     """Field name to where its value came from; a field that is not here has its default."""
+    beliefs: Mapping[str, Belief] = field(default_factory=dict)
+    """Field name to how sure its guess is; only for fields that nobody has confirmed."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Fields of other tools, as they were written, and values that could not be understood."""
 

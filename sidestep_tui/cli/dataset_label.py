@@ -1,0 +1,141 @@
+"""`sidestep dataset label`: fills what is missing from the sound itself, and by a provider where one is named."""
+
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sidestep_tui.cli.lines import counted
+from sidestep_tui.cli.output import Output
+from sidestep_tui.cli.parser import Parser
+from sidestep_tui.dataset.edits import Edit
+from sidestep_tui.dataset.fields import field_named
+from sidestep_tui.dataset.label import LABEL_FIELDS, label_dataset
+from sidestep_tui.dataset.label_measures import MeasureCache
+from sidestep_tui.dataset.providers.base import Usage
+from sidestep_tui.dataset.providers.catalogue import PROVIDERS, open_provider
+from sidestep_tui.dataset.providers.run import label_with_provider
+from sidestep_tui.dataset.session import EditSession, open_session
+from sidestep_tui.dataset.song import Finding, Severity
+from sidestep_tui.dataset.where import parse_where
+from sidestep_tui.errors import ExitCode, UsageError
+
+
+def configure(parser: Parser) -> None:
+    """Adds the verb's arguments."""
+    named = ", ".join(f"{name} ({entry.summary})" for name, entry in PROVIDERS.items())
+    parser.add_argument("--fields", metavar="FIELDS", help=f"such as bpm,key; offline: {', '.join(LABEL_FIELDS)}")
+    parser.add_argument("--where", metavar="FILTER", help='which songs, for instance "bpm=none"')
+    parser.add_argument("--provider", choices=[*PROVIDERS], metavar="NAME", help=f"ask one of {named}")
+    parser.add_argument("--base-url", metavar="URL", help="another server that speaks the provider's protocol")
+    parser.add_argument("--model", metavar="NAME", help="another model of the provider")
+    parser.add_argument("--per-minute", type=float, metavar="N", help="requests to the provider per minute at most")
+    parser.add_argument(
+        "--save", action="store_true", help="save the data set; otherwise the edits wait in its journal"
+    )
+    parser.set_defaults(call=_run)
+
+
+def _run(options: Namespace, out: Output) -> int:
+    fields = _fields(options)
+    session = open_session(options.dataset)
+    fits = parse_where(options.where) if options.where else None
+    keys = None if fits is None else [song.key for song in session.dataset.songs if fits(song)]
+    told = _Told(session, out)
+    if options.provider is None:
+        for labels in label_dataset(
+            session.dataset, fields, progress=told.progress, keys=keys, measures=MeasureCache()
+        ):
+            told.take(labels.key, labels.edit, labels.findings)
+    else:
+        _ask(options, fields, keys, told)
+    saved = _save(session, options) if options.save else None
+    return told.finish(saved)
+
+
+def _ask(options: Namespace, fields: list[str], keys: list[str] | None, told: "_Told") -> None:
+    provider = open_provider(
+        options.provider,
+        base_url=options.base_url,
+        model=options.model,
+        requests_per_minute=options.per_minute,
+    )
+    wanted = fields or sorted(provider.fields)
+    for given in label_with_provider(told.session.dataset, provider, wanted, told.progress, keys=keys):
+        told.usage += given.usage
+        told.take(given.key, given.edit, given.findings)
+
+
+def _fields(options: Namespace) -> list[str]:
+    """The fields under their own names; all that can be told offline where none is given and no provider is asked."""
+    if options.fields is None:
+        return [] if options.provider else [*LABEL_FIELDS]
+    named = [(name, field_named(name)) for name in options.fields.split(",")]
+    for name, target in named:
+        if target is None:
+            raise UsageError("Songs have no such field.", where=name, fix="write it like --fields bpm,key")
+    return [target.name for _, target in named if target is not None]
+
+
+def _save(session: EditSession, options: Namespace) -> Path | None:
+    saved = session.save().saved
+    return options.dataset if saved is None else saved.path
+
+
+class _Told:
+    """Takes the results as they come: into the session first, then to the reader."""
+
+    def __init__(self, session: EditSession, out: Output) -> None:
+        self.session = session
+        self.usage = Usage()
+        self._out = out
+        self._filled = 0
+        self._findings: list[Finding] = []
+        self._done = self._total = 0
+
+    def progress(self, done: int, total: int) -> None:
+        """Songs done and songs in all."""
+        self._done, self._total = done, total
+
+    def take(self, key: str, edit: Edit | None, findings: tuple[Finding, ...]) -> None:
+        """One song's result; its edit is on the disk when this returns."""
+        if edit is not None:
+            self.session.apply(edit)
+            self._filled += 1
+        self._findings += findings
+        changes = {} if edit is None else dict(edit.changes)
+        beliefs = {} if edit is None else {name: one.as_dict() for name, one in edit.beliefs.items()}
+        if self._out.as_json:
+            listed = [finding.as_dict() for finding in findings]
+            self._out.json_line({"song": key, "set": changes, "beliefs": beliefs, "findings": listed})
+            return
+        if changes:
+            self._out.say(f"{self._done}/{self._total}  {key}: {', '.join(_shown(changes, beliefs))}")
+        for finding in findings:
+            self._out.say(f"{key}: {finding.severity.value}: {finding.message}")
+
+    def finish(self, saved: Path | None) -> int:
+        """The last line, and the exit code: failed if a song could not be read or answered."""
+        failed = sum(one.severity is Severity.ERROR or one.code == "provider-failed" for one in self._findings)
+        if self._out.as_json:
+            summary = {"songs": self._total, "labelled": self._filled, "failed": failed, "saved": saved}
+            self._out.json_line(summary | {"usage": self.usage.as_dict()})
+        cost = f", {_cost(self.usage)}" if self.usage.requests else ""
+        place = f"saved: {saved}" if saved else "not saved yet: run it with --save, or open the data set"
+        self._out.say(f"{self._filled} of {counted(self._total, 'song')} labelled, {failed} failed{cost}; {place}")
+        return ExitCode.FAILED if failed else ExitCode.DONE
+
+
+def _shown(changes: dict[str, Any], beliefs: dict[str, Any]) -> Iterator[str]:
+    for name, value in changes.items():
+        text = " ".join(str(value).split())
+        confidence, second = beliefs[name]["confidence"], beliefs[name]["second"]
+        sure = "" if confidence is None else f" ({confidence:.0%}{f', else {second}' if second else ''})"
+        yield f"{name}={text[:60]}{'…' if len(text) > 60 else ''}{sure}"
+
+
+def _cost(usage: Usage) -> str:
+    return (
+        f"{counted(usage.requests, 'request')}, {usage.input_tokens} tokens in and {usage.output_tokens} out, "
+        f"{usage.audio_seconds:.0f} s of audio"
+    )

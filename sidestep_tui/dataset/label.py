@@ -1,0 +1,168 @@
+"""Fills what is missing from the sound itself: tempo, key, time signature, and the language from the lyrics.
+
+What is there already is never touched. Every guess keeps how sure it is and the next best value, until a person sets
+the field. The result is a stream of edits: what is applied as it comes survives a crash, and the next call goes on.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sidestep_tui.dataset.analysis.builtin import analyse
+from sidestep_tui.dataset.analysis.result import Analyser, Analysis, Guess
+from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform, read_audio
+from sidestep_tui.dataset.edits import Edit
+from sidestep_tui.dataset.label_measures import MeasureCache
+from sidestep_tui.dataset.language import guess_language
+from sidestep_tui.dataset.measure import check_measures, measure
+from sidestep_tui.dataset.probe import Progress
+from sidestep_tui.dataset.song import Belief, Dataset, Finding, Severity, Song, Source
+from sidestep_tui.errors import SidestepError, UsageError
+
+HEARD_FIELDS: Final = ("bpm", "keyscale", "timesignature")
+"""Fields that the sound tells."""
+LABEL_FIELDS: Final = (*HEARD_FIELDS, "language")
+"""Fields that are labelled without any provider."""
+BUILTIN: Final = "builtin"
+_WORKERS = 2
+_LONGEST_SECONDS = 900.0
+"""A recording of two hours is measured by its first quarter of an hour, so that it fits into the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What the labelling of one song gave."""
+
+    key: str
+    edit: Edit | None = None
+    """None where nothing was missing, or nothing could be told."""
+    findings: tuple[Finding, ...] = ()
+    """What the sound shows, or why it could not be read."""
+
+
+def label_dataset(
+    dataset: Dataset,
+    fields: Collection[str] = LABEL_FIELDS,
+    analyser: Analyser = analyse,
+    progress: Progress | None = None,
+    *,
+    keys: Collection[str] | None = None,
+    measures: MeasureCache | None = None,
+    analyser_name: str = BUILTIN,
+) -> Iterator[Labels]:
+    """Labels songs one after another, two at a time; apply each edit as it comes.
+
+    Args:
+        dataset: the songs.
+        fields: what to fill, of `LABEL_FIELDS`.
+        analyser: tells tempo, key and metre.
+        progress: called with songs done and songs in all.
+        keys: the songs; all without it.
+        measures: remembers loudness, clipping, silence and the like; without it the sound is not measured, and songs
+            with nothing missing are not decoded.
+        analyser_name: kept with every guess.
+
+    Yields:
+        One result for each song, in the order of the data set.
+
+    Raises:
+        UsageError: a field that cannot be told from the sound. A song that cannot be read is a finding.
+    """
+    unknown = next((name for name in fields if name not in LABEL_FIELDS), None)
+    if unknown is not None:
+        raise UsageError(
+            "This field cannot be labelled offline.", where=unknown, fix=f"use some of {', '.join(LABEL_FIELDS)}"
+        )
+    chosen = None if keys is None else frozenset(keys)
+    songs = [song for song in dataset.songs if chosen is None or song.key in chosen]
+    labeller = _Labeller(frozenset(fields), analyser, analyser_name, measures)
+    return _in_parallel(songs, labeller.label, progress)
+
+
+def missing_fields(song: Song, fields: Collection[str]) -> tuple[str, ...]:
+    """Which of the fields nobody has said anything about; an instrumental misses no language."""
+    return tuple(name for name in LABEL_FIELDS if name in fields and _is_missing(song, name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Labeller:
+    fields: frozenset[str]
+    analyser: Analyser
+    name: str
+    measures: MeasureCache | None
+
+    def label(self, song: Song) -> Labels:
+        missing = missing_fields(song, self.fields)
+        heard = [name for name in missing if name in HEARD_FIELDS]
+        known = self.measures.known(song) if self.measures is not None else None
+        changes, beliefs = _language(song) if "language" in missing else ({}, {})
+        findings: list[Finding] = []
+        if heard or (self.measures is not None and known is None):
+            try:
+                waveform = read_audio(song.audio_path, SAMPLE_RATE, max_seconds=_LONGEST_SECONDS)
+            except SidestepError as error:
+                return Labels(song.key, None, (_unreadable(song, error),))
+            if self.measures is not None and known is None:
+                known = measure(waveform)
+                self.measures.store(song, known)
+            if heard:
+                self._listen(waveform, heard, changes, beliefs)
+        if known is not None:
+            findings += check_measures(song.key, known)
+        edit = Edit(changes, (song.key,), Source.GUESSED, beliefs) if changes else None
+        return Labels(song.key, edit, tuple(findings))
+
+    def _listen(
+        self, waveform: Waveform, missing: list[str], changes: dict[str, Any], beliefs: dict[str, Belief]
+    ) -> None:
+        heard = _as_texts(self.analyser(waveform, SAMPLE_RATE))
+        for name in missing:
+            guess = heard[name]
+            if guess is not None:
+                changes[name] = guess.value
+                beliefs[name] = Belief(self.name, round(guess.confidence, 3), guess.second)
+
+
+def _as_texts(analysis: Analysis) -> dict[str, Guess[str] | None]:
+    """The guesses as fields are written; tempi are whole numbers."""
+    return {
+        "bpm": None if analysis.bpm is None else _whole(analysis.bpm),
+        "keyscale": analysis.keyscale,
+        "timesignature": analysis.timesignature,
+    }
+
+
+def _whole(tempo: Guess[float]) -> Guess[str]:
+    second = None if tempo.second is None else str(math.floor(tempo.second + 0.5))
+    return Guess(str(math.floor(tempo.value + 0.5)), tempo.confidence, second)
+
+
+def _language(song: Song) -> tuple[dict[str, Any], dict[str, Belief]]:
+    guess = guess_language(song.lyrics)
+    return ({}, {}) if guess is None else ({"language": guess}, {"language": Belief("script")})
+
+
+def _is_missing(song: Song, name: str) -> bool:
+    if name == "language":
+        return song.language == "unknown" and bool(song.lyrics) and not song.is_instrumental
+    return not getattr(song, name)
+
+
+def _unreadable(song: Song, error: SidestepError) -> Finding:
+    return Finding(Severity.ERROR, "unreadable-audio", f"It was not labelled: {error.what}", song.key, error.fix)
+
+
+def _in_parallel(songs: list[Song], label: Callable[[Song], Labels], progress: Progress | None) -> Iterator[Labels]:
+    """Decoding and Fourier transforms let go of the interpreter, so threads do; results come in order."""
+    if progress is not None:
+        progress(0, len(songs))
+    pool = ThreadPoolExecutor(_WORKERS)
+    try:
+        for done, labels in enumerate(pool.map(label, songs), 1):
+            if progress is not None:
+                progress(done, len(songs))
+            yield labels
+    finally:  # a caller that stops listening does not wait for the songs that are left
+        pool.shutdown(wait=False, cancel_futures=True)

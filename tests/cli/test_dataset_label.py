@@ -1,0 +1,80 @@
+"""`sidestep dataset label` on folders of small songs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sidestep_tui.dataset.audio import write_audio
+from sidestep_tui.dataset.session import load_dataset
+from sidestep_tui.dataset.song import Source
+from sidestep_tui.errors import ExitCode
+
+
+@pytest.fixture
+def songs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One song: a click at 120 beats per minute over an A."""
+    monkeypatch.setenv("SIDESTEP_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    rate, seconds = 22_050, 12
+    time = np.arange(rate * seconds) / rate
+    click = np.exp(-(time % 0.5) * 60) * np.sin(2 * np.pi * 900 * time)
+    folder = tmp_path / "songs"
+    write_audio(folder / "a.wav", np.tile(0.4 * click + 0.1 * np.sin(2 * np.pi * 440 * time), (2, 1)), rate)
+    return folder
+
+
+def test_label_fills_and_saves(sidestep: Callable[..., Any], songs: Path) -> None:
+    result = sidestep("dataset", "label", songs, "--fields", "bpm,key", "--save", "--json")
+    song, summary = result.json_lines()
+    assert result.code == ExitCode.DONE, result.err
+    assert song["song"] == "a.wav"
+    assert song["set"]["bpm"] in {"60", "120"}
+    assert set(song["set"]) == {"bpm", "keyscale"}
+    assert "false-stereo" in {finding["code"] for finding in song["findings"]}
+    assert (summary["songs"], summary["labelled"], summary["failed"]) == (1, 1, 0)
+    (saved,) = load_dataset(songs / "dataset.json").songs
+    assert str(saved.bpm) == song["set"]["bpm"]
+    assert saved.source("bpm") is Source.GUESSED
+
+
+def test_label_without_save_leaves_the_edits_in_the_journal(sidestep: Callable[..., Any], songs: Path) -> None:
+    result = sidestep("dataset", "label", songs, "--fields", "bpm")
+    assert result.code == ExitCode.DONE, result.err
+    assert "not saved yet" in result.out
+    assert not (songs / "dataset.json").exists()
+    (song,) = load_dataset(songs).songs
+    assert song.bpm is not None
+
+
+def test_label_again_finds_nothing_missing(sidestep: Callable[..., Any], songs: Path) -> None:
+    sidestep("dataset", "label", songs, "--fields", "bpm", "--save")
+    result = sidestep("dataset", "label", songs / "dataset.json", "--fields", "bpm", "--json")
+    assert [line.get("set") for line in result.json_lines()] == [{}, None]
+
+
+def test_field_that_is_not_heard_is_a_wrong_usage(sidestep: Callable[..., Any], songs: Path) -> None:
+    result = sidestep("dataset", "label", songs, "--fields", "caption")
+    assert result.code == ExitCode.USAGE
+    assert "caption" in result.err
+
+
+def test_provider_without_key_is_a_wrong_usage(
+    sidestep: Callable[..., Any], songs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GEMINI_API_KEY", raising=False)
+    result = sidestep("dataset", "label", songs, "--provider", "gemini")
+    assert result.code == ExitCode.USAGE
+    assert "GEMINI_API_KEY" in result.err
+
+
+def test_provider_that_is_not_reached_fails_and_says_so(
+    sidestep: Callable[..., Any], songs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidestep_tui.dataset.providers.http._FIRST_WAIT", 0.0)
+    (songs / "a.wav").rename(songs / "Artist - Title.wav")
+    result = sidestep("dataset", "label", songs, "--provider", "lrclib", "--base-url", "http://127.0.0.1:9")
+    assert result.code == ExitCode.FAILED
+    assert "was not reached" in result.out
