@@ -1,0 +1,184 @@
+"""What the screens of a review share: edits with their errors told, undo and redo, checking, saving, leaving."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Final, Generic, TypeVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from sidestep_tui.dataset.acestep_json import DATASET_FILE, changed_since_read
+from sidestep_tui.dataset.findings import check_dataset
+from sidestep_tui.dataset.song import Dataset, Finding, Song
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.tui.dataset.dialogs import BusyScreen
+from sidestep_tui.tui.dataset.review import Review
+from sidestep_tui.tui.figures import count
+from sidestep_tui.tui.screen import SidestepScreen
+from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
+
+Result = TypeVar("Result")
+_KEPT: Final = "they come back when you open the data set again"
+
+
+class ReviewingScreen(SidestepScreen[Result], Generic[Result]):
+    """A screen on a review that other screens share. Subclasses redraw in `show_changes`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("u", "undo", "Undo", show=False, tooltip="Take the last edit back"),
+        Binding("U,ctrl+r", "redo", "Redo", show=False, tooltip="Do the edit again that was taken back"),
+        Binding("w,ctrl+s", "save", "Save", tooltip="Save; what stood there becomes .bak"),
+    ]
+
+    @dataclass
+    class Checked(Message):
+        """A whole check is done."""
+
+        dataset: Dataset
+        findings: list[Finding]
+
+    def __init__(self, review: Review) -> None:
+        super().__init__()
+        self.review = review
+
+    def show_changes(self) -> None:
+        """Draws the review as it is now."""
+
+    def show_song(self, song: Song) -> None:
+        """Goes to a song that an undo or a redo has changed."""
+
+    def edit(self, keys: Collection[str], changes: Mapping[str, Any]) -> bool:
+        """Sets fields of songs; False after telling why that was not possible."""
+        try:
+            self.review.edit(keys, changes)
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+            return False
+        self.after_edit()
+        return True
+
+    def after_edit(self) -> None:
+        """Draws, and has everything checked where the edit was about all songs."""
+        self.show_changes()
+        self.refresh_bindings()
+        if self.review.stale:
+            self.check()
+
+    @work(thread=True, exclusive=True, group="checks")
+    def check(self) -> None:
+        """Checks the whole data set."""
+        dataset = self.review.dataset
+        self.post_message(self.Checked(dataset, check_dataset(dataset)))
+
+    @on(Checked)
+    def _take_findings(self, event: Checked) -> None:
+        if not self.review.take_findings(event.dataset, event.findings):
+            self.check()
+            return
+        for screen in self.app.screen_stack:
+            if isinstance(screen, ReviewingScreen):
+                screen.show_changes()
+
+    def action_undo(self) -> None:
+        """Takes the last edit back, and shows where."""
+        self._step(self.review.undo)
+
+    def action_redo(self) -> None:
+        """Does the last undone edit again, and shows where."""
+        self._step(self.review.redo)
+
+    def _step(self, step: Any) -> None:
+        try:
+            song = step()
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+            return
+        if song is not None:
+            self.show_song(song)
+        self.after_edit()
+
+    @work(exclusive=True, group="save")
+    async def action_save(self) -> None:
+        """Saves."""
+        await self.save()
+
+    async def save(self) -> bool:
+        """Saves where the data set was read from; asks where that would take another session's work away."""
+        path, overwrite = None, False
+        conflict = save_conflict(self.review.dataset)
+        if conflict:
+            choices = [
+                Choice("other", "Save under another name", "both versions stay"),
+                Choice("overwrite", "Replace it", "the other version stays as .bak"),
+            ]
+            choice = await self.app.push_screen_wait(PickScreen(conflict, lambda _: choices))
+            if choice == "other":
+                note = f"a JSON file in {self.review.dataset.root}, or a whole path"
+                name = await self.app.push_screen_wait(AskScreen("Save as", "dataset-2.json", note=note))
+                path = self.review.dataset.root / Path(name).expanduser() if name else None
+            if choice is None or (choice == "other" and path is None):
+                return False
+            overwrite = choice == "overwrite"
+        return await self._write(path, overwrite)
+
+    async def _write(self, path: Path | None, overwrite: bool) -> bool:
+        busy = BusyScreen("Saving …")
+        await self.app.push_screen(busy)
+        try:
+            saved = await asyncio.to_thread(self.review.session.save, path, overwrite=overwrite)
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+            return False
+        finally:
+            busy.dismiss()
+        self.review.saved()
+        self.show_changes()
+        self.refresh_bindings()
+        self.sidestep.tell(f"Saved: {saved.saved.path if saved.saved else saved.root}")
+        return True
+
+    def leave_question(self) -> str | None:
+        """Quitting with unsaved edits is safe; it is worth saying so."""
+        if not self.review.session.has_unsaved_edits:
+            return None
+        return f"Quit with {self._unsaved()}? Nothing is lost: {_KEPT}."
+
+    async def may_leave(self) -> bool:
+        """Asks what becomes of unsaved edits; False where the person stays."""
+        if not self.review.session.has_unsaved_edits:
+            return True
+        choices = [
+            Choice("save", "Save, then leave"),
+            Choice("leave", "Leave without saving", "they come back when you open it"),
+            Choice("stay", "Stay"),
+        ]
+        choice = await self.app.push_screen_wait(PickScreen(self._unsaved(), lambda _: choices))
+        return await self.save() if choice == "save" else choice == "leave"
+
+    def _unsaved(self) -> str:
+        edits = self.review.session.edits
+        return f"{count(edits)} unsaved edit{'s' * (edits != 1)}"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys appear only where they would do something."""
+        session = self.review.session
+        match action:
+            case "undo":
+                return session.can_undo
+            case "redo":
+                return session.can_redo
+            case _:
+                return super().check_action(action, parameters)
+
+
+def save_conflict(dataset: Dataset) -> str | None:
+    """Why saving would take something away that this session has not read; None where it would not."""
+    if dataset.saved is None:
+        beside = dataset.root / DATASET_FILE
+        return f"The folder holds another {DATASET_FILE} already" if beside.exists() else None
+    if dataset.saved.path.exists() and changed_since_read(dataset):
+        return "Another session has saved this data set since you opened it"
+    return None

@@ -1,0 +1,125 @@
+"""The columns of the table of songs: label, width, what a cell says, and what the column sorts by. No Textual here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from posixpath import splitext
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.cells import cell_len
+
+from sidestep_tui.dataset.effective import is_instrumental
+from sidestep_tui.dataset.song import Song
+from sidestep_tui.dataset.text import printable
+from sidestep_tui.tui.text import clean, pad
+
+if TYPE_CHECKING:
+    from sidestep_tui.tui.dataset.review import Review
+
+Cell = tuple[str, str]
+"""Text, and the theme variable of its colour."""
+_PLAIN: Final = "foreground"
+_MUTED: Final = "text-muted"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column."""
+
+    name: str
+    label: str
+    width: int
+    """Cells; 0 shares what is left."""
+    cell: "Callable[[Song, Review], Cell]"
+    value: "Callable[[Song, Review], Any]"
+    """What it sorts by; None where the song does not say, which comes last."""
+    right: bool = False
+    what: str = ""
+    """The column in words, for lists."""
+
+
+def minutes(seconds: float) -> str:
+    """`3:42`, `1:02:05`."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
+
+
+def short_key(keyscale: str) -> str:
+    """`F# minor` as `F#m`."""
+    return keyscale.replace(" minor", "m").replace(" major", "")
+
+
+def tallied(counts: tuple[int, int, int]) -> str:
+    """`×1 !3 ·2`, the two worst of them."""
+    parts = [f"{symbol}{min(count, 99)}" for symbol, count in zip("×!·", counts, strict=True) if count]
+    return " ".join(parts[:2])
+
+
+def _name(song: Song, _: "Review") -> Cell:
+    return printable(splitext(song.key)[0]), _PLAIN
+
+
+def _lyrics(song: Song, review: "Review") -> Cell:
+    if is_instrumental(song, review.dataset.metadata):
+        return "inst", _MUTED
+    return ("✓", "success") if song.lyrics else ("–", _MUTED)
+
+
+def _tag(song: Song, review: "Review") -> Cell:
+    tag = song.custom_tag or review.dataset.metadata.custom_tag
+    return clean(tag), _PLAIN if song.custom_tag else _MUTED
+
+
+def _findings(song: Song, review: "Review") -> Cell:
+    if not review.checks.complete:
+        return "…", _MUTED
+    counts = review.checks.counts(song.key)
+    return tallied(counts), next((c for n, c in zip(counts, ("error", "warning"), strict=False) if n), _MUTED)
+
+
+_ALL: Final = (
+    Column("marked", "", 1, lambda song, review: ("◆" if song.key in review.marked else "", "accent"),
+           lambda song, review: song.key not in review.marked, what="marked songs first"),
+    Column("song", "Song", 0, _name, lambda song, _: song.key.casefold(), what="path of the file"),
+    Column("duration", "Time", 5, lambda song, _: (minutes(song.duration), _PLAIN),
+           lambda song, _: song.duration, right=True, what="length"),
+    Column("lyrics", "Lyr", 4, _lyrics, lambda song, _: len(song.lyrics), what="length of the lyrics"),
+    Column("caption", "Caption", 0, lambda song, _: (clean(song.caption or song.genre), _MUTED),
+           lambda song, _: song.caption.casefold() or None, what="caption"),
+    Column("bpm", "BPM", 3, lambda song, _: ("" if song.bpm is None else str(song.bpm), _PLAIN),
+           lambda song, _: song.bpm, right=True, what="tempo"),
+    Column("key", "Key", 4, lambda song, _: (clean(short_key(song.keyscale)), _PLAIN),
+           lambda song, _: song.keyscale or None, what="key"),
+    Column("language", "Lang", 4, lambda song, _: ("" if song.language == "unknown" else song.language, _PLAIN),
+           lambda song, _: None if song.language == "unknown" else song.language, what="language"),
+    Column("tag", "Tag", 6, _tag, lambda song, _: song.custom_tag or None, what="the song's own trigger tag"),
+    Column("findings", "Found", 5, _findings,
+           lambda song, review: tuple(-count for count in review.checks.counts(song.key)), what="worst findings first"),
+    Column("reviewed", "✓", 1, lambda song, _: ("✓" if song.reviewed else "", "success"),
+           lambda song, _: song.reviewed, what="songs to review first"),
+)  # fmt: skip
+
+COLUMNS: Final[Mapping[str, Column]] = MappingProxyType({column.name: column for column in _ALL})
+"""All columns from left to right, by name."""
+
+_NAME_SHARE: Final = 0.52
+_MUCH_ROOM: Final = 110
+_WIDER: Final = {"tag": 12, "findings": 7}
+
+
+def widths(room: int) -> dict[str, int]:
+    """The width of each column in a table of `room` cells; columns are one cell apart."""
+    fixed = {name: _WIDER.get(name, one.width) if room >= _MUCH_ROOM else one.width for name, one in COLUMNS.items()}
+    left = max(2, room - sum(fixed.values()) - len(fixed) + 1)
+    name = round(left * _NAME_SHARE)
+    return {**fixed, "song": name, "caption": left - name}
+
+
+def fitted(column: Column, text: str, width: int) -> str:
+    """A cell's text in exactly `width` cells."""
+    if column.name == "song" and cell_len(text) > width and "/" in text:
+        text = f"…/{text.rpartition('/')[2]}"  # the folder is the first thing to go
+    if column.right and len(text) < width:
+        return text.rjust(width)
+    return pad(text, width)

@@ -1,0 +1,164 @@
+"""Small dialogs of the review: text of several lines, one assignment for many songs, and a pause while it saves."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static, TextArea
+
+from sidestep_tui.dataset.fields import FIELDS
+from sidestep_tui.dataset.song import Song
+from sidestep_tui.dataset.where import parse_assignment
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.tui.figures import count
+from sidestep_tui.tui.text import clean, literal, shorten
+from sidestep_tui.tui.widgets.scroll import KeyScroll
+
+_KEY: Final = "b $footer-key-foreground"
+_MOST_VALUES: Final = 4
+
+
+class TextScreen(ModalScreen[str | None]):
+    """Edits a text of several lines; gives None where it was left as it was."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s,f2", "take", "Keep", priority=True),
+        Binding("escape", "dismiss(None)", "Back", priority=True),
+    ]
+    DEFAULT_CSS = """
+    TextScreen .dialog { width: 90; height: 90%; }
+    TextScreen TextArea, TextScreen TextArea:focus {
+        height: 1fr; border: none; background: $background; margin-bottom: 1; padding: 0;
+    }
+    """
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """A box to write in."""
+        with Vertical(classes="dialog"):
+            yield Static(literal(self._title, "bold"), classes="dialog-title")
+            yield TextArea(self._text, show_line_numbers=False)
+            yield Static(f"[{_KEY}]ctrl+s[/] keep    [{_KEY}]esc[/] leave it as it was")
+
+    def action_take(self) -> None:
+        """Closes with the text."""
+        self.dismiss(self.query_one(TextArea).text)
+
+
+class BulkEditScreen(ModalScreen[Mapping[str, Any] | None]):
+    """Sets one field of many songs, written as on the command line: `language=ja`; nothing after `=` clears it.
+
+    Args:
+        songs: which; the values that they have now are listed.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
+    DEFAULT_CSS = """
+    BulkEditScreen .dialog { width: 76; }
+    BulkEditScreen Input { margin-bottom: 1; }
+    BulkEditScreen KeyScroll { height: auto; max-height: 12; margin-bottom: 1; }
+    """
+
+    def __init__(self, songs: Sequence[Song]) -> None:
+        super().__init__()
+        self._songs = songs
+
+    def compose(self) -> ComposeResult:
+        """The line to write, what it would do, and what is there now."""
+        number = len(self._songs)
+        with Vertical(classes="dialog"):
+            yield Static(f"[b]Edit {count(number)} song{'s' * (number != 1)}[/b]", classes="dialog-title")
+            yield Input(placeholder="field=value, for instance language=ja", compact=True)
+            yield Static(id="effect", classes="dialog-line")
+            with KeyScroll():
+                yield Static(Content("\n").join(self._spread(name) for name in FIELDS))
+            yield Static(f"[{_KEY}]enter[/] set it    [{_KEY}]esc[/] back")
+
+    def on_mount(self) -> None:
+        """Says what can be written."""
+        self._tell_effect("")
+
+    @on(Input.Changed)
+    def _look(self, event: Input.Changed) -> None:
+        self._tell_effect(event.value)
+
+    @on(Input.Submitted)
+    def _take(self, event: Input.Submitted) -> None:
+        try:
+            name, value = read_assignment(event.value)
+        except SidestepError as error:
+            self._say(f"! {error.what} {error.fix or ''}", "$text-error")
+        else:
+            self.dismiss({name: value})
+
+    def _tell_effect(self, text: str) -> None:
+        if "=" not in text:
+            fitting = [name for name in FIELDS if name.startswith(text.strip().lower())]
+            self._say(f"fields: {', '.join(fitting) or 'none begins so'}", "$text-muted")
+            return
+        try:
+            name, value = read_assignment(text)
+        except SidestepError as error:
+            self._say(f"! {error.what}", "$text-warning")
+            return
+        read = FIELDS[name].read(value)
+        wanted = FIELDS[name].default if read is None else read
+        changing = sum(_value(song, name) != wanted for song in self._songs)
+        shown = "cleared" if value is None else f"set to {str(wanted)[:60]}"
+        self._say(f"{name} is {shown}: {count(changing)} of {count(len(self._songs))} songs change", "$text-success")
+
+    def _say(self, text: str, style: str) -> None:
+        self.query_one("#effect", Static).update(Content.styled(clean(text), style))
+
+    def _spread(self, name: str) -> Content:
+        """How many songs have which value of a field."""
+        held = Counter(_value(song, name) for song in self._songs)
+        default = FIELDS[name].default
+        parts = []
+        for value, songs in held.most_common(_MOST_VALUES):
+            text = "–" if value == default else shorten(clean(str(value)), 18)
+            parts.append(f"{text} ×{songs}" if len(held) > 1 else text)
+        more = f" · {len(held) - _MOST_VALUES} more" if len(held) > _MOST_VALUES else ""
+        return Content.assemble((name.ljust(17), "bold"), (shorten(" · ".join(parts), 50) + more, "$text-muted"))
+
+
+class BusyScreen(ModalScreen[None]):
+    """Takes every key while something must not be disturbed; whoever opened it closes it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """One line."""
+        with Vertical(classes="dialog"):
+            yield Static(literal(self._text, "bold"))
+
+
+def read_assignment(text: str) -> tuple[str, str | None]:
+    """`bpm=120` as a field and a value that it can have.
+
+    Raises:
+        UsageError: it is no assignment.
+        SidestepError: the field cannot have the value.
+    """
+    name, value = parse_assignment(text)
+    try:
+        FIELDS[name].read(value)
+    except ValueError as error:
+        raise SidestepError(f"{name} cannot be set: {error}.") from error
+    return name, value
+
+
+def _value(song: Song, name: str) -> Any:
+    return getattr(song, name)

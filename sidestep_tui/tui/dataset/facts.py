@@ -1,0 +1,113 @@
+"""The left side of a song: its fields with where each came from, and what was found with the key that mends it."""
+
+from typing import Final
+
+from rich.text import Text
+from textual.app import RenderResult
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from sidestep_tui.dataset.fields import FIELDS
+from sidestep_tui.dataset.song import Finding, Song, Source
+from sidestep_tui.tui.dataset.checks import SYMBOLS
+from sidestep_tui.tui.dataset.columns import minutes
+from sidestep_tui.tui.dataset.editors import shown_value
+from sidestep_tui.tui.dataset.fixes import Fix
+from sidestep_tui.tui.figures import size
+from sidestep_tui.tui.text import clean, shorten
+from sidestep_tui.tui.themes import rich_style
+from sidestep_tui.tui.widgets.table import KeyTable, cell
+
+SHOWN_FIELDS: Final = tuple(name for name in FIELDS if name != "reviewed")
+"""Fields that the list shows; whether the song was reviewed stands in its headline."""
+_NAME, _SOURCE = 15, 13
+_PADDING = 2
+_SCROLLBAR = 1
+
+
+class FieldTable(KeyTable):
+    """The fields of a song, one a line."""
+
+    def __init__(self) -> None:
+        super().__init__(id="fields")
+        self._width = 0
+        self._song: Song | None = None
+
+    def show(self, song: Song) -> None:
+        """Shows this song."""
+        self._song = song
+        if not self.size.width:
+            return  # it is not laid out yet; `on_resize` comes
+        width = max(10, self.size.width - _NAME - _SOURCE - 3 * _PADDING - _SCROLLBAR)
+        if width != self._width:
+            self._width = width
+            self.set_columns([("Field", _NAME), ("Value", width), ("From", _SOURCE)])
+        self.set_rows([(name, self._cells(song, name)) for name in SHOWN_FIELDS])
+
+    def on_resize(self) -> None:
+        """Fills the new width."""
+        if self._song is not None:
+            self.show(self._song)
+
+    def _cells(self, song: Song, name: str) -> tuple[Text, ...]:
+        source = song.source(name)
+        value = shown_value(song, name)
+        muted = rich_style(self, "text-muted")
+        from_style = rich_style(self, "accent") if source is Source.EDITED else muted
+        belief = song.beliefs.get(name)
+        sure = f" {belief.confidence:.0%}" if belief is not None and belief.confidence is not None else ""
+        written = "" if source is Source.DEFAULT else f"{source.value}{sure}"
+        shown = cell(shorten(clean(value), self._width)) if value else cell("–", muted)
+        return cell(name), shown, cell(written, from_style)
+
+
+class Headline(Widget):
+    """Which song this is, how far the review is, and what the audio file is."""
+
+    DEFAULT_CSS = "Headline { height: 1; padding: 0 1; background: $surface; }"
+
+    song: reactive[Song | None] = reactive(None)
+    place: reactive[tuple[int, int]] = reactive((0, 0))
+    """The song's number, and how many are shown."""
+
+    def render(self) -> RenderResult:
+        """One line; the name itself is in the top line."""
+        if self.song is None:
+            return ""
+        audio = self.song.audio
+        channels = {1: "mono", 2: "stereo"}.get(audio.channels, f"{audio.channels} channels")
+        file = f"{clean(audio.codec)} {audio.sample_rate / 1000:g} kHz {channels}, {size(audio.size)}"
+        state = ("✓ reviewed", "$success") if self.song.reviewed else ("not reviewed", "$text-muted")
+        number, shown = self.place
+        return Content.assemble(
+            (f"{number} of {shown}", "bold"),
+            "   ",
+            state,
+            "   ",
+            minutes(self.song.duration),
+            (f"   {file}", "$text-muted"),
+        )
+
+
+class FindingsList(Widget):
+    """What was found in a song: one line each, with the digit that mends it."""
+
+    DEFAULT_CSS = "FindingsList { height: auto; padding: 0 1; }"
+
+    found: reactive[tuple[tuple[Finding, Fix | None], ...]] = reactive((), layout=True)
+    checked: reactive[bool] = reactive(False)
+
+    def render(self) -> RenderResult:
+        """The worst first; a finding without a digit cannot be mended by a field."""
+        if not self.found:
+            text = ("✓ Nothing to look at.", "$success") if self.checked else ("Checking …", "$text-muted")
+            return Content.assemble(text)
+        return Content("\n").join([self._line(number, *one) for number, one in enumerate(self.found, 1)])
+
+    def _line(self, number: int, finding: Finding, fix: Fix | None) -> Content:
+        symbol, colour = SYMBOLS[finding.severity]
+        line = Content.assemble((symbol, f"bold ${colour}"), " ", clean(finding.message))
+        if fix is None:
+            return line
+        return line + Content.assemble((f"  {number}", "bold $footer-key-foreground"), (f" {clean(fix.label)}", "bold"))

@@ -1,0 +1,161 @@
+"""What one key can do about a finding: set fields to values that follow from the song, or open the right field.
+
+`tempo_choices` is the one place that knows other tempos of a song.
+"""
+
+import html
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sidestep_tui.dataset.findings import FASTEST, SLOWEST
+from sidestep_tui.dataset.language import guess_language
+from sidestep_tui.dataset.song import DatasetMetadata, Finding, Song
+from sidestep_tui.dataset.structure import structure_tags
+
+_BREAK: Final = re.compile(r"<\s*/?\s*(?:br|p|div)\b[^>]*>", re.IGNORECASE)
+_MARKUP: Final = re.compile(r"<\s*/?\s*(?:span|html|body|a|b|i|script)\b[^>]*>", re.IGNORECASE)
+_BLANKS: Final = re.compile(r"\n{3,}")
+_STANZA: Final = re.compile(r"\n[ \t]*\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """One way out of a finding."""
+
+    label: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Fields to set; empty where a person must say what."""
+    asks: str = ""
+    """The field to open."""
+
+
+def fix_for(finding: Finding, song: Song, metadata: DatasetMetadata) -> Fix | None:
+    """What one key does about a finding of this song; None where nothing in its fields can help."""
+    kind, _, name = finding.code.partition("-")
+    if kind in ("unsure", "unreviewed") and name in song.beliefs:
+        return _guessed(song, name, confirm=kind == "unreviewed")
+    mend = _MENDS.get(finding.code)
+    return (mend(song, metadata) if mend else None) or _ASKS.get(finding.code)
+
+
+def tempo_choices(song: Song) -> tuple[int, ...]:
+    """Other tempos that the song may have, as far as the model knows them, the likeliest first.
+
+    What the analyser heard second best, then half and double.
+    """
+    if song.bpm is None:
+        return ()
+    belief = song.beliefs.get("bpm")
+    heard = [int(belief.second)] if belief is not None and belief.second and belief.second.isdecimal() else []
+    half, double = round(song.bpm / 2), song.bpm * 2
+    ordered = dict.fromkeys([*heard, *((half, double) if song.bpm >= 120 else (double, half))])
+    return tuple(tempo for tempo in ordered if SLOWEST <= tempo <= FASTEST and tempo != song.bpm)
+
+
+def other_tempo(song: Song) -> Fix | None:
+    """Takes the likeliest other tempo."""
+    choices = tempo_choices(song)
+    return Fix(f"take {choices[0]} BPM", {"bpm": choices[0]}) if choices else None
+
+
+def skeleton(lyrics: str) -> str:
+    """Lyrics with a structure tag above each stanza: a stanza that comes again is the chorus, others are verses."""
+    stanzas = [stanza.strip("\n") for stanza in _STANZA.split(lyrics) if stanza.strip()]
+    again = {_folded(stanza) for stanza in stanzas if sum(_folded(one) == _folded(stanza) for one in stanzas) > 1}
+    tagged: list[str] = []
+    verses = 0
+    for stanza in stanzas:
+        if structure_tags(stanza):
+            tagged.append(stanza)
+        elif _folded(stanza) in again:
+            tagged.append(f"[Chorus]\n{stanza}")
+        else:
+            verses += 1
+            tagged.append(f"[Verse {verses}]\n{stanza}")
+    return "\n\n".join(tagged)
+
+
+def without_markup(lyrics: str) -> str:
+    """Lyrics as a browser would show them."""
+    text = _MARKUP.sub("", _BREAK.sub("\n", lyrics))
+    return _BLANKS.sub("\n\n", html.unescape(text)).strip()
+
+
+def without_tag(caption: str, tag: str) -> str:
+    """A caption without the part that is the trigger tag."""
+    parts = [part.strip() for part in caption.split(",")]
+    return ", ".join(part for part in parts if part.casefold() != tag.casefold())
+
+
+def without_copy(lyrics: str) -> str:
+    """The first half of lyrics that were pasted twice."""
+    lines = lyrics.split("\n")
+    full = sum(bool(line.strip()) for line in lines)
+    kept, seen = [], 0
+    for line in lines:
+        if seen == full // 2:
+            break
+        kept.append(line)
+        seen += bool(line.strip())
+    return "\n".join(kept)
+
+
+def _guessed(song: Song, name: str, *, confirm: bool) -> Fix:
+    """What a provider wrote is confirmed by setting it to itself; of an unsure guess the second best is taken."""
+    if confirm:
+        return Fix("it is right", {name: getattr(song, name)})
+    second = song.beliefs[name].second
+    return Fix(f"take {second}", {name: second}) if second else Fix(f"set {name}", asks=name)
+
+
+def _folded(stanza: str) -> str:
+    return " ".join(stanza.casefold().split())
+
+
+def _language(song: Song, _: DatasetMetadata) -> Fix:
+    guess = guess_language(song.lyrics)
+    return Fix(f"set {guess}", {"language": guess}) if guess else Fix("choose the language", asks="language")
+
+
+def _no_lyrics(_song: Song, _: DatasetMetadata) -> Fix:
+    return Fix("mark instrumental", {"is_instrumental": True})
+
+
+def _tag_twice(song: Song, metadata: DatasetMetadata) -> Fix:
+    tag = song.custom_tag or metadata.custom_tag
+    return Fix("take it out", {"caption": without_tag(song.caption, tag)})
+
+
+def _no_genre(song: Song, _: DatasetMetadata) -> Fix:
+    if song.prompt_override == "genre":
+        return _ASKS["missing-genre"]
+    return Fix("always use the caption", {"prompt_override": "caption"})
+
+
+_ASKS: Final[Mapping[str, Fix]] = {
+    "missing-caption": Fix("write a caption", asks="caption"),
+    "short-caption": Fix("write more", asks="caption"),
+    "missing-genre": Fix("write a genre", asks="genre"),
+    "missing-bpm": Fix("set the tempo", asks="bpm"),
+    "bpm-range": Fix("set the tempo", asks="bpm"),
+    "missing-key": Fix("set the key", asks="keyscale"),
+    "timesignature-range": Fix("set it", asks="timesignature"),
+}
+"""For each code the field that a person must say something about."""
+
+_MENDS: Final[Mapping[str, Callable[[Song, DatasetMetadata], Fix | None]]] = {
+    "missing-genre": _no_genre,
+    "tag-twice": _tag_twice,
+    "missing-lyrics": _no_lyrics,
+    "unused-lyrics": lambda *_: Fix("it is sung", {"is_instrumental": False}),
+    "lyric-times": lambda song, _: Fix("strip the times", {"lyrics": song.lyrics}),  # setting lyrics reads the times
+    "lyrics-html": lambda song, _: Fix("strip the markup", {"lyrics": without_markup(song.lyrics)}),
+    "lyrics-twice": lambda song, _: Fix("keep the first half", {"lyrics": without_copy(song.lyrics)}),
+    "no-structure-tags": lambda song, _: Fix("add a skeleton", {"lyrics": skeleton(song.lyrics)}),
+    "missing-language": _language,
+    "language-mismatch": _language,
+    "bpm-range": lambda song, _: other_tempo(song),
+}
+"""For each code what follows from the song itself."""

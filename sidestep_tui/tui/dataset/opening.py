@@ -1,0 +1,227 @@
+"""Opening a data set: which one, the progress of reading it, and why it could not be read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.tui.dataset.recent import recent_datasets, remember_dataset
+from sidestep_tui.tui.figures import count
+from sidestep_tui.tui.outline import bar
+from sidestep_tui.tui.screen import SidestepScreen
+from sidestep_tui.tui.text import clean, shorten_middle
+from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
+from sidestep_tui.tui.wizard.paths import FolderSuggester
+
+if TYPE_CHECKING:
+    from sidestep_tui.dataset.session import EditSession
+
+_SAVED: Final = "dataset.json"
+_INTRODUCTION: Final = """\
+[b]Which songs?[/b]
+
+Type the folder that holds the audio files, or a saved data set (a JSON file).
+Lyrics, captions, tables and tags that lie beside the songs are read with them.\
+"""
+
+
+class OpenDatasetScreen(SidestepScreen[None]):
+    """Takes the way to the review of a data set.
+
+    Args:
+        path: the folder or JSON file; asked for where it is not given.
+    """
+
+    HEADING = "Data set"
+    ABOUT = "Nothing is written into your folder until you save, but for a small journal of unsaved edits."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("o", "choose", "Another", tooltip="Choose another folder or file"),
+        Binding("r", "again", "Try again", tooltip="Read it again"),
+    ]
+    DEFAULT_CSS = """
+    OpenDatasetScreen #choose { padding: 1 2; }
+    OpenDatasetScreen #choose Static { height: auto; margin-bottom: 1; }
+    OpenDatasetScreen Input { margin-bottom: 1; }
+    OpenDatasetScreen OptionList, OpenDatasetScreen OptionList:focus {
+        border: none; background: $background; padding: 0; height: auto; max-height: 10;
+    }
+    OpenDatasetScreen #stage { padding: 1 2; }
+    """
+
+    @dataclass
+    class Progressed(Message):
+        """Files read so far, and in all."""
+
+        done: int
+        total: int
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the newest figure matters."""
+            return isinstance(message, type(self))
+
+    @dataclass
+    class Read(Message):
+        """The data set is open."""
+
+        session: "EditSession"
+
+    @dataclass
+    class Refused(Message):
+        """It cannot be read."""
+
+        error: SidestepError
+
+    def __init__(self, path: Path | None = None) -> None:
+        super().__init__()
+        self._path = path
+        self._stage: Literal["choose", "reading", "failed"] = "choose"
+        self._progress = (0, 0)
+
+    def compose_body(self) -> ComposeResult:
+        """The question, and the line that takes its place."""
+        with Vertical(id="choose"):
+            yield Static(_INTRODUCTION)
+            yield Input(placeholder="~/music/my-album", compact=True, suggester=FolderSuggester())
+            yield Static("[b]Opened before[/b]", id="before")
+            yield OptionList()
+        yield Static(id="stage")
+
+    def on_mount(self) -> None:
+        """Reads at once where a path was given."""
+        if self._path is None:
+            self.action_choose()
+        else:
+            self.begin(self._path)
+
+    def action_choose(self) -> None:
+        """Asks for a path."""
+        self._show("choose")
+        recent = recent_datasets()
+        listing = self.query_one(OptionList)
+        listing.clear_options()
+        listing.add_options(Option(Content(shorten_middle(clean(str(path)), 70)), id=str(path)) for path in recent)
+        listing.highlighted = 0 if recent else None
+        listing.display = self.query_one("#before").display = bool(recent)
+        self.query_one(Input).focus()
+
+    def action_again(self) -> None:
+        """Reads the same path again."""
+        if self._path is not None:
+            self.begin(self._path)
+
+    @on(Input.Submitted)
+    def _typed(self, event: Input.Submitted) -> None:
+        if event.value.strip():
+            self.begin(Path(event.value.strip()).expanduser())
+
+    @on(OptionList.OptionSelected)
+    def _picked(self, event: OptionList.OptionSelected) -> None:
+        self.begin(Path(str(event.option.id)))
+
+    @work(exclusive=True, group="begin")
+    async def begin(self, path: Path) -> None:
+        """Reads a data set; asks first where a folder holds a saved one as well."""
+        if path.is_dir() and (path / _SAVED).is_file():
+            choices = [
+                Choice("saved", "Open the saved data set", f"{_SAVED}: edits and review as they were saved"),
+                Choice("scan", "Scan the folder again", "finds new songs; knows nothing of saved edits"),
+            ]
+            choice = await self.app.push_screen_wait(PickScreen("The folder holds a saved data set", lambda _: choices))
+            if choice is None:
+                self.action_choose()
+                return
+            path = path / _SAVED if choice == "saved" else path
+        self._path, self._progress = path, (0, 0)
+        self.set_context(str(path))
+        self._show("reading")
+        self._read(path)
+
+    @work(thread=True, exclusive=True, group="read")
+    def _read(self, path: Path) -> None:
+        from sidestep_tui.dataset.session import open_session
+
+        def tell(done: int, total: int) -> None:
+            self.post_message(self.Progressed(done, total))
+
+        try:
+            session = open_session(path, progress=tell)
+        except SidestepError as error:
+            self.post_message(self.Refused(error))
+        else:
+            self.post_message(self.Read(session))
+
+    @on(Progressed)
+    def _count(self, event: Progressed) -> None:
+        self._progress = (event.done, event.total)
+        if self._stage == "reading":
+            self._show("reading")
+
+    @on(Read)
+    def _open(self, event: Read) -> None:
+        from sidestep_tui.tui.dataset.review import Review
+        from sidestep_tui.tui.dataset.screen import ReviewScreen
+
+        if self._stage != "reading" or not self.is_current:
+            return  # left, or another path was given in the meantime
+        try:
+            remember_dataset(self._path or event.session.dataset.root)
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+        # Whoever leaves the review leaves this screen as well: it has nothing more to say.
+        self.app.push_screen(ReviewScreen(Review(event.session)), lambda _: self.action_back())
+
+    @on(Refused)
+    def _refuse(self, event: Refused) -> None:
+        if self._stage == "reading":
+            self._show("failed", event.error)
+
+    def _show(self, stage: Literal["choose", "reading", "failed"], error: SidestepError | None = None) -> None:
+        self._stage = stage
+        self.query_one("#choose").display = stage == "choose"
+        line = self.query_one("#stage", Static)
+        line.display = stage != "choose"
+        if stage == "reading":
+            line.update(reading(*self._progress, width=min(60, self.size.width - 8)))
+        elif error is not None:
+            line.update(refusal(error))
+        if stage != "choose":
+            self.set_focus(None)
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
+        """Another choice and another try make sense only after a failure."""
+        return self._stage == "failed" if action in ("choose", "again") else True
+
+
+def reading(done: int, total: int, *, width: int) -> Content:
+    """How far the reading is."""
+    if not total:
+        return Content.styled("Looking for songs …", "bold")
+    if done >= total:
+        return Content.assemble((f"{count(total)} audio files", "bold"), "\n\nReading what lies beside them …")
+    full, rest = bar(done / total, width)
+    figures = f"{count(done)} of {count(total)} audio files"
+    return Content.assemble(
+        ("Reading songs …", "bold"), "\n\n", (full, "$primary"), (rest, "$text-muted"), f"\n{figures}"
+    )
+
+
+def refusal(error: SidestepError) -> Content:
+    """Why there is nothing to review, where, and what helps."""
+    parts: list[str | tuple[str, str]] = [(clean(error.what), "bold $text-error")]
+    if error.where:
+        parts += ["\n\n", ("where  ", "$text-muted"), clean(error.where)]
+    if error.fix:
+        parts += ["\n", ("fix    ", "$text-muted"), clean(error.fix)]
+    parts += ["\n\n", ("o", "bold $footer-key-foreground"), " another folder    "]
+    parts += [("r", "bold $footer-key-foreground"), " try again"]
+    return Content.assemble(*parts)

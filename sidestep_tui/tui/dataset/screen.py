@@ -1,0 +1,244 @@
+"""The table of songs: find, sort, mark, edit many at once, and the way to one song."""
+
+from typing import ClassVar, Final
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Input, Static
+
+from sidestep_tui.dataset.song import Song
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.tui.dataset.base import ReviewingScreen
+from sidestep_tui.tui.dataset.columns import COLUMNS
+from sidestep_tui.tui.dataset.dialogs import BulkEditScreen
+from sidestep_tui.tui.dataset.find_line import FindLine
+from sidestep_tui.tui.dataset.review import Order
+from sidestep_tui.tui.dataset.song_screen import SongScreen
+from sidestep_tui.tui.dataset.song_table import SongTable, TableHead
+from sidestep_tui.tui.dataset.summary import Summary
+from sidestep_tui.tui.figures import count
+from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
+
+_NO_SONGS: Final = "[b]Not one song could be read[/b]\n\n[b $footer-key-foreground]f[/] says why, file by file."
+_NOTHING_FITS: Final = "[b]No song fits[/b]\n\n[b $footer-key-foreground]backspace[/] shows all songs again."
+_OF_SONGS: Final = frozenset({"mark", "mark_all", "bulk_edit", "sort", "reverse", "jump", "next_unreviewed", "accept"})
+
+
+class ReviewScreen(ReviewingScreen[None]):
+    """The songs of a data set."""
+
+    HEADING = "Data set"
+    ABOUT = (
+        "An edit is in a journal on the disk before you see it: a crash or a lost line costs nothing. "
+        "Songs keep their places while you edit; a new filter or order arranges them again."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "find", "Find", key_display="/", tooltip="Search words, filter, or narrow to @errors …"),
+        Binding("space", "mark", "Mark", tooltip="Mark the song, or take its mark away"),
+        Binding("e", "bulk_edit", "Edit", tooltip="Set a field of the marked songs"),
+        Binding("v", "accept", "Accept", tooltip="This song is reviewed, or is not any more"),
+        Binding("f", "findings", "Findings", tooltip="Everything that was found, by kind"),
+        Binding("t", "settings", "Tag …", tooltip="Trigger tag, genre ratio: for all songs"),
+        Binding("s", "sort", "Sort", tooltip="Sort by a column"),
+        Binding("S", "reverse", "Reverse", show=False, tooltip="Sort the other way round"),
+        Binding("asterisk", "mark_all", "Mark all", show=False, key_display="*", tooltip="Mark all songs shown"),
+        Binding("n", "next_unreviewed", "Next to review", show=False, tooltip="To the next song not yet reviewed"),
+        Binding("colon", "jump", "Jump", show=False, key_display=":", tooltip="To a song by its number or name"),
+        Binding("backspace", "show_all", "Show all", show=False, tooltip="All songs again"),
+        Binding("tab,shift+tab", "to_table", "To the table", show=False),
+    ]
+    DEFAULT_CSS = """
+    ReviewScreen #nothing { padding: 1 2; height: 1fr; }
+    """
+
+    def compose_body(self) -> ComposeResult:
+        """The figures, the table, the line that finds."""
+        yield Summary(self.review)
+        yield TableHead(self.review)
+        yield SongTable(self.review)
+        yield Static(id="nothing")
+        yield FindLine()
+
+    def on_mount(self) -> None:
+        """Shows the songs, then has them checked."""
+        dataset = self.review.dataset
+        self.set_context(str(dataset.saved.path if dataset.saved else dataset.root))
+        self.show_changes()
+        self.query_one(SongTable).focus()
+        self.call_after_refresh(self.check)
+        if dataset.replayed:
+            edits = self.review.session.edits
+            self.sidestep.tell(f"{count(edits)} unsaved edits of an earlier session are back. w saves them, u undoes.")
+
+    def show_changes(self) -> None:
+        """Draws the table and its figures again."""
+        table, nothing = self.query_one(SongTable), self.query_one("#nothing", Static)
+        table.renew()
+        table.display = bool(self.review.shown)
+        nothing.display = not self.review.shown
+        nothing.update(_NOTHING_FITS if self.review.songs else _NO_SONGS)
+        self.query_one(Summary).refresh()
+        self.query_one(TableHead).refresh()
+
+    def show_song(self, song: Song) -> None:
+        """Puts the cursor on it, where it is in sight."""
+        self.query_one(SongTable).go_to(song.key)
+
+    @on(SongTable.Opened)
+    def _open(self, event: SongTable.Opened) -> None:
+        self.app.push_screen(SongScreen(self.review, event.key), self._came_back)
+
+    def _came_back(self, key: str | None) -> None:
+        self.show_changes()
+        if key is not None:
+            self.query_one(SongTable).go_to(key)
+
+    def action_find(self) -> None:
+        """Opens the line that finds."""
+        line = self.query_one(FindLine)
+        line.open()
+        line.show_count(self.review.query, len(self.review.shown), len(self.review.songs))
+        self.refresh_bindings()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        if self.query_one(FindLine).typing:
+            self._look(event.value, unless_empty=True)
+
+    def _look(self, text: str, *, unless_empty: bool = False) -> bool:
+        """Shows the songs that fit. Half a filter is none, or fits nothing: the songs wait for the rest of it."""
+        try:
+            found = self.review.show(text, unless_empty=unless_empty)
+        except SidestepError as error:
+            self.query_one(FindLine).show_problem(error.what)
+            return False
+        self.show_changes()
+        self.query_one(FindLine).show_count(text, found, len(self.review.songs))
+        return True
+
+    @on(Input.Submitted)
+    def _settled(self, event: Input.Submitted) -> None:
+        if self._look(event.value):
+            self.action_to_table()
+
+    def action_to_table(self) -> None:
+        """Back to the songs; the line stays where it narrows them."""
+        self.query_one(FindLine).close(self.review.query)
+        self.query_one(SongTable).focus()
+        self.refresh_bindings()
+
+    def action_show_all(self) -> None:
+        """Takes the filter away; the cursor stays on its song."""
+        current = self.query_one(SongTable).current
+        self._look("")
+        self.query_one(SongTable).renew(keep=current)
+        self.action_to_table()
+
+    @work
+    async def action_back(self) -> None:  # type: ignore[override]  # it has to ask first
+        """Out of the line that finds; out of the review, after asking what becomes of unsaved edits."""
+        if self.query_one(FindLine).typing:
+            self.action_show_all()
+        elif await self.may_leave():
+            super().action_back()
+
+    def action_mark(self) -> None:
+        """Marks the song and goes to the next one."""
+        table = self.query_one(SongTable)
+        if table.current is not None:
+            self.review.mark([table.current])
+            table.action_move(1)
+            self.show_changes()
+
+    def action_mark_all(self) -> None:
+        """Marks all songs in sight, or takes the marks of all of them away."""
+        self.review.mark(self.review.shown)
+        self.show_changes()
+
+    def action_accept(self) -> None:
+        """Keeps that the song was reviewed."""
+        table = self.query_one(SongTable)
+        if table.current is not None:
+            reviewed = self.review.songs[table.current].reviewed
+            if self.edit([table.current], {"reviewed": not reviewed}) and not reviewed:
+                table.action_move(1)
+
+    @work(exclusive=True, group="dialog")
+    async def action_bulk_edit(self) -> None:
+        """Asks for a field and its value, and sets it for the marked songs."""
+        current = self.query_one(SongTable).current
+        keys = [key for key in self.review.songs if key in self.review.marked] or ([current] if current else [])
+        changes = await self.app.push_screen_wait(BulkEditScreen([self.review.songs[key] for key in keys]))
+        if changes is not None and self.edit(keys, changes):
+            self.sidestep.tell(f"{', '.join(changes)}: set for {count(len(keys))} songs. u takes it back.")
+
+    @work(exclusive=True, group="dialog")
+    async def action_sort(self) -> None:
+        """Asks for a column; the one that sorts already turns round."""
+        choices = [Choice(name, column.label or "Mark", column.what) for name, column in COLUMNS.items()]
+        held = self.review.order
+        name = await self.app.push_screen_wait(PickScreen("Sort by", lambda _: choices, current=held.column.name))
+        if name is not None:
+            column = COLUMNS[name]
+            self._arrange(Order(column, column is held.column and not held.reverse))
+
+    def action_reverse(self) -> None:
+        """Turns the order round."""
+        self._arrange(Order(self.review.order.column, not self.review.order.reverse))
+
+    def _arrange(self, order: Order) -> None:
+        table = self.query_one(SongTable)
+        current = table.current
+        self.review.show(order=order)
+        self.show_changes()
+        table.renew(keep=current)
+
+    @work(exclusive=True, group="dialog")
+    async def action_jump(self) -> None:
+        """Asks where to."""
+        text = await self.app.push_screen_wait(AskScreen("Jump to", note="a number in this order, or part of a name"))
+        if text:
+            key = self.review.find(text.strip())
+            if key is None:
+                self.sidestep.tell(f"No song shown is called {text}.", "warning")
+            else:
+                self.query_one(SongTable).go_to(key)
+
+    def action_next_unreviewed(self) -> None:
+        """Goes on with the review."""
+        table = self.query_one(SongTable)
+        key = self.review.next_unreviewed(table.current or "")
+        if key is None:
+            self.sidestep.tell("All songs shown are reviewed.")
+        else:
+            table.go_to(key)
+
+    @work(exclusive=True, group="dialog")
+    async def action_findings(self) -> None:
+        """Lists what was found; a kind that is chosen becomes the filter."""
+        from sidestep_tui.tui.dataset.findings_screen import FindingsScreen
+
+        code = await self.app.push_screen_wait(FindingsScreen(self.review))
+        if code is not None:
+            self._look(f"@{code}")
+            self.query_one(SongTable).cursor = 0
+            self.action_to_table()
+
+    @work(exclusive=True, group="dialog")
+    async def action_settings(self) -> None:
+        """Opens what holds for all songs."""
+        from sidestep_tui.tui.dataset.settings_screen import DatasetSettingsScreen
+
+        await self.app.push_screen_wait(DatasetSettingsScreen(self.review))
+        self.after_edit()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While the line that finds is open, letters belong to it."""
+        if self.is_mounted and self.query_one(FindLine).typing:
+            return action in ("back", "to_table", "quit", "help", "command_palette")
+        if action == "show_all":
+            return bool(self.review.query.strip())
+        if action in _OF_SONGS:
+            return bool(self.review.shown)
+        return action != "to_table" and super().check_action(action, parameters)

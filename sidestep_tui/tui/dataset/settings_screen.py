@@ -1,0 +1,158 @@
+"""What holds for all songs of a data set: trigger tag and its place, genre ratio, instrumentals; and what it does."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Static
+
+from sidestep_tui.dataset.effective import effective_caption, genre_songs, is_instrumental
+from sidestep_tui.dataset.fields import METADATA_FIELDS
+from sidestep_tui.dataset.text import printable
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.tui.dataset.base import ReviewingScreen
+from sidestep_tui.tui.dataset.editors import checker
+from sidestep_tui.tui.dataset.review import Review
+from sidestep_tui.tui.figures import count
+from sidestep_tui.tui.text import clean, shorten
+from sidestep_tui.tui.widgets.table import KeyTable, cell
+from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
+
+_TITLES: Final = {
+    "name": ("Name", "what the data set is called"),
+    "custom_tag": ("Trigger tag", "a word of its own that calls the adapter; every prompt gets it"),
+    "tag_position": ("Tag goes", "where in the prompt the tag stands"),
+    "genre_ratio": ("Genre ratio", "per cent of songs that are prompted with their genre, not their caption"),
+    "all_instrumental": ("All instrumental", "songs without lyrics are so on purpose"),
+}
+_CHOICES: Final[dict[str, Sequence[tuple[str, str]]]] = {
+    "tag_position": (
+        ("prepend", "before the caption"),
+        ("append", "after the caption"),
+        ("replace", "instead of the caption: the tag is all the model hears about"),
+    ),
+    "all_instrumental": (("true", "yes"), ("false", "no")),
+}
+_ELSEWHERE: Final = (
+    "[b]Validation[/b]\nThe training run draws the songs that it holds out, by song and for its whole length: "
+    "[b]validation.songs[/b] in the wizard says how many. No copy of them may stay in training: "
+    "[b]@duplicate[/b] in the line that finds shows copies."
+)
+
+
+class SettingTable(KeyTable):
+    """Rows are keyed by the field's name."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select_cursor", "Change", key_display="enter", tooltip="Change the field"),
+    ]
+
+
+class DatasetSettingsScreen(ReviewingScreen[None]):
+    """The data set's own fields."""
+
+    HEADING = "Data set › For all songs"
+    ABOUT = "A song's own trigger tag, and what is said of the song itself, go before what stands here."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t,escape", "back", "Back", tooltip="Go back to the songs"),
+    ]
+    DEFAULT_CSS = """
+    DatasetSettingsScreen SettingTable { height: 7; margin: 1 1 0 1; }
+    DatasetSettingsScreen Static { padding: 0 2; margin-bottom: 1; }
+    """
+
+    def __init__(self, review: Review) -> None:
+        super().__init__(review)
+        self._sample = next(iter(review.shown), None)
+
+    def compose_body(self) -> ComposeResult:
+        """The fields, what they make of a song, what is set elsewhere."""
+        yield SettingTable(id="settings")
+        yield Static(id="what", classes="muted")
+        yield Static(id="effect")
+        yield Static(_ELSEWHERE)
+
+    def on_mount(self) -> None:
+        """Fills the list."""
+        self.set_context(self.review.dataset.metadata.name)
+        table = self.query_one("#settings", KeyTable)
+        table.set_columns([("Field", 16), ("Value", max(20, self.app.size.width - 26))])
+        self.show_changes()
+        table.focus()
+
+    def show_changes(self) -> None:
+        """Draws the values and their effect."""
+        rows = []
+        for name in METADATA_FIELDS:
+            rows.append((name, (cell(_TITLES[name][0]), cell(self._shown(name)))))
+        self.query_one("#settings", KeyTable).set_rows(rows)
+        self.query_one("#effect", Static).update(self._effect())
+
+    def _shown(self, name: str) -> str:
+        value = self._value(name)
+        match name:
+            case "genre_ratio":
+                return f"{value} %"
+            case "all_instrumental":
+                return "yes" if value else "no"
+            case _:
+                return printable(str(value)) or "–"
+
+    def _value(self, name: str) -> object:
+        metadata = self.review.dataset.metadata
+        values: dict[str, object] = {
+            "name": metadata.name,
+            "custom_tag": metadata.custom_tag,
+            "tag_position": metadata.tag_position,
+            "genre_ratio": metadata.genre_ratio,
+            "all_instrumental": metadata.all_instrumental,
+        }
+        return values[name]
+
+    def _effect(self) -> Content:
+        """How many songs are concerned, and the prompt of one of them."""
+        dataset = self.review.dataset
+        own = sum(bool(song.custom_tag) for song in dataset.songs)
+        silent = sum(is_instrumental(song, dataset.metadata) for song in dataset.songs)
+        genre = genre_songs(dataset)
+        figures = [f"{count(len(genre))} songs by genre", f"{count(own)} with a tag of their own"]
+        lines = [Content.styled(", ".join([*figures, f"{count(silent)} instrumental"]), "$text-muted")]
+        if self._sample is not None:
+            song = self.review.songs[self._sample]
+            caption = effective_caption(song, dataset.metadata, use_genre=song.key in genre)
+            name = shorten(printable(song.key), 40)
+            lines.append(Content.assemble((f"caption of {name}:  ", "$text-muted"), clean(caption) or "(empty)"))
+        return Content("\n").join(lines)
+
+    @on(KeyTable.RowHighlighted)
+    def _explain(self) -> None:
+        """Says what the field under the cursor does."""
+        name = self.query_one("#settings", KeyTable).current_key
+        self.query_one("#what", Static).update(_TITLES[name][1] if name else "")
+
+    @on(KeyTable.RowSelected)
+    @work(exclusive=True, group="dialog")
+    async def _change(self) -> None:
+        """Asks for a new value."""
+        name = self.query_one("#settings", KeyTable).current_key or "name"
+        title, what = _TITLES[name]
+        if name in _CHOICES:
+            choices = [Choice(key, key, note) for key, note in _CHOICES[name]]
+            current = str(self._value(name)).lower()
+            value = await self.app.push_screen_wait(PickScreen(title, lambda _: choices, current=current))
+        else:
+            held = str(self._value(name))
+            value = await self.app.push_screen_wait(
+                AskScreen(title, held, check=checker(METADATA_FIELDS[name]), note=what)
+            )
+        if value is None:
+            return
+        try:
+            self.review.edit_metadata({name: value})
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+            return
+        self.after_edit()

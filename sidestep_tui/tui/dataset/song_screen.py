@@ -1,0 +1,248 @@
+"""One song: its fields and where they came from, what was found, the prompts as the model reads them, and its sound."""
+
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Final
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+
+from sidestep_tui.dataset.fields import FIELDS
+from sidestep_tui.dataset.measure import check_measures
+from sidestep_tui.dataset.song import Song
+from sidestep_tui.dataset.text import printable
+from sidestep_tui.tui.dataset.base import ReviewingScreen
+from sidestep_tui.tui.dataset.editors import ask
+from sidestep_tui.tui.dataset.facts import FieldTable, FindingsList, Headline
+from sidestep_tui.tui.dataset.fixes import Fix, fix_for, other_tempo
+from sidestep_tui.tui.dataset.listener import Listener
+from sidestep_tui.tui.dataset.prompt_view import PromptView
+from sidestep_tui.tui.dataset.review import Review
+from sidestep_tui.tui.dataset.sound_view import SoundView
+from sidestep_tui.tui.widgets.scroll import KeyScroll
+from sidestep_tui.tui.widgets.table import KeyTable
+from sidestep_tui.tui.wizard.dialogs import AskScreen
+
+_PANELS: Final = {"facts": "FieldTable", "found": "#found", "prompt": "PromptView", "sound": "SoundView"}
+"""What takes the focus, panel by panel."""
+_SETTLE_SECONDS: Final = 0.2
+"""A song is decoded when the person has stayed with it for so long."""
+
+
+class SongScreen(ReviewingScreen[str | None]):
+    """A song of the review; gives the key of the one that was looked at last.
+
+    Args:
+        review: shared with the table.
+        key: of the song.
+    """
+
+    HEADING = "Data set › Song"
+    ABOUT = (
+        "The prompts are what the model reads, to the letter. Digits mend what was found; every edit can be undone. "
+        "A count of tokens stands only beside the words that it was made from."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "accept", "Accept, next", tooltip="This song is reviewed: on to the next that is not"),
+        Binding("e", "edit_field", "Edit", tooltip="Edit the field under the cursor"),
+        Binding("n,right", "neighbour(1)", "Next", tooltip="The next song"),
+        Binding("p,left", "neighbour(-1)", "Before", tooltip="The song before"),
+        Binding("tab", "panel(1)", "Panel", tooltip="Fields, findings, prompts, sound"),
+        Binding("shift+tab", "panel(-1)", "Panel before", show=False),
+        Binding("o", "other_tempo", "Other tempo", show=False, tooltip="Take half or double the tempo"),
+        Binding("v", "toggle_reviewed", "Reviewed", show=False, tooltip="Reviewed, or not any more; stay here"),
+        Binding("m", "model", "Count tokens", show=False, tooltip="Count tokens with a model"),
+        Binding("1", "mend(1)", "Mend", show=False, key_display="1 … 9", tooltip="Do what stands beside the finding"),
+        *(Binding(str(digit), f"mend({digit})", show=False) for digit in range(2, 10)),
+    ]
+    DEFAULT_CSS = """
+    SongScreen .panel { height: 1fr; padding: 0; }
+    SongScreen #left { width: 1fr; }
+    SongScreen #right { width: 1fr; }
+    SongScreen #fields { height: auto; max-height: 70%; }
+    SongScreen #found { height: 1fr; border-top: solid $border-blurred; }
+    SongScreen #found:focus { border-top: solid $primary; }
+    SongScreen PromptView { padding: 0 1; }
+    SongScreen.-narrow #right, SongScreen.-narrow.-prompt #left, SongScreen.-narrow.-sound #left { display: none; }
+    SongScreen.-narrow.-prompt #right, SongScreen.-narrow.-sound #right { display: block; }
+    SongScreen.-narrow.-prompt #sound, SongScreen.-narrow.-sound #prompt { display: none; }
+    """
+
+    def __init__(self, review: Review, key: str) -> None:
+        super().__init__(review)
+        self._key = key
+        self._mends: list[Fix] = []
+        self._visits = 0
+
+    @property
+    def song(self) -> Song:
+        """The song as it is now."""
+        return self.review.songs[self._key]
+
+    def compose_body(self) -> ComposeResult:
+        """Side by side where there is room, else one panel at a time."""
+        yield Headline()
+        with Horizontal():
+            with Vertical(classes="panel", id="left") as left:
+                left.border_title = "Fields"
+                yield FieldTable()
+                with KeyScroll(id="found"):
+                    yield FindingsList()
+            with Vertical(id="right"):
+                with Vertical(classes="panel", id="prompt") as prompt:
+                    prompt.border_title = "Prompts"
+                    yield PromptView(self.review)
+                with Vertical(classes="panel", id="sound") as sound:
+                    sound.border_title = "Sound"
+                    yield SoundView()
+        yield Listener()
+
+    def on_mount(self) -> None:
+        """Shows the song."""
+        self.query_one(FieldTable).focus()
+        self._visit(self._key)
+        self.call_after_refresh(self._count_if_known)
+
+    def _visit(self, key: str) -> None:
+        """Shows a song; its sound is decoded after a moment, so that leafing through stays light."""
+        self._key = key
+        self._visits += 1
+        self.set_context(printable(key))
+        view = self.query_one(SoundView)
+        view.sound = self.review.sounds.known(self.song)
+        view.notice = "Reading the sound …"
+        self.show_changes()
+        if view.sound is None:
+            self.set_timer(_SETTLE_SECONDS, partial(self._listen, self._visits))
+
+    def _listen(self, visit: int) -> None:
+        if visit == self._visits:
+            self.query_one(Listener).listen(self.song)
+
+    def show_changes(self) -> None:
+        """Draws the fields, the findings and the prompts."""
+        review, song = self.review, self.song
+        head = self.query_one(Headline)
+        head.song = song
+        head.place = (review.shown.index(song.key) + 1 if song.key in review.shown else 0, len(review.shown))
+        self.query_one(FieldTable).show(song)
+        findings = review.checks.of(song.key)
+        fixes = [fix_for(finding, song, review.dataset.metadata) for finding in findings]
+        order = sorted(range(len(findings)), key=lambda place: fixes[place] is None)
+        self._mends = [fix for place in order if (fix := fixes[place]) is not None]
+        found = self.query_one(FindingsList)
+        found.found = tuple((findings[place], fixes[place]) for place in order)
+        found.checked = review.checks.complete
+        self.query_one(PromptView).show(song.key)
+
+    def show_song(self, song: Song) -> None:
+        """Goes to a song that an undo or a redo has changed."""
+        if song.key != self._key:
+            self._visit(song.key)
+
+    @on(Listener.Heard)
+    def _heard(self, event: Listener.Heard) -> None:
+        if event.sound is not None:
+            self.review.sounds.keep(event.song, event.sound)
+            if event.sound.measures is not None:
+                self.review.checks.add_of_sound(event.song.key, check_measures(event.song.key, event.sound.measures))
+        if event.song.key == self._key:
+            view = self.query_one(SoundView)
+            view.sound, view.notice = event.sound, event.problem
+            self.show_changes()
+
+    def action_neighbour(self, distance: int) -> None:
+        """Shows a neighbouring song, in the order of the table."""
+        shown = self.review.shown
+        place = shown.index(self._key) + distance if self._key in shown else 0
+        if 0 <= place < len(shown):
+            self._visit(shown[place])
+        else:
+            self.sidestep.tell("This is the last song shown." if distance > 0 else "This is the first song shown.")
+
+    def action_accept(self) -> None:
+        """Keeps that the song is reviewed and goes to the next one that is not."""
+        if not self.song.reviewed and not self.edit([self._key], {"reviewed": True}):
+            return
+        key = self.review.next_unreviewed(self._key)
+        if key is None:
+            self.sidestep.tell("All songs shown are reviewed.")
+            self.show_changes()
+        else:
+            self._visit(key)
+
+    def action_toggle_reviewed(self) -> None:
+        """Says whether the song is reviewed."""
+        self.edit([self._key], {"reviewed": not self.song.reviewed})
+
+    @on(KeyTable.RowSelected)
+    def _chosen(self) -> None:
+        self.action_edit_field()
+
+    def action_edit_field(self) -> None:
+        """Edits the field under the cursor."""
+        self._edit_field(self.query_one(FieldTable).current_key or "caption")
+
+    @work(exclusive=True, group="dialog")
+    async def _edit_field(self, name: str) -> None:
+        changes = await ask(self, self.song, FIELDS[name])
+        if changes is not None:
+            self.edit([self._key], changes)
+
+    def action_mend(self, number: int) -> None:
+        """Does what stands beside a finding."""
+        if number <= len(self._mends):
+            self._mend(self._mends[number - 1])
+
+    def action_other_tempo(self) -> None:
+        """Takes half or double the tempo."""
+        fix = other_tempo(self.song)
+        if fix is not None:
+            self._mend(fix)
+
+    def _mend(self, fix: Fix) -> None:
+        if fix.asks:
+            self._edit_field(fix.asks)
+        elif self.edit([self._key], fix.changes):
+            self.sidestep.tell(f"Done: {fix.label}. u takes it back.")
+
+    def action_panel(self, distance: int) -> None:
+        """Goes to the next panel; on a narrow terminal it takes the place of the others."""
+        names = list(_PANELS)
+        open_now = next((name for name in names if self.has_class(f"-{name}")), names[0])
+        name = names[(names.index(open_now) + distance) % len(names)]
+        for other in _PANELS:
+            self.set_class(other == name, f"-{other}")
+        self.call_after_refresh(self.set_focus, self.query_one(_PANELS[name]))
+
+    def _count_if_known(self) -> None:
+        """Counts with the model that was used last, where there is one."""
+        from sidestep_tui.tui.wizard.start import remembered
+
+        if self.review.model is None and (known := remembered().get("model.checkpoint")):
+            self.review.model = Path(known)
+        if not self.review.tokens.keys() >= set(self.review.prompts(self._key)):
+            self.query_one(PromptView).count()
+
+    @work(exclusive=True, group="dialog")
+    async def action_model(self) -> None:
+        """Asks for the model, and counts."""
+        held = str(self.review.model or "")
+        text = await self.app.push_screen_wait(AskScreen("Count tokens with", held, note="a model folder"))
+        if text:
+            self.review.model = Path(text).expanduser()
+            self.query_one(PromptView).count()
+
+    def action_back(self) -> None:
+        """Back to the table, with the cursor on this song."""
+        self.dismiss(self._key)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys appear only where they would do something."""
+        if action == "mend":
+            return int(str(parameters[0])) <= max(1, len(self._mends))
+        if action == "other_tempo":
+            return other_tempo(self.song) is not None
+        return super().check_action(action, parameters)

@@ -1,0 +1,158 @@
+"""A song drawn in the terminal: its waveform, below it its spectrum over time, and what was measured of both."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from rich.segment import Segment
+from rich.style import Style as RichStyle
+from textual.color import Color
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from sidestep_tui.dataset.measure import Measures
+from sidestep_tui.tui.chart.canvas import Canvas
+from sidestep_tui.tui.dataset.columns import minutes
+from sidestep_tui.tui.dataset.sound import HIGHEST, LOWEST, Sound, shrink
+from sidestep_tui.tui.text import clean, pad
+from sidestep_tui.tui.themes import rich_style
+
+_LABEL: Final = 5
+_LEVELS: Final = 9
+_SHADES: Final = " ░▒▓█"
+_TICKS: Final = (16_000, 4_000, 1_000, 250, 60)
+_WAVE_SHARE: Final = 0.3
+
+
+class SoundView(Widget, can_focus=True):
+    """Draws `sound`; says `notice` while there is none."""
+
+    DEFAULT_CSS = "SoundView { height: 1fr; }"
+
+    sound: reactive[Sound | None] = reactive(None)
+    notice: reactive[str] = reactive("")
+
+    def __init__(self) -> None:
+        super().__init__(id="sound-view")
+        self._lines: list[Strip] = []
+        self._drawn: tuple[object, ...] = ()
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the picture, which is drawn once for each size, song and theme."""
+        wanted = (self.sound, self.notice, self.size, self.app.theme)
+        if wanted != self._drawn:
+            self._lines = [strip.adjust_cell_length(self.size.width, self.rich_style) for strip in self._draw()]
+            self._drawn = wanted
+        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width, self.rich_style)
+
+    def _draw(self) -> Iterator[Strip]:
+        muted = self.rich_style + rich_style(self, "text-muted")
+        columns, rows = self.size.width - _LABEL, self.size.height - 2
+        if self.sound is None or columns < 8 or rows < 4:
+            yield Strip([Segment(pad(clean(self.notice), self.size.width), muted)])
+            return
+        wave = max(2, round(rows * _WAVE_SHARE))
+        yield from self._waveform(self.sound, columns, wave)
+        yield Strip([Segment(" " * _LABEL + _times(self.sound.seconds, columns), muted)])
+        yield from self._spectrogram(self.sound, columns, rows - wave)
+        yield Strip([Segment(pad(measured(self.sound.measures), self.size.width), muted)])
+
+    def _waveform(self, sound: Sound, columns: int, rows: int) -> Iterator[Strip]:
+        """Braille dots from the lowest to the highest sample of each dot column; full scale fills the height."""
+        canvas = Canvas(columns, rows)
+        middle = (canvas.dots_high - 1) / 2
+        low, high = _columns(sound, canvas.dots_wide)
+        for x in range(canvas.dots_wide):
+            top = round(middle * (1 - float(np.clip(high[x], -1, 1))))
+            bottom = round(middle * (1 - float(np.clip(low[x], -1, 1))))
+            canvas.vertical(x, top, max(top, bottom), 1)
+        style = self.rich_style + rich_style(self, "curve-smooth")
+        for row in range(rows):
+            text = "".join(character for character, _ in canvas.row(row))
+            yield Strip([Segment(" " * _LABEL, self.rich_style), Segment(text, style)])
+
+    def _spectrogram(self, sound: Sound, columns: int, rows: int) -> Iterator[Strip]:
+        """Two bands in each line, as an upper half block on its lower neighbour's colour; brighter is louder."""
+        muted = self.rich_style + rich_style(self, "text-muted")
+        levels = _levels(sound, columns, 2 * rows)
+        labels = _frequency_labels(rows)
+        low, high = (Color.parse(self.app.theme_variables[name]) for name in ("heat-low", "heat-high"))
+        plain = low.ansi is not None or high.ansi is not None
+        background = Color.parse(self.app.theme_variables["background"])
+        for row in range(rows):
+            upper, lower = levels[-1 - 2 * row], levels[-2 - 2 * row]
+            label = Segment(labels[row], muted)
+            if plain:
+                louder = np.maximum(upper, lower)
+                text = "".join(_SHADES[int(level) * (len(_SHADES) - 1) // (_LEVELS - 1)] for level in louder)
+                yield Strip([label, Segment(text, self.rich_style)])
+            else:
+                yield Strip([label, *_half_blocks(upper, lower, _palette(background, low, high))])
+
+
+def measured(measures: Measures | None) -> str:
+    """The measures in one line."""
+    if measures is None:
+        return "only the beginning was decoded"
+    loudness = "silent" if measures.loudness is None else f"{measures.loudness:.1f} LUFS"
+    peak = 20 * np.log10(measures.peak) if measures.peak else -np.inf
+    parts = [loudness, f"peak {peak:.1f} dB", f"up to {measures.bandwidth / 1000:.1f} kHz"]
+    if measures.clipped_runs:
+        parts.append(f"clips ×{measures.clipped_runs}")
+    if max(measures.silence_start, measures.silence_end) >= 0.5:
+        parts.append(f"silence {measures.silence_start:.1f} s, {measures.silence_end:.1f} s")
+    return "  ".join(parts)
+
+
+def _columns(sound: Sound, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The lowest and the highest sample in each of `count` columns."""
+    slices = sound.low.size
+    starts = np.minimum((np.arange(count) * slices) // count, slices - 1)
+    if count >= slices:
+        return sound.low[starts], sound.high[starts]
+    return np.minimum.reduceat(sound.low, starts), np.maximum.reduceat(sound.high, starts)
+
+
+def _levels(sound: Sound, columns: int, rows: int) -> np.ndarray:
+    """[rows, columns] whole numbers below `_LEVELS`, the lowest band first."""
+    wide = shrink(sound.spectrum, columns)
+    return np.rint(shrink(wide.T, rows).T * (_LEVELS - 1)).astype(int)
+
+
+def _palette(background: Color, low: Color, high: Color) -> list[Color]:
+    """Colours from silence to loud."""
+    steps = [background.blend(low, 0.6)]
+    return steps + [low.blend(high, level / (_LEVELS - 1)) for level in range(1, _LEVELS)]
+
+
+def _half_blocks(upper: np.ndarray, lower: np.ndarray, palette: list[Color]) -> Iterator[Segment]:
+    """Neighbours of the same two colours become one segment: fewer bytes on a slow line."""
+    start = 0
+    for place in range(1, upper.size + 1):
+        if place == upper.size or (upper[place], lower[place]) != (upper[start], lower[start]):
+            style = RichStyle(color=palette[upper[start]].rich_color, bgcolor=palette[lower[start]].rich_color)
+            yield Segment("▀" * (place - start), style)
+            start = place
+
+
+def _times(seconds: float, columns: int) -> str:
+    """Minutes under the waveform, at least twelve cells apart."""
+    steps = (5, 10, 15, 30, 60, 120, 300)
+    step = next((one for one in steps if one / max(seconds, 1e-9) * columns >= 12), steps[-1])
+    line = ""
+    for time in range(0, int(seconds) + 1, step):
+        place = round(time / max(seconds, 1e-9) * columns)
+        if place + 5 <= columns:
+            line = line.ljust(place) + minutes(time)
+    return pad(line, columns)
+
+
+def _frequency_labels(rows: int) -> list[str]:
+    """`16k`, `4k`, … beside the lines in which those frequencies lie."""
+    labels = [" " * _LABEL] * rows
+    for frequency in _TICKS:
+        height = np.log(frequency / LOWEST) / np.log(HIGHEST / LOWEST)
+        row = rows - 1 - min(rows - 1, int(height * rows))
+        labels[row] = (f"{frequency // 1000}k" if frequency >= 1000 else str(frequency)).rjust(_LABEL - 1) + " "
+    return labels
