@@ -74,8 +74,8 @@ class EstimateSettings(Section):
     rank: Annotated[int, Field(ge=1, le=1024), Shown(short="rank")] = 64
     """The proposal spends as many parameters as a LoRA of this rank on every module."""
 
-    rank_floor: Annotated[int, Field(ge=0, le=1024), Shown("advanced")] = 4
-    """No module is proposed less; 0 may leave modules out."""
+    rank_floor: Annotated[int, Field(ge=0, le=1024), Shown("advanced")] = 1
+    """No module is proposed less, so that no kind of module is starved; 0 may leave modules out."""
 
     rank_ceiling: Annotated[int, Field(ge=1, le=1024), Shown("advanced")] = 256
     """No module is proposed more."""

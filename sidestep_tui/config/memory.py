@@ -126,9 +126,18 @@ def _activations(settings: TrainSettings, shape: DitShape, load: Load, element: 
     again = [layer for layer in kept if recomputed and layer % recomputed == 0]
     layer_input = batch * load.tokens * shape.hidden * element
     held = sum(kept.values()) - sum(kept[layer] - layer_input for layer in again)
+    held += sum(_kept_attention(shape, load, element, batch, layer) for layer in again)
     working = max((kept[layer] for layer in again), default=0)
     ends = batch * load.frames * (shape.in_channels + 4 * shape.out_channels) * _FP32
     return held + working + ends + _working_bytes(shape, settings.adapter, modules, batch * load.tokens)
+
+
+def _kept_attention(shape: DitShape, load: Load, element: int, batch: int, layer: int) -> int:
+    """Results of long attention, which recomputed layers keep (`engine/recompute.py`)."""
+    keys = [load.condition_tokens, *([load.tokens] if layer % 2 else [])]
+    result = batch * load.tokens * shape.attention * element
+    long = sum(count >= 1024 or (count >= 512 and result <= 4 * 1024**2) for count in keys)
+    return long * (result + batch * load.tokens * shape.heads * _FP32)
 
 
 def _layer_bytes(
@@ -137,44 +146,69 @@ def _layer_bytes(
 ) -> int:  # fmt: skip
     """What autograd keeps for one block."""
     adapted = {module.name: module for module in modules}
-    per_token, per_condition_token = _saved_per_token(shape, adapted, element, sliding and not reference)
+    lean = not reference and type(adapter) is LoraSettings and adapter.dropout == 0
+    cast = 0 if lean or element == _FP32 else _FP32
+    per_token, per_condition_token = _saved_per_token(
+        shape,
+        adapted,
+        element,
+        _Kept(_FP32 if reference and element < _FP32 else 0, cast, lean, sliding and not reference),
+    )
     scores = shape.heads * load.tokens**2 * (element + _FP32) if sliding and reference else 0
     for module in adapted.values():
         on_condition = module.name in ("cross_attn.k_proj", "cross_attn.v_proj")
-        extra = _family_bytes_per_token(adapter, module, element)
+        extra = 0 if lean else _family_bytes_per_token(adapter, module, element)
         per_condition_token += extra if on_condition else 0
         per_token += 0 if on_condition else extra
     whole = sum(_family_bytes(adapter, module) for module in adapted.values())
     return batch * (per_token * load.tokens + per_condition_token * load.condition_tokens + scores) + whole
 
 
-def _saved_per_token(shape: DitShape, adapted: dict[str, Linear], element: int, banded: bool) -> tuple[int, int]:
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """How a block keeps its tensors: bytes of extra copies beside a norm's and an adapter's input, and which attention.
+
+    `lean` LoRA layers keep their input as it is and nothing else; PEFT's own keep it in fp32.
+    """
+
+    norm_copy: int
+    adapter_copy: int
+    lean: bool
+    banded: bool
+
+
+def _saved_per_token(shape: DitShape, adapted: dict[str, Linear], element: int, how: _Kept) -> tuple[int, int]:
     """Bytes kept for each DiT token and for each condition token by one block, the adapters' own parts left out.
 
-    Norms keep their input, and an fp32 copy of it below fp32. Frozen linear layers keep nothing. Adapters keep their
-    input in fp32: below fp32 each makes its own copy, in fp32 those that read the same tensor share it. Banded
-    attention sees each key in three windows.
+    Norms keep their input, the library's an fp32 copy besides. Frozen linear layers keep nothing. Adapters that read
+    the same tensor share it, unless each makes its own copy of it. Banded attention sees each key in three windows,
+    keeps its mask, and hands its result on as a copy.
     """
-    cast = _FP32 if element < _FP32 else 0
     hidden, queries, keys, mlp = shape.hidden, shape.attention, shape.key_value, shape.mlp
-    norm = element + cast
+    norm, own = element + how.norm_copy, element if how.lean else _FP32
+    fast = how.norm_copy == 0
+
+    def inputs(names: tuple[str, ...], width: int) -> int:
+        count = sum(name in adapted for name in names)
+        return own * width * (count if how.adapter_copy else min(count, 1))
+
     token = 3 * norm * hidden
-    token += _adapter_inputs(adapted, ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"), hidden, cast)
-    token += _adapter_inputs(adapted, ("cross_attn.q_proj",), hidden, cast)
-    token += _adapter_inputs(adapted, ("mlp.gate_proj", "mlp.up_proj"), hidden, cast)
+    token += inputs(("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"), hidden)
+    token += inputs(("cross_attn.q_proj",), hidden)
+    token += inputs(("mlp.gate_proj", "mlp.up_proj"), hidden)
     token += 2 * (norm + 2 * element) * queries  # of both attentions: before the norm; query and output of attention
-    token += sum(_FP32 * queries for name in ("self_attn.o_proj", "cross_attn.o_proj") if name in adapted)
-    token += (norm + (3 if banded else 1) * 2 * element) * keys
-    token += 3 * element * mlp  # gate, its SiLU, up
-    token += _FP32 * mlp if "mlp.down_proj" in adapted else 0
+    for name in ("self_attn.o_proj", "cross_attn.o_proj"):
+        shared = how.lean or not how.adapter_copy  # with the output of attention
+        token += 0 if name not in adapted or shared else own * queries
+    token += (norm + (3 if how.banded else 1) * 2 * element) * keys
+    if how.banded:
+        token += element * (queries + 3 * shape.window * shape.heads // shape.kv_heads)
+    token += (2 if fast else 3) * element * mlp  # gate, up, and the library's SiLU
+    token += own * mlp if "mlp.down_proj" in adapted else 0
     condition = (norm + 2 * element) * keys
-    condition += _adapter_inputs(adapted, ("cross_attn.k_proj", "cross_attn.v_proj"), hidden, cast)
+    if how.adapter_copy:  # without copies all layers share the one embedded condition
+        condition += inputs(("cross_attn.k_proj", "cross_attn.v_proj"), hidden)
     return token, condition
-
-
-def _adapter_inputs(adapted: dict[str, Linear], names: tuple[str, ...], width: int, cast: int) -> int:
-    count = sum(name in adapted for name in names)
-    return _FP32 * width * (count if cast else min(count, 1))
 
 
 def _family_bytes_per_token(adapter: AdapterSettings, module: Linear, element: int) -> int:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ModuleShape:
-    """A module's response and the cost of a rank of it; `spectrum` holds its directions' shares of `sensitivity`."""
+    """What a module can win and what a rank of it costs; `spectrum` holds its directions' shares of `signal`."""
 
     inputs: int
     outputs: int
-    sensitivity: float
+    signal: float
     spectrum: tuple[float, ...]
 
     @property
@@ -20,11 +20,11 @@ class ModuleShape:
         return self.inputs + self.outputs
 
     def gain(self, rank: int) -> float:
-        """What one more direction after `rank` holds of the squared gradient; unmeasured ones share the rest evenly."""
+        """What one more direction after `rank` holds of the signal; unmeasured ones share the rest evenly."""
         if rank < len(self.spectrum):
-            return self.sensitivity * self.spectrum[rank]
+            return self.signal * self.spectrum[rank]
         unmeasured = min(self.inputs, self.outputs) - len(self.spectrum)
-        return self.sensitivity * max(0.0, 1 - sum(self.spectrum)) / max(1, unmeasured)
+        return self.signal * max(0.0, 1 - sum(self.spectrum)) / max(1, unmeasured)
 
 
 def allocate_ranks(modules: Mapping[str, ModuleShape], budget: int, floor: int, ceiling: int) -> dict[str, int]:

@@ -41,7 +41,8 @@ class Ranking:
         names = list(self._pending)
         squares = torch.stack([self._pending[name].square for name in names]).tolist()
         for name, square in zip(names, squares, strict=True):
-            self.statistics[name].add(square, self._pending[name].energy.cpu(), band)
+            seen = self._pending[name]
+            self.statistics[name].add(square, seen.energy.cpu(), seen.sketch.cpu(), band)
         self._pending.clear()
 
     def forget(self) -> None:
@@ -81,6 +82,7 @@ class Ranking:
                 "module": place.module,
                 "sensitivity": place.sensitivity,
                 "stderr": place.stderr,
+                "signal": self.statistics[place.module].signal(self.weights),
                 **dict(zip(BANDS, self.statistics[place.module].band_means(), strict=True)),
                 "spectrum": self.statistics[place.module].spectrum(),
             }
@@ -92,8 +94,9 @@ class Ranking:
         shapes = {}
         for place in self.places():
             outputs, inputs = transformer.get_submodule(to_diffusers(place.module)).weight.shape
-            spectrum = tuple(self.statistics[place.module].spectrum())
-            shapes[place.module] = ModuleShape(inputs, outputs, place.sensitivity, spectrum)
+            statistics = self.statistics[place.module]
+            spectrum = tuple(statistics.spectrum())
+            shapes[place.module] = ModuleShape(inputs, outputs, statistics.signal(self.weights), spectrum)
         budget = sum(settings.rank * shape.cost for shape in shapes.values())
         ranks = allocate_ranks(shapes, budget, min(settings.rank_floor, settings.rank), settings.rank_ceiling)
         return [
@@ -120,7 +123,13 @@ def save_progress(path: Path, ranking: Ranking, progressed: Progressed, data: st
         "measured": progressed.measured,
         "left_out": sorted(progressed.left_out),
         "modules": {
-            name: {"squares": list(one.squares), "basis": one.basis, "energy": one.energy}
+            name: {
+                "squares": list(one.squares),
+                "basis": one.basis,
+                "energy": one.energy,
+                "sketches": one.sketches,
+                "sketch_squares": one.sketch_squares,
+            }
             for name, one in ranking.statistics.items()
             if one.count
         },
@@ -136,5 +145,7 @@ def load_progress(path: Path, ranking: Ranking, data: str, device: torch.device)
     if document["data"] != data:
         return Progressed(0, 0, frozenset())
     for name, one in document["modules"].items():
-        ranking.statistics[name] = ModuleStatistics(tuple(one["squares"]), one["basis"].to(device), one["energy"])
+        ranking.statistics[name] = ModuleStatistics(
+            tuple(one["squares"]), one["basis"].to(device), one["energy"], one["sketches"], one["sketch_squares"]
+        )
     return Progressed(document["draws"], document["measured"], frozenset(document["left_out"]))

@@ -1,12 +1,15 @@
 """Running statistics of weight gradients: how strongly each module responds, in how many directions, how surely.
 
 The squared Frobenius norm of a module's gradient, averaged over songs, noise and timesteps, is the trace of its
-empirical Fisher information: to first order, how much the loss falls for a step of given size in that module.
+empirical Fisher information: how strongly the module responds. Much of it is noise that no training can use; what all
+draws agree on, the squared norm of their mean, is how much the loss falls to first order for a step of given size in
+that module. The first ranks the modules, the second decides where ranks pay (`bench/sensitivity.py`).
 Timesteps are drawn evenly in three bands, and the bands are weighed by how often training draws from them.
 """
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -18,6 +21,9 @@ BANDS: Final = ("texture", "balance", "structure")
 
 DIRECTIONS: Final = 16
 """Directions of each gradient that are told apart; the rest is known as one sum."""
+
+SKETCH: Final = 64
+"""Side of the random projection in which gradients are added up: a mean of gradients without keeping one."""
 
 
 def band_weights(mu: float, sigma: float) -> tuple[float, ...]:
@@ -37,10 +43,11 @@ def band_weights(mu: float, sigma: float) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One gradient, reduced: its squared norm (a scalar) and its energy among the module's directions [k, k]."""
+    """One gradient, reduced: squared norm (a scalar), energy among the module's directions [k, k], sketch."""
 
     square: Tensor
     energy: Tensor
+    sketch: Tensor
 
 
 @dataclass(slots=True)
@@ -50,6 +57,8 @@ class ModuleStatistics:
     squares: tuple[list[float], ...] = field(default_factory=lambda: tuple([] for _ in BANDS))
     basis: Tensor | None = None
     energy: Tensor | None = None
+    sketches: dict[int, Tensor] = field(default_factory=dict)
+    sketch_squares: list[float] = field(default_factory=lambda: [0.0 for _ in BANDS])
 
     def measure(self, gradient: Tensor) -> Measurement:
         """Reduces a gradient [out, in], float32, without a wait for the device.
@@ -60,12 +69,35 @@ class ModuleStatistics:
         if self.basis is None:
             self.basis = _leading_directions(gradient)
         seen = gradient @ self.basis
-        return Measurement(gradient.square().sum(), seen.T @ seen)
+        outputs, inputs = gradient.shape
+        left, right = _projection(outputs, gradient.device, 1), _projection(inputs, gradient.device, 2)
+        return Measurement(gradient.square().sum(), seen.T @ seen, left.T @ (gradient @ right))
 
-    def add(self, square: float, energy: Tensor, band: int) -> None:
-        """Takes in a measurement, its energy on the CPU."""
+    def add(self, square: float, energy: Tensor, sketch: Tensor, band: int) -> None:
+        """Takes in a measurement, its tensors on the CPU."""
         self.squares[band].append(square)
         self.energy = energy if self.energy is None else self.energy + energy
+        self.sketches[band] = sketch if band not in self.sketches else self.sketches[band] + sketch
+        self.sketch_squares[band] += float(sketch.square().sum())
+
+    def signal(self, weights: tuple[float, ...]) -> float:
+        """The squared norm of the mean gradient under the training law, free of the draws' own noise, at least 0.
+
+        ||sum_b w_b m_b||^2 - sum_b w_b^2 v_b / n_b, with mean m_b and variance v_b of each band's n_b sketches; the
+        random projection keeps squared norms in expectation.
+        """
+        counts = [len(band) for band in self.squares]
+        bands = [band for band, count in enumerate(counts) if count > 1]
+        total = sum(weights[band] for band in bands)
+        if not bands:
+            return 0.0
+        mean = torch.stack([weights[band] / total * self.sketches[band] / counts[band] for band in bands]).sum(dim=0)
+        noise = 0.0
+        for band in bands:
+            count, own = counts[band], float(self.sketches[band].square().sum())
+            variance = (self.sketch_squares[band] - own / count) / (count - 1)
+            noise += (weights[band] / total) ** 2 * variance / count
+        return max(0.0, float(mean.square().sum()) - noise)
 
     @property
     def count(self) -> int:
@@ -100,6 +132,13 @@ def _leading_directions(gradient: Tensor) -> Tensor:
     basis = torch.linalg.qr(gradient.T @ start)[0]
     refined: Tensor = torch.linalg.qr(gradient.T @ (gradient @ basis))[0]
     return refined
+
+
+@lru_cache(maxsize=16)
+def _projection(size: int, device: torch.device, which: int) -> Tensor:
+    """A fixed random matrix [size, SKETCH] with E[P P^T] = I, the same for all modules of this size."""
+    drawn = torch.randn(size, SKETCH, generator=torch.Generator().manual_seed(which))
+    return (drawn / math.sqrt(SKETCH)).to(device)
 
 
 def _variance(values: list[float]) -> float:

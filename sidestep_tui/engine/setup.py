@@ -8,7 +8,7 @@ import torch
 from peft import PeftConfig
 from torch import nn
 
-from sidestep_tui.acestep.attention import use_banded_attention
+from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.adapter import inject_new, put_weights, read_adapter, trainable
 from sidestep_tui.engine.batches import Drawing
@@ -70,11 +70,11 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
     device = choose_device(settings)
     dtype = choose_dtype(settings.model, device)
     transformer = checkpoint.load_transformer(device, dtype)
-    if settings.memory.attention == "banded":
-        use_banded_attention(transformer)
     adapter = inject_new(transformer, settings.adapter, targets, settings.training.seed)
     if settings.adapter.start_from is not None:
         put_weights(transformer, read_adapter(settings.adapter.start_from).weights)
+    if settings.memory.attention == "banded":
+        use_fast_blocks(transformer)
     use_checkpointing(transformer, settings.memory.checkpointing)
     transformer.train()
     parameters = trainable(transformer)

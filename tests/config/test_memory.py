@@ -116,7 +116,7 @@ def kept_by_autograd(adapter: AdapterSettings, precision: str, layers: int, load
     from diffusers import AceStepTransformer1DModel
     from peft import LoHaConfig, LoKrConfig, LoraConfig, OFTConfig, inject_adapter_in_model
 
-    from sidestep_tui.acestep.attention import use_banded_attention
+    from sidestep_tui.acestep.fast import use_fast_blocks
 
     dtype = getattr(torch, precision)
     model = AceStepTransformer1DModel(
@@ -134,7 +134,7 @@ def kept_by_autograd(adapter: AdapterSettings, precision: str, layers: int, load
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
-    use_banded_attention(model)
+    use_fast_blocks(model)
     weights = {p.untyped_storage().data_ptr() for p in (*model.parameters(), *model.buffers())}
     kept: dict[int, torch.Tensor] = {}
 
@@ -251,10 +251,10 @@ def test_what_saves_memory(cheaper: dict[str, object], dearer: dict[str, object]
 
 def test_advice_starts_with_what_costs_only_time() -> None:
     settings = train_settings(memory__checkpointing="none", training__batch_size=1)
-    change = cheapest_fit(settings, SHAPE_2B, 16 * GIB)
+    change = cheapest_fit(settings, SHAPE_2B, 10 * GIB)
     assert change is not None
     assert change.values == {"memory.checkpointing": "half"}
-    assert change.memory.fits(16 * GIB)
+    assert change.memory.fits(10 * GIB)
 
 
 def test_advice_adds_changes_up_until_the_run_fits() -> None:

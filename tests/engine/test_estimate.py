@@ -77,13 +77,29 @@ def test_the_spectrum_finds_planted_directions() -> None:
     statistics = ModuleStatistics()
     for band in (0, 1, 2):
         measured = statistics.measure(planted)
-        statistics.add(measured.square.item(), measured.energy, band)
+        statistics.add(measured.square.item(), measured.energy, measured.sketch, band)
     energies = [25 / 35, 9 / 35, 1 / 35]
     assert statistics.spectrum()[:3] == pytest.approx(energies, rel=1e-4)
     assert sum(statistics.spectrum()[3:]) == pytest.approx(0, abs=1e-5)
     mean, stderr = statistics.mean((0.2, 0.3, 0.5))
     assert mean == pytest.approx(35, rel=1e-5)
     assert stderr > 0
+
+
+def test_the_signal_is_what_all_draws_agree_on() -> None:
+    g = torch.Generator().manual_seed(4)
+    agreed = torch.randn(80, 50, generator=g)
+    agreed /= agreed.norm()
+    with_signal, noise_alone = ModuleStatistics(), ModuleStatistics()
+    for draw in range(600):
+        noise = torch.randn(80, 50, generator=g) / 80**0.5
+        for statistics, gradient in ((with_signal, agreed + noise), (noise_alone, noise)):
+            seen = statistics.measure(gradient)
+            statistics.add(seen.square.item(), seen.energy, seen.sketch, draw % 3)
+    weights = (0.2, 0.3, 0.5)
+    assert noise_alone.mean(weights)[0] > 40  # the squared norm sees the noise alone
+    assert with_signal.signal(weights) == pytest.approx(1.0, abs=0.2)
+    assert noise_alone.signal(weights) < 0.05
 
 
 def test_the_standard_error_is_that_of_stratified_means() -> None:

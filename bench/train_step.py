@@ -1,0 +1,175 @@
+"""Seconds of one optimizer step: ours against a plain diffusers + PEFT loop with the library's own attention.
+
+    python -m bench.train_step                       # two lengths, with and without activation checkpointing
+    python -m bench.train_step --shape 2b --dtype bfloat16 --device cuda
+
+Both sides train the same random weights on the same draws in one process, in turns. The limit beside the result is the
+number of floating point operations that the step cannot avoid over the matrix rate measured in the same process.
+"""
+
+import argparse
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from diffusers import AceStepTransformer1DModel
+from peft import LoraConfig, inject_adapter_in_model
+from torch.nn.functional import mse_loss
+
+from bench.common import CLOCKS, alternate, describe_machine, matmul_rate, print_table, ratio_of, seconds_of
+from bench.shapes import SHAPES, build_transformer, least_operations, lora_targets
+from sidestep_tui.acestep.fast import use_fast_blocks
+from sidestep_tui.config.objective import ObjectiveSettings
+from sidestep_tui.engine.adapter import trainable
+from sidestep_tui.engine.batches import Batch
+from sidestep_tui.engine.ranks import Ranks
+from sidestep_tui.engine.recompute import Policy, use_checkpointing
+from sidestep_tui.engine.step import StepShare, accumulate_gradients
+
+RATE = 1e-4
+
+
+def main() -> None:
+    options = parse_arguments()
+    device, dtype = torch.device(options.device), getattr(torch, options.dtype)
+    shape = SHAPES[options.shape]
+    if options.layers is not None:
+        shape = replace(shape, layers=options.layers)
+    clock = CLOCKS[options.clock]
+    print(f"{describe_machine(device)}\n{options.shape}: {shape}")
+    print(f"LoRA rank {options.rank}, batch 1, {options.dtype}, {options.clock} time\n")
+    base = build_transformer(shape).to(device, dtype)
+    rows = []
+    for tokens, condition_tokens in options.load:
+        batch = make_batch(tokens, condition_tokens, shape.condition)
+        for checkpointing in options.checkpointing:
+            recomputed = checkpointing == "on"
+            timings = alternate(
+                {
+                    "plain": plain_step(copy.deepcopy(base), batch, options.rank, recomputed),
+                    "ours": our_step(copy.deepcopy(base), batch, options.rank, "all" if recomputed else "none"),
+                },
+                options.repeats,
+                device,
+                clock,
+            )
+            rate = matmul_rate(device, dtype, clock)
+            limit = least_operations(shape, tokens, condition_tokens, options.rank, recomputed) / rate
+            plain, ours = timings["plain"], timings["ours"]
+            rows.append(
+                [
+                    f"{tokens} + {condition_tokens}",
+                    checkpointing,
+                    seconds_of(plain),
+                    seconds_of(ours),
+                    ratio_of(plain, ours),
+                    f"{limit:.3f} s",
+                    f"{rate / 1e9:.0f} GFLOP/s",
+                ]
+            )
+    print_table(
+        ["tokens + condition", "checkpointing", "diffusers + PEFT", "ours", "ratio", "limit", "matrix rate"], rows
+    )
+    print(f"\n{describe_machine(device)}")
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=SHAPES, default="small")
+    parser.add_argument(
+        "--load", type=load_argument, nargs="+", default=[(3000, 160), (750, 769)], metavar="TOKENS+CONDITION"
+    )
+    parser.add_argument("--checkpointing", nargs="+", choices=("off", "on"), default=["off", "on"])
+    parser.add_argument("--rank", type=int, default=64)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--layers", type=int, help="fewer than the shape has, on a slow or busy machine")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: processor time, for a busy machine")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    return parser.parse_args()
+
+
+def load_argument(text: str) -> tuple[int, int]:
+    tokens, condition = text.split("+")
+    return int(tokens), int(condition)
+
+
+def make_batch(tokens: int, condition_tokens: int, width: int) -> Batch:
+    """One song of random latents, two frames a token."""
+    draw = torch.Generator().manual_seed(0)
+    return Batch(
+        keys=("song",),
+        x0=torch.randn(1, 2 * tokens, 64, generator=draw),
+        noise=torch.randn(1, 2 * tokens, 64, generator=draw),
+        t=torch.rand(1, generator=draw),
+        condition=torch.randn(1, condition_tokens, width, generator=draw),
+        context=torch.randn(1, 2 * tokens, 128, generator=draw),
+        lengths=None,
+        condition_lengths=None,
+    )
+
+
+def add_lora(transformer: AceStepTransformer1DModel, rank: int) -> AceStepTransformer1DModel:
+    """LoRA on every projection of both attentions and of the MLP, in float32; B not zero, so that both sides work."""
+    torch.manual_seed(1)
+    targets = lora_targets(transformer)
+    inject_adapter_in_model(
+        LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets, init_lora_weights=False), transformer
+    )
+    for parameter in trainable(transformer).values():
+        parameter.data = parameter.data.float()
+    return transformer.train()
+
+
+def plain_step(
+    transformer: AceStepTransformer1DModel, batch: Batch, rank: int, checkpointing: bool
+) -> Callable[[], None]:
+    """The loop that one writes with diffusers and PEFT alone."""
+    add_lora(transformer, rank)
+    if checkpointing:
+        transformer.enable_gradient_checkpointing()
+    parameters = list(trainable(transformer).values())
+    optimizer = torch.optim.AdamW(parameters, lr=RATE)
+    weight = transformer.proj_in_conv.weight
+    batch = batch.to(weight.device)
+
+    def step() -> None:
+        t = batch.t.to(weight.dtype)
+        x_t = batch.t[:, None, None] * batch.noise + (1 - batch.t[:, None, None]) * batch.x0
+        with torch.autocast(weight.device.type, torch.bfloat16, enabled=weight.dtype == torch.bfloat16):
+            predicted = transformer(
+                hidden_states=x_t.to(weight.dtype),
+                timestep=t,
+                timestep_r=t,
+                encoder_hidden_states=batch.condition.to(weight.dtype),
+                context_latents=batch.context.to(weight.dtype),
+            ).sample
+        mse_loss(predicted.float(), batch.noise - batch.x0).backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+def our_step(transformer: AceStepTransformer1DModel, batch: Batch, rank: int, policy: Policy) -> Callable[[], None]:
+    """The step of the engine's training loop."""
+    add_lora(transformer, rank)
+    use_fast_blocks(transformer)
+    use_checkpointing(transformer, policy)
+    parameters = list(trainable(transformer).values())
+    optimizer = torch.optim.AdamW(parameters, lr=RATE)
+
+    def step() -> None:
+        accumulate_gradients(
+            transformer, parameters, StepShare((batch,), (0,), 1), ObjectiveSettings(), 1.0, (0, 1), Ranks()
+        )
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+if __name__ == "__main__":
+    main()

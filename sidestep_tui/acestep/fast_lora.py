@@ -1,0 +1,118 @@
+"""LoRA layers that do less work and keep less: y = x (W + s B A)^T as one function of x, A and B.
+
+PEFT computes x W^T + s (x A^T) B^T operation by operation; autograd then keeps a float32 copy of x and the low-rank
+activations for every layer. Here only x is kept, in its own precision.
+
+In float32 the update is merged into the weight before the product. That costs a few percent of one product and saves
+the two thin ones. Below float32 a merged weight would round small updates away, so the two paths stay apart.
+"""
+
+from functools import partial
+from typing import Any
+
+import torch
+from peft.tuners.lora.layer import Linear as LoraLinear
+from torch import Tensor, nn
+from torch.autograd import Function
+
+
+def use_fast_lora(transformer: nn.Module) -> int:
+    """Gives every LoRA layer of PEFT that this module understands its faster forward; returns how many.
+
+    Layers that it does not understand (DoRA and other variants, quantised or biased weights) stay PEFT's own. What can
+    change later (dropout, merging, switching off, several adapters) is asked at every call.
+    """
+    layers = [module for module in transformer.modules() if _is_plain(module)]
+    for layer in layers:
+        layer.forward = partial(_forward, layer)
+    return len(layers)
+
+
+def lora_linear(x: Tensor, weight: Tensor, lora_a: Tensor, lora_b: Tensor, scale: float) -> Tensor:
+    """x (W + s B A)^T in the precision of the weight.
+
+    Args:
+        x: [..., in].
+        weight: frozen, [out, in].
+        lora_a: [rank, in], any precision; its gradient comes in the same.
+        lora_b: [out, rank], likewise.
+        scale: s.
+    """
+    function = _MergedLora if weight.dtype == torch.float32 else _SplitLora
+    flat = x.reshape(-1, x.shape[-1])
+    result: Tensor = function.apply(flat, weight, lora_a, lora_b, scale)  # type: ignore[no-untyped-call]
+    return result.reshape(*x.shape[:-1], weight.shape[0])
+
+
+def _is_plain(module: Any) -> bool:
+    return (
+        type(module) is LoraLinear
+        and type(module.base_layer) is nn.Linear
+        and [name for name, _ in module.base_layer.named_parameters()] == ["weight"]
+        and not module.fan_in_fan_out
+        and not module.lora_variant
+        and not any(module.lora_bias.values())
+    )
+
+
+def _forward(layer: Any, x: Tensor, *arguments: Any, **named: Any) -> Tensor:
+    """The layer's output; PEFT's own way when anything but one live adapter without dropout is asked for."""
+    active = [name for name in layer.active_adapters if name in layer.lora_A]
+    simple = not (layer.merged or layer.disable_adapters or arguments or named) and len(active) == 1
+    if not simple or (layer.training and not isinstance(layer.lora_dropout[active[0]], nn.Identity)):
+        result: Tensor = LoraLinear.forward(layer, x, *arguments, **named)
+        return result
+    name = active[0]
+    return lora_linear(
+        x, layer.base_layer.weight, layer.lora_A[name].weight, layer.lora_B[name].weight, layer.scaling[name]
+    )
+
+
+class _MergedLora(Function):
+    """float32: one product forward, one for the gradient of x, and for A and B whichever way has fewer operations."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, lora_a: Tensor, lora_b: Tensor, scale: float) -> Tensor:
+        ctx.save_for_backward(x, weight, lora_a, lora_b)
+        ctx.scale = scale
+        return x @ torch.addmm(weight, lora_b, lora_a, alpha=scale).T
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, lora_a, lora_b = ctx.saved_tensors
+        (gradient,) = gradients
+        of_x = gradient @ torch.addmm(weight, lora_b, lora_a, alpha=ctx.scale) if ctx.needs_input_grad[0] else None
+        if weight.numel() <= 2 * (lora_a.numel() + lora_b.numel()):
+            of_update = (gradient.T @ x).mul_(ctx.scale)
+            return of_x, None, lora_b.T @ of_update, of_update @ lora_a.T, None
+        return of_x, None, *_of_factors(gradient, gradient @ lora_b, x, x @ lora_a.T, ctx.scale), None
+
+
+class _SplitLora(Function):
+    """Any precision: PEFT's arithmetic, with x in the weight's precision as the only activation kept."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, lora_a: Tensor, lora_b: Tensor, scale: float) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            x = x.to(weight.dtype)
+            ctx.save_for_backward(x, weight, lora_a, lora_b)
+            ctx.scale = scale
+            low = x @ lora_a.to(x.dtype).T
+            return torch.addmm(x @ weight.T, low, lora_b.to(x.dtype).T, alpha=scale)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, lora_a, lora_b = ctx.saved_tensors
+        gradient = gradients[0].to(x.dtype)
+        a = lora_a.to(x.dtype)
+        low = gradient @ lora_b.to(x.dtype)
+        of_x = torch.addmm(gradient @ weight, low, a, alpha=ctx.scale) if ctx.needs_input_grad[0] else None
+        of_a, of_b = _of_factors(gradient, low, x, x @ a.T, ctx.scale)
+        return of_x, None, of_a.to(lora_a.dtype), of_b.to(lora_b.dtype), None
+
+
+def _of_factors(
+    gradient: Tensor, low_gradient: Tensor, x: Tensor, low_x: Tensor, scale: float
+) -> tuple[Tensor, Tensor]:
+    """Gradients of A and B from those of the output [n, out] and of the low-rank activations [n, rank]."""
+    return (low_gradient.T @ x).mul_(scale), (gradient.T @ low_x).mul_(scale)
