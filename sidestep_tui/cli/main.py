@@ -41,6 +41,7 @@ VERBS: Final = (
     Verb("preprocess", "encode songs and their texts once, for training", "jobs:configure_preprocess"),
     Verb("import", "take over tensors of another ACE-Step trainer", "jobs:configure_import"),
     Verb("estimate", "measure which modules of the model these songs move", "jobs:configure_estimate"),
+    Verb("estimate compare", "how much two rankings agree, and what moved", "estimate_compare:configure"),
     Verb("train", "train an adapter on preprocessed songs", "jobs:configure_train"),
     Verb("resume", "continue a run after its newest checkpoint", "resume:configure"),
     Verb("generate", "make a song, with or without an adapter", "jobs:configure_generate"),
@@ -104,6 +105,9 @@ def _dispatch(arguments: list[str]) -> int:
     if arguments[0] == "--version":
         print(f"sidestep {__version__}")
         return ExitCode.DONE
+    pair = " ".join(arguments[:2])
+    if any(verb.name == pair for verb in VERBS):
+        return _run_verb(_find_verb(pair), arguments[2:])
     return _run_verb(_find_verb(arguments[0]), arguments[1:])
 
 
