@@ -15,8 +15,9 @@ from sidestep_tui.config.fields import look_up, setting_fields
 from sidestep_tui.config.jobs import JOBS, JobName
 from sidestep_tui.config.layers import resolve
 from sidestep_tui.config.places import runs_home
-from sidestep_tui.errors import UsageError
+from sidestep_tui.errors import ExitCode, UsageError
 from sidestep_tui.runs.directory import RunDirectory, create_run
+from sidestep_tui.runs.history import remember_run
 
 _RESULT: Final = "output"
 
@@ -37,7 +38,9 @@ class JobVerb:
             parser.add_argument("--output", type=Path, metavar="RUN", help="the folder of the run (required)")
         else:
             parser.add_argument("--run", type=Path, metavar="DIR", help="the folder of the run (default: a new one)")
-        parser.add_argument("--detach", action="store_true", help="start the run and return at once")
+        start = parser.add_mutually_exclusive_group()
+        start.add_argument("--detach", action="store_true", help="start the run and return at once")
+        start.add_argument("--prepare", action="store_true", help="make the run's folder and start nothing")
         flags = SettingFlags(model, parser, self.positional)
         parser.set_defaults(call=lambda options, out: self._run(flags, options, out))
 
@@ -45,6 +48,12 @@ class JobVerb:
         settings = resolve(JOBS[self.job], given_layers(flags, options))
         check_inputs(settings)
         run = create_run(self._place(settings, options), self.job, settings)
+        if options.prepare:
+            remember_run(run.path)
+            if out.as_json:
+                out.json_line({"run": run.path})
+            out.say(f"Prepared. `sidestep resume {run.path}` starts it.")
+            return ExitCode.DONE
         return launch_and_follow(run, out, detach=options.detach)
 
     def _place(self, settings: Section, options: Namespace) -> Path:

@@ -49,6 +49,16 @@ def test_train_under_json_gives_the_events_as_lines(sidestep, stub_engine, input
     assert lines[4]["loss"] is None
 
 
+def test_prepare_makes_the_run_and_starts_nothing(sidestep, stub_engine, inputs, tmp_path):
+    stub_engine("complete")
+    result = sidestep("train", *inputs, "--output", tmp_path / "run", "--prepare", "--json")
+    assert result.json() == {"run": str(tmp_path / "run")}
+    run = RunDirectory(tmp_path / "run")
+    assert run.exists()
+    assert not run.events_file.exists()
+    assert run in [summary.run for summary in list_runs()]
+
+
 def test_a_failed_run_fails_the_command_with_the_words_of_the_run(sidestep, stub_engine, inputs, tmp_path):
     stub_engine("fail")
     result = sidestep("train", *inputs, "--output", tmp_path / "run")
