@@ -27,8 +27,15 @@ class _ProbedLinear(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None, None, None]:
         x, weight = ctx.saved_tensors
         (gradient,) = gradients
-        ctx.observe(ctx.name, gradient.flatten(0, -2).T.float() @ x.flatten(0, -2).float())
+        ctx.observe(ctx.name, _exact_product(gradient.flatten(0, -2).T, x.flatten(0, -2)))
         return gradient @ weight, None, None, None
+
+
+def _exact_product(left: Tensor, right: Tensor) -> Tensor:
+    """left @ right, summed and given in float32; on CUDA without making float32 copies of the factors."""
+    if left.is_cuda and left.dtype == right.dtype != torch.float32:
+        return torch.mm(left, right, out_dtype=torch.float32)
+    return left.float() @ right.float()
 
 
 @contextmanager

@@ -142,7 +142,7 @@ async def test_search_goes_to_an_advanced_setting(open_wizard: OpenWizard) -> No
 async def test_f_makes_the_run_fit(open_wizard: OpenWizard) -> None:
     async with open_wizard() as pilot:
         screen: Any = pilot.app.screen
-        await screen._take(state(pilot).document.set_all({"memory.checkpointing": "none"}))
+        await screen._take(state(pilot).document.set_all({"memory.checkpointing": "none", "training.batch_size": 2}))
         view = pilot.app.screen.query_one(MemoryBar).view
         assert view is not None
         assert not view.fits
