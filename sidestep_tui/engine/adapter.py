@@ -19,7 +19,7 @@ from peft import (
 )
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sidestep_tui.acestep.keymap import to_diffusers, to_original
@@ -32,8 +32,9 @@ from sidestep_tui.config.adapter import (
     OftSettings,
 )
 from sidestep_tui.engine.targets import Target
+from sidestep_tui.engine.tensor_files import write_tensors
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import write_atomic, write_json_atomic
+from sidestep_tui.files import write_json_atomic
 
 CONFIG_FILE: Final = "adapter_config.json"
 WEIGHTS_FILE: Final = "adapter_model.safetensors"
@@ -117,8 +118,7 @@ def save_adapter(folder: Path, config: PeftConfig, weights: dict[str, Tensor], m
     for field in _NAMED_BY_MODULE:
         document[field] = {to_original(name): value for name, value in document.get(field, {}).items()}
     write_json_atomic(folder / CONFIG_FILE, document)
-    contiguous = {key: value.contiguous() for key, value in weights.items()}
-    write_atomic(folder / WEIGHTS_FILE, lambda path: save_file(contiguous, path, metadata={"format": "pt"}))
+    write_tensors(folder / WEIGHTS_FILE, weights, {"format": "pt"})
 
 
 def read_adapter(folder: Path) -> AdapterFile:

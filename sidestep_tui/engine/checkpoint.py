@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import directory_atomic, write_atomic, write_json_atomic
+from sidestep_tui.files import directory_atomic, write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -80,9 +80,8 @@ def save_checkpoint(run: RunDirectory, state: TrainerState, config: "PeftConfig"
     Raises:
         SidestepError: the disk is full or cannot be written.
     """
-    import torch
-
     from sidestep_tui.engine.adapter import save_adapter
+    from sidestep_tui.engine.tensor_files import write_state
 
     target = run.checkpoints / f"step-{state.position.step:08d}"
     if target.exists():
@@ -92,7 +91,7 @@ def save_checkpoint(run: RunDirectory, state: TrainerState, config: "PeftConfig"
         save_adapter(folder, config, state.weights, model_name)
         if state.ema is not None:
             save_adapter(folder / "ema", config, state.ema, model_name)
-        write_atomic(folder / _STATE_FILE, lambda path: torch.save(stored, path))
+        write_state(folder / _STATE_FILE, stored)
         write_json_atomic(folder / _TRAINER_FILE, asdict(state.position))
     return target
 

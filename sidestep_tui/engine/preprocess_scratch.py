@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from sidestep_tui.engine.tensor_files import write_tensors
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import write_atomic
 
 Kind = Literal["latents", "states"]
 _FOLDER: Final = ".unfinished"
@@ -29,15 +28,7 @@ class Scratch:
         Raises:
             SidestepError: they cannot be written.
         """
-        contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        metadata = {"duration": repr(duration)}
-        path = self._path(kind, source)
-        try:
-            write_atomic(path, lambda temporary: save_file(contiguous, temporary, metadata))
-        except SafetensorError as error:
-            raise SidestepError(
-                f"The tensors cannot be written: {error}.", where=path, fix="free some disk space"
-            ) from error
+        write_tensors(self._path(kind, source), tensors, {"duration": repr(duration)})
 
     def duration(self, kind: Kind, source: str) -> float | None:
         """The duration kept with tensors; None when there are none for this source."""

@@ -11,7 +11,7 @@ from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.config.jobs import EstimateSettings
 from sidestep_tui.engine.allocation import ModuleShape, allocate_ranks
 from sidestep_tui.engine.sensitivity import BANDS, Measurement, ModuleStatistics
-from sidestep_tui.files import write_atomic
+from sidestep_tui.engine.tensor_files import write_state
 from sidestep_tui.runs.events import ModuleSensitivity
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def save_progress(path: Path, ranking: Ranking, progressed: Progressed, data: st
             if one.count
         },
     }
-    write_atomic(path, lambda temporary: torch.save(document, temporary))
+    write_state(path, document)
 
 
 def load_progress(path: Path, ranking: Ranking, data: str, device: torch.device) -> Progressed:

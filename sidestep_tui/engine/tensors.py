@@ -17,11 +17,12 @@ from typing import Any, Final, TypedDict
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
+from sidestep_tui.engine.tensor_files import write_tensors
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import write_atomic, write_json_atomic
+from sidestep_tui.files import write_json_atomic
 
 FORMAT: Final = "sidestep-tensors"
 VERSION: Final = 1
@@ -153,15 +154,7 @@ def read_shared(folder: Path) -> SharedTensors:
 
 
 def _save(path: Path, tensors: Mapping[str, object]) -> None:
-    contiguous = {
-        name: value.detach().cpu().contiguous() for name, value in tensors.items() if isinstance(value, Tensor)
-    }
-    try:
-        write_atomic(path, lambda temporary: save_file(contiguous, temporary))
-    except SafetensorError as error:
-        raise SidestepError(
-            f"The tensors cannot be written: {error}.", where=path, fix="free some disk space"
-        ) from error
+    write_tensors(path, {name: value for name, value in tensors.items() if isinstance(value, Tensor)})
 
 
 def _load(path: Path, names: tuple[str, ...], what: str) -> dict[str, Tensor]:
