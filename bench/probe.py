@@ -19,7 +19,6 @@ from bench.common import describe_machine
 from bench.shapes import SHAPES, build_transformer, lora_targets
 from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.acestep.velocity import velocity
-from sidestep_tui.engine.devices import keep_freed_memory
 from sidestep_tui.engine.probe import probed
 from sidestep_tui.engine.ranking import Ranking
 from sidestep_tui.engine.recompute import use_checkpointing
@@ -29,7 +28,6 @@ SIDES = ("pass", "probed", "kept")
 
 def one_side(options: argparse.Namespace) -> None:
     """Prints the median seconds of a pass and the peak of resident memory in MB."""
-    keep_freed_memory()
     shape = SHAPES[options.shape]
     model = build_transformer(shape)
     use_banded_attention(model)

@@ -27,6 +27,7 @@ def configure(parser: Parser) -> None:
     deletion.add_argument("--yes", action="store_true", help="do not ask")
     command = _verb_on_run(verbs, "command", "send a request to the engine", _command)
     command.add_argument("command", choices=COMMANDS, help="what to ask for")
+    command.add_argument("values", nargs="*", metavar="SETTING=VALUE", help="for set: optimizer.learning_rate=1e-4")
     comparison = verbs.add_parser("compare", help="what differs between runs, and how they did")
     comparison.add_argument("names", metavar="RUN", nargs="+", help="runs' folders or names")
     comparison.set_defaults(call=_compare)
@@ -56,12 +57,28 @@ def _stop(options: Namespace, out: Output) -> int:
 
 
 def _command(options: Namespace, out: Output) -> int:
-    return _send(options.name, options.command, out)
+    return _send(options.name, options.command, out, _values(options.command, options.values))
 
 
-def _send(name: str, command: str, out: Output) -> int:
+def _values(command: str, given: list[str]) -> dict[str, str]:
+    """The settings that `set` is given; other requests take none.
+
+    Raises:
+        UsageError: a value is missing or not wanted.
+    """
+    pairs = [text.partition("=") for text in given]
+    if (command == "set") != bool(pairs) or not all(name and sign and value for name, sign, value in pairs):
+        raise UsageError(
+            "`set` takes SETTING=VALUE, the other requests nothing.",
+            where=" ".join([command, *given]),
+            fix="for instance `sidestep runs command RUN set optimizer.learning_rate=1e-4`",
+        )
+    return {name: value for name, _, value in pairs}
+
+
+def _send(name: str, command: str, out: Output, values: dict[str, str] | None = None) -> int:
     run = find_run(name)
-    send_command(run, command)
+    send_command(run, command, values)
     if out.as_json:
         out.json_line({"run": run.path, "command": command})
     out.say(f"{run.name} was asked to {command}; `sidestep watch {run.path}` shows when it has.")

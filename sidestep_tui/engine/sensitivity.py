@@ -71,7 +71,8 @@ class ModuleStatistics:
         seen = gradient @ self.basis
         outputs, inputs = gradient.shape
         left, right = _projection(outputs, gradient.device, 1), _projection(inputs, gradient.device, 2)
-        return Measurement(gradient.square().sum(), seen.T @ seen, left.T @ (gradient @ right))
+        square = torch.linalg.vector_norm(gradient).square()  # unlike square().sum(), without a second matrix
+        return Measurement(square, seen.T @ seen, left.T @ (gradient @ right))
 
     def add(self, square: float, energy: Tensor, sketch: Tensor, band: int) -> None:
         """Takes in a measurement, its tensors on the CPU."""

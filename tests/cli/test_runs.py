@@ -129,3 +129,13 @@ def test_watch_once_never_waits(sidestep, make_run):
         lines = sidestep("watch", "busy", "--once", "--json").json_lines()
     assert [line["type"] for line in lines] == ["RunStarted", "StepCompleted", "StepCompleted"]
     assert sidestep("watch", "busy", "--once").code == 0
+
+
+def test_set_takes_values_and_the_others_none(sidestep, make_run):
+    make_run("a")
+    assert sidestep("runs", "command", "a", "set").code == 2
+    assert sidestep("runs", "command", "a", "save", "x=1").code == 2
+    assert sidestep("runs", "command", "a", "set", "optimizer.learning_rate").code == 2
+    # A run without an engine: the values were understood, and nobody is there to take them.
+    refused = sidestep("runs", "command", "a", "set", "optimizer.learning_rate=1e-4")
+    assert (refused.code, "No engine" in refused.err) == (1, True)

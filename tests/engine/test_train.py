@@ -198,3 +198,27 @@ def test_a_full_disk_is_told_in_words_and_costs_nothing_that_was_saved(
     assert [folder.name for folder in run.checkpoints.iterdir()] == ["step-00000004"]
     code, state = engine.work(run)
     assert (code, state.status) == (0, "completed")
+
+
+def test_the_learning_rate_changes_while_running_and_stays_changed(
+    engine: Engine, train_document: dict[str, Any]
+) -> None:
+    document = put(put(train_document, "schedule.name", "constant"), "schedule.warmup_steps", 0)
+    run = engine.create("live", "train", document)
+    ask = {"command": "set", "arguments": {"optimizer.learning_rate": "5e-4"}}
+    (run.commands / "1-set.json").write_text(json.dumps(ask))
+    (run.commands / "2-stop.json").write_text(json.dumps({"command": "stop", "arguments": {}}))
+    engine.work(run)
+    _, state = engine.work(run)
+    assert state.status == "completed"
+    assert list(state.curves.learning_rate) == [1e-3] + [5e-4] * 7
+    assert sorted((c.command, c.step) for c in state.commands) == [("set", 1), ("stop", 1)]
+
+
+def test_what_cannot_be_set_is_told(engine: Engine, train_document: dict[str, Any]) -> None:
+    run = engine.create("refused", "train", put(train_document, "training.max_steps", 2))
+    for number, arguments in enumerate(({"adapter.rank": "8"}, {"optimizer.learning_rate": "fast"})):
+        (run.commands / f"{number}-set.json").write_text(json.dumps({"command": "set", "arguments": arguments}))
+    _, state = engine.work(run)
+    assert len([warning for warning in state.warnings if "cannot be set" in warning.what]) == 2
+    assert state.status == "completed"
