@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 import torch
@@ -28,11 +29,21 @@ def encode_songs(bench: Bench, songs: list[PlannedSong]) -> None:
         if isinstance(decoded, SidestepError):
             bench.fail(song, decoded)
         else:
-            mean, std = encode_audio(
-                vae, torch.from_numpy(decoded), bench.tile_seconds, lambda _done, _total: bench.context.heartbeat()
-            )
+            tell = partial(_tell_tile, bench, song, done - 1, len(songs))
+            mean, std = encode_audio(vae, torch.from_numpy(decoded), bench.tile_seconds, tell)
             bench.keep_latents(song, mean, std, duration=decoded.shape[1] / SAMPLE_RATE)
         bench.context.progress(done, len(songs), "songs", song.key, len(bench.failed))
+
+
+def _tell_tile(bench: Bench, song: PlannedSong, done: int, total: int, frames: int, all_frames: int) -> None:
+    """Says how far a song is, and ends here when asked to: a song of ten minutes is a long wait without a word.
+
+    Raises:
+        StopRequestedError: on request; the song will be encoded again.
+    """
+    bench.context.stop_if_requested()
+    if frames < all_frames:
+        bench.context.progress(done, total, "songs", f"{song.key} {frames / all_frames:.0%}", len(bench.failed))
 
 
 def decoded_ahead(songs: Iterable[PlannedSong]) -> Iterator[tuple[PlannedSong, Waveform | SidestepError]]:
