@@ -37,7 +37,7 @@ class Folders:
         raise SidestepError(
             f"The model's {name.replace('_', ' ')} is missing.",
             where=folder,
-            fix=f"put the folder {folder.name} there, or download the model again: sidestep models download",
+            fix=f"put the folder {folder.name} there, or download the model again",
         )
 
     def _location(self, name: str) -> Path:
@@ -73,7 +73,7 @@ def find_folders(path: Path) -> Folders:
     raise SidestepError(
         "The folder holds no ACE-Step 1.5 model.",
         where=path,
-        fix="choose a folder such as checkpoints/acestep-v15-turbo, or: sidestep models download",
+        fix="choose a folder such as checkpoints/acestep-v15-turbo; `sidestep models list FOLDER` looks for more",
     )
 
 

@@ -103,7 +103,7 @@ def read_json(file: Path) -> dict[str, Any]:
         raise SidestepError(
             f"The model folder has no {file.name}.",
             where=file,
-            fix="download the model again: sidestep models download",
+            fix="download the model again",
         ) from error
     except ValueError as error:
         raise SidestepError("The file is not valid JSON.", where=file, fix="download the model again") from error

@@ -48,7 +48,7 @@ def index_folder(folder: Path, stems: Iterable[str] = ("model", "diffusion_pytor
     raise SidestepError(
         "The folder holds no weights in safetensors format.",
         where=folder,
-        fix="download the model again: sidestep models download",
+        fix="download the model again",
     )
 
 
@@ -121,7 +121,7 @@ def _index_shards(index: Path) -> dict[str, TensorEntry]:
         raise SidestepError(
             f"{len(missing)} of {len(shards)} weight files are missing: {', '.join(missing[:4])}.",
             where=index.parent,
-            fix="download the model again: sidestep models download",
+            fix="download the model again",
         )
     return {entry.name: entry for name in shards for entry in read_header(index.parent / name)}
 
@@ -130,5 +130,5 @@ def _damaged(file: Path) -> SidestepError:
     return SidestepError(
         "The weights file is damaged or was not downloaded completely.",
         where=file,
-        fix="delete it and download the model again: sidestep models download",
+        fix="delete it and download the model again",
     )

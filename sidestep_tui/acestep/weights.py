@@ -17,7 +17,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 from sidestep_tui.acestep.safetensors_index import TensorEntry
 from sidestep_tui.errors import SidestepError
 
-_DOWNLOAD_AGAIN = "download the model again: sidestep models download"
+_DOWNLOAD_AGAIN = "download the model again"
 
 
 def build_and_fill(
