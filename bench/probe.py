@@ -2,9 +2,9 @@
 
     python -m bench.probe [--shape 2b] [--tokens 750] [--condition 256] [--passes 2]
 
-Each side runs in a process of its own, with its own peak of resident memory: the pass through the frozen
-model alone, the same with every linear layer probed and ranked, and an ordinary backward pass that keeps the gradient of
-every probed weight, as naive estimators do (left out where the memory does not suffice).
+Each side runs in a process of its own, with its own peak of resident memory: the pass through the frozen model alone,
+the same with every linear layer probed and ranked, and an ordinary backward pass that keeps the gradient of every
+probed weight, as naive estimators do (left out where the memory does not suffice).
 """
 
 import argparse
