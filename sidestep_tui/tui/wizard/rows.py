@@ -198,8 +198,16 @@ class SettingRow(Horizontal, can_focus=True):
         self.refresh_bindings()
 
     def on_key(self, event: events.Key) -> None:
-        """A digit on a number begins to type it."""
+        """A digit on a number begins to type it, and what arrived together with it goes into the line as well.
+
+        Over a slow line several keys arrive at once, and those that were dealt out before the line had the focus come
+        here; what the line itself is typed never does.
+        """
         character = event.character or ""
+        if self.editing and event.is_printable:
+            event.stop()
+            self.query_one(Input).insert_text_at_cursor(character)
+            return
         if not self.editing and self.setting.kind in _NUMERIC and (character.isdigit() or character in (".", "-")):
             event.stop()
             self.type_into(character)

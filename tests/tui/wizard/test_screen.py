@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -69,6 +70,17 @@ async def test_typing_a_digit_replaces_a_number_and_enter_takes_it(open_wizard: 
         assert focused(pilot) == "adapter.rank"
         await pilot.press("x")
         assert value(pilot, "adapter.rank") == 64
+
+
+async def test_keys_that_arrive_at_once_are_all_typed(open_wizard: OpenWizard) -> None:
+    async with open_wizard() as pilot:
+        await go_to(pilot, "Adapter")
+        await pilot.press("down", "down", "down")
+        for digit in "256":
+            pilot.app.post_message(events.Key(digit, digit))
+        await settle(pilot)
+        await pilot.press("enter")
+        assert value(pilot, "adapter.rank") == 256
 
 
 async def test_what_is_typed_wrong_is_told_at_once_and_kept(open_wizard: OpenWizard) -> None:
