@@ -126,6 +126,14 @@ def read_checkpoint(checkpoint: CheckpointFolder) -> TrainerState:
     )
 
 
+def set_aside(checkpoint: CheckpointFolder) -> None:
+    """Renames a damaged checkpoint, so that the run can save a whole one after the same step."""
+    target = checkpoint.path.with_name(f"damaged-{checkpoint.path.name}")
+    if target.exists():
+        shutil.rmtree(target)
+    checkpoint.path.rename(target)
+
+
 def remove_old_checkpoints(run: RunDirectory, keep: int) -> None:
     """Removes all but the newest `keep` checkpoints."""
     for checkpoint in list_checkpoints(run)[:-keep]:

@@ -13,6 +13,7 @@ from sidestep_tui.engine.checkpoint import (
     remove_old_checkpoints,
     replace_folder,
     save_checkpoint,
+    set_aside,
 )
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.optimizer import inference_weights
@@ -75,7 +76,9 @@ class Keeper:
             try:
                 state = read_checkpoint(checkpoint)
             except SidestepError as error:
-                self._context.warn(error.what, checkpoint.path, "an earlier checkpoint is used")
+                self._context.warn(error.what, checkpoint.path, "an earlier checkpoint is used; this one is set aside")
+                if self._setup.ranks.speaks:
+                    set_aside(checkpoint)
                 continue
             if state.position.trained_on != trained_on:
                 raise SidestepError(

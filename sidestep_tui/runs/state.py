@@ -124,7 +124,8 @@ def _apply_kind(state: RunState, event: ev.AnyEvent) -> RunState:  # noqa: C901 
         case ev.Progress():
             return replace(state, progress=event)
         case ev.StepCompleted():
-            return replace(state, step=event.step, epoch=event.epoch, curves=state.curves.append(event))
+            curves = state.curves.until(event.step - 1)  # a damaged checkpoint was passed over: steps are done again
+            return replace(state, step=event.step, epoch=event.epoch, curves=curves.append(event))
         case ev.StepSkipped():
             return replace(state, step=event.step, skipped_steps=state.skipped_steps + 1)
         case ev.EpochCompleted():

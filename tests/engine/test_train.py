@@ -101,6 +101,11 @@ def test_a_truncated_checkpoint_is_passed_over(engine: Engine, train_document: d
     assert code == 0
     assert any("damaged" in warning.what for warning in state.warnings)
     assert state.status == "completed"
+    assert list(state.curves.step) == list(range(1, 9))
+    kept = sorted(folder.name for folder in run.checkpoints.iterdir())
+    assert kept == ["damaged-step-00000008", "step-00000006", "step-00000007", "step-00000008"]
+    code, again = engine.work(run)
+    assert (code, len(again.warnings)) == (0, len(state.warnings))  # a whole one took the damaged one's place
 
 
 def test_nan_in_a_song_is_named(engine: Engine, train_document: dict[str, Any], songs: Path) -> None:
