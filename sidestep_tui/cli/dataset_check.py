@@ -9,12 +9,12 @@ from rich.text import Text
 
 from sidestep_tui.acestep.model_config import Variant
 from sidestep_tui.acestep.prompts import LYRIC_TOKEN_LIMIT, TEXT_TOKEN_LIMIT, SongFields, lyric_prompt, text_prompt
-from sidestep_tui.acestep.song_fields import song_fields
 from sidestep_tui.cli.lines import counted
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.dataset.effective import genre_songs
 from sidestep_tui.dataset.findings import check_dataset
+from sidestep_tui.dataset.prompts import song_fields
 from sidestep_tui.dataset.session import load_dataset
 from sidestep_tui.dataset.song import Dataset, Finding, Severity
 from sidestep_tui.dataset.text import printable

@@ -1,6 +1,5 @@
 """`sidestep runs`: list, show, compare, steer and delete runs."""
 
-import shutil
 import sys
 import time
 from argparse import Namespace
@@ -14,6 +13,7 @@ from sidestep_tui.config.fields import leaves
 from sidestep_tui.errors import ExitCode, SidestepError, UsageError
 from sidestep_tui.runs.control import COMMANDS, send_command
 from sidestep_tui.runs.history import RunSummary, find_run, list_runs, summarise
+from sidestep_tui.runs.removal import remove_run
 
 
 def configure(parser: Parser) -> None:
@@ -100,9 +100,7 @@ def _delete(options: Namespace, out: Output) -> int:
         raise SidestepError("An engine is working on this run.", where=run.path, fix="`sidestep runs stop` it first")
     if not options.yes and not _agreed(f"Delete {run.path} and everything in it? [y/N] "):
         raise SidestepError("Nothing was deleted.", where=run.path, fix="answer y, or give --yes")
-    doomed = run.path.with_name(f".{run.name}.deleted")
-    run.path.rename(doomed)  # a half-deleted folder must not look like a run
-    shutil.rmtree(doomed)
+    remove_run(run)
     if out.as_json:
         out.json_line({"deleted": run.path})
     out.say(f"{run.path} is gone.")

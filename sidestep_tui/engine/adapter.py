@@ -38,7 +38,8 @@ from sidestep_tui.files import write_json_atomic
 
 CONFIG_FILE: Final = "adapter_config.json"
 WEIGHTS_FILE: Final = "adapter_model.safetensors"
-_PREFIX: Final = "base_model.model."
+PREFIX: Final = "base_model.model."
+"""What PEFT and ACE-Step put before the module names in an adapter file."""
 _NAME: Final = "default"
 _CONFIGS: Final[dict[str, type[PeftConfig]]] = {
     "LORA": LoraConfig,
@@ -84,7 +85,7 @@ def trainable(transformer: nn.Module) -> dict[str, nn.Parameter]:
 def adapter_weights(transformer: nn.Module) -> dict[str, Tensor]:
     """The adapter's weights on the CPU under the keys of the file."""
     state = get_peft_model_state_dict(transformer, adapter_name=_NAME)
-    return {_PREFIX + to_original(key): value.detach().cpu().clone() for key, value in state.items()}
+    return {PREFIX + to_original(key): value.detach().cpu().clone() for key, value in state.items()}
 
 
 def put_weights(transformer: nn.Module, weights: dict[str, Tensor], name: str = _NAME) -> None:
@@ -94,7 +95,7 @@ def put_weights(transformer: nn.Module, weights: dict[str, Tensor], name: str = 
         SidestepError: a key of the file or of the adapter finds no partner, or a shape differs.
     """
     state = get_peft_model_state_dict(transformer, adapter_name=name)
-    wanted = {_PREFIX + to_original(key): tuple(value.shape) for key, value in state.items()}
+    wanted = {PREFIX + to_original(key): tuple(value.shape) for key, value in state.items()}
     given = {key: tuple(value.shape) for key, value in weights.items()}
     wrong = sorted(key for key in wanted.keys() | given.keys() if wanted.get(key) != given.get(key))
     if wrong:
@@ -103,7 +104,7 @@ def put_weights(transformer: nn.Module, weights: dict[str, Tensor], name: str = 
             f"the file has {given.get(wrong[0], 'none')}, the model takes {wanted.get(wrong[0], 'none')}.",
             fix="use the adapter with the model size that it was trained on",
         )
-    mapped = {to_diffusers(key.removeprefix(_PREFIX)): value for key, value in weights.items()}
+    mapped = {to_diffusers(key.removeprefix(PREFIX)): value for key, value in weights.items()}
     set_peft_model_state_dict(transformer, mapped, adapter_name=name)
 
 
@@ -113,7 +114,7 @@ def save_adapter(folder: Path, config: PeftConfig, weights: dict[str, Tensor], m
     document |= {
         "base_model_name_or_path": model_name,
         "inference_mode": True,
-        "target_modules": sorted({_module_of(key) for key in weights}),
+        "target_modules": sorted({split_key(key)[0] for key in weights}),
     }
     for field in _NAMED_BY_MODULE:
         document[field] = {to_original(name): value for name, value in document.get(field, {}).items()}
@@ -142,9 +143,9 @@ def read_adapter(folder: Path) -> AdapterFile:
         )
     if bad := [key for key, value in weights.items() if not torch.isfinite(value).all()]:
         raise SidestepError(f"Not a number in the adapter: {bad[0]}.", where=folder, fix="use an earlier checkpoint")
-    weights = {_PREFIX + to_original(key.removeprefix(_PREFIX)): value for key, value in weights.items()}
+    weights = {PREFIX + to_original(key.removeprefix(PREFIX)): value for key, value in weights.items()}
     _check_modules(config.get("target_modules"), weights, folder)
-    config["target_modules"] = sorted({_module_of(key) for key in weights})
+    config["target_modules"] = sorted({split_key(key)[0] for key in weights})
     for field in _NAMED_BY_MODULE:
         config[field] = {to_original(name): value for name, value in (config.get(field) or {}).items()}
     return AdapterFile(config, weights)
@@ -238,7 +239,7 @@ def _check_modules(declared: object, weights: dict[str, Tensor], folder: Path) -
     """Where the configuration lists whole module names, every one of them must have weights."""
     if not isinstance(declared, list) or not all(str(name).startswith("layers.") for name in declared):
         return
-    if without := sorted({to_original(name) for name in declared} - {_module_of(key) for key in weights}):
+    if without := sorted({to_original(name) for name in declared} - {split_key(key)[0] for key in weights}):
         raise SidestepError(
             f"{len(without)} modules of the adapter have no weights, for instance {without[0]}.",
             where=folder,
@@ -246,7 +247,7 @@ def _check_modules(declared: object, weights: dict[str, Tensor], folder: Path) -
         )
 
 
-def _module_of(key: str) -> str:
-    """`base_model.model.layers.0.mlp.up_proj.lora_A.weight` -> `layers.0.mlp.up_proj`."""
-    parts = key.removeprefix(_PREFIX).split(".")
-    return ".".join(parts[:4])
+def split_key(key: str) -> tuple[str, str]:
+    """`base_model.model.layers.0.mlp.up_proj.lora_A.weight` -> `layers.0.mlp.up_proj`, `lora_A.weight`."""
+    parts = key.removeprefix(PREFIX).split(".")
+    return ".".join(parts[:4]), ".".join(parts[4:])

@@ -15,8 +15,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sidestep_tui.acestep.keymap import to_diffusers, to_original
+from sidestep_tui.config.adapter import Family
 from sidestep_tui.config.jobs import ExportFormat
-from sidestep_tui.engine.adapter import CONFIG_FILE, WEIGHTS_FILE, AdapterFile, read_adapter
+from sidestep_tui.engine.adapter import CONFIG_FILE, PREFIX, WEIGHTS_FILE, AdapterFile, read_adapter
 from sidestep_tui.engine.export_lycoris import (
     LYCORIS_FILE,
     lycoris_metadata,
@@ -24,14 +25,13 @@ from sidestep_tui.engine.export_lycoris import (
     refuse_leftover_keys,
     write_lycoris,
 )
-from sidestep_tui.engine.export_modules import Family, ModuleAdapter, split_modules
+from sidestep_tui.engine.export_modules import ModuleAdapter, split_modules
 from sidestep_tui.files import write_json_atomic
 
 Modules = Mapping[str, ModuleAdapter]
 
 DIFFUSERS_FILE: Final = "pytorch_lora_weights.safetensors"
 COMFYUI_FILE: Final = "adapter.safetensors"
-_PREFIX: Final = "base_model.model."
 _DIFFUSERS_PREFIX: Final = "transformer."
 _METADATA_KEY: Final = "lora_adapter_metadata"
 
@@ -98,7 +98,7 @@ def read_diffusers(folder: Path) -> dict[str, ModuleAdapter]:
     config = {key.removeprefix(_DIFFUSERS_PREFIX): value for key, value in stored.items()} | {"peft_type": "LORA"}
     for pattern in ("rank_pattern", "alpha_pattern"):
         config[pattern] = {to_original(name): value for name, value in config[pattern].items()}
-    weights = {_PREFIX + to_original(key.removeprefix(_DIFFUSERS_PREFIX)): value for key, value in tensors.items()}
+    weights = {PREFIX + to_original(key.removeprefix(_DIFFUSERS_PREFIX)): value for key, value in tensors.items()}
     return split_modules(AdapterFile(config, weights))
 
 
@@ -110,9 +110,9 @@ def write_comfyui(folder: Path, file: AdapterFile, modules: Modules, dtype: torc
     tensors: dict[str, Tensor] = {}
     for name, module in modules.items():
         down = module.tensors["lora_A.weight"]
-        tensors[f"{_PREFIX}{name}.lora_down.weight"] = down
-        tensors[f"{_PREFIX}{name}.lora_up.weight"] = module.tensors["lora_B.weight"]
-        tensors[f"{_PREFIX}{name}.alpha"] = torch.tensor(module.scale * len(down))
+        tensors[f"{PREFIX}{name}.lora_down.weight"] = down
+        tensors[f"{PREFIX}{name}.lora_up.weight"] = module.tensors["lora_B.weight"]
+        tensors[f"{PREFIX}{name}.alpha"] = torch.tensor(module.scale * len(down))
     _save(folder / COMFYUI_FILE, tensors, dtype, {"format": "pt"})
 
 
@@ -126,7 +126,7 @@ def read_comfyui(folder: Path) -> dict[str, ModuleAdapter]:
         stem = key.removesuffix(".lora_down.weight")
         down, up, alpha = tensors.pop(key), tensors.pop(f"{stem}.lora_up.weight"), tensors.pop(f"{stem}.alpha", None)
         scale = 1.0 if alpha is None else float(alpha) / len(down)
-        modules[stem.removeprefix(_PREFIX)] = ModuleAdapter("lora", {"lora_A.weight": down, "lora_B.weight": up}, scale)
+        modules[stem.removeprefix(PREFIX)] = ModuleAdapter("lora", {"lora_A.weight": down, "lora_B.weight": up}, scale)
     refuse_leftover_keys(tensors, folder / COMFYUI_FILE)
     return modules
 

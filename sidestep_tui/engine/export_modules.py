@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import sqrt
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import torch
 from peft.utils.other import get_pattern_key
 from torch import Tensor
 
-from sidestep_tui.engine.adapter import AdapterFile
+from sidestep_tui.config.adapter import Family
+from sidestep_tui.engine.adapter import AdapterFile, split_key
 from sidestep_tui.errors import SidestepError
 
-Family = Literal["lora", "dora", "lokr", "loha", "oft"]
-_PREFIX: Final = "base_model.model."
 _MAGNITUDE: Final = "lora_magnitude_vector"
 
 
@@ -85,8 +84,8 @@ def split_modules(file: AdapterFile) -> dict[str, ModuleAdapter]:
     family = family_of(file.config)
     tensors: dict[str, dict[str, Tensor]] = {}
     for key, value in file.weights.items():
-        parts = key.removeprefix(_PREFIX).split(".")
-        tensors.setdefault(".".join(parts[:4]), {})[".".join(parts[4:])] = value
+        module, name = split_key(key)
+        tensors.setdefault(module, {})[name] = value
     modules = {
         name: ModuleAdapter(family, tensors[name], _scale(name, file.config, family)) for name in sorted(tensors)
     }

@@ -8,14 +8,21 @@ from typing import Final
 from peft import inject_adapter_in_model
 from torch import nn
 
-from sidestep_tui.engine.adapter import CONFIG_FILE, AdapterFile, load_adapter, peft_config, put_weights, set_scale
+from sidestep_tui.engine.adapter import (
+    CONFIG_FILE,
+    PREFIX,
+    AdapterFile,
+    load_adapter,
+    peft_config,
+    put_weights,
+    set_scale,
+)
 from sidestep_tui.engine.export_modules import ModuleAdapter
 from sidestep_tui.engine.export_read import read_exported
 from sidestep_tui.engine.verify import put_into
 from sidestep_tui.errors import SidestepError
 
 _NAME: Final = "default"
-_PREFIX: Final = "base_model.model."
 
 
 def apply_adapter(transformer: nn.Module, path: Path, strength: float) -> None:
@@ -53,7 +60,7 @@ def lora_file(modules: Mapping[str, ModuleAdapter]) -> AdapterFile:
         "target_modules": sorted(modules),
     }
     weights = {
-        f"{_PREFIX}{name}.{key}": tensor for name, module in modules.items() for key, tensor in module.tensors.items()
+        f"{PREFIX}{name}.{key}": tensor for name, module in modules.items() for key, tensor in module.tensors.items()
     }
     return AdapterFile(config, weights)
 

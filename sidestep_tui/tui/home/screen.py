@@ -194,7 +194,7 @@ class HomeScreen(SidestepScreen[None]):
     @work
     async def action_delete(self) -> None:
         """Says what would go and how much it is, asks, then deletes."""
-        from sidestep_tui.tui.home.removal import disk_used, remove_run
+        from sidestep_tui.runs.removal import disk_used, remove_run
 
         run = self._current()
         if run is None:
