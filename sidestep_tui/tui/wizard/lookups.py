@@ -1,25 +1,33 @@
-"""What the wizard asks of disk, card and other processes, each in a thread, answered by a message."""
+"""What the wizard asks of disk, card and other processes, each in a thread; the answers go into its state."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from textual import work
+from textual import on, work
 from textual.message import Message
 from textual.widget import Widget
 
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, inspect_model, look_at_songs
 from sidestep_tui.tui.wizard.review import Pace
+from sidestep_tui.tui.wizard.state import BASE, MODEL, SONGS, WizardState
 
 if TYPE_CHECKING:
     from sidestep_tui.tui.app import SidestepApp
 
 
 class Lookups(Widget):
-    """Draws nothing; looks things up and posts what it found to the screen that holds it."""
+    """Draws nothing; looks things up for a wizard's state and says when it has changed.
+
+    Args:
+        state: whose paths are looked at, and where the answers go.
+    """
 
     DEFAULT_CSS = "Lookups { display: none; }"
+
+    class Changed(Message):
+        """The state knows more than before."""
 
     @dataclass
     class ModelFound(Message):
@@ -42,6 +50,48 @@ class Lookups(Widget):
 
         free: tuple[int, ...]
         pace: Pace | None
+
+    def __init__(self, state: WizardState) -> None:
+        super().__init__()
+        self._state = state
+        self._model_asked: tuple[Path | None, str | None] = (None, None)
+        self._songs_asked: Path | None = None
+
+    def look_at_paths(self) -> None:
+        """Looks at the model and the songs where their folders have changed."""
+        state = self._state
+        model = (state.path(MODEL), state.document.value(state.document.find(BASE)))
+        if model != self._model_asked:
+            self._model_asked = model
+            state.model, state.model_problem = None, ""
+            if model[0] is not None:
+                self.look_at_model(*model)
+        songs = state.path(SONGS)
+        if songs != self._songs_asked:
+            self._songs_asked = songs
+            state.data = None
+            if songs is not None:
+                self.look_at_songs(songs)
+
+    @on(ModelFound)
+    def _take_model(self, event: ModelFound) -> None:
+        event.stop()
+        if event.path == self._state.path(MODEL):
+            self._state.model, self._state.model_problem = event.facts, event.problem
+            self.post_message(self.Changed())
+
+    @on(SongsFound)
+    def _take_songs(self, event: SongsFound) -> None:
+        event.stop()
+        if event.path == self._state.path(SONGS):
+            self._state.data = event.facts
+            self.post_message(self.Changed())
+
+    @on(MachineFound)
+    def _take_machine(self, event: MachineFound) -> None:
+        event.stop()
+        self._state.free, self._state.pace = event.free, event.pace
+        self.post_message(self.Changed())
 
     @work(thread=True, exclusive=True, group="model")
     def look_at_model(self, path: Path, base: str | None) -> None:

@@ -14,8 +14,7 @@ from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
-from sidestep_tui.tui.wizard import finish
-from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
+from sidestep_tui.tui.wizard import finish, pickers
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.help_pane import HelpPane, fact_about
 from sidestep_tui.tui.wizard.lookups import Lookups
@@ -24,7 +23,7 @@ from sidestep_tui.tui.wizard.review import ActionRow
 from sidestep_tui.tui.wizard.rows import SettingRow
 from sidestep_tui.tui.wizard.settings_panel import SettingsPanel
 from sidestep_tui.tui.wizard.start import remembered
-from sidestep_tui.tui.wizard.state import BASE, EPOCHS, MODEL, SONGS, WizardState
+from sidestep_tui.tui.wizard.state import EPOCHS, WizardState
 from sidestep_tui.tui.wizard.step_list import StepList
 from sidestep_tui.tui.wizard.values import parse_value
 
@@ -73,8 +72,6 @@ class WizardScreen(SidestepScreen[None]):
         self._untouched = document
         self._step = 0
         self._before_typing: WizardDocument | None = None
-        self._model_asked: tuple[Path | None, str | None] = (None, None)
-        self._songs_asked: Path | None = None
 
     def compose_body(self) -> ComposeResult:
         """Steps, settings, help, memory."""
@@ -85,13 +82,14 @@ class WizardScreen(SidestepScreen[None]):
             yield SettingsPanel(classes="panel", id="settings")
         yield HelpPane(id="help")
         yield MemoryBar()
-        yield Lookups()
+        yield Lookups(self.state)
 
     async def on_mount(self) -> None:
         """Shows the first step and looks at the machine."""
         await self._show_step()
-        self.query_one(Lookups).look_at_machine()
-        self._look_at_paths()
+        lookups = self.query_one(Lookups)
+        lookups.look_at_machine()
+        lookups.look_at_paths()
 
     # What is shown
 
@@ -141,7 +139,7 @@ class WizardScreen(SidestepScreen[None]):
     @on(SettingRow.Done)
     def _typed(self) -> None:
         self._before_typing = None
-        self._look_at_paths()
+        self.query_one(Lookups).look_at_paths()
 
     @on(SettingRow.Reset)
     async def _reset(self, event: SettingRow.Reset) -> None:
@@ -157,7 +155,7 @@ class WizardScreen(SidestepScreen[None]):
         else:
             await self._show_step(row.setting.path if row else None)
         if self._before_typing is None:
-            self._look_at_paths()
+            self.query_one(Lookups).look_at_paths()
 
     @on(ActionRow.Chosen)
     @work
@@ -199,23 +197,14 @@ class WizardScreen(SidestepScreen[None]):
     @work
     async def action_pick_step(self) -> None:
         """Jumps to a step from a list."""
-        entries = [Choice(str(i), line.title) for i, line in enumerate(self.state.step_lines())]
-        key = await self.app.push_screen_wait(
-            PickScreen("Jump to a step", lambda _text: entries, current=str(self._step))
-        )
-        if key is not None:
-            await self.action_jump(int(key))
+        step = await pickers.pick_step(self, self.state, self._step)
+        if step is not None:
+            await self.action_jump(step)
 
     @work
     async def action_search(self) -> None:
         """Finds a setting and goes to it."""
-
-        def found(text: str) -> list[Choice]:
-            return [
-                Choice(field.path, field.path, field.help.split(". ")[0]) for field in self.state.document.search(text)
-            ]
-
-        path = await self.app.push_screen_wait(PickScreen("Find a setting", found, searchable=True))
+        path = await pickers.find_setting(self, self.state)
         if path is not None:
             self._step = self.state.step_of(path)
             await self._show_step(path)
@@ -243,9 +232,7 @@ class WizardScreen(SidestepScreen[None]):
     @work
     async def action_load(self) -> None:
         """Lets the user choose a preset, and lays it beneath the edits."""
-        from sidestep_tui.tui.presets.screen import PresetsScreen
-
-        preset = await self.app.push_screen_wait(PresetsScreen(choosing=True))
+        preset = await pickers.pick_preset(self)
         if preset is not None:
             await self._take(self.state.document.with_preset(preset))
             self.sidestep.tell(f"{preset.name} is loaded; what you edited stays.")
@@ -278,41 +265,7 @@ class WizardScreen(SidestepScreen[None]):
         leave = super().action_back
         self.app.push_screen(ConfirmScreen(question, yes="Leave"), lambda yes: leave() if yes else None)
 
-    # What is found out in threads
-
-    def _look_at_paths(self) -> None:
-        """Looks at the model and the songs when their folders have changed."""
-        lookups, state = self.query_one(Lookups), self.state
-        model = (state.path(MODEL), state.document.value(state.document.find(BASE)))
-        if model != self._model_asked:
-            self._model_asked = model
-            state.model, state.model_problem = None, ""
-            if model[0] is not None:
-                lookups.look_at_model(*model)
-        songs = state.path(SONGS)
-        if songs != self._songs_asked:
-            self._songs_asked = songs
-            state.data = None
-            if songs is not None:
-                lookups.look_at_songs(songs)
-
-    @on(Lookups.ModelFound)
-    async def _model_found(self, event: Lookups.ModelFound) -> None:
-        if event.path == self.state.path(MODEL):
-            self.state.model, self.state.model_problem = event.facts, event.problem
-            await self._refresh_facts()
-
-    @on(Lookups.SongsFound)
-    async def _songs_found(self, event: Lookups.SongsFound) -> None:
-        if event.path == self.state.path(SONGS):
-            self.state.data = event.facts
-            await self._refresh_facts()
-
-    @on(Lookups.MachineFound)
-    async def _machine_found(self, event: Lookups.MachineFound) -> None:
-        self.state.free, self.state.pace = event.free, event.pace
-        await self._refresh_facts()
-
+    @on(Lookups.Changed)
     async def _refresh_facts(self) -> None:
         if self._step == len(self.state.steps()):
             await self._show_step()

@@ -1,0 +1,29 @@
+"""What the wizard lets people choose from a list: a step, a setting, a preset."""
+
+from sidestep_tui.config.presets import Preset
+from sidestep_tui.tui.screen import SidestepScreen
+from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
+from sidestep_tui.tui.wizard.state import WizardState
+
+
+async def pick_step(screen: SidestepScreen[None], state: WizardState, current: int) -> int | None:
+    """The number of the chosen step; None where nothing was chosen."""
+    entries = [Choice(str(number), line.title) for number, line in enumerate(state.step_lines())]
+    key = await screen.app.push_screen_wait(PickScreen("Jump to a step", lambda _text: entries, current=str(current)))
+    return None if key is None else int(key)
+
+
+async def find_setting(screen: SidestepScreen[None], state: WizardState) -> str | None:
+    """The dotted path of the setting that was searched for and chosen; None where nothing was chosen."""
+
+    def found(text: str) -> list[Choice]:
+        return [Choice(field.path, field.path, field.help.split(". ")[0]) for field in state.document.search(text)]
+
+    return await screen.app.push_screen_wait(PickScreen("Find a setting", found, searchable=True))
+
+
+async def pick_preset(screen: SidestepScreen[None]) -> Preset | None:
+    """The chosen preset; None where nothing was chosen."""
+    from sidestep_tui.tui.presets.screen import PresetsScreen
+
+    return await screen.app.push_screen_wait(PresetsScreen(choosing=True))
