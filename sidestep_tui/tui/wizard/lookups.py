@@ -10,8 +10,8 @@ from textual.widget import Widget
 
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, inspect_model, look_at_songs
-from sidestep_tui.tui.wizard.review import Pace
 from sidestep_tui.tui.wizard.state import BASE, MODEL, SONGS, WizardState
+from sidestep_tui.tui.wizard.views import Pace
 
 if TYPE_CHECKING:
     from sidestep_tui.tui.app import SidestepApp

@@ -1,6 +1,5 @@
 """The memory that the run would take, as a bar against what the card has free."""
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from textual.app import RenderResult
@@ -8,10 +7,11 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from sidestep_tui.config.memory import GIB, MARGIN, MemoryEstimate
+from sidestep_tui.config.memory import GIB, MARGIN
 from sidestep_tui.config.memory_advice import Change
 from sidestep_tui.tui.text import shorten
 from sidestep_tui.tui.wizard.values import spell_value
+from sidestep_tui.tui.wizard.views import MemoryView
 
 _FILLS: Final = {
     "model": ("█", "$primary"),
@@ -20,20 +20,6 @@ _FILLS: Final = {
     "activations": ("░", "$primary"),
     "reserve": ("·", "$text-muted"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryView:
-    """What the bar shows: the estimate, the card's free bytes where there is a card, and what would make it fit."""
-
-    memory: MemoryEstimate
-    free: int | None
-    change: Change | None = None
-
-    @property
-    def fits(self) -> bool:
-        """Whether the run fits, as far as that can be told."""
-        return self.free is None or self.memory.fits(self.free)
 
 
 class MemoryBar(Widget):

@@ -12,42 +12,13 @@ from textual.widgets import Static
 
 from sidestep_tui.tui.figures import count, duration
 from sidestep_tui.tui.text import clean, pad, shorten, shorten_middle
-from sidestep_tui.tui.wizard.schema import Difference
 from sidestep_tui.tui.wizard.values import spell_value
+from sidestep_tui.tui.wizard.views import Action, ReviewView
 
 _PATH_WIDTH: Final = 26
 _VALUE_WIDTH: Final = 24
 _DEFAULT_WIDTH: Final = 16
 _ORIGIN_WIDTH: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long a step took in an earlier training run here."""
-
-    seconds_per_step: float
-    run: str
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """Something that can be done with the finished settings. `note` says what comes of it, or why it cannot be done."""
-
-    key: str
-    name: str
-    note: str
-    enabled: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewView:
-    """What the review shows. `steps` is 0 where the number of songs is not known."""
-
-    actions: tuple[Action, ...]
-    differences: tuple[Difference, ...]
-    commands: tuple[str, ...]
-    steps: int
-    pace: Pace | None
 
 
 class ActionRow(Static, can_focus=True):

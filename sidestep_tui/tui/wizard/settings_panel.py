@@ -7,9 +7,10 @@ from textual.widgets import Static
 
 from sidestep_tui.config.fields import SettingField
 from sidestep_tui.tui.wizard.document import WizardDocument
-from sidestep_tui.tui.wizard.review import ActionRow, Review, ReviewView
+from sidestep_tui.tui.wizard.review import ActionRow, Review
 from sidestep_tui.tui.wizard.rows import SettingRow
 from sidestep_tui.tui.wizard.schema import Step
+from sidestep_tui.tui.wizard.views import ReviewView
 
 
 class SettingsPanel(Vertical):

@@ -14,12 +14,10 @@ from sidestep_tui.files import write_text_atomic
 from sidestep_tui.tui.wizard.command import preprocess_command, train_command
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, optimizer_steps, recommended_epochs
-from sidestep_tui.tui.wizard.memory_bar import MemoryView
-from sidestep_tui.tui.wizard.review import Action, Pace, ReviewView
 from sidestep_tui.tui.wizard.schema import Step, steps_of
 from sidestep_tui.tui.wizard.start import StartPlan, plan_start, run_path, suggest_name, tensors_for
-from sidestep_tui.tui.wizard.step_list import Condition, StepLine
 from sidestep_tui.tui.wizard.values import json_text
+from sidestep_tui.tui.wizard.views import Action, Condition, MemoryView, Pace, ReviewView, StepLine
 
 MODEL = "model.checkpoint"
 BASE = "model.base"

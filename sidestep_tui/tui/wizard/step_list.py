@@ -1,27 +1,18 @@
 """The steps of the wizard, with a mark for what is still open in each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from textual.content import Content
 from textual.style import Style
 from textual.widgets import Static
 
-Condition = Literal["done", "open", "wrong"]
+from sidestep_tui.tui.wizard.views import Condition, StepLine
+
 _MARKS: dict[Condition, tuple[str, str]] = {
     "done": ("✓", "$text-success"),
     "open": ("○", "$text-warning"),
     "wrong": ("!", "bold $text-error"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class StepLine:
-    """One step in the list."""
-
-    title: str
-    condition: Condition
 
 
 class StepList(Static):

@@ -1,0 +1,61 @@
+"""What the wizard shows, as plain values: the same for the screens and for the line-by-line prompt."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sidestep_tui.config.memory import MemoryEstimate
+from sidestep_tui.config.memory_advice import Change
+from sidestep_tui.tui.wizard.schema import Difference
+
+Condition = Literal["done", "open", "wrong"]
+
+
+@dataclass(frozen=True, slots=True)
+class StepLine:
+    """One step in the list."""
+
+    title: str
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryView:
+    """What the bar shows: the estimate, the card's free bytes where there is a card, and what would make it fit."""
+
+    memory: MemoryEstimate
+    free: int | None
+    change: Change | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the run fits, as far as that can be told."""
+        return self.free is None or self.memory.fits(self.free)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a step took in an earlier training run here."""
+
+    seconds_per_step: float
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that can be done with the finished settings. `note` says what comes of it, or why it cannot be done."""
+
+    key: str
+    name: str
+    note: str
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewView:
+    """What the review shows. `steps` is 0 where the number of songs is not known."""
+
+    actions: tuple[Action, ...]
+    differences: tuple[Difference, ...]
+    commands: tuple[str, ...]
+    steps: int
+    pace: Pace | None
