@@ -1,6 +1,5 @@
 """Settings from a command line: flags derived from the schema, laid over a config file and a preset."""
 
-import json
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections import defaultdict
 from pathlib import Path
@@ -11,10 +10,10 @@ from pydantic_settings import BaseSettings, CliSettingsSource
 from sidestep_tui.cli.describe import help_text, metavar
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.config.base import Section
+from sidestep_tui.config.config_file import read_config_file
 from sidestep_tui.config.fields import SettingField, put, setting_fields
 from sidestep_tui.config.layers import Layer
 from sidestep_tui.config.presets import find_preset
-from sidestep_tui.errors import UsageError
 
 _NEVER_TYPED: Final = "\0"
 
@@ -86,17 +85,6 @@ def given_layers(flags: SettingFlags, options: Namespace) -> list[Layer]:
     if vars(options).get("preset"):
         layers.append(Layer(f"preset {options.preset}", find_preset(options.preset, Path.cwd()).settings))
     if options.config is not None:
-        layers.append(Layer(f"file {options.config}", _read_config(options.config)))
+        layers.append(Layer(f"file {options.config}", read_config_file(options.config)))
     layers.append(Layer("the command line", flags.given(options)))
     return layers
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.expanduser().read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"The config file cannot be read: {error}.", where=path, fix="give a JSON file") from error
-    settings = document.get("settings", document) if isinstance(document, dict) else None
-    if not isinstance(settings, dict):
-        raise UsageError("The config file holds no settings.", where=path, fix="give an object such as a preset's")
-    return settings

@@ -1,45 +1,50 @@
 """The command line that does the same as the wizard's document."""
 
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from sidestep_tui.tui.wizard.document import EDITED, WizardDocument
+from sidestep_tui.config.jobs import EstimateSettings
+from sidestep_tui.tui.wizard.document import WizardDocument
+from sidestep_tui.tui.wizard.schema import EDITED
 from sidestep_tui.tui.wizard.values import spell_flag
 
 _MODEL: Final = "model.checkpoint"
 _TENSORS: Final = "data.tensors"
 
 
-def train_command(document: WizardDocument, output: Path, config: Path | None = None) -> str:
+def train_command(document: WizardDocument, output: Path) -> str:
     """`sidestep train TENSORS --model M --output RUN [--preset P] [--config F] --optimizer.learning_rate …`, quoted.
 
     Args:
         document: the settings; required ones that are missing stand as placeholders.
         output: the run directory.
-        config: the config file beneath the edits, where one was loaded.
     """
     given = {f.path: document.value(f) for f in document.applicable}
     words = ["sidestep", "train", str(given[_TENSORS] or "TENSORS"), "--model", str(given[_MODEL] or "MODEL")]
     words += ["--output", str(output)]
-    words += [word for layer in document.layers for word in _preset_flag(layer.origin)]
-    words += ["--config", str(config)] if config else []
+    words += [word for layer in document.layers for word in _layer_flag(layer.origin)]
     for path, origin in document.origins.items():
         if origin == EDITED and path not in (_MODEL, _TENSORS) and path in given:
             words += _flag(path, given[path])
     return shlex.join(words)
 
 
-def preprocess_command(settings: Mapping[str, Any]) -> str:
-    """The command that encodes the songs, from the settings of a preprocess run."""
-    words = ["sidestep", "preprocess", str(settings["dataset"]), "--model", str(settings["model"]["checkpoint"])]
-    return shlex.join([*words, "--output", str(settings["output"])])
+def preprocess_command(model: Path, songs: Path, tensors: Path) -> str:
+    """The command that encodes the songs."""
+    return shlex.join(["sidestep", "preprocess", str(songs), "--model", str(model), "--output", str(tensors)])
 
 
-def _preset_flag(origin: str) -> list[str]:
+def estimate_command(model: Path, settings: EstimateSettings) -> str:
+    """The command that measures which modules the songs move."""
+    words = ["sidestep", "estimate", str(settings.tensors), "--model", str(model), "--output", str(settings.output)]
+    return shlex.join([*words, "--rank", str(settings.rank)])
+
+
+def _layer_flag(origin: str) -> list[str]:
+    """`preset NAME` and `file PATH` as flags."""
     kind, _, name = origin.partition(" ")
-    return ["--preset", name] if kind == "preset" else []
+    return {"preset": ["--preset", name], "file": ["--config", name]}.get(kind, [])
 
 
 def _flag(path: str, value: Any) -> list[str]:

@@ -8,20 +8,31 @@ the moment (another adapter family's rank, say) are kept aside and come back whe
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sidestep_tui.config.base import Section
+from sidestep_tui.config.config_file import read_config_file
 from sidestep_tui.config.fields import SettingField, look_up, put
 from sidestep_tui.config.layers import Layer, Problem, merge_layers, problems_of
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import UsageError
-from sidestep_tui.tui.wizard.schema import Difference, Draft, FieldKey, defaults_under, fields_of, key_of, stand_in
+from sidestep_tui.tui.wizard.schema import (
+    Difference,
+    Draft,
+    FieldKey,
+    defaults_under,
+    fields_of,
+    key_of,
+    matching,
+    stand_in,
+    with_edits,
+)
 from sidestep_tui.tui.wizard.values import plain
 
 S = TypeVar("S", bound=Section)
 DEFAULT: Final = "default"
-EDITED: Final = "edited"
 
 
 @dataclass(frozen=True)
@@ -48,12 +59,12 @@ class WizardDocument:
     @cached_property
     def document(self) -> dict[str, Any]:
         """The partial, nested document: the layers with the edits that apply laid over them."""
-        return merge_layers(self._all_layers())[0]
+        return merge_layers(self._layers_with_edits)[0]
 
     @cached_property
     def origins(self) -> dict[str, str]:
         """Where each value of the document comes from, by dotted path."""
-        return merge_layers(self._all_layers())[1]
+        return merge_layers(self._layers_with_edits)[1]
 
     @cached_property
     def defaults(self) -> dict[str, Any]:
@@ -101,7 +112,8 @@ class WizardDocument:
         """`default`, `preset NAME`, `file NAME` or `edited`; empty for a required setting without a value."""
         if self.is_missing(setting):
             return ""
-        return self.origins.get(setting.path, DEFAULT)
+        kind, _, name = self.origins.get(setting.path, DEFAULT).partition(" ")
+        return f"{kind} {Path(name).name}".strip()
 
     def error(self, setting: SettingField) -> str | None:
         """Why the draft of a setting cannot be used; None where there is no draft."""
@@ -153,18 +165,18 @@ class WizardDocument:
         """The document with no preset beneath the edits."""
         return self._rebased(tuple(layer for layer in self.layers if not layer.origin.startswith("preset ")))
 
-    def with_file(self, name: str, document: dict[str, Any]) -> "WizardDocument":
-        """The document with a config file between the preset and the edits.
+    def with_file(self, path: Path) -> "WizardDocument":
+        """The document with a config file, or a run's, between the preset and the edits.
 
         Raises:
-            UsageError: the file has settings that cannot be used.
+            UsageError: it cannot be read, or has settings that cannot be used.
         """
         layers = (
             *(layer for layer in self.layers if not layer.origin.startswith("file ")),
-            Layer(f"file {name}", document),
+            Layer(f"file {path}", read_config_file(path)),
         )
         if problems := replace(self, layers=layers, edits={}, drafts={}).problems():
-            raise UsageError("; ".join(map(_words, problems)), where=name, fix="correct the file")
+            raise UsageError("; ".join(map(_words, problems)), where=path, fix="correct the file")
         return self._rebased(layers)
 
     def problems(self) -> tuple[Problem, ...]:
@@ -201,24 +213,11 @@ class WizardDocument:
 
     def search(self, text: str) -> tuple[SettingField, ...]:
         """The settings that apply whose path or help holds all words of the text; hits in the path first."""
-        words = text.lower().split()
-        hits = [f for f in self.applicable if all(w in f"{f.path} {f.help} {f.unit}".lower() for w in words)]
-        return tuple(sorted(hits, key=lambda f: not all(word in f.path.lower() for word in words)))
+        return matching(self.applicable, text)
 
-    def _all_layers(self) -> tuple[Layer, ...]:
-        """The layers and, uppermost, the edits that apply; whether they do depends on the edits themselves."""
-        layers = self.layers
-        for _ in range(len(self.edits) + 1):
-            document = merge_layers(layers)[0]
-            applied: dict[str, Any] = {}
-            for setting in self.fields:
-                if key_of(setting) in self.edits and setting.applies(document, defaults_under(self.schema, document)):
-                    applied = put(applied, setting.path, self.edits[key_of(setting)])
-            settled = (*self.layers, Layer(EDITED, applied))
-            if settled == layers:
-                break
-            layers = settled
-        return layers
+    @cached_property
+    def _layers_with_edits(self) -> tuple[Layer, ...]:
+        return with_edits(self.schema, self.layers, self.edits)
 
     def _settled(self) -> "WizardDocument":
         """Tries every draft once more: what was refused may fit now."""

@@ -1,20 +1,37 @@
-"""What the last step can do: start the engines, name the run, save a preset or a config file."""
+"""What the last step can do: start the engines, measure first, name the run, save a preset or a config file."""
 
 import asyncio
 from pathlib import Path
 
 from sidestep_tui.config.presets import check_name
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.tui.confirm import ConfirmScreen
+from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.wizard.dialogs import AskScreen
 from sidestep_tui.tui.wizard.start import remember, start
 from sidestep_tui.tui.wizard.state import MODEL, SONGS, WizardState
 
 
-async def start_run(screen: SidestepScreen[None], state: WizardState) -> RunDirectory | None:
-    """Starts the engines and gives the run to watch; None where that was not possible, with the reason told."""
+async def act(screen: SidestepScreen[None], state: WizardState, key: str) -> bool:
+    """Does what a line of the review says; True where the review looks different now."""
+    match key:
+        case "start":
+            await start_run(screen, state)
+        case "measure":
+            state.measure_first = not state.measure_first
+            return True
+        case "name":
+            return await name_run(screen, state)
+        case "preset":
+            await save_preset(screen, state)
+        case "file":
+            await save_file(screen, state)
+    return False
+
+
+async def start_run(screen: SidestepScreen[None], state: WizardState) -> None:
+    """Starts the engines and shows the first of them; tells the reason where that was not possible."""
     try:
         plan = state.plan()
         screen.sidestep.tell(f"Starting {plan.output.name} …")
@@ -22,8 +39,12 @@ async def start_run(screen: SidestepScreen[None], state: WizardState) -> RunDire
         remember({MODEL: str(plan.train.model.checkpoint), SONGS: str(state.path(SONGS))})
     except SidestepError as error:
         screen.sidestep.tell_error(error)
-        return None
-    return run
+        return
+    # The monitor takes the wizard's place, or comes above it where nothing lies beneath.
+    if len(screen.app.screen_stack) > 1:
+        screen.app.switch_screen(make_screen("monitor", run=run))
+    else:
+        screen.sidestep.open("monitor", run=run)
 
 
 async def name_run(screen: SidestepScreen[None], state: WizardState) -> bool:

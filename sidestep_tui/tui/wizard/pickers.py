@@ -1,8 +1,12 @@
-"""What the wizard lets people choose from a list: a step, a setting, a preset."""
+"""What the wizard lets people choose: a step, a setting, a preset, a config file."""
+
+from pathlib import Path
 
 from sidestep_tui.config.presets import Preset
+from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.screen import SidestepScreen
-from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
+from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
+from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.state import WizardState
 
 
@@ -27,3 +31,19 @@ async def pick_preset(screen: SidestepScreen[None]) -> Preset | None:
     from sidestep_tui.tui.presets.screen import PresetsScreen
 
     return await screen.app.push_screen_wait(PresetsScreen(choosing=True))
+
+
+async def open_config(screen: SidestepScreen[None], document: WizardDocument) -> WizardDocument | None:
+    """The document with the chosen config file beneath its edits; None where none was chosen."""
+    loaded: list[WizardDocument] = []
+
+    def problem(text: str) -> str | None:
+        try:
+            loaded[:] = [document.with_file(Path(text).expanduser().absolute())]
+        except SidestepError as error:
+            return error.what
+        return None
+
+    note = "JSON: settings, or the config.json of a run"
+    path = await screen.app.push_screen_wait(AskScreen("Open a config file", check=problem, note=note))
+    return loaded[0] if path else None

@@ -15,8 +15,9 @@ from textual.widgets import Input, Static
 from sidestep_tui.config.fields import SettingField
 from sidestep_tui.tui.text import clean, shorten, shorten_middle
 from sidestep_tui.tui.wizard.dialogs import BrowseScreen, Choice, PickScreen
-from sidestep_tui.tui.wizard.document import EDITED, WizardDocument
+from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.paths import FolderSuggester
+from sidestep_tui.tui.wizard.schema import EDITED
 from sidestep_tui.tui.wizard.values import spell_value
 
 _EMPTY: Final = "–"

@@ -1,15 +1,18 @@
 """What the wizard asks of a settings schema: its fields, defaults and steps; and what it notes about a field."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from sidestep_tui.config.adapter import adapter_family
 from sidestep_tui.config.base import Section, When
 from sidestep_tui.config.fields import SettingField, adapter_families, defaults_of, look_up, put, setting_fields
+from sidestep_tui.config.layers import Layer, merge_layers
 from sidestep_tui.tui.wizard.values import plain
 
 FieldKey = tuple[str, tuple[When, ...]]
+EDITED: Final = "edited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +92,34 @@ def defaults_under(schema: type[Section], document: dict[str, Any]) -> dict[str,
     return _defaults_for(schema, family)
 
 
+def with_edits(schema: type[Section], layers: tuple[Layer, ...], edits: Mapping[FieldKey, Any]) -> tuple[Layer, ...]:
+    """The layers and, uppermost, the edits that apply; whether they do depends on the edits themselves."""
+    all_layers = layers
+    for _ in range(len(edits) + 1):
+        document = merge_layers(all_layers)[0]
+        applied: dict[str, Any] = {}
+        for setting in fields_of(schema):
+            if key_of(setting) in edits and setting.applies(document, defaults_under(schema, document)):
+                applied = put(applied, setting.path, edits[key_of(setting)])
+        settled = (*layers, Layer(EDITED, applied))
+        if settled == all_layers:
+            break
+        all_layers = settled
+    return all_layers
+
+
 @lru_cache
 def _defaults_for(schema: type[Section], family: str) -> dict[str, Any]:
     known = family if family in adapter_families() else "lora"
     defaults: dict[str, Any] = plain(defaults_of(schema, known))
     return put(defaults, "adapter.family", known) if "adapter" in defaults else defaults
+
+
+def matching(fields: tuple[SettingField, ...], text: str) -> tuple[SettingField, ...]:
+    """The fields whose path or help holds all words of the text; hits in the path first."""
+    words = text.lower().split()
+    hits = [f for f in fields if all(w in f"{f.path} {f.help} {f.unit}".lower() for w in words)]
+    return tuple(sorted(hits, key=lambda f: not all(word in f.path.lower() for word in words)))
 
 
 def stand_in(setting: SettingField) -> Any:

@@ -1,7 +1,8 @@
 """The settings wizard: steps at the left, one setting a line, help and memory below. Every key works over any line."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -9,10 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from sidestep_tui.config.presets import Preset, find_preset
-from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.tui.confirm import ConfirmScreen
-from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.wizard import finish, pickers
 from sidestep_tui.tui.wizard.document import WizardDocument
@@ -33,7 +31,8 @@ class WizardScreen(SidestepScreen[None]):
 
     Args:
         preset: a preset to start from, or its name.
-        settings: settings to start from, for instance those of a run that is repeated with changes.
+        config: a config file to start from, for instance that of a run that is repeated with changes.
+        values: edits to begin with, by dotted path.
     """
 
     HEADING = "Train an adapter"
@@ -46,6 +45,7 @@ class WizardScreen(SidestepScreen[None]):
         Binding("p", "step(-1)", "Previous", tooltip="The step before"),
         Binding("f", "fit", "Make it fit", tooltip="Make the cheapest change that lets the run fit into the card"),
         Binding("L", "load", "Preset", tooltip="Load a preset beneath what you edited"),
+        Binding("o", "open_file", "Config file", show=False, tooltip="Lay a config file beneath what you edited"),
         Binding("slash", "search", "Search", tooltip="Find a setting by its name or its help"),
         Binding("a", "advanced", "Advanced", tooltip="Show or hide the advanced settings"),
         Binding("s", "pick_step", "Steps", show=False, tooltip="Jump to a step"),
@@ -59,15 +59,18 @@ class WizardScreen(SidestepScreen[None]):
     WizardScreen #help { height: 5; }
     """
 
-    def __init__(self, preset: Preset | str | None = None, settings: TrainSettings | None = None) -> None:
+    def __init__(
+        self,
+        preset: Preset | str | None = None,
+        config: Path | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__()
         document = WizardDocument()
-        if settings is not None:
-            document = document.with_file("the run", settings.model_dump(mode="json"))
-        else:
-            document = document.set_all(remembered())
+        document = document.set_all(remembered()) if config is None else document.with_file(config)
         if preset is not None:
             document = document.with_preset(find_preset(preset, Path.cwd()) if isinstance(preset, str) else preset)
+        document = document.set_all(values or {})
         self.state = WizardState(document)
         self._untouched = document
         self._step = 0
@@ -160,24 +163,8 @@ class WizardScreen(SidestepScreen[None]):
     @on(ActionRow.Chosen)
     @work
     async def _act(self, event: ActionRow.Chosen) -> None:
-        match event.key:
-            case "start":
-                if run := await finish.start_run(self, self.state):
-                    self._watch(run)
-            case "name":
-                if await finish.name_run(self, self.state):
-                    await self._show_step()
-            case "preset":
-                await finish.save_preset(self, self.state)
-            case "file":
-                await finish.save_file(self, self.state)
-
-    def _watch(self, run: RunDirectory) -> None:
-        """The monitor takes the wizard's place, or comes above it where nothing lies beneath."""
-        if len(self.app.screen_stack) > 1:
-            self.app.switch_screen(make_screen("monitor", run=run))
-        else:
-            self.sidestep.open("monitor", run=run)
+        if await finish.act(self, self.state, event.key):
+            await self._show_step(event.key)
 
     # Where one goes
 
@@ -236,6 +223,13 @@ class WizardScreen(SidestepScreen[None]):
         if preset is not None:
             await self._take(self.state.document.with_preset(preset))
             self.sidestep.tell(f"{preset.name} is loaded; what you edited stays.")
+
+    @work
+    async def action_open_file(self) -> None:
+        """Asks for a config file, and lays it beneath the edits."""
+        document = await pickers.open_config(self, self.state.document)
+        if document is not None:
+            await self._take(document)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys appear only where they would do something."""

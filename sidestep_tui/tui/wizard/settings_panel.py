@@ -58,10 +58,10 @@ class SettingsPanel(Vertical):
         for row in self.query(SettingRow):
             row.show(document)
 
-    def put_cursor(self, path: str | None) -> None:
-        """Moves the cursor to a setting, or to the first line."""
+    def put_cursor(self, name: str | None) -> None:
+        """Moves the cursor to a setting by its path, to an action by its key, or to the first line."""
         lines = self._lines()
-        wanted = [line for line in lines if isinstance(line, SettingRow) and line.setting.path == path]
+        wanted = [line for line in lines if _name(line) == name]
         for line in (wanted or lines)[:1]:
             line.focus()
 
@@ -74,3 +74,7 @@ class SettingsPanel(Vertical):
 
     def _lines(self) -> list[SettingRow | ActionRow]:
         return [line for line in self.query("SettingRow, ActionRow") if isinstance(line, SettingRow | ActionRow)]
+
+
+def _name(line: SettingRow | ActionRow) -> str:
+    return line.setting.path if isinstance(line, SettingRow) else line.action.key

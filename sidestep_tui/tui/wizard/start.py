@@ -1,4 +1,4 @@
-"""From the finished document to engines: run directories, the queue that encodes songs first, what is remembered."""
+"""From the finished document to engines: run directories, the queue of what must go first, what is remembered."""
 
 import json
 import re
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sidestep_tui.config.jobs import PreprocessSettings
+from sidestep_tui.config.adapter import LoraSettings
+from sidestep_tui.config.base import Section
+from sidestep_tui.config.jobs import EstimateSettings, JobName, PreprocessSettings
 from sidestep_tui.config.places import data_home, remembered_choices, runs_home
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import UsageError
@@ -20,20 +22,31 @@ _REMEMBERED: Final = ("model.checkpoint", "data.tensors")
 
 @dataclass(frozen=True, slots=True)
 class StartPlan:
-    """What a start does: perhaps encode songs, then train."""
+    """What a start does: perhaps encode songs, perhaps measure which modules they move, then train."""
 
     train: TrainSettings
     output: Path
     preprocess: PreprocessSettings | None = None
+    estimate: EstimateSettings | None = None
+
+    @property
+    def jobs(self) -> tuple[tuple[JobName, Section], ...]:
+        """The runs in order, each with its settings; training is the last."""
+        before: tuple[tuple[JobName, Section | None], ...] = (
+            ("preprocess", self.preprocess),
+            ("estimate", self.estimate),
+        )
+        return (*((job, settings) for job, settings in before if settings is not None), ("train", self.train))
 
 
-def plan_start(document: dict[str, Any], name: str, songs: Path | None) -> StartPlan:
+def plan_start(document: dict[str, Any], name: str, songs: Path | None, *, measure_first: bool = False) -> StartPlan:
     """The runs that a document needs.
 
     Args:
         document: valid train settings.
         name: the run's name, or a path.
         songs: the folder of audio files, where the songs are not encoded yet; their tensors are kept beside the runs.
+        measure_first: whether an estimate chooses the modules and their ranks.
 
     Raises:
         UsageError: the name is empty or taken.
@@ -42,12 +55,23 @@ def plan_start(document: dict[str, Any], name: str, songs: Path | None) -> Start
     if output.exists():
         raise UsageError("There is a run with this name already.", where=output, fix="choose another name")
     train = TrainSettings.model_validate(document)
-    if songs is None:
-        return StartPlan(train, output)
-    tensors = tensors_for(songs)
-    preprocess = PreprocessSettings(model=train.model, dataset=songs, output=tensors)
-    data = train.data.model_copy(update={"tensors": tensors})
-    return StartPlan(train.model_copy(update={"data": data}), output, preprocess)
+    preprocess = estimate = None
+    if songs is not None:
+        tensors = tensors_for(songs)
+        preprocess = PreprocessSettings(model=train.model, dataset=songs, output=tensors)
+        train = train.model_copy(update={"data": train.data.model_copy(update={"tensors": tensors})})
+    if measure_first:
+        estimate = estimate_for(train)
+        adapter = train.adapter.model_copy(update={"targets_from": estimate.output})
+        train = train.model_copy(update={"adapter": adapter})
+    return StartPlan(train, output, preprocess, estimate)
+
+
+def estimate_for(train: TrainSettings) -> EstimateSettings:
+    """The estimate whose proposal spends as many parameters as the adapter's rank on every module would."""
+    tensors = train.data.tensors
+    ranks = {"rank": train.adapter.rank} if isinstance(train.adapter, LoraSettings) else {}
+    return EstimateSettings(model=train.model, tensors=tensors, output=tensors / "sensitivity.json", **ranks)
 
 
 def start(plan: StartPlan) -> RunDirectory:
@@ -56,16 +80,17 @@ def start(plan: StartPlan) -> RunDirectory:
     Raises:
         SidestepError: a run directory cannot be made, or the engine did not start.
     """
-    if plan.preprocess is None:
-        run = create_run(plan.output, "train", plan.train)
-        launch(run)
-        return run
-    first = create_run(
-        free_path(plan.output.with_name(f"{plan.output.name}-preprocess")), "preprocess", plan.preprocess
-    )
-    second = create_run(plan.output, "train", plan.train)
-    start_queue([first, second])
-    return first
+    runs = [create_run(_place(plan.output, job), job, settings) for job, settings in plan.jobs]
+    if len(runs) == 1:
+        launch(runs[0])
+    else:
+        start_queue(runs)
+    return runs[0]
+
+
+def _place(output: Path, job: JobName) -> Path:
+    """Where a run of the chain lies: training at the chosen place, the others beside it."""
+    return output if job == "train" else free_path(output.with_name(f"{output.name}-{job}"))
 
 
 def run_path(name: str) -> Path:

@@ -11,11 +11,11 @@ from sidestep_tui.config.presets import Preset, save_preset, without_personal
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import UsageError
 from sidestep_tui.files import write_text_atomic
-from sidestep_tui.tui.wizard.command import preprocess_command, train_command
+from sidestep_tui.tui.wizard.command import estimate_command, preprocess_command, train_command
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, optimizer_steps, recommended_epochs
 from sidestep_tui.tui.wizard.schema import Step, steps_of
-from sidestep_tui.tui.wizard.start import StartPlan, plan_start, run_path, suggest_name, tensors_for
+from sidestep_tui.tui.wizard.start import StartPlan, estimate_for, plan_start, run_path, suggest_name, tensors_for
 from sidestep_tui.tui.wizard.values import json_text
 from sidestep_tui.tui.wizard.views import Action, Condition, MemoryView, Pace, ReviewView, StepLine
 
@@ -24,7 +24,9 @@ BASE = "model.base"
 DEVICE = "model.device"
 SONGS = "data.tensors"
 EPOCHS = "training.epochs"
+TARGETS_FROM = "adapter.targets_from"
 REVIEW = "Review"
+_WITH_RANKS = ("lora", "dora")
 
 
 @dataclass
@@ -39,6 +41,7 @@ class WizardState:
     free: tuple[int, ...] = ()
     pace: Pace | None = None
     chosen_name: str | None = None
+    measure_first: bool = False
 
     def path(self, setting: str) -> Path | None:
         """The accepted value of a path setting."""
@@ -141,20 +144,40 @@ class WizardState:
         """
         if obstacle := self.obstacle():
             raise UsageError(f"The run cannot start: {obstacle}.", fix="the marked steps show what is open")
-        return plan_start(self.document.document, self.name(), self.songs_folder())
+        return plan_start(self.document.document, self.name(), self.songs_folder(), measure_first=self.measures_first)
 
     def review(self) -> ReviewView:
         """What the last step shows."""
         obstacle = self.obstacle()
         note = f"not yet: {obstacle}" if obstacle else "it goes on when you leave"
-        first = "Encode, then train" if self.songs_folder() else "Start training"
         actions = (
-            Action("start", first, note, obstacle is None),
+            Action("start", self._start_words(), note, obstacle is None),
+            *self._measuring(),
             Action("name", "Name of the run", self.name()),
             Action("preset", "Save as a preset", "without paths and device"),
             Action("file", "Save as a config file", "everything, for --config"),
         )
         return ReviewView(actions, self.document.differences(), self._commands(), self.optimizer_steps(), self.pace)
+
+    @property
+    def measures_first(self) -> bool:
+        """Whether an estimate runs before the training; only a low-rank adapter has ranks that it could spend."""
+        return self.measure_first and self._spends_ranks
+
+    @property
+    def _spends_ranks(self) -> bool:
+        family = self.document.value(self.document.find("adapter.family"))
+        return family in _WITH_RANKS and not self.document.value(self.document.find(TARGETS_FROM))
+
+    def _start_words(self) -> str:
+        before = [*(["Encode"] if self.songs_folder() else []), *(["measure"] if self.measures_first else [])]
+        return f"{', '.join(before).capitalize()}, then train" if before else "Start training"
+
+    def _measuring(self) -> tuple[Action, ...]:
+        if not self._spends_ranks:
+            return ()
+        answer = "on: ranks go where your songs move the model" if self.measure_first else "off: one rank everywhere"
+        return (Action("measure", "Measure first", answer),)
 
     def save_preset(self, name: str, *, overwrite: bool = False) -> Path:
         """Saves the settings without paths and devices.
@@ -180,15 +203,18 @@ class WizardState:
         return path
 
     def _commands(self) -> tuple[str, ...]:
-        output = run_path(self.name())
-        songs = self.songs_folder()
-        if songs is None:
-            return (train_command(self.document, output),)
-        tensors = tensors_for(songs)
+        """The same from a shell, one line for each run of the chain."""
+        document, commands = self.document, []
         model = self.path(MODEL) or Path("MODEL")
-        encode = preprocess_command({"dataset": songs, "model": {"checkpoint": model}, "output": tensors})
-        encoded = self.document.edit(self.document.find(SONGS), str(tensors))
-        return (encode, train_command(encoded, output))
+        if songs := self.songs_folder():
+            tensors = tensors_for(songs)
+            commands.append(preprocess_command(model, songs, tensors))
+            document = document.edit(document.find(SONGS), str(tensors))
+        if self.measures_first and self.document.ready():
+            estimate = estimate_for(document.settings(TrainSettings))
+            commands.append(estimate_command(model, estimate))
+            document = document.edit(document.find(TARGETS_FROM), str(estimate.output))
+        return (*commands, train_command(document, run_path(self.name())))
 
     def _condition(self, step: Step) -> Condition:
         fields = [f for f in self.document.applicable if f.section == step.name]

@@ -43,8 +43,17 @@ def test_what_is_missing_stands_as_a_placeholder() -> None:
 
 
 def test_encoding_comes_with_its_own_words() -> None:
-    words = preprocess_command({"dataset": "/my songs", "model": {"checkpoint": "/m"}, "output": "/t"})
+    words = preprocess_command(Path("/m"), Path("/my songs"), Path("/t"))
     assert words == "sidestep preprocess '/my songs' --model /m --output /t"
+
+
+def test_a_config_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text('{"adapter": {"rank": 5}}', encoding="utf-8")
+    document = WizardDocument().with_file(file).set_all(WHOLE)
+    command = train_command(document, Path("/r"))
+    assert f"--config {file}" in command
+    assert read_back(command) == document.settings(TrainSettings)
 
 
 @pytest.mark.parametrize(

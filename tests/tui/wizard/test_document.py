@@ -1,5 +1,6 @@
 """The document of the wizard: edits, drafts, origins, back and forth, and that nothing invalid gets through."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -90,9 +91,10 @@ def test_only_settings_that_apply_are_there() -> None:
     assert "adapter.rank" not in paths
 
 
-def test_each_value_knows_where_it_comes_from() -> None:
+def test_each_value_knows_where_it_comes_from(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"training": {"epochs": 9, "seed": 1}}', encoding="utf-8")
     preset = Preset("album", "", {"adapter": {"rank": 16}, "training": {"epochs": 7}})
-    document = whole().with_preset(preset).with_file("a.json", {"training": {"epochs": 9, "seed": 1}})
+    document = whole().with_preset(preset).with_file(tmp_path / "a.json")
     document = document.set_all({"training.seed": 2})
     origins = {path: document.origin(document.find(path)) for path in (
         "adapter.rank", "training.epochs", "training.seed", "training.batch_size")}  # fmt: skip
@@ -130,9 +132,21 @@ def test_an_edit_that_no_longer_fits_under_a_preset_becomes_a_draft() -> None:
     assert under.without_preset().value(low) == 0.5
 
 
-def test_a_config_file_with_wrong_settings_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"adapter\.rank"):
-        WizardDocument().with_file("bad.json", {"adapter": {"rank": 0}})
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"adapter": {"rank": 0}}', r"adapter\.rank"),
+        ("[1]", "no settings"),
+        ("{", "cannot be read"),
+        (None, "No such"),
+    ],
+)
+def test_a_config_file_that_cannot_be_used_is_refused(text: str | None, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "bad.json"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=said):
+        WizardDocument().with_file(file)
 
 
 def test_differences_are_what_the_review_shows() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from textual import events
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from sidestep_tui.config.places import runs_home, user_presets
 from sidestep_tui.runs.directory import RunDirectory
@@ -233,6 +233,39 @@ async def test_songs_are_encoded_first(open_wizard: OpenWizard, monkeypatch: pyt
         assert (first.job(), second.job()) == ("preprocess", "train")
         assert encode["dataset"] == "/data/my songs"
         assert encode["output"] == train["data"]["tensors"]
+
+
+async def test_measuring_first_is_switched_in_the_review(
+    open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued: list[list[RunDirectory]] = []
+    monkeypatch.setattr("sidestep_tui.tui.wizard.start.start_queue", queued.append)
+    async with open_wizard() as pilot:
+        await act(pilot, "measure")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        row = pilot.app.focused
+        assert isinstance(row, ActionRow)
+        assert row.action.key == "measure"
+        await act(pilot, "start")
+        await pilot.app.workers.wait_for_complete()
+        assert [run.job() for run in queued[0]] == ["estimate", "train"]
+
+
+async def test_a_config_file_is_laid_beneath_the_edits(open_wizard: OpenWizard, tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text('{"adapter": {"rank": 12}}', encoding="utf-8")
+    async with open_wizard() as pilot:
+        await pilot.press("o")
+        pilot.app.screen.query_one(Input).value = str(tmp_path / "none.json")
+        await pilot.press("enter")
+        assert "cannot be read" in str(pilot.app.screen.query_one(".problem", Static).content)
+        pilot.app.screen.query_one(Input).value = str(file)
+        await pilot.press("enter")
+        await pilot.app.workers.wait_for_complete()
+        assert value(pilot, "adapter.rank") == 12
+        document = state(pilot).document
+        assert document.origin(document.find("adapter.rank")) == "file mine.json"
 
 
 async def test_start_says_what_is_missing(open_wizard: OpenWizard) -> None:

@@ -105,6 +105,31 @@ def test_a_plan_for_songs_encodes_them_first(tmp_path: Path) -> None:
     assert plan_start(document, "mine", None).train.data.tensors == Path("/ignored")
 
 
+def test_measuring_first_puts_an_estimate_before_the_training(tmp_path: Path) -> None:
+    document = {"model": {"checkpoint": "/m"}, "data": {"tensors": "/t"}, "adapter": {"rank": 8}}
+    plan = plan_start(document, "mine", tmp_path / "songs", measure_first=True)
+    assert [job for job, _ in plan.jobs] == ["preprocess", "estimate", "train"]
+    assert plan.estimate is not None
+    assert plan.preprocess is not None
+    assert plan.estimate.tensors == plan.preprocess.output
+    assert plan.estimate.rank == 8
+    assert plan.train.adapter.targets_from == plan.estimate.output == plan.estimate.tensors / "sensitivity.json"
+    assert [job for job, _ in plan_start(document, "mine", None).jobs] == ["train"]
+
+
+def test_only_adapters_with_ranks_can_be_measured_for_first() -> None:
+    state = ready()
+    assert "measure" in [action.key for action in state.review().actions]
+    state.measure_first = True
+    view = state.review()
+    assert view.actions[0].name == "Measure, then train"
+    assert [command.split()[1] for command in view.commands] == ["estimate", "train"]
+    assert "--adapter.targets_from /t/sensitivity.json" in view.commands[1]
+    state.document = state.document.set_all({"adapter.family": "lokr"})
+    assert "measure" not in [action.key for action in state.review().actions]
+    assert [job for job, _ in state.plan().jobs] == ["train"]
+
+
 def test_a_taken_name_is_refused_and_a_free_one_suggested() -> None:
     taken = runs_home() / "album-lora"
     taken.mkdir(parents=True)
