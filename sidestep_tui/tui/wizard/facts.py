@@ -14,6 +14,8 @@ from sidestep_tui.config.dit_shape import SHAPE_2B, SHAPE_XL, DitShape
 from sidestep_tui.config.memory import FRAMES_PER_SECOND, Load
 from sidestep_tui.dataset.folder import Walk
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.history import list_runs
+from sidestep_tui.tui.wizard.views import Pace
 
 FolderKind = Literal["tensors", "songs", "empty", "missing"]
 _INSPECT_SECONDS: Final = 60
@@ -138,6 +140,15 @@ def look_at_songs(path: Path) -> DataFacts:
         )
     count = sum(len(folder.audio) for folder in Walk(path).folders())
     return DataFacts("songs", count) if count else DataFacts("empty")
+
+
+def earlier_pace() -> Pace | None:
+    """How fast the newest training run with steps was; None where there is none."""
+    for summary in list_runs():
+        seconds = summary.state.recent_seconds_per_step() if summary.job == "train" else None
+        if seconds:
+            return Pace(seconds, summary.run.name)
+    return None
 
 
 def recommended_epochs(songs: int) -> int:

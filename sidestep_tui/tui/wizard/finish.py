@@ -1,7 +1,6 @@
 """What the last step can do: start the engines, measure first, name the run, save a preset or a config file."""
 
 import asyncio
-from pathlib import Path
 
 from sidestep_tui.config.presets import check_name
 from sidestep_tui.errors import SidestepError
@@ -77,11 +76,11 @@ async def save_file(screen: SidestepScreen[None], state: WizardState) -> None:
     text = await screen.app.push_screen_wait(AskScreen("Save as a config file", f"{state.name()}.json"))
     if not text:
         return
-    path = Path(text).expanduser()
-    if path.exists() and not await screen.app.push_screen_wait(ConfirmScreen(f"Replace {path}?", yes="Replace it")):
+    question = ConfirmScreen(f"Replace {text}?", yes="Replace it")
+    if state.file_exists(text) and not await screen.app.push_screen_wait(question):
         return
     try:
-        saved = state.save_file(path)
+        saved = state.save_file(text)
     except SidestepError as error:
         screen.sidestep.tell_error(error)
     else:

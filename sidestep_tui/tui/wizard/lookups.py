@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, inspect_model, look_at_songs
+from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, earlier_pace, inspect_model, look_at_songs
 from sidestep_tui.tui.wizard.state import BASE, MODEL, SONGS, WizardState
 from sidestep_tui.tui.wizard.views import Pace
 
@@ -113,14 +113,3 @@ class Lookups(Widget):
         """Answers with `MachineFound`."""
         cards = cast("SidestepApp", self.app).read_machine().cards
         self.post_message(self.MachineFound(tuple(card.memory_free for card in cards), earlier_pace()))
-
-
-def earlier_pace() -> Pace | None:
-    """How fast the newest training run with steps was; None where there is none."""
-    from sidestep_tui.runs.history import list_runs
-
-    for summary in list_runs():
-        seconds = summary.state.recent_seconds_per_step() if summary.job == "train" else None
-        if seconds:
-            return Pace(seconds, summary.run.name)
-    return None

@@ -1,6 +1,6 @@
 """The memory that the run would take, as a bar against what the card has free."""
 
-from typing import Any, Final
+from typing import Final
 
 from textual.app import RenderResult
 from textual.content import Content
@@ -8,10 +8,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from sidestep_tui.config.memory import GIB, MARGIN
-from sidestep_tui.config.memory_advice import Change
 from sidestep_tui.tui.text import shorten
-from sidestep_tui.tui.wizard.values import spell_value
-from sidestep_tui.tui.wizard.views import MemoryView
+from sidestep_tui.tui.wizard.views import MemoryView, advice
 
 _FILLS: Final = {
     "model": ("█", "$primary"),
@@ -57,7 +55,7 @@ class MemoryBar(Widget):
     def _second_line(self, view: MemoryView) -> Content:
         if view.change is not None:
             key = ("f", "bold $footer-key-foreground")
-            return Content.assemble(key, " ", shorten(_advice(view.change), max(20, self.size.width - 2)))
+            return Content.assemble(key, " ", shorten(advice(view.change), max(20, self.size.width - 2)))
         if not view.fits:
             return Content.styled(
                 "Nothing here makes it fit: a larger card, or a smaller model, is needed", "$text-error"
@@ -80,13 +78,3 @@ def _cells(view: MemoryView, width: int) -> list[tuple[str, str]]:
         cells.append((_FILLS[name][0] * (until - filled), _FILLS[name][1]))
         filled = until
     return [*cells, ("─" * (width - filled), "$panel-lighten-2")]
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else spell_value(value)
-
-
-def _advice(change: Change) -> str:
-    """`makes it fit: memory.checkpointing half → slower steps, the same numbers (12.7 GiB)`."""
-    changes = ", ".join(f"{path.rsplit('.', 1)[-1]} {_short(value)}" for path, value in change.values.items())
-    return f"make it fit ({change.memory.total / GIB:.1f} GiB): {changes} · {change.cost}"

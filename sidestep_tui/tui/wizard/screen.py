@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from sidestep_tui.config.presets import Preset, find_preset
+from sidestep_tui.config.presets import Preset
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.wizard import finish, pickers
@@ -20,7 +20,7 @@ from sidestep_tui.tui.wizard.memory_bar import MemoryBar
 from sidestep_tui.tui.wizard.review import ActionRow
 from sidestep_tui.tui.wizard.rows import SettingRow
 from sidestep_tui.tui.wizard.settings_panel import SettingsPanel
-from sidestep_tui.tui.wizard.start import remembered
+from sidestep_tui.tui.wizard.start import starting_document
 from sidestep_tui.tui.wizard.state import EPOCHS, WizardState
 from sidestep_tui.tui.wizard.step_list import StepList
 from sidestep_tui.tui.wizard.values import parse_value
@@ -66,11 +66,7 @@ class WizardScreen(SidestepScreen[None]):
         values: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        document = WizardDocument()
-        document = document.set_all(remembered()) if config is None else document.with_file(config)
-        if preset is not None:
-            document = document.with_preset(find_preset(preset, Path.cwd()) if isinstance(preset, str) else preset)
-        document = document.set_all(values or {})
+        document = starting_document(preset, config, values)
         self.state = WizardState(document)
         self._untouched = document
         self._step = 0

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,12 +11,14 @@ from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import EstimateSettings, JobName, PreprocessSettings
 from sidestep_tui.config.places import data_home, remembered_choices, runs_home
+from sidestep_tui.config.presets import Preset, find_preset
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import UsageError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory, create_run
 from sidestep_tui.runs.launch import launch
 from sidestep_tui.runs.queue import start_queue
+from sidestep_tui.tui.wizard.document import WizardDocument
 
 _REMEMBERED: Final = ("model.checkpoint", "data.tensors")
 
@@ -37,6 +40,27 @@ class StartPlan:
             ("estimate", self.estimate),
         )
         return (*((job, settings) for job, settings in before if settings is not None), ("train", self.train))
+
+
+def starting_document(
+    preset: Preset | str | None = None, config: Path | None = None, values: Mapping[str, Any] | None = None
+) -> WizardDocument:
+    """What the wizard opens with.
+
+    Args:
+        preset: a preset, or its name.
+        config: a config file, for instance that of a run that is repeated with changes. Without one, the model and the
+            songs of the last time are taken.
+        values: edits to begin with, by dotted path.
+
+    Raises:
+        SidestepError: preset or config file cannot be used.
+    """
+    document = WizardDocument()
+    document = document.set_all(remembered()) if config is None else document.with_file(config)
+    if preset is not None:
+        document = document.with_preset(find_preset(preset, Path.cwd()) if isinstance(preset, str) else preset)
+    return document.set_all(values or {})
 
 
 def plan_start(document: dict[str, Any], name: str, songs: Path | None, *, measure_first: bool = False) -> StartPlan:

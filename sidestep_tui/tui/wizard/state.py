@@ -192,13 +192,17 @@ class WizardState:
         """Whether the user has a preset of this name."""
         return (user_presets() / f"{name}.json").exists()
 
-    def save_file(self, path: Path) -> Path:
-        """Saves the whole document as a config file.
+    def file_exists(self, name: str) -> bool:
+        """Whether saving as this file would replace one."""
+        return Path(name).expanduser().exists()
+
+    def save_file(self, name: str) -> Path:
+        """Saves the whole document as a config file and gives its path.
 
         Raises:
             SidestepError: it cannot be written.
         """
-        path = path.expanduser().absolute()
+        path = Path(name).expanduser().absolute()
         write_text_atomic(path, json_text(self.document.document))
         return path
 

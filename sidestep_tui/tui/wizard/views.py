@@ -1,11 +1,12 @@
 """What the wizard shows, as plain values: the same for the screens and for the line-by-line prompt."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from sidestep_tui.config.memory import MemoryEstimate
+from sidestep_tui.config.memory import GIB, MemoryEstimate
 from sidestep_tui.config.memory_advice import Change
 from sidestep_tui.tui.wizard.schema import Difference
+from sidestep_tui.tui.wizard.values import spell_value
 
 Condition = Literal["done", "open", "wrong"]
 
@@ -59,3 +60,13 @@ class ReviewView:
     commands: tuple[str, ...]
     steps: int
     pace: Pace | None
+
+
+def advice(change: Change) -> str:
+    """`make it fit (12.7 GiB): checkpointing half · slower steps, the same numbers`."""
+    changes = ", ".join(f"{path.rsplit('.', 1)[-1]} {_short(value)}" for path, value in change.values.items())
+    return f"make it fit ({change.memory.total / GIB:.1f} GiB): {changes} · {change.cost}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else spell_value(value)

@@ -1,0 +1,133 @@
+"""The end of the line-by-line wizard: what the run is, in words, and a numbered list of what can be done now."""
+
+from collections.abc import Callable
+from typing import Final
+
+from sidestep_tui.cli.asking import Asker
+from sidestep_tui.config.memory import GIB
+from sidestep_tui.config.presets import check_name
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.tui.figures import count, duration
+from sidestep_tui.tui.wizard.start import remember, start
+from sidestep_tui.tui.wizard.state import MODEL, SONGS, WizardState
+from sidestep_tui.tui.wizard.values import spell_value
+from sidestep_tui.tui.wizard.views import Action, ReviewView, advice
+
+_LEAVING: Final = (
+    Action("back", "Go back to the settings", "nothing is lost"),
+    Action("leave", "Leave", "nothing is started"),
+)
+
+
+class LeaveError(Exception):
+    """The person wants to leave."""
+
+
+class PlainReview:
+    """The review as a conversation; the arguments are those of `PlainWizard`."""
+
+    def __init__(self, state: WizardState, asker: Asker, say: Callable[[str], None]) -> None:
+        self._state = state
+        self._asker = asker
+        self._say = say
+
+    def run(self) -> RunDirectory | None:
+        """Asks what to do until a run was started; None where the person goes back to the settings.
+
+        Raises:
+            LeaveError: the person leaves.
+        """
+        actions = self._describe()
+        while True:
+            answer = self._asker.ask("What now? Its number:")
+            if not answer.isdecimal() or not 1 <= int(answer) <= len(actions):
+                self._say(f"Give a number from 1 to {len(actions)}.")
+                continue
+            key = actions[int(answer) - 1].key
+            if key == "back":
+                return None
+            try:
+                if (started := self._act(key)) is not None:
+                    return started
+            except SidestepError as error:
+                self._say(str(error))
+            else:
+                actions = self._describe()
+
+    def _act(self, key: str) -> RunDirectory | None:
+        """Does one thing; gives the first run where that started one.
+
+        Raises:
+            SidestepError: it could not be done.
+        """
+        state = self._state
+        match key:
+            case "start":
+                plan = state.plan()
+                run = start(plan)
+                remember({MODEL: str(plan.train.model.checkpoint), SONGS: str(state.path(SONGS))})
+                return run
+            case "measure":
+                state.measure_first = not state.measure_first
+            case "fit":
+                state.make_it_fit()
+            case "name":
+                state.chosen_name = self._asker.ask(f"Name of the run [{state.name()}]:") or state.chosen_name
+            case "preset":
+                name = check_name(self._asker.ask("Name of the preset:"))
+                taken = state.has_preset(name)
+                if not taken or self._agrees(f"Replace your preset {name}?"):
+                    self._say(f"Saved as {state.save_preset(name, overwrite=taken)}")
+            case "file":
+                text = self._asker.ask(f"Config file [{state.name()}.json]:", path=True) or f"{state.name()}.json"
+                if not state.file_exists(text) or self._agrees(f"Replace {text}?"):
+                    self._say(f"Saved as {state.save_file(text)}")
+            case "leave":
+                raise LeaveError
+        return None
+
+    def _agrees(self, question: str) -> bool:
+        return self._asker.ask(f"{question} (yes or no) [no]:").lower() in ("y", "yes")
+
+    def _fitting(self) -> tuple[Action, ...]:
+        memory = self._state.memory()
+        if memory is None or memory.change is None:
+            return ()
+        return (Action("fit", "Make it fit", advice(memory.change)),)
+
+    def _describe(self) -> tuple[Action, ...]:
+        """Says settings, memory, time, commands and the numbered list of actions, and gives the actions."""
+        view = self._state.review()
+        actions = (*view.actions, *self._fitting(), *_LEAVING)
+        self._say("")
+        self._say("Review. Settings that differ from the defaults:")
+        for difference in view.differences:
+            default = spell_value(difference.default)
+            note = ", ".join(part for part in (f"default {default}" if default else "", difference.origin) if part)
+            self._say(f"  {difference.field.path} = {spell_value(difference.value)} ({note})")
+        self._say(self._memory_words())
+        self._say(_time_words(view))
+        self._say("The same from a shell:")
+        for command in view.commands:
+            self._say(f"  {command}")
+        for number, action in enumerate(actions, start=1):
+            self._say(f"{number}. {action.name}: {action.note}")
+        return actions
+
+    def _memory_words(self) -> str:
+        memory = self._state.memory()
+        if memory is None:
+            return "Memory: known once the settings are valid."
+        needed = f"Memory: about {memory.memory.total / GIB:.1f} GiB"
+        if memory.free is None:
+            return f"{needed} on a card; there is none here."
+        return f"{needed} of {memory.free / GIB:.1f} free: {'it fits' if memory.fits else 'too much'}."
+
+
+def _time_words(view: ReviewView) -> str:
+    if not view.steps:
+        return "Time: known once the songs are."
+    if view.pace is None:
+        return f"Time: {count(view.steps)} steps; the first ones will tell how long."
+    return f"Time: {count(view.steps)} steps, about {duration(view.steps * view.pace.seconds_per_step)}."

@@ -1,0 +1,167 @@
+"""The line-by-line wizard: what it asks, what it refuses, where its lines with a colon go, and what it starts."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidestep_tui.cli.main import main
+from sidestep_tui.cli.plain_wizard import PlainWizard
+from sidestep_tui.config.dit_shape import SHAPE_2B
+from sidestep_tui.config.memory import GIB, Load
+from sidestep_tui.config.places import runs_home, user_presets
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts
+from sidestep_tui.tui.wizard.state import WizardState
+
+Talk = Callable[..., tuple[WizardState, list[str], RunDirectory | None]]
+
+
+class Script:
+    """Answers in order, and remembers what was asked."""
+
+    def __init__(self, answers: Sequence[str]) -> None:
+        self._answers = iter(answers)
+        self.asked: list[str] = []
+
+    def ask(self, question: str, *, choices: Sequence[str] = (), path: bool = False) -> str:
+        self.asked.append(question)
+        answer = next(self._answers, None)
+        if answer is None:
+            raise EOFError
+        return answer
+
+
+@pytest.fixture
+def talk(monkeypatch: pytest.MonkeyPatch) -> Talk:
+    """Gives the answers to a wizard whose model and songs need no disk; state, lines (questions too) and run."""
+
+    def model(path: Path, base: str | None = None) -> ModelFacts:
+        if "model" not in path.name:
+            raise SidestepError("This folder holds no model.", where=path)
+        return ModelFacts("turbo", "original", False, SHAPE_2B.parameters, SHAPE_2B)
+
+    def songs(path: Path) -> DataFacts:
+        return DataFacts("tensors", 14, Load(5800, 400), 232.0) if "tensors" in path.name else DataFacts("missing")
+
+    monkeypatch.setattr("sidestep_tui.cli.plain_wizard.inspect_model", model)
+    monkeypatch.setattr("sidestep_tui.cli.plain_wizard.look_at_songs", songs)
+    monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", lambda _run: None)
+
+    def talked(*answers: str, **facts: Any) -> tuple[WizardState, list[str], RunDirectory | None]:
+        state, script, lines = WizardState(**facts), Script(answers), []
+        wizard = PlainWizard(state, script, lines.append)
+        try:
+            run = wizard.run()
+        except EOFError:
+            run = None
+        return state, [*lines, *script.asked], run
+
+    return talked
+
+
+def settings_in(lines: Sequence[str]) -> list[str]:
+    """The settings that were asked for, in order."""
+    questions = [line.split(" ")[0].rstrip(":") for line in lines if line.endswith(":")]
+    return [word for word in questions if "." in word.strip(".")]
+
+
+def value(state: WizardState, path: str) -> Any:
+    return state.document.value(state.document.find(path))
+
+
+def test_every_basic_setting_is_asked_for_once_in_order(talk: Talk) -> None:
+    keep = [""] * 40
+    state, lines, _ = talk("/a/model", "/a/tensors", *keep)
+    asked = settings_in(lines)
+    assert asked == [field.path for step in state.steps() for field in step.fields]
+    assert any(line.startswith("Step 3 of") for line in lines)
+    assert "800 epochs are usual for so many songs." in lines
+
+
+def test_what_cannot_be_used_is_asked_for_again(talk: Talk) -> None:
+    state, lines, _ = talk("/nowhere", "/a/model", "", "/gone", "/a/tensors", ":find adapter.rank", "9999", "24")
+    assert "Not usable: This folder holds no model." in lines
+    assert "Not usable: it must be given." in lines
+    assert "Not usable: there is no such folder." in lines
+    assert "Not usable: must be at most 1024, not 9999." in lines
+    assert value(state, "adapter.rank") == 24
+
+
+def test_a_question_mark_explains_and_words_that_go_nowhere_are_told(talk: Talk) -> None:
+    state, lines, _ = talk("?", "/a/model", ":find no such thing", ":nonsense", ":quit")
+    assert state.document.find("model.checkpoint").help in lines
+    assert "No setting has these words in its name or its help." in lines
+    assert len([line for line in lines if line.startswith("Enter keeps")]) == 2
+
+
+def test_lines_with_a_colon_go_back_on_and_reset(talk: Talk) -> None:
+    answers = ("/a/model", "/a/tensors", ":find adapter.rank", "8", ":back", ":reset", ":next", ":back")
+    state, lines, _ = talk(*answers)
+    asked = settings_in(lines)
+    rank = asked.index("adapter.rank")
+    assert asked[rank : rank + 4] == ["adapter.rank", "adapter.alpha", "adapter.rank", "adapter.rank"]
+    assert asked[rank + 4].startswith("optimizer.")
+    assert asked[rank + 5].startswith("adapter.")
+    assert value(state, "adapter.rank") == 64
+
+
+def test_finding_an_advanced_setting_shows_it(talk: Talk) -> None:
+    state, _, _ = talk("/a/model", "/a/tensors", ":find b_rate_ratio", "16")
+    assert state.advanced
+    assert value(state, "adapter.b_rate_ratio") == 16
+
+
+def test_none_empties_an_optional_setting(talk: Talk) -> None:
+    state, _, _ = talk("/a/model", "/a/tensors", ":find crop_seconds", "30", ":find crop_seconds", "none")
+    assert value(state, "data.crop_seconds") is None
+
+
+def test_the_review_starts_the_run(talk: Talk) -> None:
+    _, lines, run = talk("/a/model", "/a/tensors", ":review", "99", "2", "3", "mine", "1")
+    assert "Give a number from 1 to 7." in lines
+    assert any("sidestep estimate" in line for line in lines)
+    assert run is not None
+    assert run.path.name == "mine-estimate"
+    assert RunDirectory(runs_home() / "mine").settings().model_dump()["adapter"]["targets_from"] is not None
+
+
+def test_the_review_says_what_is_missing_and_starts_nothing(talk: Talk) -> None:
+    _, lines, run = talk("/a/model", ":review", "1", "7")
+    assert run is None
+    assert any("data.tensors is needed" in line for line in lines)
+    assert not runs_home().exists()
+
+
+def test_the_review_makes_it_fit(talk: Talk) -> None:
+    answers = ("/a/model", "/a/tensors", ":find memory.checkpointing", "none", ":review", "6", "7")
+    state, lines, _ = talk(*answers, free=(8 * GIB,))
+    assert any("too much" in line for line in lines)
+    assert any("it fits" in line for line in lines)
+    memory = state.memory()
+    assert memory is not None
+    assert memory.fits
+
+
+def test_the_review_saves_presets_and_files_and_asks_before_it_replaces(talk: Talk, tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    go = ("/a/model", "/a/tensors", ":find adapter.rank", "8", ":review")
+    talk(*go, "4", "tiny", "5", str(file))
+    assert json.loads((user_presets() / "tiny.json").read_text(encoding="utf-8"))["settings"]["adapter"]["rank"] == 8
+    assert json.loads(file.read_text(encoding="utf-8"))["adapter"]["rank"] == 8
+    file.write_text("precious", encoding="utf-8")
+    _, lines, _ = talk(*go, "5", str(file), "no", "4", "a/b")
+    assert file.read_text(encoding="utf-8") == "precious"
+    assert any("a/b" in line for line in lines)
+
+
+def test_the_command_says_that_nothing_was_started(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin.readline", lambda: "", raising=False)
+    assert main(["wizard", "--plain"]) == 0
+    assert capsys.readouterr().out.endswith("Nothing was started.\n")
+    assert main(["wizard", "--plain", "--json"]) == 2
