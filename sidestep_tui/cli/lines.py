@@ -79,6 +79,8 @@ def step_text(event: ev.StepCompleted, state: RunState) -> str:
     left = state.seconds_left()
     if left is not None:
         parts.append(f"{duration(left)} left")
+    bands = zip(ev.BANDS, state.recent_band_losses(), strict=True)
+    parts.extend(f"{name} {number(loss)}" for name, loss in bands if loss is not None)
     return "  ".join(parts)
 
 

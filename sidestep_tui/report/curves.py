@@ -8,11 +8,12 @@ import numpy as np
 
 from sidestep_tui.report.figures import loss as loss_figure
 from sidestep_tui.report.html import Html, element, name_of, section, table
-from sidestep_tui.report.lines import Line, chart, smoothed
+from sidestep_tui.report.lines import Array, Line, chart, smoothed
+from sidestep_tui.runs.events import BANDS as BAND_NAMES
 from sidestep_tui.runs.events import ValidationCompleted
 from sidestep_tui.runs.state import RunState
 
-BANDS: Final = ("texture (low t)", "middle", "structure (high t)")
+BANDS: Final = tuple(f"{name}{t}" for name, t in zip(BAND_NAMES, (" (low t)", "", " (high t)"), strict=True))
 _LOOKS: Final = ("first", "second", "third")
 
 
@@ -37,6 +38,7 @@ def loss_section(state: RunState) -> Html | None:
             ],
             note="by optimizer step",
         ),
+        _training_bands(steps, state),
         element(
             "div",
             chart("rate", "Learning rate", [Line("learning rate", "first", steps, rate)], logarithms=False),
@@ -48,6 +50,17 @@ def loss_section(state: RunState) -> Html | None:
             class_="beside",
         ),
     )
+
+
+def _training_bands(steps: Array, state: RunState) -> Html:
+    """The training loss by band of the timestep; nothing for a log that has no timesteps."""
+    curves = state.curves
+    lines = []
+    for name, look, band in zip(BANDS, _LOOKS, (curves.texture, curves.balance, curves.structure), strict=True):
+        loss = np.fromiter(band, np.float64, len(band))
+        seen = np.isfinite(loss)
+        lines.append(Line(name, look, steps[seen], smoothed(loss[seen])))
+    return chart("training-bands", "Training loss by band of the timestep", lines, note="smoothed")
 
 
 def validation_section(state: RunState) -> Html | None:

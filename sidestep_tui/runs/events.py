@@ -3,7 +3,12 @@
 A new kind of event is one struct here and one case in `state.apply`. Readers skip kinds they do not know.
 """
 
+from typing import Final
+
 import msgspec
+
+BANDS: Final = ("texture", "balance", "structure")
+"""Three equal parts of the timestep from 0 (the song) to 1 (noise), by what the model decides in them."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True, omit_defaults=True):

@@ -10,7 +10,7 @@ from sidestep_tui.config.places import run_index, runs_home
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
-from sidestep_tui.runs.log import read_events
+from sidestep_tui.runs.log import EventReader
 from sidestep_tui.runs.state import RunState, replay
 
 Condition = Literal["waiting", "running", "stopped", "failed", "completed", "interrupted"]
@@ -58,7 +58,7 @@ def summarise(run: RunDirectory) -> RunSummary:
     Raises:
         SidestepError: the folder is no run.
     """
-    state = replay(read_events(run.events_file))
+    state = replay(EventReader(run.events_file).stream())
     return RunSummary(run, run.job(), run.created_at(), condition(run, state), state)
 
 

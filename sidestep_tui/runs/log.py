@@ -16,6 +16,8 @@ from sidestep_tui.runs.events import AnyEvent, Event
 
 E = TypeVar("E", bound=Event)
 
+_BLOCK_BYTES = 2**20
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
@@ -64,7 +66,7 @@ class EventWriter:
 
 
 class EventReader:
-    """Follows an event log from its start: each `read` gives what was appended since the last one."""
+    """Follows an event log from its start: each look gives what was appended since the last one."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -73,21 +75,29 @@ class EventReader:
 
     def read(self) -> list[AnyEvent]:
         """New events, in order. An incomplete line is left for the next call; lines of unknown kinds are counted."""
+        return list(self.stream())
+
+    def stream(self) -> Iterator[AnyEvent]:
+        """As `read`, without holding more than a block of a long log at a time."""
         try:
-            with self._path.open("rb") as file:
-                file.seek(self._offset)
-                data = file.read()
+            file = self._path.open("rb")
         except FileNotFoundError:
-            return []
-        end = data.rfind(b"\n") + 1
-        self._offset += end
-        events: list[AnyEvent] = []
-        for line in data[:end].splitlines():
+            return
+        with file:
+            file.seek(self._offset)
+            torn = b""
+            while data := file.read(_BLOCK_BYTES):
+                end = data.rfind(b"\n") + 1
+                lines, torn = (torn + data[:end], data[end:]) if end else (b"", torn + data)
+                self._offset += len(lines)
+                yield from self._decoded(lines)
+
+    def _decoded(self, lines: bytes) -> Iterator[AnyEvent]:
+        for line in lines.split(b"\n")[:-1]:
             try:
-                events.append(_decoder.decode(line))
+                yield _decoder.decode(line)
             except msgspec.MsgspecError:
                 self.unknown += 1
-        return events
 
 
 def read_events(path: Path) -> list[AnyEvent]:

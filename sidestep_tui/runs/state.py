@@ -1,19 +1,27 @@
 """What a run looks like now: a pure fold over its events. Every view is made from this and from nothing else."""
 
-from collections.abc import Iterable
-from typing import Literal
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal
 
 import msgspec
 from msgspec.structs import replace
 
 from sidestep_tui.runs import events as ev
-from sidestep_tui.runs.series import Series
+from sidestep_tui.runs.series import Entries, Series
 
 Status = Literal["waiting", "running", "stopped", "failed", "completed"]
 
+MOST_ENTRIES: Final = 2**17
+"""Beyond so many steps the curves keep half as many points, so that a run of weeks stays small in every viewer."""
+
 
 class Curves(msgspec.Struct, frozen=True):
-    """One entry for every optimizer step, oldest first."""
+    """One entry for every optimizer step, oldest first; in very long runs an older entry is the mean of several.
+
+    `texture`, `balance` and `structure` are the mean loss of the step's samples in that band of the timestep
+    (`events.BANDS`), NaN where it had none.
+    """
 
     step: Series = msgspec.field(default_factory=Series)
     time: Series = msgspec.field(default_factory=Series)
@@ -22,9 +30,15 @@ class Curves(msgspec.Struct, frozen=True):
     learning_rate: Series = msgspec.field(default_factory=Series)
     seconds: Series = msgspec.field(default_factory=Series)
     data_seconds: Series = msgspec.field(default_factory=Series)
+    texture: Series = msgspec.field(default_factory=Series)
+    balance: Series = msgspec.field(default_factory=Series)
+    structure: Series = msgspec.field(default_factory=Series)
 
     def append(self, event: ev.StepCompleted) -> "Curves":
         """The curves with one more step."""
+        if len(self.step) >= MOST_ENTRIES:
+            return self._halved().append(event)
+        texture, balance, structure = _band_losses(event)
         return Curves(
             step=self.step.append(event.step),
             time=self.time.append(event.time),
@@ -33,14 +47,21 @@ class Curves(msgspec.Struct, frozen=True):
             learning_rate=self.learning_rate.append(event.learning_rate),
             seconds=self.seconds.append(event.seconds),
             data_seconds=self.data_seconds.append(event.data_seconds),
+            texture=self.texture.append(texture),
+            balance=self.balance.append(balance),
+            structure=self.structure.append(structure),
         )
 
     def until(self, step: int) -> "Curves":
         """The curves without what came after an optimizer step: a resumed run does those steps again."""
         if not len(self.step) or self.step[-1] <= step:
             return self
-        length = sum(1 for value in self.step if value <= step)
+        length = bisect_right(self.step, step)
         return Curves(*(column.truncate(length) for column in msgspec.structs.astuple(self)))
+
+    def _halved(self) -> "Curves":
+        columns: dict[str, Series] = msgspec.structs.asdict(self)
+        return Curves(**{name: column.halved(last=name in ("step", "time")) for name, column in columns.items()})
 
 
 class RunState(msgspec.Struct, frozen=True):
@@ -60,16 +81,16 @@ class RunState(msgspec.Struct, frozen=True):
     step: int = 0
     epoch: int = 0
     curves: Curves = msgspec.field(default_factory=Curves)
-    steps_before_start: int = 0
-    """Entries of the curves that were there when the engine last started: the pause before is no training time."""
-    epochs: tuple[ev.EpochCompleted, ...] = ()
-    validations: tuple[ev.ValidationCompleted, ...] = ()
+    started_after_step: int = 0
+    """The last step that was done when the engine last started: the pause before it is no training time."""
+    epochs: Entries[ev.EpochCompleted] = msgspec.field(default_factory=Entries)
+    validations: Entries[ev.ValidationCompleted] = msgspec.field(default_factory=Entries)
     sensitivity: ev.SensitivityUpdated | None = None
-    samples: tuple[ev.SampleWritten, ...] = ()
-    checkpoints: tuple[ev.CheckpointSaved, ...] = ()
+    samples: Entries[ev.SampleWritten] = msgspec.field(default_factory=Entries)
+    checkpoints: Entries[ev.CheckpointSaved] = msgspec.field(default_factory=Entries)
     memory: ev.DeviceSampled | None = None
-    commands: tuple[ev.CommandApplied, ...] = ()
-    warnings: tuple[ev.WarningRaised, ...] = ()
+    commands: Entries[ev.CommandApplied] = msgspec.field(default_factory=Entries)
+    warnings: Entries[ev.WarningRaised] = msgspec.field(default_factory=Entries)
     skipped_steps: int = 0
     failure: ev.RunFailed | None = None
     stopped: ev.RunStopped | None = None
@@ -82,10 +103,11 @@ class RunState(msgspec.Struct, frozen=True):
 
     def recent_seconds_per_step(self, window: int = 50) -> float | None:
         """Mean wall time of the last steps since the engine started, what waits between them included."""
-        count = min(window, len(self.curves.time) - self.steps_before_start - 1)
+        curves = self.curves
+        count = min(window, len(curves.time) - bisect_right(curves.step, self.started_after_step) - 1)
         if count < 1:
-            return self.curves.seconds[-1] if len(self.curves.seconds) else None
-        return (self.curves.time[-1] - self.curves.time[-1 - count]) / count
+            return curves.seconds[-1] if len(curves.seconds) else None
+        return (curves.time[-1] - curves.time[-1 - count]) / (curves.step[-1] - curves.step[-1 - count])
 
     def seconds_left(self) -> float | None:
         """An estimate of the time to the end, from the recent steps."""
@@ -98,6 +120,11 @@ class RunState(msgspec.Struct, frozen=True):
         """Share of the recent steps' time that waited for data, 0 to 1."""
         seconds = sum(self.curves.seconds[-window:])
         return sum(self.curves.data_seconds[-window:]) / seconds if seconds > 0 else None
+
+    def recent_band_losses(self, window: int = 200) -> tuple[float | None, ...]:
+        """Mean training loss of the recent steps in each of `events.BANDS`; None where no sample fell into it."""
+        curves = self.curves
+        return tuple(_mean(band[-window:]) for band in (curves.texture, curves.balance, curves.structure))
 
 
 def apply(state: RunState, event: ev.AnyEvent) -> RunState:
@@ -129,21 +156,21 @@ def _apply_kind(state: RunState, event: ev.AnyEvent) -> RunState:  # noqa: C901 
         case ev.StepSkipped():
             return replace(state, step=event.step, skipped_steps=state.skipped_steps + 1)
         case ev.EpochCompleted():
-            return replace(state, epochs=(*state.epochs, event))
+            return replace(state, epochs=state.epochs.append(event))
         case ev.ValidationCompleted():
-            return replace(state, validations=(*state.validations, event))
+            return replace(state, validations=state.validations.append(event))
         case ev.SensitivityUpdated():
             return replace(state, sensitivity=event)
         case ev.SampleWritten():
-            return replace(state, samples=(*state.samples, event))
+            return replace(state, samples=state.samples.append(event))
         case ev.CheckpointSaved():
-            return replace(state, checkpoints=(*state.checkpoints, event))
+            return replace(state, checkpoints=state.checkpoints.append(event))
         case ev.DeviceSampled():
             return replace(state, memory=event)
         case ev.CommandApplied():
-            return replace(state, commands=(*state.commands, event))
+            return replace(state, commands=state.commands.append(event))
         case ev.WarningRaised():
-            return replace(state, warnings=(*state.warnings, event))
+            return replace(state, warnings=state.warnings.append(event))
         case ev.RunStopped():
             return replace(state, status="stopped", stopped=event, ended_at=event.time)
         case ev.RunFailed():
@@ -170,7 +197,23 @@ def _started(state: RunState, event: ev.RunStarted) -> RunState:
         stopped=None,
         step=min(state.step, step),
         curves=curves,
-        steps_before_start=len(curves.step),
-        epochs=tuple(e for e in state.epochs if e.step <= step),
-        validations=tuple(v for v in state.validations if v.step <= step),
+        started_after_step=step,
+        epochs=Entries(e for e in state.epochs if e.step <= step),
+        validations=Entries(v for v in state.validations if v.step <= step),
     )
+
+
+def _band_losses(event: ev.StepCompleted) -> Iterator[float | None]:
+    """The mean loss of a step's samples in each band of the timestep."""
+    last = len(ev.BANDS) - 1
+    found: list[list[float]] = [[] for _ in ev.BANDS]
+    for timestep, loss in zip(event.timesteps, event.losses, strict=False):  # a log of an older version has none
+        if loss is not None:
+            found[min(last, int(timestep * len(ev.BANDS)))].append(loss)
+    return (sum(losses) / len(losses) if losses else None for losses in found)
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    """The mean of what is a number."""
+    real = [value for value in values if value == value]
+    return sum(real) / len(real) if real else None

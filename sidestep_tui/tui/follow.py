@@ -26,7 +26,7 @@ class RunFollower:
 
     def poll(self) -> RunSummary:
         """The run now, what was appended since the last call included."""
-        self._state = replay(self._reader.read(), self._state)
+        self._state = replay(self._reader.stream(), self._state)
         return RunSummary(self._run, self._job, self._created_at, condition(self._run, self._state), self._state)
 
 

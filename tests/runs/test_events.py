@@ -53,6 +53,19 @@ def test_an_event_is_read_as_it_was_written(tmp_path, event):
     assert written.time > 1_600_000_000
 
 
+def test_a_log_is_read_in_blocks_and_a_torn_line_is_read_when_it_is_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("sidestep_tui.runs.log._BLOCK_BYTES", 100)  # some lines are longer, some shorter
+    file = tmp_path / "events.jsonl"
+    with EventWriter(file) as log:
+        written = [log.write(event) for event in EXAMPLES]
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-9])
+    reader = EventReader(file)
+    assert reader.read() == written[:-1]
+    file.write_bytes(whole)
+    assert reader.read() == written[-1:]
+
+
 def test_what_is_not_finite_is_written_as_null(tmp_path):
     nan = float("nan")
     with EventWriter(tmp_path / "log") as log:

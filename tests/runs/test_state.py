@@ -6,8 +6,8 @@ import time
 import pytest
 
 from sidestep_tui.runs import events as ev
-from sidestep_tui.runs.series import Series
-from sidestep_tui.runs.state import RunState, apply, replay
+from sidestep_tui.runs.series import Entries, Series
+from sidestep_tui.runs.state import MOST_ENTRIES, RunState, apply, replay
 
 START = ev.RunStarted(job="train", pid=1, host="box", device="cpu", version="1", time=100.0)
 PLAN = ev.Planned(
@@ -15,10 +15,10 @@ PLAN = ev.Planned(
 )
 
 
-def step(number, loss=0.5, at=None):
+def step(number, loss=0.5, at=None, **samples):
     return ev.StepCompleted(
         step=number, epoch=(number + 1) // 2, loss=loss, gradient_norm=1.0, learning_rate=1e-4, seconds=2.0,
-        data_seconds=0.5, time=100.0 + 2 * number if at is None else at,
+        data_seconds=0.5, time=100.0 + 2 * number if at is None else at, **samples,
     )  # fmt: skip
 
 
@@ -83,12 +83,56 @@ def test_a_loss_that_was_not_finite_is_a_gap_in_the_curve():
     assert [math.isnan(loss) for loss in state.curves.loss] == [False, True, False]
 
 
-def test_a_hundred_thousand_steps_are_replayed_within_a_second():
-    events = [START, PLAN, *(step(n) for n in range(1, 100_001))]
+def test_losses_are_told_by_band_of_the_timestep():
+    events = [
+        START,
+        step(1, timesteps=(0.0, 0.33, 0.34, 1.0), losses=(1.0, 2.0, 5.0, 7.0)),
+        step(2, timesteps=(0.9, 0.95), losses=(None, 3.0)),
+        step(3),
+    ]
+    curves = replay(events).curves
+    assert list(curves.texture[:1]) == [1.5]
+    assert list(curves.balance[:1]) == [5.0]
+    assert list(curves.structure[:2]) == [7.0, 3.0]
+    missing = [*curves.texture[1:], *curves.balance[1:], *curves.structure[2:]]
+    assert len(missing) == 5
+    assert all(map(math.isnan, missing))
+    assert replay(events).recent_band_losses() == (1.5, 5.0, 5.0)
+
+
+@pytest.mark.parametrize("steps_per_epoch", [1000, 1])
+def test_a_hundred_thousand_steps_are_replayed_within_a_second(steps_per_epoch):
+    events: list[ev.AnyEvent] = [START, PLAN]
+    for n in range(1, 100_001):
+        events.append(step(n, timesteps=(0.5,), losses=(0.5,)))
+        if n % steps_per_epoch == 0:
+            events.append(ev.EpochCompleted(epoch=n // steps_per_epoch, step=n, loss=0.5, seconds=1.0))
     begin = time.process_time()
     state = replay(events)
     assert time.process_time() - begin < 3  # three times the promise: shared machines
     assert len(state.curves.loss) == 100_000
+    assert len(state.epochs) == 100_000 // steps_per_epoch
+
+
+def test_very_long_curves_are_thinned_and_keep_their_ends_and_means():
+    steps = MOST_ENTRIES + 10
+    state = replay([START, *(step(n, loss=float(n % 2)) for n in range(1, steps + 1))])
+    curves = state.curves
+    assert len(curves.step) == MOST_ENTRIES // 2 + 10
+    assert (curves.step[0], curves.step[-1]) == (2, steps)
+    assert set(curves.loss[: MOST_ENTRIES // 2]) == {0.5}
+    assert list(curves.step) == sorted(curves.step)
+    assert state.recent_seconds_per_step() == pytest.approx(2.0)
+
+
+def test_entries_are_views_that_keep_their_length():
+    one = Entries("a")
+    two, other = one.append("b"), one.append("c")
+    assert (list(one), list(two), list(other)) == (["a"], ["a", "b"], ["a", "c"])
+    assert (two[-1], two[0], two[1:], len(one)) == ("b", "a", ["b"], 1)
+    assert two == Entries("ab")
+    with pytest.raises(IndexError):
+        one[1]
 
 
 def test_series_are_views_that_keep_their_length():

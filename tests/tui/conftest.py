@@ -207,14 +207,18 @@ def _planned(total: int) -> ev.Planned:
 
 def _step(step: int, total: int) -> ev.StepCompleted:
     wave = math.sin(step * 12.9898) * 43758.5453  # scattered, and the same in every test
+    timestep = (step * 0.618) % 1
+    loss = 0.9 * math.exp(-step / 150) + 0.3 + 0.2 * (wave - math.floor(wave))
     return ev.StepCompleted(
         step=step,
         epoch=step // 20,
-        loss=0.9 * math.exp(-step / 150) + 0.3 + 0.2 * (wave - math.floor(wave)),
+        loss=loss,
         gradient_norm=0.5 + (wave - math.floor(wave)),
         learning_rate=1e-4 * min(1.0, step / 100) * (0.5 + 0.5 * math.cos(math.pi * step / total)),
         seconds=0.42,
         data_seconds=0.01,
+        timesteps=(timestep,),
+        losses=(loss * (0.5 + timestep),),
     )
 
 

@@ -24,7 +24,7 @@ class Curve:
     """One line of a chart. `x` ascends; `y` may hold NaN where there is nothing to draw.
 
     Args:
-        name: what the legend calls it.
+        name: what the legend calls it; empty where its mark alone follows the curve before it.
         colour: a theme variable, without `$`.
         x: positions, shape [points].
         y: values, shape [points].

@@ -21,6 +21,7 @@ from sidestep_tui.tui.themes import rich_style
 _LABELS = 9  # cells left of the plot: a value and the axis
 _ROWS_PER_TICK = 4
 _CELLS_PER_TICK = 16
+_DIGITS, _FEWER_DIGITS = 4, 3
 
 
 class Chart(Widget):
@@ -92,7 +93,12 @@ class Chart(Widget):
         return [self._legend(width), *self._plot(canvas, scale, marks, (low, high)), *self._x_axis(canvas, low, high)]
 
     def _legend(self, width: int) -> Strip:
-        """Names and values: at the cursor, or the newest."""
+        """Names and values: at the cursor, or the newest; with fewer digits where that makes them fit."""
+        exact = self._legend_with(_DIGITS)
+        strip = exact if exact.cell_length <= width else self._legend_with(_FEWER_DIGITS)
+        return strip.adjust_cell_length(width, self.rich_style)
+
+    def _legend_with(self, digits: int) -> Strip:
         cursor = self._window.cursor
         muted = self._style("text-muted")
         at = "" if cursor is None else count(round(cursor))
@@ -101,9 +107,10 @@ class Chart(Widget):
             if curve.x.size:
                 mark = curve.mark or "━"
                 segments.append(Segment(f" {mark} ", self._style(curve.colour)))
-                segments.append(Segment(f"{curve.name} ", muted))
-                segments.append(Segment(number(curve.value_at(cursor)), self.rich_style + Style(bold=True)))
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+                if curve.name:
+                    segments.append(Segment(f"{curve.name} ", muted))
+                segments.append(Segment(number(curve.value_at(cursor), digits), self.rich_style + Style(bold=True)))
+        return Strip(segments)
 
     def _plot(
         self, canvas: Canvas, scale: Scale, marks: dict[tuple[int, int], int], span: tuple[float, float]

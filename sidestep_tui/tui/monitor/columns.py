@@ -5,11 +5,12 @@ from typing import Final
 
 import numpy as np
 
+from sidestep_tui.runs.events import BANDS
 from sidestep_tui.runs.state import Curves
 from sidestep_tui.tui.chart.scale import Array
 
 NAMES: Final = ("step", "loss", "gradient_norm", "learning_rate", "seconds", "data_seconds")
-_SMOOTHED: Final = ("loss", "gradient_norm", "seconds")
+_SMOOTHED: Final = ("loss", "gradient_norm", "seconds", *BANDS)
 _DECAY: Final = 0.97  # a mean over some 33 steps
 
 
@@ -29,7 +30,8 @@ class StepColumns:
     def extend(self, curves: Curves) -> None:
         """Takes in what is new; starts over where a resumed run has gone back."""
         known = len(self)
-        # A step that was done again has another time, even where as many steps are known as before.
+        # A step that was done again has another time, and so has an entry that is the mean of several now, even where
+        # as many entries are known as before.
         if known > len(curves.step) or (known and curves.time[known - 1] != self._last_time):
             self._clear()
             known = 0
@@ -40,11 +42,14 @@ class StepColumns:
             "learning_rate": curves.learning_rate[known:],
             "seconds": curves.seconds[known:],
             "data_seconds": curves.data_seconds[known:],
+            "texture": curves.texture[known:],
+            "balance": curves.balance[known:],
+            "structure": curves.structure[known:],
         }
         if len(curves.time):
             self._last_time = curves.time[-1]
-        for name, values in fresh.items():
-            self._columns[name].extend(values)
+        for name in NAMES:
+            self._columns[name].extend(fresh[name])
         for name in _SMOOTHED:
             mean = self._means[name]
             self._columns[f"smooth_{name}"].extend(mean.add(value) for value in fresh[name])

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from sidestep_tui.runs.events import BANDS
 from sidestep_tui.runs.state import RunState
 from sidestep_tui.tui.chart.curve import Curve
 from sidestep_tui.tui.monitor.columns import StepColumns
@@ -54,13 +55,18 @@ def _speed(columns: StepColumns, _state: RunState) -> list[Curve]:
     ]
 
 
-def _bands(_columns: StepColumns, state: RunState) -> list[Curve]:
-    names = ("texture (low t)", "middle", "structure (high t)")
+def _bands(columns: StepColumns, state: RunState) -> list[Curve]:
+    """For each band the smoothed training loss as a line, and the validations as marks of the same colour."""
+    steps = columns.get("step")
     colours = ("curve-smooth", "curve-other", "curve-validation")
-    return [
-        _validation(name, colour, mark, state, lambda v, band=band: v.bands[band] if band < len(v.bands) else None)
-        for band, (name, colour, mark) in enumerate(zip(names, colours, "•+×", strict=True))
-    ]
+    curves = []
+    for band, (name, colour, mark) in enumerate(zip(BANDS, colours, "•+×", strict=True)):
+        training = columns.get(f"smooth_{name}")
+        seen = np.isfinite(training)
+        curves.append(Curve(name, colour, steps[seen], training[seen]))
+        held_out = _validation("", colour, mark, state, lambda v, band=band: v.bands[band] if v.bands else None)
+        curves.append(held_out)
+    return curves
 
 
 def _validation(name: str, colour: str, mark: str, state: RunState, value: Callable[..., float | None]) -> Curve:
@@ -74,7 +80,7 @@ def _validation(name: str, colour: str, mark: str, state: RunState, value: Calla
 _FIRST_STEP: Final = "The curve begins with the first optimizer step."
 CHARTS: Final = (
     ChartPanel("loss", "Loss", _loss, _FIRST_STEP),
-    ChartPanel("bands", "Bands", _bands, "Validation loss by timestep band appears with the first validation."),
+    ChartPanel("bands", "Bands", _bands, "Loss by timestep, from texture (near the song) to structure (near noise)."),
     ChartPanel("rate", "Rate", _learning_rate, _FIRST_STEP),
     ChartPanel("gradient", "Gradient", _gradient, _FIRST_STEP),
     ChartPanel("speed", "Speed", _speed, _FIRST_STEP),

@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import pytest
 
 from sidestep_tui.runs import events as ev
@@ -30,6 +31,19 @@ def test_columns_grow_by_what_is_new() -> None:
     columns.extend(apply(state, step(4, 0.25)).curves)
     assert columns.get("step").tolist() == [1, 2, 3, 4]
     assert columns.get("loss").tolist() == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4])
+
+
+def test_bands_are_smoothed_over_their_own_steps() -> None:
+    columns = StepColumns()
+    losses = {0.1: 1.0, 0.5: 2.0, 0.9: 3.0}
+    steps = [
+        msgspec.structs.replace(step(n, loss), timesteps=(t,), losses=(loss,))
+        for n, (t, loss) in enumerate([*losses.items()] * 50, start=1)
+    ]
+    columns.extend(replay(steps).curves)
+    assert columns.get("smooth_texture").tolist() == pytest.approx([1.0] * 150)
+    assert columns.get("smooth_balance")[1:].tolist() == pytest.approx([2.0] * 149)
+    assert columns.get("smooth_structure")[2:].tolist() == pytest.approx([3.0] * 148)
 
 
 def test_a_resumed_run_starts_over() -> None:
