@@ -29,6 +29,9 @@ def matches(snap_compare: Any, settle: Settle) -> Callable[..., bool]:
             await settle(pilot)
             for key in keys:
                 await pilot.press(key)
+                reading = [worker for worker in pilot.app.workers if worker.group == "follow"]  # not open questions
+                if reading:
+                    await pilot.app.workers.wait_for_complete(reading)
                 await pilot.pause()
 
         same: bool = snap_compare(app, terminal_size=size, run_before=prepare)
@@ -106,8 +109,19 @@ def test_monitor(
 
 @pytest.mark.parametrize(
     "keys",
-    [("2",), ("3",), ("6",), ("8",), ("l", "plus", "left", "left"), ("x",), ("question_mark",)],
-    ids=["bands", "rate", "events", "files", "zoomed", "confirm", "help"],
+    [
+        ("2",),
+        ("3",),
+        ("6",),
+        ("8",),
+        ("9",),
+        ("y", "plus", "left", "left"),
+        ("x",),
+        ("e",),
+        ("o", "enter"),
+        ("question_mark",),
+    ],
+    ids=["bands", "rate", "events", "files", "cards", "zoomed", "confirm", "learning-rate", "overlay", "help"],
 )
 def test_monitor_panels(
     keys: tuple[str, ...],
@@ -118,6 +132,7 @@ def test_monitor_panels(
     living: Any,
     matches: Callable[..., bool],
 ) -> None:
+    make_run("waltz-before, a longer name", events=training_events(900, 900, ev.RunCompleted()), start=NOW - 5000)
     told = [
         ev.WarningRaised(what='"[red]夜に駆ける[/red]" has no lyrics', where="songs/夜.mp3", fix="add 夜.txt"),
         ev.SampleWritten(path="samples/step-600.wav", prompt="a slow [waltz]", seed=42, step=600, adapter_scale=1.0),

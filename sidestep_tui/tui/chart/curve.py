@@ -29,6 +29,7 @@ class Curve:
         x: positions, shape [points].
         y: values, shape [points].
         mark: a character drawn on every point, for few points; curves stay apart by it where there is no colour.
+        sparse: the mark is drawn on a few points only, for a curve of many.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Curve:
     x: Array
     y: Array
     mark: str = ""
+    sparse: bool = False
 
     def between(self, low: float, high: float) -> "Curve":
         """The part of the curve from `low` to `high`, both included."""

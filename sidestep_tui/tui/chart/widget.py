@@ -16,12 +16,14 @@ from sidestep_tui.tui.chart.curve import Curve
 from sidestep_tui.tui.chart.scale import Scale, fit_scale
 from sidestep_tui.tui.chart.window import Window
 from sidestep_tui.tui.figures import count, number
+from sidestep_tui.tui.text import shorten
 from sidestep_tui.tui.themes import rich_style
 
 _LABELS = 9  # cells left of the plot: a value and the axis
 _ROWS_PER_TICK = 4
 _CELLS_PER_TICK = 16
-_DIGITS, _FEWER_DIGITS = 4, 3
+_FEW = 7
+_LEGENDS = ((4, 40), (3, 40), (3, 8), (3, 5), (2, 3))  # significant digits, and cells of a name
 
 
 class Chart(Widget):
@@ -88,17 +90,21 @@ class Chart(Widget):
         for owner, curve in enumerate(visible, start=1):
             canvas.curve(curve.in_columns(low, high, canvas.dots_wide), scale, owner)
             if curve.mark:
-                cells = _cells((curve.x - low) / (high - low), scale.heights(curve.y), canvas)
+                points = np.linspace(0, curve.x.size - 1, _FEW).astype(int) if curve.sparse else slice(None)
+                x, y = (curve.x[points], curve.y[points]) if curve.x.size else (curve.x, curve.y)
+                cells = _cells((x - low) / (high - low), scale.heights(y), canvas)
                 marks |= dict.fromkeys(cells, owner)
         return [self._legend(width), *self._plot(canvas, scale, marks, (low, high)), *self._x_axis(canvas, low, high)]
 
     def _legend(self, width: int) -> Strip:
-        """Names and values: at the cursor, or the newest; with fewer digits where that makes them fit."""
-        exact = self._legend_with(_DIGITS)
-        strip = exact if exact.cell_length <= width else self._legend_with(_FEWER_DIGITS)
+        """Names and values: at the cursor, or the newest; with fewer digits and shorter names until they fit."""
+        for digits, longest in _LEGENDS:
+            strip = self._legend_with(digits, longest)
+            if strip.cell_length <= width:
+                break
         return strip.adjust_cell_length(width, self.rich_style)
 
-    def _legend_with(self, digits: int) -> Strip:
+    def _legend_with(self, digits: int, longest: int) -> Strip:
         cursor = self._window.cursor
         muted = self._style("text-muted")
         at = "" if cursor is None else count(round(cursor))
@@ -108,7 +114,7 @@ class Chart(Widget):
                 mark = curve.mark or "━"
                 segments.append(Segment(f" {mark} ", self._style(curve.colour)))
                 if curve.name:
-                    segments.append(Segment(f"{curve.name} ", muted))
+                    segments.append(Segment(f"{shorten(curve.name, longest)} ", muted))
                 segments.append(Segment(number(curve.value_at(cursor), digits), self.rich_style + Style(bold=True)))
         return Strip(segments)
 

@@ -16,12 +16,21 @@ CurveMaker = Callable[[StepColumns, RunState], list[Curve]]
 
 @dataclass(frozen=True, slots=True)
 class ChartPanel:
-    """A panel with a chart: its key, its title, how its curves are made, and what it says while there are none."""
+    """A panel with a chart.
+
+    Args:
+        name: its key.
+        title: what its tab says.
+        make: makes its curves.
+        empty: what it says while there are none.
+        overlay: the column of other runs that is drawn over it; empty for none.
+    """
 
     name: str
     title: str
     make: CurveMaker
     empty: str
+    overlay: str = ""
 
 
 def _loss(columns: StepColumns, state: RunState) -> list[Curve]:
@@ -79,9 +88,9 @@ def _validation(name: str, colour: str, mark: str, state: RunState, value: Calla
 
 _FIRST_STEP: Final = "The curve begins with the first optimizer step."
 CHARTS: Final = (
-    ChartPanel("loss", "Loss", _loss, _FIRST_STEP),
+    ChartPanel("loss", "Loss", _loss, _FIRST_STEP, "smooth_loss"),
     ChartPanel("bands", "Bands", _bands, "Loss by timestep, from texture (near the song) to structure (near noise)."),
-    ChartPanel("rate", "Rate", _learning_rate, _FIRST_STEP),
-    ChartPanel("gradient", "Gradient", _gradient, _FIRST_STEP),
-    ChartPanel("speed", "Speed", _speed, _FIRST_STEP),
+    ChartPanel("rate", "Rate", _learning_rate, _FIRST_STEP, "learning_rate"),
+    ChartPanel("gradient", "Gradient", _gradient, _FIRST_STEP, "smooth_gradient_norm"),
+    ChartPanel("speed", "Speed", _speed, _FIRST_STEP, "smooth_seconds"),
 )

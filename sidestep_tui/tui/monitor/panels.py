@@ -10,13 +10,15 @@ from textual.widgets import ContentSwitcher
 
 from sidestep_tui.config.jobs import JobName
 from sidestep_tui.tui.chart.widget import Chart
+from sidestep_tui.tui.monitor.cards import CardPanel
 from sidestep_tui.tui.monitor.curves import CHARTS
 from sidestep_tui.tui.monitor.log_view import LogView
 from sidestep_tui.tui.monitor.progress import ProgressPanel
 from sidestep_tui.tui.monitor.tables import EventTable, FileTable
 from sidestep_tui.tui.sensitivity.panel import SensitivityPanel
 
-_COMMON: Final = (("events", "Events"), ("log", "Log"), ("files", "Files"))
+_COMMON: Final = (("events", "Events"), ("log", "Log"), ("files", "Files"), ("cards", "Cards"))
+_AROUND_TITLE: Final = 4  # a digit and three spaces
 
 
 def panels_of(job: JobName) -> tuple[tuple[str, str], ...]:
@@ -43,11 +45,12 @@ class PanelTabs(Widget):
 
     def render(self) -> RenderResult:
         """Digits open a panel, so each title has its own."""
+        room = sum(len(title) + _AROUND_TITLE for _, title in self._panels) <= self.size.width
         parts = []
         for digit, (name, title) in enumerate(self._panels, start=1):
             style = "bold reverse $primary" if name == self.current else "$text-muted"
-            parts.append(Content.styled(f" {digit} {title} ", style))
-        return Content("").join(parts)
+            parts.append(Content.styled(f" {digit} {title} " if room else f"{digit} {title}", style))
+        return Content("" if room else " ").join(parts)
 
 
 class Panels(ContentSwitcher):
@@ -71,6 +74,7 @@ class Panels(ContentSwitcher):
         yield EventTable()
         yield LogView(id="log")
         yield FileTable()
+        yield CardPanel(id="cards")
 
     def neighbour(self, distance: int) -> str:
         """The name of the panel so many places after the open one."""

@@ -75,7 +75,7 @@ def _figures(state: "RunState", width: int) -> Content:
         pairs.append(("loss", number(last_loss(state))))
         pairs.append(("lr", number(curves.learning_rate[-1], 3)))
         pairs.append(("grad", number(curves.gradient_norm[-1], 3)))
-        pairs.append(("s/step", number(state.recent_seconds_per_step(), 3)))
+        pairs.append(_pace(state.recent_seconds_per_step()))
         pairs.append(("wait", share(state.data_wait_share())))
     pairs.extend(_memory(state))
     if not len(curves.step) and state.device:
@@ -86,6 +86,13 @@ def _figures(state: "RunState", width: int) -> Content:
         if line.cell_length + entry.cell_length - 2 <= width:
             line += entry
     return line.rstrip()
+
+
+def _pace(seconds: float | None) -> tuple[str, str]:
+    """Steps per second, or seconds per step where a step takes longer than one."""
+    if seconds is None or seconds >= 1:
+        return "s/step", number(seconds, 3)
+    return "steps/s", number(1 / seconds, 3) if seconds > 0 else "–"
 
 
 def _memory(state: "RunState") -> list[tuple[str, str]]:

@@ -72,6 +72,13 @@ class FileTable(_StateTable):
     def __init__(self) -> None:
         super().__init__(id="files")
 
+    @property
+    def current_path(self) -> str | None:
+        """The path of the file under the cursor; None for a result that is a number or a word."""
+        files = {file.key: file for file in run_files(self._state)} if self._state is not None else {}
+        file = files.get(self.current_key or "")
+        return file.path if file is not None and (file.kind != "result" or "/" in file.path) else None
+
     def _lay_out(self, width: int) -> None:
         path, note = _shares(max(_NARROWEST, width - _KIND - _STEP - 4 * _PADDING))
         self.set_columns([("What", _KIND), ("   Step", _STEP), ("Path or value", path), ("", note)])

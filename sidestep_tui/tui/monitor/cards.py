@@ -1,0 +1,71 @@
+"""Every card of this machine as it is now, and what the run itself uses; asked only while it is looked at."""
+
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult, RenderResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from sidestep_tui.tui.figures import share, size
+from sidestep_tui.tui.text import clean
+from sidestep_tui.tui.widgets.machine import MachineLines
+
+if TYPE_CHECKING:
+    from sidestep_tui.runs.machine import MachineSnapshot
+    from sidestep_tui.runs.state import RunState
+
+_LABEL = 20
+
+
+class RunMemory(Widget):
+    """What the engine has said about its device."""
+
+    DEFAULT_CSS = "RunMemory { height: auto; margin-top: 1; }"
+
+    state: "reactive[RunState | None]" = reactive(None, layout=True)
+
+    def render(self) -> RenderResult:
+        """One line for each figure that is known."""
+        if self.state is None:
+            return ""
+        lines = [Content.assemble((f"{name:<{_LABEL}}", "$text-muted"), value) for name, value in self._facts()]
+        return Content("\n").join([Content.styled("This run", "bold $primary"), *lines])
+
+    def _facts(self) -> list[tuple[str, str]]:
+        state = self.state
+        if state is None:
+            return []
+        facts = [("device", f"{clean(state.device) or '–'} on {clean(state.host) or '–'}")]
+        memory = state.memory
+        if memory is None:
+            return [*facts, ("memory", "The engine has not measured it yet.")]
+        facts.append(("its process", size(memory.process_bytes)))
+        if memory.peak_bytes is not None:
+            facts.append(("its highest", size(memory.peak_bytes)))
+        if memory.device_bytes is not None:
+            facts.append(("the whole card", f"{size(memory.device_bytes)} of {size(memory.device_total_bytes)}"))
+        if memory.utilisation is not None:
+            facts.append(("utilisation", share(memory.utilisation)))
+        if memory.power_watts is not None:
+            facts.append(("power", f"{memory.power_watts:.0f} W"))
+        if memory.temperature is not None:
+            facts.append(("temperature", f"{memory.temperature:.0f} °C"))
+        return facts
+
+
+class CardPanel(Vertical):
+    """The machine above, the run below."""
+
+    DEFAULT_CSS = "CardPanel { height: 1fr; padding: 1 2; overflow-y: auto; }"
+
+    def compose(self) -> ComposeResult:
+        """Both parts."""
+        yield MachineLines()
+        yield RunMemory()
+
+    def show(self, state: "RunState", machine: "MachineSnapshot | None") -> None:
+        """Shows both; `machine` is None until it was asked for the first time."""
+        self.query_one(RunMemory).state = state
+        self.query_one(MachineLines).snapshot = machine

@@ -1,0 +1,115 @@
+"""The monitor's keys that ask the engine for something: save, sample, validate, pause, stop, learning rate, resume."""
+
+from typing import ClassVar
+
+from pydantic import ValidationError
+from textual import work
+from textual.binding import Binding, BindingType
+
+from sidestep_tui.config.optimisation import OptimizerSettings
+from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs import control
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.history import RunSummary
+from sidestep_tui.tui.confirm import stop_question
+from sidestep_tui.tui.monitor.commands import paused
+from sidestep_tui.tui.screen import SidestepScreen
+from sidestep_tui.tui.starting import start_engine
+from sidestep_tui.tui.wizard.dialogs import AskScreen
+
+LEARNING_RATE = "optimizer.learning_rate"
+
+
+class EngineKeys(SidestepScreen[None]):
+    """A screen about one run, with the keys that steer its engine.
+
+    Args:
+        run: its directory.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "send('save')", "Save", tooltip="Write a checkpoint now"),
+        Binding("m", "send('sample')", "Sample", tooltip="Generate the run's sample songs now"),
+        Binding("v", "send('validate')", "Validate", tooltip="Measure the held-out songs now"),
+        Binding("e", "rate", "Learning rate", show=False, tooltip="Change the peak learning rate while it trains"),
+        Binding("p", "pause", "Pause", tooltip="Pause after this step, or go on"),
+        Binding("x", "stop", "Stop", tooltip="Save and stop (asks first)"),
+        Binding("r", "resume", "Resume", tooltip="Continue the run after its newest checkpoint, or start it"),
+    ]
+
+    def __init__(self, run: RunDirectory) -> None:
+        super().__init__()
+        self.run = run
+        self.job = run.job()
+        self.summary: RunSummary | None = None
+
+    def action_send(self, name: str, **arguments: str) -> None:
+        """Asks the engine for something; it answers with an event."""
+        try:
+            control.send_command(self.run, name, arguments)
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+        else:
+            self.sidestep.tell(f"Asked the engine: {name}.")
+
+    def action_pause(self) -> None:
+        """Pauses, or goes on."""
+        self.action_send("resume" if self.summary and paused(self.summary.state) else "pause")
+
+    @work
+    async def action_rate(self) -> None:
+        """Asks for a peak learning rate and sends it."""
+        settings = self.run.settings()
+        if not isinstance(settings, TrainSettings):
+            return
+        note = "The new peak: the schedule goes on from the next step, with its shape, and so do later checkpoints."
+        current = f"{self._peak(settings):g}"
+        rate = await self.app.push_screen_wait(AskScreen("Learning rate", current, check=rate_problem, note=note))
+        if rate:
+            self.action_send("set", **{LEARNING_RATE: rate.strip()})
+
+    @work
+    async def action_stop(self) -> None:
+        """Asks, then asks the engine."""
+        if await self.app.push_screen_wait(stop_question(self.run.name)):
+            self.action_send("stop")
+
+    @work(thread=True, group="launch")
+    def action_resume(self) -> None:
+        """Starts the engine again."""
+        start_engine(self.sidestep, self.run)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys appear only where they would do something."""
+        living = self.summary is not None and self.summary.condition == "running"
+        match action:
+            case "send":
+                return living and self.job == "train" and parameters[0] in control.COMMANDS
+            case "pause" | "rate":
+                return living and self.job == "train"
+            case "stop":
+                return living
+            case "resume":
+                return self.summary is not None and self.summary.condition not in ("running", "completed")
+            case _:
+                return super().check_action(action, parameters)
+
+    def _peak(self, settings: TrainSettings) -> float:
+        """The peak that holds now: the last one that was set, or the run's own."""
+        for command in reversed(self.summary.state.commands if self.summary else ()):
+            value = command.arguments.get(LEARNING_RATE, "")
+            if command.command == "set" and rate_problem(value) is None:
+                return float(value)
+        return settings.optimizer.peak_rate
+
+
+def rate_problem(text: str) -> str | None:
+    """Why a text cannot be a learning rate; None where it can."""
+    if not text.strip():
+        return "type a number, for instance 5e-5"
+    try:
+        OptimizerSettings.model_validate({"learning_rate": text.strip()}, strict=False)
+    except ValidationError as error:
+        return error.errors()[0]["msg"]
+    return None
