@@ -1,4 +1,4 @@
-"""The cheapest change of settings that makes a run fit into the card's free memory."""
+"""Changes of settings that save card memory: the cheapest that makes a run fit, and those that save most."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -44,6 +44,22 @@ def cheapest_fit(settings: TrainSettings, shape: DitShape, free_bytes: int, load
         if together.memory.fits(free_bytes):
             return together
     return None
+
+
+def largest_savings(settings: TrainSettings, shape: DitShape, load: Load, count: int = 3) -> list[tuple[Change, int]]:
+    """The single changes that save most, one for each kind of change, with the bytes that each saves.
+
+    Of a kind with several degrees the mildest is taken, except where more costs nothing but time.
+    """
+    now = estimate_memory(settings, shape, load).total
+    document = settings.model_dump(mode="json")
+    best: dict[frozenset[str], tuple[Change, int]] = {}
+    for values, cost in _changes(settings):
+        change = _try(document, values, cost, shape, load)
+        kind, saved = frozenset(values), now - change.memory.total
+        if saved > 0 and (kind not in best or "memory.checkpointing" in kind):
+            best[kind] = (change, saved)
+    return sorted(best.values(), key=lambda entry: entry[1], reverse=True)[:count]
 
 
 def _try(document: dict[str, Any], values: Mapping[str, Any], cost: str, shape: DitShape, load: Load | None) -> Change:

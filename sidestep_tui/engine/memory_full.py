@@ -1,30 +1,54 @@
 """What to say when the card's memory does not suffice: what was being done, and what would save most."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from sidestep_tui.acestep.model_config import LATENT_RATE
+from sidestep_tui.config.dit_shape import DitShape
+from sidestep_tui.config.memory import GIB, Load
+from sidestep_tui.config.memory_advice import Change, largest_savings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.batches import Batch
+from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.errors import SidestepError
 
+if TYPE_CHECKING:
+    from diffusers import AceStepTransformer1DModel
 
-def out_of_memory(settings: TrainSettings, batches: Sequence[Batch], error: Exception) -> SidestepError:
-    """The failure, with the settings that save most first."""
-    frames = max(batch.x0.shape[1] for batch in batches)
-    advice = []
-    if settings.memory.checkpointing != "all":
-        advice.append("memory.checkpointing all (activations of one layer instead of all)")
-    if settings.training.batch_size > 1:
-        half = settings.training.batch_size // 2
-        advice.append(f"training.batch_size {half} with twice the gradient_accumulation (same steps, half the memory)")
-    seconds = frames / LATENT_RATE
-    if seconds > 60:
-        advice.append(f"data.crop_seconds {round(seconds / 2)} (half the activations)")
-    advice.append("a smaller adapter.rank")
-    first_line = str(error).split(". ")[0]
+
+def out_of_memory(
+    settings: TrainSettings,
+    transformer: "AceStepTransformer1DModel",
+    batches: Sequence[Batch],
+    ranks: Ranks,
+    error: Exception,
+) -> SidestepError:
+    """The failure, with the settings that save most first and how much each of them saves.
+
+    All ranks call this together: the longest song of the step may lie on any of them.
+
+    Args:
+        settings: the run's.
+        transformer: whose sizes the estimate is made for.
+        batches: this rank's micro-batches of the step.
+        ranks: with whom the step is shared.
+        error: what the device said.
+    """
+    sizes = ranks.gather([[(batch.x0.shape[1], batch.condition.shape[1])] for batch in batches])
+    load = Load(*(max(column) for column in zip(*sizes, strict=True)))
+    advice = [_advice(*saving) for saving in largest_savings(settings, DitShape.from_config(transformer.config), load)]
     return SidestepError(
-        f"The device's memory does not suffice for {seconds:.0f} s of song in a batch of "
-        f"{settings.training.batch_size}: {first_line}.",
+        f"The device's memory does not suffice for {load.frames / LATENT_RATE:.0f} s of song in a batch of "
+        f"{settings.training.batch_size}: {str(error).split('. ')[0]}.",
         where="memory",
-        fix="; or ".join(advice[:3]),
+        fix="; or ".join(advice) or "nothing in the settings saves more: take a smaller model or a larger card",
     )
+
+
+def _advice(change: Change, saved: int) -> str:
+    values = ", ".join(f"{path} {_word(value)}" for path, value in change.values.items())
+    return f"{values} (saves about {saved / GIB:.2g} GiB: {change.cost})"
+
+
+def _word(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)

@@ -61,6 +61,27 @@ class Ranks:
         dealt = (part[index] for index in range(longest) for part in parts if index < len(part))
         return [sample for batch in dealt for sample in batch]
 
+    def agree_on_memory(self, failure: str | None) -> None:
+        """Lets all ranks fail where one has: a rank that tried again alone would leave the others waiting for ever.
+
+        Args:
+            failure: what this rank's device said when its memory was full; None when it did its part.
+
+        Raises:
+            torch.OutOfMemoryError: on every rank, with the words of the ranks that failed.
+        """
+        failures = [failure]
+        if self.world > 1:
+            failures = [None] * self.world
+            dist.all_gather_object(failures, failure)
+        told = [
+            words if self.world == 1 else f"rank {rank} of {self.world}: {words}"
+            for rank, words in enumerate(failures)
+            if words is not None
+        ]
+        if told:
+            raise torch.OutOfMemoryError("; ".join(told))
+
     def agree(self, value: T) -> T:
         """The speaking rank's value, on every rank."""
         if self.world == 1:
@@ -75,7 +96,8 @@ def join_ranks(device: torch.device) -> Ranks:
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         return Ranks()
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    # Words travel beside the gradients: agreeing on something does not wait for the card.
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     return Ranks(dist.get_rank(), world)
 
 

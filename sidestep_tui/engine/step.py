@@ -51,7 +51,31 @@ def accumulate_gradients(
 
     Returns:
         The unweighted loss of every sample of the step in order, and the gradient's norm before clipping.
+
+    Raises:
+        torch.OutOfMemoryError: a rank's memory did not suffice; on all ranks, before anything is summed.
     """
+    collected: list[torch.Tensor] = []
+    failure = None
+    try:
+        collected = _backward(transformer, share, objective, dropout_key)
+    except torch.OutOfMemoryError as error:
+        failure = str(error)  # the words alone: the error itself would keep the activations that filled the memory
+    ranks.agree_on_memory(failure)
+    ranks.sum_gradients(parameters)
+    norm = nn.utils.clip_grad_norm_(parameters, gradient_clip or math.inf)
+    values: list[float] = torch.cat([*collected, norm[None]]).tolist()  # the step's only wait for the device
+    sizes = [len(losses) for losses in collected]
+    return ranks.gather(_split(values[:-1], sizes)), values[-1]
+
+
+def _backward(
+    transformer: "AceStepTransformer1DModel",
+    share: StepShare,
+    objective: ObjectiveSettings,
+    dropout_key: tuple[int, int],
+) -> list[torch.Tensor]:
+    """Adds the gradients of this rank's micro-batches to the parameters; gives their losses, [B] each."""
     weight = transformer.proj_in_conv.weight
     collected = []
     for number, batch in zip(share.numbers, share.batches, strict=True):
@@ -62,11 +86,7 @@ def accumulate_gradients(
         total: torch.Tensor = weighted(losses, batch.t, objective).sum() / share.samples
         total.backward()  # type: ignore[no-untyped-call]
         collected.append(losses.detach())
-    ranks.sum_gradients(parameters)
-    norm = nn.utils.clip_grad_norm_(parameters, gradient_clip or math.inf)
-    values: list[float] = torch.cat([*collected, norm[None]]).tolist()  # the step's only wait for the device
-    sizes = [len(losses) for losses in collected]
-    return ranks.gather(_split(values[:-1], sizes)), values[-1]
+    return collected
 
 
 def mixed_precision(weight: torch.Tensor) -> torch.autocast:

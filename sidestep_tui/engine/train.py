@@ -137,7 +137,7 @@ class Trainer:
         self._context.heartbeat()
 
     def _gradients(self, loaded: LoadedStep) -> tuple[list[float], float]:
-        """The step's losses and gradient norm; a full card gets one more chance after its cache was freed.
+        """The step's losses and gradient norm; where a card is full all ranks try once more, their caches freed.
 
         Raises:
             SidestepError: the memory does not suffice.
@@ -151,7 +151,8 @@ class Trainer:
         try:
             return self._accumulate(loaded)
         except torch.OutOfMemoryError as error:
-            raise out_of_memory(self._settings, loaded.share.batches, error) from error
+            setup = self._setup
+            raise out_of_memory(self._settings, setup.transformer, loaded.share.batches, setup.ranks, error) from error
 
     def _accumulate(self, loaded: LoadedStep) -> tuple[list[float], float]:
         setup, settings = self._setup, self._settings

@@ -24,7 +24,7 @@ from sidestep_tui.config.dit_shape import (
 )
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.memory import GIB, Load, MemoryEstimate, estimate_memory
-from sidestep_tui.config.memory_advice import cheapest_fit
+from sidestep_tui.config.memory_advice import cheapest_fit, largest_savings
 from sidestep_tui.config.optimisation import OptimizerName
 from sidestep_tui.config.train import TrainSettings
 
@@ -277,3 +277,22 @@ def test_a_margin_stays_free() -> None:
     memory = MemoryEstimate(model=95, adapter=0, optimizer=0, activations=0, reserve=0)
     assert memory.fits(100)
     assert not memory.fits(99)
+
+
+def test_the_changes_that_save_most_come_first_one_of_each_kind() -> None:
+    settings = train_settings(training__batch_size=4, memory__checkpointing="none")
+    load = Load()
+    savings = largest_savings(settings, SHAPE_2B, load)
+    assert [dict(change.values) for change, _ in savings] == [
+        {"memory.checkpointing": "all"},
+        {"training.batch_size": 1, "training.gradient_accumulation": 4},
+        {"data.crop_seconds": 120.0},
+    ]
+    now = estimate_memory(settings, SHAPE_2B, load).total
+    assert all(now - change.memory.total == saved > 0 for change, saved in savings)
+    assert savings == sorted(savings, key=lambda entry: -entry[1])
+
+
+def test_a_change_that_saves_nothing_is_not_proposed() -> None:
+    savings = largest_savings(train_settings(adapter__rank=4), SHAPE_2B, Load(frames=500))
+    assert [set(change.values) for change, _ in savings] == [{"adapter.targets.mlp"}]

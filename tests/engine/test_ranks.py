@@ -1,5 +1,7 @@
 """Two processes on one run give the adapter that one process gives with twice the accumulation."""
 
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +13,37 @@ from safetensors.torch import load_file
 
 from sidestep_tui.config.fields import put
 from sidestep_tui.engine.ranks import Ranks
+from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import StepCompleted
 from sidestep_tui.runs.log import read_events
+from sidestep_tui.runs.state import RunState, replay
 from tests.engine.conftest import Engine
+
+_FAILING_RANK = Path(__file__).with_name("failing_rank.py")
+
+
+def _work_as_torchrun(run: RunDirectory, *command: object, processes: int = 2) -> tuple[list[int], RunState]:
+    """Starts `command` once for each rank with what torchrun puts into the environment; gives all exit codes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes)}
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, *map(str, command)], env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": "0"}
+        )
+        for rank in range(processes)
+    ]
+    try:
+        codes = [rank.wait(timeout=240) for rank in ranks]
+    finally:
+        for rank in ranks:
+            rank.kill()
+    return codes, replay(read_events(run.events_file))
+
+
+def _weights(run: RunDirectory) -> dict[str, torch.Tensor]:
+    return load_file(run.final / "adapter_model.safetensors")
 
 
 @pytest.mark.slow
@@ -26,7 +56,7 @@ def test_two_ranks_equal_one_with_twice_the_accumulation(engine: Engine, train_d
         [sys.executable, "-m", "sidestep_tui.engine", str(shared.path)], capture_output=True, timeout=240, check=False
     )
     assert finished.returncode == 0, finished.stderr.decode()[-2000:]
-    ours, theirs = (load_file(Path(run.final) / "adapter_model.safetensors") for run in (shared, alone))
+    ours, theirs = _weights(shared), _weights(alone)
     assert ours.keys() == theirs.keys()
     for key, value in theirs.items():
         torch.testing.assert_close(ours[key], value, atol=1e-6, rtol=0)
@@ -35,6 +65,36 @@ def test_two_ranks_equal_one_with_twice_the_accumulation(engine: Engine, train_d
         for run in (shared, alone)
     ]
     assert steps[0] == steps[1]
+
+
+@pytest.mark.slow
+def test_all_ranks_try_again_where_one_ran_out_of_memory(engine: Engine, train_document: dict[str, Any]) -> None:
+    document = put(put(train_document, "training.processes", 2), "training.epochs", 1)
+    undisturbed, disturbed = (engine.create(name, "train", document) for name in ("undisturbed", "disturbed"))
+    for run, times in ((undisturbed, 0), (disturbed, 1)):
+        codes, state = _work_as_torchrun(run, _FAILING_RANK, run.path, 1, times)
+        assert (codes, state.status) == ([0, 0], "completed"), state.failure
+        assert any("memory is full" in warning.what for warning in state.warnings) == bool(times)
+    ours, theirs = _weights(disturbed), _weights(undisturbed)
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_all_ranks_stop_where_one_runs_out_of_memory_twice(
+    engine: Engine, train_document: dict[str, Any], rank: int
+) -> None:
+    document = put(put(train_document, "training.processes", 2), "memory.checkpointing", "none")
+    run = engine.create("full", "train", put(document, "training.batch_size", 2))
+    codes, state = _work_as_torchrun(run, _FAILING_RANK, run.path, rank, 2)
+    assert codes == [1, 1]
+    assert state.failure is not None
+    assert f"rank {rank} of 2: CUDA out of memory" in state.failure.what
+    advice = state.failure.fix.split("; or ")
+    assert len(advice) == 3
+    assert all("saves about" in line for line in advice)
+    assert "memory.checkpointing all" in state.failure.fix
+    assert "training.batch_size 1" in state.failure.fix
 
 
 def test_micro_batches_are_dealt_and_gathered_in_order() -> None:
