@@ -9,6 +9,7 @@ from typing import Final
 from sidestep_tui.cli.follow import launch_and_follow
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
+from sidestep_tui.cli.resume import add_force_flag, continue_run
 from sidestep_tui.cli.settings import SettingFlags, add_layer_flags, given_layers
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.fields import look_up, setting_fields
@@ -35,7 +36,10 @@ class JobVerb:
         parser.usage = f"%(prog)s {self._given_name} [settings]"
         add_layer_flags(parser, presets=self.job == "train")
         if self._output_is_the_run:
-            parser.add_argument("--output", type=Path, metavar="RUN", help="the folder of the run (required)")
+            parser.add_argument(
+                "--output", type=Path, metavar="RUN", help="the folder of the run (required); an earlier run goes on"
+            )
+            add_force_flag(parser)
         else:
             parser.add_argument("--run", type=Path, metavar="DIR", help="the folder of the run (default: a new one)")
         start = parser.add_mutually_exclusive_group()
@@ -47,7 +51,11 @@ class JobVerb:
     def _run(self, flags: SettingFlags, options: Namespace, out: Output) -> int:
         settings = resolve(JOBS[self.job], given_layers(flags, options))
         check_inputs(settings)
-        run = create_run(self._place(settings, options), self.job, settings)
+        place = self._place(settings, options)
+        earlier = RunDirectory(place.expanduser().absolute())
+        if self._output_is_the_run and _can_go_on(earlier, self.job) and not options.prepare:
+            return continue_run(earlier, settings, out, force=options.force, detach=options.detach)
+        run = create_run(place, self.job, settings)
         if options.prepare:
             remember_run(run.path)
             if out.as_json:
@@ -93,6 +101,11 @@ def check_inputs(settings: Section) -> None:
         path = look_up(document, field.path)
         if isinstance(path, Path) and field.path != _RESULT and not path.expanduser().exists():
             raise UsageError("There is nothing at this path.", where=f"{field.path}: {path}", fix="correct the path")
+
+
+def _can_go_on(run: RunDirectory, job: JobName) -> bool:
+    """Whether there is a run of this job at the place, and no engine at work on it."""
+    return run.exists() and run.job() == job and not run.alive()
 
 
 def _new_place(job: JobName, settings: Section) -> Path:

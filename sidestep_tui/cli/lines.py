@@ -31,7 +31,9 @@ def describe(event: ev.AnyEvent, state: RunState) -> str | None:  # noqa: C901 -
         case ev.RunStarted(resumed_from_step=None):
             return f"{event.job} on {event.device} ({event.host}, process {event.pid})"
         case ev.RunStarted():
-            return f"{event.job} on {event.device}, continued after step {event.resumed_from_step}"
+            changed = "; ".join(f"{path} {values}" for path, values in event.changed.items())
+            continued = f"{event.job} on {event.device}, continued after step {event.resumed_from_step}"
+            return f"{continued}, since its start: {changed}" if changed else continued
         case ev.PhaseChanged():
             return f"{event.phase}{f': {event.detail}' if event.detail else ''}"
         case ev.Planned():

@@ -5,7 +5,12 @@ from argparse import Namespace
 from sidestep_tui.cli.follow import launch_and_follow
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
-from sidestep_tui.errors import UsageError
+from sidestep_tui.cli.settings import SettingFlags
+from sidestep_tui.config.base import Section
+from sidestep_tui.config.jobs import JOBS
+from sidestep_tui.config.layers import Layer, resolve
+from sidestep_tui.errors import SidestepError, UsageError
+from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import find_run, summarise
 
 
@@ -13,11 +18,61 @@ def configure(parser: Parser) -> None:
     """Adds the verb's arguments."""
     parser.add_argument("name", metavar="RUN", help="a run's folder or name")
     parser.add_argument("--detach", action="store_true", help="start the run and return at once")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="SETTING=VALUE", dest="values",
+        help="go on with another value, for instance checkpoints.keep_last=5; may be given several times",
+    )  # fmt: skip
+    add_force_flag(parser)
     parser.set_defaults(call=_run)
+
+
+def add_force_flag(parser: Parser) -> None:
+    """Adds `--force`."""
+    parser.add_argument(
+        "--force", action="store_true", help="change settings of the mathematics in the middle of a run"
+    )
 
 
 def _run(options: Namespace, out: Output) -> int:
     run = find_run(options.name)
-    if summarise(run).condition == "completed":
+    settings = run.settings()
+    if options.values:
+        settings = _with_values(run, settings, options.values)
+    return continue_run(run, settings, out, force=options.force, detach=options.detach)
+
+
+def continue_run(run: RunDirectory, settings: Section, out: Output, *, force: bool, detach: bool) -> int:
+    """Starts the engine of a run that exists again, with these settings, and follows it.
+
+    Raises:
+        UsageError: the run did all of its work, or the settings would change its mathematics and nobody forced it.
+        SidestepError: an engine works on it, or it failed.
+    """
+    if run.alive():
+        raise SidestepError(
+            "An engine is already working on this run.", where=run.path, fix=f"`sidestep runs attach {run.path}`"
+        )
+    changes = run.changes_to(settings)
+    if summarise(run).condition == "completed" and all(change.free for change in changes):
         raise UsageError("The run did all of its work.", where=run.path, fix="start a new run from its config.json")
-    return launch_and_follow(run, out, detach=options.detach)
+    run.change_settings(settings, force=force)
+    for change in changes:
+        out.say(f"From here on {change}{'' if change.free else ', forced'}.")
+    return launch_and_follow(run, out, detach=detach)
+
+
+def _with_values(run: RunDirectory, settings: Section, values: list[str]) -> Section:
+    """The run's settings with `SETTING=VALUE`s laid over them, each read as the flag of that name would be.
+
+    Raises:
+        UsageError: there is no such setting, or it cannot have this value.
+    """
+    if wrong := [text for text in values if not all(text.partition("="))]:
+        raise UsageError(
+            "--set takes SETTING=VALUE.", where=wrong[0], fix="for instance `--set optimizer.learning_rate=1e-4`"
+        )
+    model = JOBS[run.job()]
+    parser = Parser(prog=f"sidestep {run.job()}", add_help=False)
+    flags = SettingFlags(model, parser)
+    given = flags.given(parser.parse_args([f"--{text}" for text in values]))
+    return resolve(model, [Layer("the run", settings.model_dump(mode="json")), Layer("--set", given)])

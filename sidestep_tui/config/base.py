@@ -39,7 +39,8 @@ class Shown:
         when: the condition under which the field applies.
         short: a short flag beside the dotted one.
         personal: a path or a device: never part of a preset.
-        resumable: may differ between a run and its resumption without changing the mathematics.
+        resumable: may differ between a run and its resumption without changing the mathematics. Folders that are
+            opened again may have moved: what lies in them is known by its fingerprint.
     """
 
     tier: Tier = "basic"

@@ -13,14 +13,16 @@ BaseVariant = Literal["turbo", "base", "sft"]
 class ModelSettings(Section):
     """Which checkpoint is adapted, and where it runs."""
 
-    checkpoint: Annotated[Path, Shown(short="model", personal=True)]
+    checkpoint: Annotated[Path, Shown(short="model", personal=True, resumable=True)]
     """A model folder in ACE-Step's original layout or in the diffusers layout."""
 
     base: Annotated[BaseVariant | None, Shown("advanced", short="base")] = None
     """What a community fine-tune was made from, where its config does not say."""
 
     device: Annotated[
-        str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"), Shown("advanced", short="device", personal=True)
+        str,
+        Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"),
+        Shown("advanced", short="device", personal=True, resumable=True),
     ] = "auto"
     """`auto` takes the first CUDA card, else the CPU; `cuda:1` the second card."""
 

@@ -15,7 +15,7 @@ from sidestep_tui.config.optimisation import OptimizerSettings, ScheduleSettings
 class DataSettings(Section):
     """The preprocessed songs."""
 
-    tensors: Annotated[Path, Shown(personal=True)]
+    tensors: Annotated[Path, Shown(personal=True, resumable=True)]
     """A folder written by `sidestep preprocess`."""
 
     crop_seconds: Annotated[float | None, Field(ge=1, le=600), Shown(unit="seconds")] = None
@@ -28,7 +28,7 @@ class DataSettings(Section):
 class MemorySettings(Section):
     """What is traded for card memory."""
 
-    checkpointing: Annotated[Literal["none", "half", "all"], Shown()] = "all"
+    checkpointing: Annotated[Literal["none", "half", "all"], Shown(resumable=True)] = "all"
     """Recompute the activations of no layer, every second one, or all: less memory, slower, same numbers."""
 
     attention: Annotated[Literal["banded", "reference"], Shown("advanced", resumable=True)] = "banded"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sidestep_tui import __version__
+from sidestep_tui.config.fields import leaves
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.context import JobContext, StopRequestedError
 from sidestep_tui.errors import ExitCode, SidestepError
@@ -89,6 +90,8 @@ def _do_job(context: JobContext) -> dict[str, str | int | float | None]:
             device=str(device),
             version=__version__,
             resumed_from_step=resumed_step(context.run),
+            settings=dict(leaves(settings.model_dump(mode="json"))),
+            changed={change.path: change.values for change in context.run.changes()},
         )
     )
     return load_job(context.run.job())(context, settings)

@@ -27,13 +27,17 @@ _STATE_FILE: Final = "trainer.pt"
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a run stands after `step` optimizer steps, the best validation loss so far and the validations since."""
+    """Where a run stands after `step` optimizer steps, the best validation loss so far and the validations since.
+
+    `changes` counts the changes of settings that the state was trained under.
+    """
 
     step: int
     best_loss: float | None = None
     best_step: int | None = None
     without_best: int = 0
     trained_on: str = ""
+    changes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

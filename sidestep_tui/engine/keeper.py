@@ -1,5 +1,6 @@
 """What a training run leaves on disk: checkpoints to resume from, the best adapter, the final one."""
 
+from dataclasses import replace
 from typing import Literal
 
 from torch import Tensor
@@ -16,7 +17,7 @@ from sidestep_tui.engine.checkpoint import (
     set_aside,
 )
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.engine.optimizer import inference_weights
+from sidestep_tui.engine.optimizer import inference_weights, load_state
 from sidestep_tui.engine.setup import Setup
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.events import CheckpointSaved
@@ -87,17 +88,17 @@ class Keeper:
                     fix="start a new run, or put the tensors back as they were",
                 )
             self._put_back(state)
-            return state.position
+            return replace(state.position, changes=self._context.run.count_changes())
         if checkpoints:
             raise SidestepError(
                 "No checkpoint of the run can be read.", where=self._context.run.checkpoints, fix="start a new run"
             )
-        return Position(step=0, trained_on=trained_on)
+        return Position(step=0, trained_on=trained_on, changes=self._context.run.count_changes())
 
     def _put_back(self, state: TrainerState) -> None:
         setup = self._setup
         put_weights(setup.transformer, state.weights if state.trained is None else state.trained)
-        setup.optimizer.load_state_dict(state.optimizer)
+        load_state(setup.optimizer, state.optimizer, self._context.run.changed_since(state.position.changes))
         if setup.average is not None and state.ema is not None:
             with setup.average.in_place():
                 put_weights(setup.transformer, state.ema)

@@ -1,6 +1,6 @@
 """The optimizers of the adapter's weights, all from kept libraries, and what a live change of their rate means."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -12,6 +12,15 @@ from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.errors import SidestepError
 
 _CAME_BETA3: Final = 0.9999
+_GROUP_KEYS: Final = {
+    "optimizer.learning_rate": "peak",
+    "adapter.b_rate_ratio": "peak",
+    "optimizer.weight_decay": "weight_decay",
+    "optimizer.beta1": "betas",
+    "optimizer.beta2": "betas",
+    "optimizer.epsilon": "eps",
+}
+"""Where an optimizer's parameter groups keep settings; Adafactor and CAME read some of them nowhere."""
 
 
 def build_optimizer(
@@ -62,6 +71,31 @@ def change_peak(optimizer: torch.optim.Optimizer, peak: float) -> None:
     factor = peak / optimizer.param_groups[0]["peak"]
     for group in optimizer.param_groups:
         group["peak"] *= factor
+
+
+def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any], changed: Collection[str]) -> None:
+    """Puts a checkpoint's state into a freshly built optimizer, which keeps its own values of settings in `changed`.
+
+    Args:
+        optimizer: as `build_optimizer` gives it.
+        state: its `state_dict`; holds the learning rate and the other settings that were in force when it was saved.
+        changed: dotted paths of settings that were changed since.
+
+    Raises:
+        SidestepError: the state is that of another optimizer.
+    """
+    groups, saved = optimizer.param_groups, state["param_groups"]
+    if "optimizer.name" in changed or len(groups) != len(saved):
+        raise SidestepError(
+            "The checkpoint holds the state of another optimizer.",
+            where="optimizer.name" if "optimizer.name" in changed else "adapter.b_rate_ratio",
+            fix="start a new run with `adapter.start_from` at the checkpoint",
+        )
+    own = {_GROUP_KEYS[path] for path in changed if path in _GROUP_KEYS}
+    kept = [{key: group[key] for key in own if key in group} for group in groups]
+    optimizer.load_state_dict(state)
+    for group, values in zip(optimizer.param_groups, kept, strict=True):
+        group.update(values)
 
 
 @contextmanager

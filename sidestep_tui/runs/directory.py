@@ -17,6 +17,7 @@ from sidestep_tui.config.fields import look_up, put, setting_fields
 from sidestep_tui.config.jobs import JOBS, JobName
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_json_atomic
+from sidestep_tui.runs.changes import Change, changes_between, check_changes, read_changes, record_changes
 
 _LOCK_PATIENCE_SECONDS: Final = 3.0
 
@@ -34,8 +35,13 @@ class RunDirectory:
 
     @property
     def config_file(self) -> Path:
-        """The resolved settings, never edited after the start."""
+        """The resolved settings at the start, never edited afterwards."""
         return self.path / "config.json"
+
+    @property
+    def changes_file(self) -> Path:
+        """What resumptions have changed since (`runs/changes.py`)."""
+        return self.path / "changes.json"
 
     @property
     def events_file(self) -> Path:
@@ -82,14 +88,46 @@ class RunDirectory:
         return job
 
     def settings(self) -> Section:
-        """The run's settings, as the model of its job.
+        """The settings in force, as the model of the run's job: those of the start with what was changed since.
 
         Raises:
             SidestepError: the folder is no run, or its settings are not valid for this version.
         """
+        entries = read_changes(self.changes_file)
+        return self._validated(entries[-1]["settings"] if entries else self._config()["settings"])
+
+    def changes(self) -> tuple[Change, ...]:
+        """How the settings in force differ from those that the run began with."""
+        return changes_between(self._validated(self._config()["settings"]), self.settings())
+
+    def count_changes(self) -> int:
+        """How often resumptions have changed settings."""
+        return len(read_changes(self.changes_file))
+
+    def changed_since(self, entries: int) -> frozenset[str]:
+        """The dotted paths that were changed after the first so many entries of `changes.json`."""
+        return frozenset(path for entry in read_changes(self.changes_file)[entries:] for path in entry["changed"])
+
+    def changes_to(self, settings: Section) -> tuple[Change, ...]:
+        """How other settings differ from those in force."""
+        return changes_between(self.settings(), self._validated(_with_absolute_paths(settings)))
+
+    def change_settings(self, settings: Section, *, force: bool) -> None:
+        """Lets the run go on with other settings from its next start.
+
+        Raises:
+            UsageError: something would change the mathematics, and nobody forced it.
+            SidestepError: the record cannot be written.
+        """
+        changes = self.changes_to(settings)
+        check_changes(self.path, changes, force=force)
+        if changes:
+            record_changes(self.changes_file, changes, _with_absolute_paths(settings))
+
+    def _validated(self, settings: dict[str, Any]) -> Section:
         config = self._config()
         try:
-            return JOBS[config["job"]].model_validate(config["settings"])
+            return JOBS[config["job"]].model_validate(settings)
         except (ValidationError, KeyError) as error:
             raise SidestepError(
                 f"The run's settings are not valid here: {error}.",

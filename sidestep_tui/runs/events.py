@@ -3,7 +3,7 @@
 A new kind of event is one struct here and one case in `state.apply`. Readers skip kinds they do not know.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -19,7 +19,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=Tru
 
 
 class RunStarted(Event, frozen=True):
-    """The engine holds the run's lock and begins, or continues after `resumed_from_step` optimizer steps."""
+    """The engine holds the run's lock and begins, or continues after `resumed_from_step` optimizer steps.
+
+    `settings` are those in force, by dotted path; `changed` has those that the run did not begin with, in words:
+    `1e-4 → 1e-5`.
+    """
 
     job: str
     pid: int
@@ -27,6 +31,8 @@ class RunStarted(Event, frozen=True):
     device: str
     version: str
     resumed_from_step: int | None = None
+    settings: dict[str, Any] = {}
+    changed: dict[str, str] = {}
 
 
 class PhaseChanged(Event, frozen=True):
