@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import torch
@@ -11,23 +11,21 @@ import torch
 from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.announce import announce
-from sidestep_tui.engine.batches import collate, draw_sample
-from sidestep_tui.engine.context import JobContext, Results, StopRequestedError
+from sidestep_tui.engine.context import JobContext, Results
+from sidestep_tui.engine.judge import Judge
 from sidestep_tui.engine.keeper import Keeper
-from sidestep_tui.engine.loader import prefetch
 from sidestep_tui.engine.memory_full import out_of_memory
-from sidestep_tui.engine.optimizer import change_peak, inference_weights, set_rate
+from sidestep_tui.engine.optimizer import change_peak, set_rate
 from sidestep_tui.engine.plan import Step, StepPlan
+from sidestep_tui.engine.requests import Requests
 from sidestep_tui.engine.schedule import learning_rate_ratio
 from sidestep_tui.engine.setup import Setup, prepare
-from sidestep_tui.engine.step import StepShare, accumulate_gradients, mixed_precision
-from sidestep_tui.engine.validation import Validator
-from sidestep_tui.errors import SidestepError
-from sidestep_tui.runs.control import Command
-from sidestep_tui.runs.events import EpochCompleted, StepCompleted, StepSkipped, ValidationCompleted
+from sidestep_tui.engine.step import accumulate_gradients
+from sidestep_tui.engine.step_loader import LoadedStep, loaded_steps
+from sidestep_tui.errors import SidestepError, UsageError
+from sidestep_tui.runs.events import EpochCompleted, StepCompleted, StepSkipped
 
 _PATIENCE_WITH_NAN: Final = 10
-_PAUSE_POLL_SECONDS: Final = 0.2
 
 
 def run(context: JobContext, settings: TrainSettings) -> Results:
@@ -44,14 +42,6 @@ def run(context: JobContext, settings: TrainSettings) -> Results:
     return Trainer(context, settings, prepare(context, settings)).train()
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedStep:
-    """A step with this rank's micro-batches in memory."""
-
-    step: Step
-    share: StepShare
-
-
 class Trainer:
     """The state of a training run between two steps."""
 
@@ -60,11 +50,15 @@ class Trainer:
         self._settings = settings
         self._setup = setup
         self._plan = StepPlan(setup.split.training, settings.training, setup.ranks.world)
-        self._validator = _build_validator(settings, setup)
         self._keeper = Keeper(context, setup, settings.checkpoints.keep_last)
+        self._judge = Judge(context, settings, setup, self._keeper)
         self._position = self._keeper.restore(setup.manifest.fingerprint)
+        self._requests = Requests(
+            context,
+            setup.ranks,
+            {"save": lambda _: self._save(), "validate": lambda _: self._validate(), "set": self._set},
+        )
         self._bad_steps = 0
-        self._exhausted = False
         self._epoch_losses: list[float] = []
         self._epoch_began = time.monotonic()
 
@@ -74,35 +68,17 @@ class Trainer:
         self._context.phase("training")
         if self._position.step == 0:
             self._validate()
-        for loaded, waited in _timed(self._loaded_steps()):
-            self._take_step(loaded, waited)
+        for loaded in loaded_steps(self._setup, self._plan, self._position.step):
+            self._take_step(loaded)
             if loaded.step.ends_epoch:
                 self._end_epoch(loaded.step)
             if self._is_due(loaded.step):
-                self._keeper.save(self._position)
-            self._serve_requests()
-            if self._exhausted:
+                self._save()
+            if self._requests.serve(self._position.step, self._judge.ends(self._position)):
                 break
         return self._finish()
 
-    def _loaded_steps(self) -> Iterator[LoadedStep]:
-        return prefetch(self._load_step, self._plan.steps_after(self._position.step))
-
-    def _load_step(self, step: Step) -> LoadedStep:
-        """The step's micro-batches; runs in the loader's thread."""
-        setup = self._setup
-        null = setup.shared["null_condition"]
-        dealt = setup.ranks.share(tuple(enumerate(step.micro_batches)))
-        batches = []
-        for _, items in dealt:
-            samples = [
-                draw_sample(setup.drawing, step.epoch, item.key, setup.store.get(item.song), null) for item in items
-            ]
-            batches.append(collate(samples, setup.shared))
-        count = sum(len(items) for items in step.micro_batches)
-        return LoadedStep(step, StepShare(tuple(batches), tuple(number for number, _ in dealt), count))
-
-    def _take_step(self, loaded: LoadedStep, waited: float) -> None:
+    def _take_step(self, loaded: LoadedStep) -> None:
         """Gradients of all micro-batches, then one update; a step that is not finite moves nothing."""
         began = time.monotonic()
         setup, step = self._setup, loaded.step
@@ -127,8 +103,8 @@ class Trainer:
                     loss=sum(losses) / len(losses),
                     gradient_norm=norm,
                     learning_rate=rate,
-                    seconds=time.monotonic() - began + waited,
-                    data_seconds=waited,
+                    seconds=time.monotonic() - began + loaded.waited,
+                    data_seconds=loaded.waited,
                     timesteps=tuple(timesteps),
                     losses=tuple(losses),
                 )
@@ -179,42 +155,23 @@ class Trainer:
                 fix="lower optimizer.learning_rate, or preprocess the named songs again; checkpoints are unharmed",
             )
 
-    def _serve_requests(self) -> None:
-        """Commands of viewers and signals, between two steps."""
-        context, paused = self._context, False
-        while True:
-            heard = context.take_commands(self._position.step), context.stop_reason, self._exhausted
-            commands, context.stop_reason, self._exhausted = self._setup.ranks.agree(heard)
-            for command in commands:
-                match command.name:
-                    case "pause" | "resume":
-                        paused = command.name == "pause"
-                        context.phase("paused" if paused else "training")
-                    case "save":
-                        self._keeper.save(self._position)
-                    case "validate":
-                        self._validate()
-                    case "set":
-                        self._set(command)
-                context.applied(command, self._position.step)
-            if context.stop_reason is not None:
-                self._keeper.save(self._position)
-                raise StopRequestedError(context.stop_reason, self._position.step)
-            if not paused:
-                return
-            time.sleep(_PAUSE_POLL_SECONDS)
+    def _set(self, arguments: Mapping[str, str]) -> None:
+        """Changes the peak learning rate from the next step on; it is part of the checkpoints from now on.
 
-    def _set(self, command: Command) -> None:
-        """Changes the peak learning rate from the next step on; it is part of the checkpoints from now on."""
-        for path, value in command.arguments.items():
+        Raises:
+            UsageError: this cannot be set while running.
+        """
+        for path, value in arguments.items():
             try:
                 rate = OptimizerSettings(learning_rate=float(value)).peak_rate
             except ValueError:
                 rate = 0.0
             if path != "optimizer.learning_rate" or not rate:
-                self._context.warn(f"{path} = {value} cannot be set while running.", fix="set optimizer.learning_rate")
-                continue
+                raise UsageError(f"{path} = {value} cannot be set while running.", fix="set optimizer.learning_rate")
             change_peak(self._setup.optimizer, rate)
+
+    def _save(self) -> None:
+        self._keeper.save(self._position)
 
     def _is_due(self, step: Step) -> bool:
         settings = self._settings.checkpoints
@@ -226,31 +183,11 @@ class Trainer:
         seconds, self._epoch_began = time.monotonic() - self._epoch_began, time.monotonic()
         mean = sum(losses) / len(losses) if losses else None
         self._context.emit(EpochCompleted(epoch=step.epoch, step=step.number, loss=mean, seconds=seconds))
-        if (step.epoch + 1) % self._settings.validation.every_epochs == 0 and step.number < self._plan.total_steps:
+        if (step.epoch + 1) % self._settings.validation.every_epochs == 0:
             self._validate()
 
-    def _validate(self) -> ValidationCompleted | None:
-        """Measures the held-out songs and keeps the weights that did best."""
-        if self._validator is None or not self._setup.ranks.speaks:
-            return None
-        setup, position = self._setup, self._position
-        weight = setup.transformer.proj_in_conv.weight
-        with inference_weights(setup.optimizer, setup.parameters), mixed_precision(weight):
-            result = self._context.emit(self._validator.measure(setup.transformer, setup.device, position.step))
-        if result.loss is not None and position.step:
-            self._judge(result.loss)
-        return result
-
-    def _judge(self, loss: float) -> None:
-        """Keeps the weights that did best; after too many validations without a new best, asks for the end."""
-        position, patience = self._position, self._settings.validation.patience
-        if position.best_loss is None or loss < position.best_loss:
-            self._position = replace(position, best_loss=loss, best_step=position.step, without_best=0)
-            self._keeper.write("best", self._position)
-            return
-        self._position = replace(position, without_best=position.without_best + 1)
-        if patience is not None and self._position.without_best >= patience:
-            self._exhausted = True
+    def _validate(self) -> None:
+        self._position = self._judge.validate(self._position)
 
     def _finish(self) -> Results:
         """The last checkpoint, the last validation and the adapter to carry away.
@@ -260,11 +197,11 @@ class Trainer:
         """
         if self._position.step == 0:
             raise SidestepError("Not one step was taken.", where=self._settings.data.tensors, fix="check the data set")
-        self._context.phase("finishing", "validation no longer improves" if self._exhausted else "")
-        last = self._validate()
-        self._keeper.save(self._position)
+        self._context.phase("finishing", "validation no longer improves" if self._judge.ends(self._position) else "")
+        self._validate()
+        self._save()
         self._keeper.write("final", self._position)
-        position = self._position
+        position, last = self._position, self._judge.last
         return {
             "adapter": str(self._context.run.final),
             "steps": position.step,
@@ -272,21 +209,3 @@ class Trainer:
             "best_validation_loss": position.best_loss,
             "best_step": position.best_step,
         }
-
-
-def _build_validator(settings: TrainSettings, setup: Setup) -> Validator | None:
-    held_out = setup.split.validation
-    if not held_out:
-        return None
-    trained_on = tuple(item.song for item in setup.split.training if item.repeat == 0)[: len(held_out)]
-    return Validator(held_out, trained_on, setup.store, setup.shared, setup.drawing, settings.validation.draws)
-
-
-def _timed(steps: Iterator[LoadedStep]) -> Iterator[tuple[LoadedStep, float]]:
-    """Each step with the seconds that were waited for it."""
-    while True:
-        began = time.monotonic()
-        loaded = next(steps, None)
-        if loaded is None:
-            return
-        yield loaded, time.monotonic() - began

@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from sidestep_tui.acestep.flow import seeded_generator
+from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.batches import Batch, Drawing, Sample, collate, crop_window
 from sidestep_tui.engine.objective import sample_losses
-from sidestep_tui.engine.songs import SongStore
+from sidestep_tui.engine.songs import SongStore, Split
 from sidestep_tui.engine.tensors import SharedTensors, SongEntry
 from sidestep_tui.runs.events import ValidationCompleted
 
@@ -69,6 +70,16 @@ class Validator:
             condition=tensors["condition"],
         )
         return collate([sample], self.shared)
+
+
+def build_validator(
+    settings: TrainSettings, split: Split, store: SongStore, shared: SharedTensors, drawing: Drawing
+) -> Validator | None:
+    """The run's validator; None where no songs are held out."""
+    if not split.validation:
+        return None
+    trained_on = tuple(item.song for item in split.training if item.repeat == 0)[: len(split.validation)]
+    return Validator(split.validation, trained_on, store, shared, drawing, settings.validation.draws)
 
 
 def fixed_timestep(draw: int, draws: int) -> float:

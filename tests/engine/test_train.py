@@ -274,3 +274,16 @@ def test_another_optimizer_cannot_take_over_the_state(engine: Engine, train_docu
     assert code == 1
     assert state.failure is not None
     assert "another optimizer" in state.failure.what
+
+
+def test_a_run_that_no_longer_improves_ends_early_and_measures_its_last_weights_once(
+    engine: Engine, train_document: dict[str, Any]
+) -> None:
+    document = put(put(train_document, "optimizer.learning_rate", 1.0), "training.epochs", 30)
+    _, state = engine.run("early", "train", put(document, "validation.patience", 2))
+    assert state.plan is not None
+    assert state.step < state.plan.total_steps
+    assert (state.phase, state.phase_detail) == ("finishing", "validation no longer improves")
+    measured = [validation.step for validation in state.validations]
+    assert measured == list(range(0, state.step + 1, 4))
+    assert state.results["validation_loss"] == state.validations[-1].loss
