@@ -52,6 +52,21 @@ def sample_timesteps(
     return schedule[torch.randint(len(schedule), (count,), generator=generator)]
 
 
+def timestep_quantile(law: TimestepLaw, share: torch.Tensor, *, mu: float = -0.4, sigma: float = 1.0) -> torch.Tensor:
+    """The timesteps below which `share` (float32 [B], 0 to 1) of a law's draws lie: the inverse of its distribution.
+
+    The larger of two draws lies below t when both do, so its distribution is the square of one draw's. `turbo` gives
+    the value of the eighth that the share lies in, the smallest first.
+    """
+    if law == "uniform":
+        return share
+    if law == "turbo":
+        schedule = inference_schedule(TURBO_STEPS, TURBO_SHIFT).flip(0)
+        return schedule[(share * TURBO_STEPS).long().clamp(max=TURBO_STEPS - 1)]
+    single = share.sqrt() if law == "model" else share
+    return torch.sigmoid(torch.special.ndtri(single) * sigma + mu)
+
+
 def focus(t: torch.Tensor, low: float, high: float) -> torch.Tensor:
     """Maps timesteps from [0, 1] linearly into the band [low, high]."""
     return low + (high - low) * t

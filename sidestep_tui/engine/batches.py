@@ -1,7 +1,9 @@
 """What the DiT sees in a micro-batch. Every draw is a function of (seed, epoch, sample) and of nothing else."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Final
 
 import torch
@@ -9,10 +11,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from sidestep_tui.acestep.conditioning import context_latents
-from sidestep_tui.acestep.flow import draw_dropped, focus, sample_timesteps, seeded_generator
+from sidestep_tui.acestep.flow import draw_dropped, focus, sample_timesteps, seeded_generator, timestep_quantile
 from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.engine.bands import BANDS, Shares
 from sidestep_tui.engine.songs import Item
 from sidestep_tui.engine.tensors import SharedTensors, SongTensors
 
@@ -21,21 +24,36 @@ _BUCKET_BATCHES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Draw:
+    """A sample's timestep: where adaptive sampling drew it, and what the sample weighs for having been drawn there."""
+
+    t: float
+    band: int = 0
+    importance: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """One song with its draws: x0 and noise [T, 64], t a scalar, condition [L, D]."""
+    """One song with its draws: x0 and noise [T, 64], t a scalar, condition [L, D].
+
+    `band` is where adaptive sampling drew t, `importance` what the sample weighs for having been drawn there.
+    """
 
     key: str
     x0: Tensor
     noise: Tensor
     t: Tensor
     condition: Tensor
+    band: int = 0
+    importance: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Samples padded with zeros: x0 and noise [B, T, 64], t [B], condition [B, L, D], context [B, T, 128].
 
-    `lengths` and `condition_lengths` [B] are None where nothing is padded.
+    `lengths` and `condition_lengths` [B] are None where nothing is padded. `importance` [B] and `bands` say how
+    adaptive sampling drew t; None weighs all samples the same.
     """
 
     keys: tuple[str, ...]
@@ -46,6 +64,14 @@ class Batch:
     context: Tensor
     lengths: Tensor | None
     condition_lengths: Tensor | None
+    importance: Tensor | None = None
+    bands: tuple[int, ...] = ()
+
+    def draws(self) -> list[Draw]:
+        """The timestep draw of every sample."""
+        if self.importance is None:
+            return [Draw(t) for t in self.t.tolist()]
+        return list(map(Draw, self.t.tolist(), self.bands, self.importance.tolist()))
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on a device; from pinned memory without waiting."""
@@ -56,10 +82,16 @@ class Batch:
             pinned = tensor.pin_memory() if device.type == "cuda" else tensor
             return pinned.to(device, non_blocking=True)
 
-        return Batch(
-            self.keys,
-            *(move(tensor) for tensor in (self.x0, self.noise, self.t, self.condition, self.context)),
-            *(None if tensor is None else move(tensor) for tensor in (self.lengths, self.condition_lengths)),
+        return replace(
+            self,
+            x0=move(self.x0),
+            noise=move(self.noise),
+            t=move(self.t),
+            condition=move(self.condition),
+            context=move(self.context),
+            lengths=None if self.lengths is None else move(self.lengths),
+            condition_lengths=None if self.condition_lengths is None else move(self.condition_lengths),
+            importance=None if self.importance is None else move(self.importance),
         )
 
 
@@ -103,12 +135,15 @@ def epoch_batches(items: Sequence[Item], batch_size: int, seed: int, epoch: int)
     return [batches[index] for index in mixed]
 
 
-def draw_sample(drawing: Drawing, epoch: int, key: str, tensors: SongTensors, null: Tensor) -> Sample:
+def draw_sample(
+    drawing: Drawing, epoch: int, key: str, tensors: SongTensors, null: Tensor, shares: Shares | None = None
+) -> Sample:
     """A song's latents, crop, noise, timestep and condition for one epoch.
 
     Args:
         null: the null condition [1, D]. A dropped condition becomes this one token: attention over equal tokens is
             attention over one of them.
+        shares: of the timestep bands in the draws; None draws by the law alone.
     """
 
     def generator(what: str) -> torch.Generator:
@@ -119,9 +154,7 @@ def draw_sample(drawing: Drawing, epoch: int, key: str, tensors: SongTensors, nu
     if drawing.fresh_latents:
         x0 = x0 + tensors["latent_std"][start:stop].float() * torch.randn(x0.shape, generator=generator("latents"))
     objective = drawing.objective
-    t = sample_timesteps(
-        objective.timesteps, 1, generator("timestep"), mu=drawing.timestep_mu, sigma=drawing.timestep_sigma
-    )
+    t, band, importance = _draw_timestep(drawing, shares, generator("timestep"))
     dropped = draw_dropped(1, objective.condition_dropout, generator("condition")).item()
     return Sample(
         key=key,
@@ -129,7 +162,20 @@ def draw_sample(drawing: Drawing, epoch: int, key: str, tensors: SongTensors, nu
         noise=torch.randn(x0.shape, generator=generator("noise")),
         t=focus(t, objective.timestep_low, objective.timestep_high)[0],
         condition=null if dropped else tensors["condition"],
+        band=band,
+        importance=importance,
     )
+
+
+def _draw_timestep(drawing: Drawing, shares: Shares | None, generator: torch.Generator) -> tuple[Tensor, int, float]:
+    """A timestep [1] of the law, the band it was drawn in, and what it weighs for the share that the band was given."""
+    law, mu, sigma = drawing.objective.timesteps, drawing.timestep_mu, drawing.timestep_sigma
+    if shares is None:
+        return sample_timesteps(law, 1, generator, mu=mu, sigma=sigma), 0, 1.0
+    where, within = torch.rand(2, generator=generator).tolist()
+    band = min(bisect_right(list(accumulate(shares)), where), BANDS - 1)
+    t = timestep_quantile(law, torch.tensor([(band + within) / BANDS]), mu=mu, sigma=sigma)
+    return t, band, 1 / BANDS / shares[band]
 
 
 def crop_window(drawing: Drawing, epoch: int, key: str, frames: int) -> tuple[int, int]:
@@ -156,4 +202,6 @@ def collate(samples: Sequence[Sample], shared: SharedTensors) -> Batch:
         context=context.expand(len(samples), -1, -1),
         lengths=None if len(set(lengths)) == 1 else torch.tensor(lengths),
         condition_lengths=None if len(set(tokens)) == 1 else torch.tensor(tokens),
+        importance=torch.tensor([sample.importance for sample in samples]),
+        bands=tuple(sample.band for sample in samples),
     )

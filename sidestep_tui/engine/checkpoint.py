@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from sidestep_tui.engine.bands import BandLosses
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import directory_atomic, write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
@@ -29,7 +30,8 @@ _STATE_FILE: Final = "trainer.pt"
 class Position:
     """Where a run stands after `step` optimizer steps, the best validation loss so far and the validations since.
 
-    `changes` counts the changes of settings that the state was trained under.
+    `changes` counts the changes of settings that the state was trained under; `bands` is what adaptive sampling has
+    measured.
     """
 
     step: int
@@ -38,6 +40,17 @@ class Position:
     without_best: int = 0
     trained_on: str = ""
     changes: int = 0
+    bands: BandLosses | None = None
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "Position":
+        """The position as `trainer.json` keeps it.
+
+        Raises:
+            KeyError, TypeError: it is none.
+        """
+        bands = document.pop("bands", None)
+        return cls(**document, bands=None if bands is None else BandLosses.from_document(bands))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +126,7 @@ def read_checkpoint(checkpoint: CheckpointFolder) -> TrainerState:
     from sidestep_tui.engine.adapter import read_adapter
 
     try:
-        position = Position(**json.loads((checkpoint.path / _TRAINER_FILE).read_text(encoding="utf-8")))
+        position = Position.from_document(json.loads((checkpoint.path / _TRAINER_FILE).read_text(encoding="utf-8")))
         stored = torch.load(checkpoint.path / _STATE_FILE, map_location="cpu", weights_only=True)
         optimizer, trained = dict(stored["optimizer"]), stored["trained"]
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError) as error:

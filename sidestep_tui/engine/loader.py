@@ -2,20 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+AHEAD: Final = 2
+"""Entries under way while the caller works on one. The caller has done all but these when `plan` gives another."""
 
-def prefetch(make: Callable[[T], R], plan: Iterator[T], ahead: int = 2) -> Iterator[R]:
-    """`make` of every entry of `plan`, in order, `ahead` of them under way while the caller works."""
+
+def prefetch(make: Callable[[T], R], plan: Iterator[T]) -> Iterator[R]:
+    """`make` of every entry of `plan`, in order; `plan` runs in the caller's thread."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as pool:
         waiting: list[Future[R]] = []
         try:
             for entry in plan:
                 waiting.append(pool.submit(make, entry))
-                if len(waiting) > ahead:
+                if len(waiting) > AHEAD:
                     yield waiting.pop(0).result()
             while waiting:
                 yield waiting.pop(0).result()

@@ -83,7 +83,10 @@ def _backward(
         torch.manual_seed(seeded_generator(*dropout_key, "dropout", number).initial_seed())
         with mixed_precision(weight):
             losses = sample_losses(transformer, batch)
-        total: torch.Tensor = weighted(losses, batch.t, objective).sum() / share.samples
+        terms = weighted(losses, batch.t, objective)
+        if batch.importance is not None:
+            terms = terms * batch.importance
+        total: torch.Tensor = terms.sum() / share.samples
         total.backward()  # type: ignore[no-untyped-call]
         collected.append(losses.detach())
     return collected

@@ -1,9 +1,10 @@
 """From the plan's steps to micro-batches in memory: this rank's share of every step, made ahead by the loader."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from sidestep_tui.engine.bands import Shares
 from sidestep_tui.engine.batches import collate, draw_sample
 from sidestep_tui.engine.loader import prefetch
 from sidestep_tui.engine.plan import Step, StepPlan
@@ -20,9 +21,17 @@ class LoadedStep:
     waited: float = 0.0
 
 
-def loaded_steps(setup: Setup, plan: StepPlan, done: int) -> Iterator[LoadedStep]:
-    """The steps after `done` completed ones, as far as the plan goes."""
-    steps = prefetch(lambda step: _load(setup, step), plan.steps_after(done))
+def loaded_steps(
+    setup: Setup, plan: StepPlan, done: int, shares: Callable[[Step], Shares | None]
+) -> Iterator[LoadedStep]:
+    """The steps after `done` completed ones, as far as the plan goes.
+
+    Args:
+        shares: of the timestep bands in a step's draws, asked for in the caller's thread as early as the loader
+            needs them.
+    """
+    planned = ((step, shares(step)) for step in plan.steps_after(done))
+    steps = prefetch(lambda entry: _load(setup, *entry), planned)
     while True:
         began = time.monotonic()
         loaded = next(steps, None)
@@ -31,13 +40,15 @@ def loaded_steps(setup: Setup, plan: StepPlan, done: int) -> Iterator[LoadedStep
         yield LoadedStep(loaded.step, loaded.share, time.monotonic() - began)
 
 
-def _load(setup: Setup, step: Step) -> LoadedStep:
+def _load(setup: Setup, step: Step, shares: Shares | None) -> LoadedStep:
     """Runs in the loader's thread."""
     null = setup.shared["null_condition"]
     dealt = setup.ranks.share(tuple(enumerate(step.micro_batches)))
     batches = []
     for _, items in dealt:
-        samples = [draw_sample(setup.drawing, step.epoch, item.key, setup.store.get(item.song), null) for item in items]
+        samples = [
+            draw_sample(setup.drawing, step.epoch, item.key, setup.store.get(item.song), null, shares) for item in items
+        ]
         batches.append(collate(samples, setup.shared))
     count = sum(len(items) for items in step.micro_batches)
     return LoadedStep(step, StepShare(tuple(batches), tuple(number for number, _ in dealt), count))

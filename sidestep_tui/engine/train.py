@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,10 +11,13 @@ import torch
 from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.announce import announce
+from sidestep_tui.engine.bands import BandLosses, Shares
+from sidestep_tui.engine.batches import Draw
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.judge import Judge
 from sidestep_tui.engine.keeper import Keeper
 from sidestep_tui.engine.memory_full import out_of_memory
+from sidestep_tui.engine.objective import weighted
 from sidestep_tui.engine.optimizer import change_peak, set_rate
 from sidestep_tui.engine.plan import Step, StepPlan
 from sidestep_tui.engine.requests import Requests
@@ -53,6 +56,8 @@ class Trainer:
         self._keeper = Keeper(context, setup, settings.checkpoints.keep_last)
         self._judge = Judge(context, settings, setup, self._keeper)
         self._position = self._keeper.restore(setup.manifest.fingerprint)
+        if settings.objective.adaptive and self._position.bands is None:
+            self._position = replace(self._position, bands=BandLosses())
         self._requests = Requests(
             context,
             setup.ranks,
@@ -68,7 +73,7 @@ class Trainer:
         self._context.phase("training")
         if self._position.step == 0:
             self._validate()
-        for loaded in loaded_steps(self._setup, self._plan, self._position.step):
+        for loaded in loaded_steps(self._setup, self._plan, self._position.step, self._band_shares):
             self._take_step(loaded)
             if loaded.step.ends_epoch:
                 self._end_epoch(loaded.step)
@@ -85,32 +90,49 @@ class Trainer:
         ratio = learning_rate_ratio(self._settings.schedule, step.number - 1, self._plan.total_steps)
         rate = set_rate(setup.optimizer, ratio)
         losses, norm = self._gradients(loaded)
-        timesteps = setup.ranks.gather([batch.t.tolist() for batch in loaded.share.batches])
-        if not all(map(math.isfinite, (*losses, norm))):
-            setup.optimizer.zero_grad(set_to_none=True)
-            self._skip(loaded, losses)
-        else:
-            setup.optimizer.step()
-            setup.optimizer.zero_grad(set_to_none=True)
-            if setup.average is not None:
-                setup.average.update(step.number)
-            self._bad_steps = 0
-            self._epoch_losses.append(sum(losses) / len(losses))
+        draws = setup.ranks.gather([batch.draws() for batch in loaded.share.batches])
+        if finite := all(map(math.isfinite, (*losses, norm))):
+            self._update(step)
+            loss = sum(loss * draw.importance for loss, draw in zip(losses, draws, strict=True)) / len(losses)
+            self._epoch_losses.append(loss)
             self._context.emit(
                 StepCompleted(
                     step=step.number,
                     epoch=step.epoch,
-                    loss=sum(losses) / len(losses),
+                    loss=loss,
                     gradient_norm=norm,
                     learning_rate=rate,
                     seconds=time.monotonic() - began + loaded.waited,
                     data_seconds=loaded.waited,
-                    timesteps=tuple(timesteps),
+                    timesteps=tuple(draw.t for draw in draws),
                     losses=tuple(losses),
                 )
             )
-        self._position = replace(self._position, step=step.number)
+        else:
+            setup.optimizer.zero_grad(set_to_none=True)
+            self._skip(loaded, losses)
+        taken = (draws, losses) if finite else ([], [])
+        self._position = replace(self._position, step=step.number, bands=self._bands_after(*taken))
         self._context.heartbeat()
+
+    def _update(self, step: Step) -> None:
+        setup = self._setup
+        setup.optimizer.step()
+        setup.optimizer.zero_grad(set_to_none=True)
+        if setup.average is not None:
+            setup.average.update(step.number)
+        self._bad_steps = 0
+
+    def _band_shares(self, step: Step) -> Shares | None:
+        bands = self._position.bands
+        return None if bands is None else bands.shares(step.number - self._position.step)
+
+    def _bands_after(self, draws: Sequence[Draw], losses: Sequence[float]) -> BandLosses | None:
+        bands = self._position.bands
+        if bands is None:
+            return None
+        contributions = weighted(torch.tensor(losses), torch.tensor([d.t for d in draws]), self._settings.objective)
+        return bands.after_step([draw.band for draw in draws], contributions.tolist())
 
     def _gradients(self, loaded: LoadedStep) -> tuple[list[float], float]:
         """The step's losses and gradient norm; where a card is full all ranks try once more, their caches freed.
