@@ -127,6 +127,13 @@ class TrainingSettings(Section):
     max_steps: Annotated[int | None, Field(ge=1), Shown("advanced", unit="steps", short="max-steps")] = None
     """Stop after this many optimizer steps, whatever the epochs say."""
 
+    target_loss: Annotated[float | None, Field(gt=0, le=100), Shown("advanced")] = None
+    """A training loss that is low enough: near it the learning rate is damped, and the run ends when the mean loss has
+    stayed below it. Empty trains to the end."""
+
+    target_window: Annotated[int, Field(ge=1, le=100_000), Shown("advanced", unit="steps")] = 100
+    """Steps over which the loss is averaged for the target, and for which it must stay below."""
+
     batch_size: Annotated[int, Field(ge=1, le=64), Shown(unit="songs")] = 1
     """Songs in one forward pass. Songs of unequal length are padded and masked."""
 

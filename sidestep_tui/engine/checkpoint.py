@@ -9,11 +9,12 @@ step-00001200/
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sidestep_tui.engine.bands import BandLosses
+from sidestep_tui.engine.target import TargetState
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import directory_atomic, write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
@@ -30,8 +31,8 @@ _STATE_FILE: Final = "trainer.pt"
 class Position:
     """Where a run stands after `step` optimizer steps, the best validation loss so far and the validations since.
 
-    `changes` counts the changes of settings that the state was trained under; `bands` is what adaptive sampling has
-    measured.
+    `changes` counts the changes of settings that the state was trained under, `bands` is what adaptive sampling has
+    measured, `target` how near the loss is to its target.
     """
 
     step: int
@@ -41,6 +42,7 @@ class Position:
     trained_on: str = ""
     changes: int = 0
     bands: BandLosses | None = None
+    target: TargetState = field(default_factory=TargetState)
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "Position":
@@ -49,8 +51,12 @@ class Position:
         Raises:
             KeyError, TypeError: it is none.
         """
-        bands = document.pop("bands", None)
-        return cls(**document, bands=None if bands is None else BandLosses.from_document(bands))
+        bands, target = document.pop("bands", None), document.pop("target", {})
+        return cls(
+            **document,
+            bands=None if bands is None else BandLosses.from_document(bands),
+            target=TargetState.from_document(target),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How a run is doing on held-out songs: measures them, keeps the weights that did best, and says when to stop."""
+"""How a run is doing on held-out songs: measures them and keeps the weights that did best."""
 
 from dataclasses import replace
 
@@ -20,7 +20,6 @@ class Judge:
         self._context = context
         self._setup = setup
         self._keeper = keeper
-        self._patience = settings.validation.patience
         self._validator = build_validator(settings, setup.split, setup.store, setup.shared, setup.drawing)
         self.last: ValidationCompleted | None = None
 
@@ -45,7 +44,3 @@ class Judge:
         position = replace(position, best_loss=self.last.loss, best_step=position.step, without_best=0)
         self._keeper.write("best", position)
         return position
-
-    def ends(self, position: Position) -> bool:
-        """Whether too many validations in a row brought no new best."""
-        return self._patience is not None and position.without_best >= self._patience

@@ -2,8 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Final
 
 import torch
@@ -11,15 +10,15 @@ import torch
 from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.announce import announce
-from sidestep_tui.engine.bands import BandLosses, Shares
-from sidestep_tui.engine.batches import Draw
+from sidestep_tui.engine.bands import Shares
+from sidestep_tui.engine.checkpoint import Position
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.judge import Judge
 from sidestep_tui.engine.keeper import Keeper
 from sidestep_tui.engine.memory_full import out_of_memory
-from sidestep_tui.engine.objective import weighted
 from sidestep_tui.engine.optimizer import change_peak, set_rate
 from sidestep_tui.engine.plan import Step, StepPlan
+from sidestep_tui.engine.progress import advanced, begun, damping, mean_loss, reason_to_end, skipped
 from sidestep_tui.engine.requests import Requests
 from sidestep_tui.engine.schedule import learning_rate_ratio
 from sidestep_tui.engine.setup import Setup, prepare
@@ -55,9 +54,7 @@ class Trainer:
         self._plan = StepPlan(setup.split.training, settings.training, setup.ranks.world)
         self._keeper = Keeper(context, setup, settings.checkpoints.keep_last)
         self._judge = Judge(context, settings, setup, self._keeper)
-        self._position = self._keeper.restore(setup.manifest.fingerprint)
-        if settings.objective.adaptive and self._position.bands is None:
-            self._position = replace(self._position, bands=BandLosses())
+        self._position = begun(self._keeper.restore(setup.manifest.fingerprint), settings)
         self._requests = Requests(
             context,
             setup.ranks,
@@ -79,7 +76,7 @@ class Trainer:
                 self._end_epoch(loaded.step)
             if self._is_due(loaded.step):
                 self._save()
-            if self._requests.serve(self._position.step, self._judge.ends(self._position)):
+            if self._requests.serve(self._position.step, reason_to_end(self._position, self._settings) is not None):
                 break
         return self._finish()
 
@@ -88,12 +85,12 @@ class Trainer:
         began = time.monotonic()
         setup, step = self._setup, loaded.step
         ratio = learning_rate_ratio(self._settings.schedule, step.number - 1, self._plan.total_steps)
-        rate = set_rate(setup.optimizer, ratio)
+        rate = set_rate(setup.optimizer, ratio * damping(self._position, self._settings))
         losses, norm = self._gradients(loaded)
         draws = setup.ranks.gather([batch.draws() for batch in loaded.share.batches])
-        if finite := all(map(math.isfinite, (*losses, norm))):
+        if all(map(math.isfinite, (*losses, norm))):
             self._update(step)
-            loss = sum(loss * draw.importance for loss, draw in zip(losses, draws, strict=True)) / len(losses)
+            loss = mean_loss(draws, losses)
             self._epoch_losses.append(loss)
             self._context.emit(
                 StepCompleted(
@@ -108,11 +105,10 @@ class Trainer:
                     losses=tuple(losses),
                 )
             )
+            self._advance(advanced(self._position, step.number, draws, losses, self._settings))
         else:
             setup.optimizer.zero_grad(set_to_none=True)
             self._skip(loaded, losses)
-        taken = (draws, losses) if finite else ([], [])
-        self._position = replace(self._position, step=step.number, bands=self._bands_after(*taken))
         self._context.heartbeat()
 
     def _update(self, step: Step) -> None:
@@ -123,16 +119,16 @@ class Trainer:
             setup.average.update(step.number)
         self._bad_steps = 0
 
+    def _advance(self, position: Position) -> None:
+        was_damped, is_damped = (damping(p, self._settings) < 1 for p in (self._position, position))
+        if was_damped != is_damped:
+            detail = "near the target loss: the learning rate is damped" if is_damped else ""
+            self._context.phase("training", detail)
+        self._position = position
+
     def _band_shares(self, step: Step) -> Shares | None:
         bands = self._position.bands
         return None if bands is None else bands.shares(step.number - self._position.step)
-
-    def _bands_after(self, draws: Sequence[Draw], losses: Sequence[float]) -> BandLosses | None:
-        bands = self._position.bands
-        if bands is None:
-            return None
-        contributions = weighted(torch.tensor(losses), torch.tensor([d.t for d in draws]), self._settings.objective)
-        return bands.after_step([draw.band for draw in draws], contributions.tolist())
 
     def _gradients(self, loaded: LoadedStep) -> tuple[list[float], float]:
         """The step's losses and gradient norm; where a card is full all ranks try once more, their caches freed.
@@ -169,6 +165,7 @@ class Trainer:
         bad = tuple(key for key, loss in zip(keys, losses, strict=True) if not math.isfinite(loss))
         reason = "the loss is not a number" if bad else "the gradient is not a number"
         self._context.emit(StepSkipped(step=loaded.step.number, reason=reason, songs=bad))
+        self._position = skipped(self._position, loaded.step.number)
         self._bad_steps += 1
         if self._bad_steps >= _PATIENCE_WITH_NAN:
             raise SidestepError(
@@ -219,7 +216,7 @@ class Trainer:
         """
         if self._position.step == 0:
             raise SidestepError("Not one step was taken.", where=self._settings.data.tensors, fix="check the data set")
-        self._context.phase("finishing", "validation no longer improves" if self._judge.ends(self._position) else "")
+        self._context.phase("finishing", reason_to_end(self._position, self._settings) or "")
         self._validate()
         self._save()
         self._keeper.write("final", self._position)
