@@ -11,6 +11,8 @@ from sidestep_tui.config.model import ModelSettings
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.optimisation import OptimizerSettings, ScheduleSettings, TrainingSettings
 
+Residence = Literal["auto", "device", "memory", "stream"]
+
 
 class DataSettings(Section):
     """The preprocessed songs."""
@@ -23,6 +25,10 @@ class DataSettings(Section):
 
     fresh_latents: Annotated[bool, Shown("advanced")] = True
     """Draw the latents anew from the encoder's distribution in every epoch, instead of its mean."""
+
+    residence: Annotated[Residence, Shown("advanced", resumable=True)] = "auto"
+    """Where the songs live: on the device, in memory, or on disk, read crop by crop; the run's numbers are the same.
+    `auto` takes memory for a set that fits into a quarter of what is free, and streams a larger one."""
 
 
 class MemorySettings(Section):

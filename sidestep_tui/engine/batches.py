@@ -17,7 +17,8 @@ from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.bands import BANDS, Shares
 from sidestep_tui.engine.songs import Item
-from sidestep_tui.engine.tensors import SharedTensors, SongTensors
+from sidestep_tui.engine.store import EncodedSong
+from sidestep_tui.engine.tensors import CONDITION, SharedTensors
 
 _GOLDEN: Final = 0.6180339887498949
 _BUCKET_BATCHES: Final = 8
@@ -79,7 +80,7 @@ class Batch:
             return self
 
         def move(tensor: Tensor) -> Tensor:
-            pinned = tensor.pin_memory() if device.type == "cuda" else tensor
+            pinned = tensor.pin_memory() if device.type == "cuda" and tensor.device.type == "cpu" else tensor
             return pinned.to(device, non_blocking=True)
 
         return replace(
@@ -136,9 +137,11 @@ def epoch_batches(items: Sequence[Item], batch_size: int, seed: int, epoch: int)
 
 
 def draw_sample(
-    drawing: Drawing, epoch: int, key: str, tensors: SongTensors, null: Tensor, shares: Shares | None = None
+    drawing: Drawing, epoch: int, key: str, song: EncodedSong, null: Tensor, shares: Shares | None = None
 ) -> Sample:
     """A song's latents, crop, noise, timestep and condition for one epoch.
+
+    Draws are made on the CPU, wherever the song lives: the same on every device.
 
     Args:
         null: the null condition [1, D]. A dropped condition becomes this one token: attention over equal tokens is
@@ -149,19 +152,20 @@ def draw_sample(
     def generator(what: str) -> torch.Generator:
         return seeded_generator(drawing.seed, what, epoch, key)
 
-    start, stop = crop_window(drawing, epoch, key, len(tensors["latent_mean"]))
-    x0 = tensors["latent_mean"][start:stop].float()
+    start, stop = crop_window(drawing, epoch, key, song.entry.frames)
+    mean, std = song.latents(start, stop)
+    x0 = mean.float()
     if drawing.fresh_latents:
-        x0 = x0 + tensors["latent_std"][start:stop].float() * torch.randn(x0.shape, generator=generator("latents"))
+        x0 = x0 + std.float() * torch.randn(x0.shape, generator=generator("latents")).to(x0.device)
     objective = drawing.objective
     t, band, importance = _draw_timestep(drawing, shares, generator("timestep"))
     dropped = draw_dropped(1, objective.condition_dropout, generator("condition")).item()
     return Sample(
         key=key,
         x0=x0,
-        noise=torch.randn(x0.shape, generator=generator("noise")),
+        noise=torch.randn(x0.shape, generator=generator("noise")).to(x0.device),
         t=focus(t, objective.timestep_low, objective.timestep_high)[0],
-        condition=null if dropped else tensors["condition"],
+        condition=(null if dropped else song.condition(CONDITION)).to(x0.device),
         band=band,
         importance=importance,
     )
@@ -192,7 +196,7 @@ def collate(samples: Sequence[Sample], shared: SharedTensors) -> Batch:
     """Samples side by side; the context of every one, a crop included, begins with the beginning of silence."""
     lengths = [len(sample.x0) for sample in samples]
     tokens = [len(sample.condition) for sample in samples]
-    context = context_latents(shared["silence_latent"], max(lengths))
+    context = context_latents(shared["silence_latent"], max(lengths)).to(samples[0].x0.device)
     return Batch(
         keys=tuple(sample.key for sample in samples),
         x0=pad_sequence([sample.x0 for sample in samples], batch_first=True),

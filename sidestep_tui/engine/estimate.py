@@ -22,8 +22,9 @@ from sidestep_tui.engine.ranking import Progressed, Ranking, load_progress, save
 from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.sensitivity import BANDS, band_weights
 from sidestep_tui.engine.step import mixed_precision
+from sidestep_tui.engine.store import StreamedSong
 from sidestep_tui.engine.targets import all_targets
-from sidestep_tui.engine.tensors import Manifest, SongEntry, read_manifest, read_shared, read_song
+from sidestep_tui.engine.tensors import Manifest, SongEntry, read_manifest, read_shared
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.events import SensitivityUpdated
 from sidestep_tui.runs.sensitivity_file import USUAL_NAME, write_sensitivity
@@ -205,9 +206,9 @@ class Estimate:
         )
         crop = None if self._crop is None else round(self._crop * LATENT_RATE)
         drawing = Drawing(self._settings.seed, objective, 0.0, 1.0, crop, fresh_latents=True)
-        tensors = read_song(self._settings.tensors, draw.song)
+        song = StreamedSong(draw.song, self._settings.tensors)
         null = self._shared["null_condition"]
-        return collate([draw_sample(drawing, draw.number, draw.song.key, tensors, null)], self._shared)
+        return collate([draw_sample(drawing, draw.number, draw.song.key, song, null)], self._shared)
 
     def _is_settled(self) -> bool:
         """Stable, after every song and every band were seen."""

@@ -19,7 +19,8 @@ from sidestep_tui.engine.opening import check_same_model, open_model
 from sidestep_tui.engine.optimizer import build_optimizer
 from sidestep_tui.engine.ranks import Ranks, join_ranks
 from sidestep_tui.engine.recompute import use_checkpointing
-from sidestep_tui.engine.songs import SongStore, Split, split_songs
+from sidestep_tui.engine.songs import Split, split_songs
+from sidestep_tui.engine.store import SongStore
 from sidestep_tui.engine.targets import choose_targets
 from sidestep_tui.engine.tensors import Manifest, SharedTensors, read_manifest, read_shared
 from sidestep_tui.runs.sensitivity_file import read_sensitivity
@@ -85,7 +86,7 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
         dtype=dtype,
         manifest=manifest,
         split=split,
-        store=SongStore(folder, manifest.songs, manifest.condition_size),
+        store=SongStore(folder, manifest.songs, manifest.condition_size, settings.data.residence, device),
         shared=shared,
         drawing=Drawing.of(settings, checkpoint.config.timestep_mu, checkpoint.config.timestep_sigma),
         transformer=transformer,

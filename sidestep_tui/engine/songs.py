@@ -1,19 +1,14 @@
-"""The songs of a training run: which train, which are held out, and their tensors, in memory where they fit."""
+"""The songs of a training run: which train, and which are held out."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import psutil
-
 from sidestep_tui.acestep.flow import seeded_generator
-from sidestep_tui.engine.tensors import Manifest, SongEntry, SongTensors, read_song
+from sidestep_tui.engine.tensors import Manifest, SongEntry
 from sidestep_tui.errors import SidestepError
 
 _SMALLEST_SET_WITH_VALIDATION: Final = 4
-_MEMORY_SHARE: Final = 0.25
-_BYTES_PER_FRAME: Final = 2 * 64 * 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +50,3 @@ def split_songs(manifest: Manifest, folder: Path, held_out: int, seed: int) -> S
         training=tuple(Item(song, n) for song in songs if song.key not in chosen for n in range(song.repeat)),
         validation=tuple(song for song in songs if song.key in chosen),
     )
-
-
-class SongStore:
-    """Reads songs' tensors; keeps them in memory when the whole set fits into a quarter of what is free."""
-
-    def __init__(self, folder: Path, songs: Sequence[SongEntry], condition_size: int) -> None:
-        self._folder = folder
-        size = sum(s.frames * _BYTES_PER_FRAME + s.condition_tokens * condition_size * 4 for s in songs)
-        self._kept: dict[str, SongTensors] | None = (
-            {} if size < psutil.virtual_memory().available * _MEMORY_SHARE else None
-        )
-
-    def get(self, song: SongEntry) -> SongTensors:
-        """A song's tensors.
-
-        Raises:
-            SidestepError: they cannot be read.
-        """
-        if self._kept is not None and song.key in self._kept:
-            return self._kept[song.key]
-        tensors = read_song(self._folder, song)
-        if self._kept is not None:
-            self._kept[song.key] = tensors
-        return tensors

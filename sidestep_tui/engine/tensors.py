@@ -10,13 +10,14 @@ Paths in the manifest are relative, so the folder can be moved. A song counts on
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypedDict
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -26,6 +27,8 @@ from sidestep_tui.files import write_json_atomic
 
 FORMAT: Final = "sidestep-tensors"
 VERSION: Final = 1
+CONDITION: Final = "condition"
+"""The name of the condition sequence that every song has: of the whole song, in its first wording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,11 @@ class SongEntry:
     lyrics: str
     repeat: int = 1
     cut: bool = False
+
+    @property
+    def all_condition_tokens(self) -> int:
+        """Tokens of every condition sequence in the song's file."""
+        return self.condition_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +138,41 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def read_song(folder: Path, song: SongEntry) -> SongTensors:
-    """One song's tensors, memory-mapped until touched.
+    """A song's latents and its first condition, memory-mapped until touched.
 
     Raises:
         SidestepError: the file is gone, damaged, or not of the size that the manifest says.
     """
-    tensors = _load(folder / song.file, ("latent_mean", "latent_std", "condition"), song.key)
-    if tensors["latent_mean"].shape[0] != song.frames or tensors["condition"].shape[0] != song.condition_tokens:
-        raise SidestepError(
-            f"The tensors of {song.key!r} are not those of the manifest.",
-            where=folder / song.file,
-            fix="preprocess again",
-        )
+    tensors = read_all(folder, song)
     return SongTensors(
-        latent_mean=tensors["latent_mean"], latent_std=tensors["latent_std"], condition=tensors["condition"]
+        latent_mean=tensors["latent_mean"], latent_std=tensors["latent_std"], condition=tensors[CONDITION]
     )
+
+
+def read_all(folder: Path, song: SongEntry) -> dict[str, Tensor]:
+    """All tensors of a song by their names, memory-mapped until touched.
+
+    Raises:
+        SidestepError: the file is gone, damaged, or not of the size that the manifest says.
+    """
+    tensors = _load(folder / song.file, tuple(_lengths(song)), repr(song.key))
+    _check_lengths(folder, song, {name: len(tensor) for name, tensor in tensors.items()})
+    return tensors
+
+
+def read_parts(folder: Path, song: SongEntry, parts: Mapping[str, slice]) -> dict[str, Tensor]:
+    """Rows of a song's tensors by name, copied out of the file; no other byte of it is read.
+
+    Raises:
+        SidestepError: the file is gone, damaged or not of the size that the manifest says; rows are not numbers.
+    """
+    path = folder / song.file
+    with _reading(path, repr(song.key)), safe_open(path, "pt") as stored:
+        slices = {name: stored.get_slice(name) for name in parts}
+        _check_lengths(folder, song, {name: part.get_shape()[0] for name, part in slices.items()})
+        tensors = {name: slices[name][rows].clone() for name, rows in parts.items()}
+    _check_numbers(path, tensors, repr(song.key))
+    return tensors
 
 
 def read_shared(folder: Path) -> SharedTensors:
@@ -157,19 +185,44 @@ def _save(path: Path, tensors: Mapping[str, object]) -> None:
     write_tensors(path, {name: value for name, value in tensors.items() if isinstance(value, Tensor)})
 
 
-def _load(path: Path, names: tuple[str, ...], what: str) -> dict[str, Tensor]:
+def _lengths(song: SongEntry) -> dict[str, int]:
+    """First dimensions of the tensors in a song's file."""
+    return {"latent_mean": song.frames, "latent_std": song.frames, CONDITION: song.condition_tokens}
+
+
+def _check_lengths(folder: Path, song: SongEntry, found: Mapping[str, int]) -> None:
+    lengths = _lengths(song)
+    if any(found[name] != length for name, length in lengths.items() if name in found):
+        raise SidestepError(
+            f"The tensors of {song.key!r} are not those of the manifest.",
+            where=folder / song.file,
+            fix="preprocess again",
+        )
+
+
+@contextmanager
+def _reading(path: Path, what: str) -> Iterator[None]:
     try:
-        tensors = load_file(path)
+        yield
     except (OSError, SafetensorError) as error:
         raise SidestepError(
             f"The tensors of {what} cannot be read: {error}.", where=path, fix="preprocess again; whole songs are kept"
         ) from error
+
+
+def _load(path: Path, names: tuple[str, ...], what: str) -> dict[str, Tensor]:
+    with _reading(path, what):
+        tensors = load_file(path)
     if missing := [name for name in names if name not in tensors]:
         raise SidestepError(
             f"Missing in the tensors of {what}: {', '.join(missing)}.", where=path, fix="preprocess again"
         )
-    if bad := [name for name in names if not torch.isfinite(tensors[name]).all()]:
+    _check_numbers(path, {name: tensors[name] for name in names}, what)
+    return tensors
+
+
+def _check_numbers(path: Path, tensors: Mapping[str, Tensor], what: str) -> None:
+    if bad := [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]:
         raise SidestepError(
             f"Not a number in the tensors of {what}: {', '.join(bad)}.", where=path, fix="preprocess the song again"
         )
-    return tensors

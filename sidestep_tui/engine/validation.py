@@ -13,8 +13,9 @@ from sidestep_tui.acestep.flow import seeded_generator
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.batches import Batch, Drawing, Sample, collate, crop_window
 from sidestep_tui.engine.objective import sample_losses
-from sidestep_tui.engine.songs import SongStore, Split
-from sidestep_tui.engine.tensors import SharedTensors, SongEntry
+from sidestep_tui.engine.songs import Split
+from sidestep_tui.engine.store import SongStore
+from sidestep_tui.engine.tensors import CONDITION, SharedTensors, SongEntry
 from sidestep_tui.runs.events import ValidationCompleted
 
 if TYPE_CHECKING:
@@ -57,17 +58,17 @@ class Validator:
         return [sample_losses(transformer, batch.to(device)).item() for batch in batches]
 
     def _batch(self, song: SongEntry, draw: int) -> Batch:
-        tensors = self.store.get(song)
         fixed = replace(self.drawing, fresh_latents=False)
         start, stop = crop_window(fixed, draw, song.key, song.frames)
-        x0 = tensors["latent_mean"][start:stop].float()
+        tensors = self.store.get(song)
+        x0 = tensors.latents(start, stop)[0].float()
         generator = seeded_generator(self.drawing.seed, "validation", song.key, draw)
         sample = Sample(
             key=song.key,
             x0=x0,
-            noise=torch.randn(x0.shape, generator=generator),
+            noise=torch.randn(x0.shape, generator=generator).to(x0.device),
             t=torch.tensor(fixed_timestep(draw, self.draws)),
-            condition=tensors["condition"],
+            condition=tensors.condition(CONDITION),
         )
         return collate([sample], self.shared)
 
