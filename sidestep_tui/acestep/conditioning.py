@@ -73,12 +73,23 @@ def tokenize_song(tokenizer: "PreTrainedTokenizerFast", song: SongFields) -> Son
 @torch.no_grad()
 def encode_text(text_encoder: "Qwen3Model", tokens: SongTokens) -> TextStates:
     """The text prompt through the whole text encoder, the lyrics through its embedding table only."""
-    text_ids = torch.tensor([tokens.text.ids], device=text_encoder.device)
-    lyric_ids = torch.tensor([tokens.lyrics.ids], device=text_encoder.device)
-    return TextStates(
-        text=text_encoder(input_ids=text_ids).last_hidden_state[0],
-        lyrics=text_encoder.get_input_embeddings()(lyric_ids)[0],
-    )
+    return TextStates(text=text_states(text_encoder, tokens.text), lyrics=lyric_states(text_encoder, tokens.lyrics))
+
+
+@torch.no_grad()
+def text_states(text_encoder: "Qwen3Model", tokens: Tokens) -> torch.Tensor:
+    """The hidden states [tokens, E] of a text prompt."""
+    ids = torch.tensor([tokens.ids], device=text_encoder.device)
+    states: torch.Tensor = text_encoder(input_ids=ids).last_hidden_state[0]
+    return states
+
+
+@torch.no_grad()
+def lyric_states(text_encoder: "Qwen3Model", tokens: Tokens) -> torch.Tensor:
+    """The embeddings [tokens, E] of a lyric prompt."""
+    ids = torch.tensor([tokens.ids], device=text_encoder.device)
+    states: torch.Tensor = text_encoder.get_input_embeddings()(ids)[0]
+    return states
 
 
 @torch.no_grad()

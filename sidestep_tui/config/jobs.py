@@ -34,6 +34,13 @@ class PreprocessSettings(Section):
     genre_ratio: Annotated[float | None, Field(ge=0, le=1), Shown("advanced")] = None
     """Share of songs whose prompt uses the genre instead of the caption; empty takes the data set's own."""
 
+    crop_seconds: Annotated[float | None, Field(ge=1, le=600), Shown("advanced", unit="seconds")] = None
+    """Also encode prompts for crops of this length: the crop's duration, and of lyrics with times (LRC) the lines that
+    are sung in it. Training with the same `data.crop_seconds` uses them; empty encodes whole songs only."""
+
+    crop_grid_seconds: Annotated[float, Field(ge=0.04, le=600), Shown("advanced", unit="seconds")] = 15.0
+    """How far apart the crops lie whose lyrics are encoded; smaller gives more starts and takes more disk."""
+
 
 class ImportSettings(Section):
     """Take over tensors that another ACE-Step trainer preprocessed."""

@@ -14,6 +14,7 @@ def announce(context: JobContext, settings: TrainSettings, setup: Setup, plan: S
             f"{len(setup.manifest.songs)} songs are too few to hold one out: over-fitting will not be seen.",
             fix="preprocess four songs or more",
         )
+    _warn_of_crops(context, settings, setup)
     context.emit(
         Planned(
             total_steps=plan.total_steps,
@@ -26,6 +27,22 @@ def announce(context: JobContext, settings: TrainSettings, setup: Setup, plan: S
             reasons=_reasons(settings, setup),
         )
     )
+
+
+def _warn_of_crops(context: JobContext, settings: TrainSettings, setup: Setup) -> None:
+    """A crop whose prompt is that of the whole song is told a wrong duration, and words that are not sung in it."""
+    crop = setup.drawing.crop_frames
+    whole = [
+        song.key
+        for song in setup.manifest.songs
+        if crop is not None and song.frames > crop and all(entry.crop_frames != crop for entry in song.further)
+    ]
+    if whole:
+        context.warn(
+            f"Crops of {len(whole)} songs are told the whole song's duration and lyrics.",
+            ", ".join(whole[:5]),
+            f"preprocess with --crop_seconds {settings.data.crop_seconds:g}",
+        )
 
 
 def _reasons(settings: TrainSettings, setup: Setup) -> dict[str, str]:

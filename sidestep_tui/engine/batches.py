@@ -16,9 +16,10 @@ from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.bands import BANDS, Shares
+from sidestep_tui.engine.conditions import CONDITION, condition_for, crop_starts, start_at
 from sidestep_tui.engine.songs import Item
 from sidestep_tui.engine.store import EncodedSong
-from sidestep_tui.engine.tensors import CONDITION, SharedTensors
+from sidestep_tui.engine.tensors import SharedTensors, SongEntry
 
 _GOLDEN: Final = 0.6180339887498949
 _BUCKET_BATCHES: Final = 8
@@ -152,7 +153,7 @@ def draw_sample(
     def generator(what: str) -> torch.Generator:
         return seeded_generator(drawing.seed, what, epoch, key)
 
-    start, stop = crop_window(drawing, epoch, key, song.entry.frames)
+    start, stop = crop_window(drawing, epoch, key, song.entry)
     mean, std = song.latents(start, stop)
     x0 = mean.float()
     if drawing.fresh_latents:
@@ -165,7 +166,7 @@ def draw_sample(
         x0=x0,
         noise=torch.randn(x0.shape, generator=generator("noise")).to(x0.device),
         t=focus(t, objective.timestep_low, objective.timestep_high)[0],
-        condition=(null if dropped else song.condition(CONDITION)).to(x0.device),
+        condition=(null if dropped else song.condition(condition_of(song.entry, start, stop))).to(x0.device),
         band=band,
         importance=importance,
     )
@@ -182,14 +183,23 @@ def _draw_timestep(drawing: Drawing, shares: Shares | None, generator: torch.Gen
     return t, band, 1 / BANDS / shares[band]
 
 
-def crop_window(drawing: Drawing, epoch: int, key: str, frames: int) -> tuple[int, int]:
-    """First and last frame of the epoch's crop. Steps of the golden ratio cover a song evenly over the epochs."""
+def crop_window(drawing: Drawing, epoch: int, key: str, song: SongEntry) -> tuple[int, int]:
+    """First frame of the epoch's crop and the one after its last.
+
+    Steps of the golden ratio cover evenly over the epochs the frames at which a crop may begin: all of the song, or
+    those for which the lyrics of crops of this length were encoded.
+    """
     crop = drawing.crop_frames
-    if crop is None or crop >= frames:
-        return 0, frames
+    if crop is None or crop >= song.frames:
+        return 0, song.frames
     offset = torch.rand(1, generator=seeded_generator(drawing.seed, "crop", key)).item()
-    start = int((offset + epoch * _GOLDEN) % 1.0 * (frames - crop + 1))
+    start = start_at(crop_starts(song.further, song.frames, crop), (offset + epoch * _GOLDEN) % 1.0)
     return start, start + crop
+
+
+def condition_of(song: SongEntry, start: int, stop: int) -> str:
+    """The name of the condition that describes these frames of a song."""
+    return CONDITION if stop - start == song.frames else condition_for(song.further, start, stop - start)
 
 
 def collate(samples: Sequence[Sample], shared: SharedTensors) -> Batch:

@@ -109,11 +109,10 @@ def is_whole(folder: Path, entry: SongEntry) -> bool:
     """Whether a song's file is there with the sizes that the manifest says."""
     try:
         with safe_open(folder / entry.file, "pt") as stored:
-            frames = {stored.get_slice(name).get_shape()[0] for name in ("latent_mean", "latent_std")}
-            tokens = stored.get_slice("condition").get_shape()[0]
+            lengths = {name: stored.get_slice(name).get_shape()[0] for name in entry.lengths}
     except (OSError, SafetensorError):
         return False
-    return frames == {entry.frames} and tokens == entry.condition_tokens and entry.file == song_file(entry.key)
+    return lengths == entry.lengths and entry.file == song_file(entry.key)
 
 
 def _not_a_number(what: str, song: PlannedSong) -> SidestepError:

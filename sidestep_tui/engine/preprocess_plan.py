@@ -11,10 +11,12 @@ from pathlib import Path
 import torch
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
+from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.acestep.prompts import SongFields, song_fields
 from sidestep_tui.config.jobs import PreprocessSettings
 from sidestep_tui.dataset.effective import genre_songs
-from sidestep_tui.dataset.song import Dataset, Song
+from sidestep_tui.dataset.song import Dataset, LyricTime, Song
+from sidestep_tui.engine.preprocess_descriptions import CropGrid
 from sidestep_tui.engine.tensors import VERSION
 
 
@@ -29,6 +31,8 @@ class PlannedSong:
         audio_source: identifies the audio and how it is encoded.
         text_source: identifies the texts and how they are encoded.
         repeat: how often an epoch sees it.
+        times: of its lyrics' lines.
+        crops: which of its crops get prompts of their own; None for none.
         longest_seconds: where the audio is cut, None when it is shorter.
     """
 
@@ -39,6 +43,8 @@ class PlannedSong:
     text_source: str
     repeat: int
     longest_seconds: float | None
+    times: tuple[LyricTime, ...] = ()
+    crops: CropGrid | None = None
 
     @property
     def source(self) -> str:
@@ -65,6 +71,11 @@ class Planner:
             )
         self.dataset = dataset
         self._longest = settings.longest_seconds
+        self._crops = (
+            None
+            if settings.crop_seconds is None
+            else CropGrid(round(settings.crop_seconds * LATENT_RATE), round(settings.crop_grid_seconds * LATENT_RATE))
+        )
         self._genre_keys = genre_songs(dataset)
         self._made_by = (str(VERSION), checkpoint.fingerprint(), str(dtype))
 
@@ -84,10 +95,16 @@ class Planner:
             audio_path=song.audio_path,
             fields=fields,
             audio_source=_identity(*self._made_by, content, str(longest)),
-            text_source=_identity(*self._made_by, *map(str, astuple(fields))),
+            text_source=_identity(*self._made_by, *map(str, astuple(fields)), *self._of_crops(song)),
             repeat=song.repeat,
             longest_seconds=longest,
+            times=song.lyric_times,
+            crops=self._crops,
         )
+
+    def _of_crops(self, song: Song) -> tuple[str, ...]:
+        """What the prompts of crops depend on beside the fields."""
+        return () if self._crops is None else (str(self._crops), str(song.lyric_times))
 
 
 def _identity(*parts: str) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 from sidestep_tui.engine.tensor_files import write_tensors
 from sidestep_tui.errors import SidestepError
 
-Kind = Literal["latents", "states"]
+Kind = Literal["latents", "texts"]
 _FOLDER: Final = ".unfinished"
 
 

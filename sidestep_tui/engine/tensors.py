@@ -3,7 +3,7 @@
     TENSORS/
       manifest.json              what it was made from, and the list of songs
       shared.safetensors         silence_latent [15000, 64], null_condition [1, D]
-      songs/NAME.safetensors     latent_mean [T, 64], latent_std [T, 64], condition [L, D]
+      songs/NAME.safetensors     latent_mean [T, 64], latent_std [T, 64], condition [L, D], further conditions
 
 Paths in the manifest are relative, so the folder can be moved. A song counts only when the manifest lists it.
 """
@@ -21,14 +21,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from sidestep_tui.engine.conditions import CONDITION, ConditionEntry
 from sidestep_tui.engine.tensor_files import write_tensors
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_json_atomic
 
 FORMAT: Final = "sidestep-tensors"
 VERSION: Final = 1
-CONDITION: Final = "condition"
-"""The name of the condition sequence that every song has: of the whole song, in its first wording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +44,18 @@ class SongEntry:
     lyrics: str
     repeat: int = 1
     cut: bool = False
+    further: tuple[ConditionEntry, ...] = ()
 
     @property
     def all_condition_tokens(self) -> int:
         """Tokens of every condition sequence in the song's file."""
-        return self.condition_tokens
+        return self.condition_tokens + sum(entry.tokens for entry in self.further)
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """First dimensions of the tensors in the song's file."""
+        conditions = {CONDITION: self.condition_tokens, **{entry.tensor: entry.tokens for entry in self.further}}
+        return {"latent_mean": self.frames, "latent_std": self.frames, **conditions}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +99,9 @@ def song_file(key: str) -> str:
     return f"songs/{stem or 'song'}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.safetensors"
 
 
-def write_song(folder: Path, file: str, tensors: SongTensors) -> None:
-    """Writes one song's tensors, whole or not at all."""
-    _save(folder / file, tensors)
+def write_song(folder: Path, file: str, tensors: SongTensors, further: Mapping[str, Tensor] | None = None) -> None:
+    """Writes one song's tensors, `further` condition sequences [L, D] by name among them, whole or not at all."""
+    _save(folder / file, {**tensors, **(further or {})})
 
 
 def write_shared(folder: Path, tensors: SharedTensors) -> None:
@@ -131,10 +137,18 @@ def read_manifest(folder: Path) -> Manifest:
             "The manifest is of another tool or version.", where=path, fix="preprocess the songs with this version"
         )
     try:
-        songs = tuple(SongEntry(**song) for song in document.pop("songs"))
+        songs = tuple(_song_entry(song) for song in document.pop("songs"))
         return Manifest(songs=songs, **document)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise SidestepError(f"The manifest is damaged: {error}.", where=path, fix="preprocess again") from error
+
+
+def _song_entry(document: dict[str, Any]) -> SongEntry:
+    further = (
+        ConditionEntry(**{**one, "starts": tuple((first, last) for first, last in one["starts"])})
+        for one in document.pop("further", ())
+    )
+    return SongEntry(**document, further=tuple(further))
 
 
 def read_song(folder: Path, song: SongEntry) -> SongTensors:
@@ -155,7 +169,7 @@ def read_all(folder: Path, song: SongEntry) -> dict[str, Tensor]:
     Raises:
         SidestepError: the file is gone, damaged, or not of the size that the manifest says.
     """
-    tensors = _load(folder / song.file, tuple(_lengths(song)), repr(song.key))
+    tensors = _load(folder / song.file, tuple(song.lengths), repr(song.key))
     _check_lengths(folder, song, {name: len(tensor) for name, tensor in tensors.items()})
     return tensors
 
@@ -185,14 +199,8 @@ def _save(path: Path, tensors: Mapping[str, object]) -> None:
     write_tensors(path, {name: value for name, value in tensors.items() if isinstance(value, Tensor)})
 
 
-def _lengths(song: SongEntry) -> dict[str, int]:
-    """First dimensions of the tensors in a song's file."""
-    return {"latent_mean": song.frames, "latent_std": song.frames, CONDITION: song.condition_tokens}
-
-
 def _check_lengths(folder: Path, song: SongEntry, found: Mapping[str, int]) -> None:
-    lengths = _lengths(song)
-    if any(found[name] != length for name, length in lengths.items() if name in found):
+    if any(found[name] != length for name, length in song.lengths.items() if name in found):
         raise SidestepError(
             f"The tensors of {song.key!r} are not those of the manifest.",
             where=folder / song.file,

@@ -11,11 +11,11 @@ from torch import nn
 
 from sidestep_tui.acestep.flow import seeded_generator
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine.batches import Batch, Drawing, Sample, collate, crop_window
+from sidestep_tui.engine.batches import Batch, Drawing, Sample, collate, condition_of, crop_window
 from sidestep_tui.engine.objective import sample_losses
 from sidestep_tui.engine.songs import Split
 from sidestep_tui.engine.store import SongStore
-from sidestep_tui.engine.tensors import CONDITION, SharedTensors, SongEntry
+from sidestep_tui.engine.tensors import SharedTensors, SongEntry
 from sidestep_tui.runs.events import ValidationCompleted
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Validator:
 
     def _batch(self, song: SongEntry, draw: int) -> Batch:
         fixed = replace(self.drawing, fresh_latents=False)
-        start, stop = crop_window(fixed, draw, song.key, song.frames)
+        start, stop = crop_window(fixed, draw, song.key, song)
         tensors = self.store.get(song)
         x0 = tensors.latents(start, stop)[0].float()
         generator = seeded_generator(self.drawing.seed, "validation", song.key, draw)
@@ -68,7 +68,7 @@ class Validator:
             x0=x0,
             noise=torch.randn(x0.shape, generator=generator).to(x0.device),
             t=torch.tensor(fixed_timestep(draw, self.draws)),
-            condition=tensors.condition(CONDITION),
+            condition=tensors.condition(condition_of(song, start, stop)).to(x0.device),
         )
         return collate([sample], self.shared)
 
