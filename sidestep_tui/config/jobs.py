@@ -41,6 +41,22 @@ class PreprocessSettings(Section):
     crop_grid_seconds: Annotated[float, Field(ge=0.04, le=600), Shown("advanced", unit="seconds")] = 15.0
     """How far apart the crops lie whose lyrics are encoded; smaller gives more starts and takes more disk."""
 
+    caption_variants: Annotated[int, Field(ge=1, le=64), Shown("advanced")] = 1
+    """How many wordings of a song's caption are encoded at most; training takes one in every epoch. The paragraphs of a
+    caption are wordings of their own, and a list of tags is shuffled and thinned; 1 takes the caption as it stands."""
+
+    tag_shuffle: Annotated[bool, Shown("advanced")] = True
+    """Put the tags of further wordings into another order. Prose is left as it is."""
+
+    tag_dropout: Annotated[float, Field(ge=0, lt=1), Shown("advanced")] = 0.0
+    """Share of the tags that further wordings leave out. The trigger tag always stays."""
+
+    encode_genre: Annotated[bool, Shown("advanced")] = False
+    """Encode a song's genre beside its caption, so that `data.genre_ratio` can choose anew in every epoch."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31), Shown("advanced", short="seed")] = 42
+    """The order and choice of tags are functions of it."""
+
 
 class ImportSettings(Section):
     """Take over tensors that another ACE-Step trainer preprocessed."""

@@ -23,6 +23,10 @@ class DataSettings(Section):
     crop_seconds: Annotated[float | None, Field(ge=1, le=600), Shown(unit="seconds")] = None
     """Train on windows of this length, whose starts cover each song evenly over the epochs; empty takes whole songs."""
 
+    genre_ratio: Annotated[float | None, Field(ge=0, le=1), Shown("advanced")] = None
+    """Share of samples, drawn anew in every epoch, that are told the song's genre instead of its caption, where both
+    were encoded (`sidestep preprocess --encode_genre`); empty keeps the choice that was made when they were encoded."""
+
     fresh_latents: Annotated[bool, Shown("advanced")] = True
     """Draw the latents anew from the encoder's distribution in every epoch, instead of its mean."""
 

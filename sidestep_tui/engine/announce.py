@@ -15,6 +15,12 @@ def announce(context: JobContext, settings: TrainSettings, setup: Setup, plan: S
             fix="preprocess four songs or more",
         )
     _warn_of_crops(context, settings, setup)
+    if settings.data.genre_ratio is not None and not any(song.has_both_kinds for song in setup.manifest.songs):
+        context.warn(
+            "No song was encoded with its genre beside its caption: data.genre_ratio changes nothing.",
+            settings.data.tensors,
+            "preprocess with --encode_genre",
+        )
     context.emit(
         Planned(
             total_steps=plan.total_steps,

@@ -16,7 +16,7 @@ from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.bands import BANDS, Shares
-from sidestep_tui.engine.conditions import CONDITION, condition_for, crop_starts, start_at
+from sidestep_tui.engine.conditions import condition_for, crop_starts, start_at
 from sidestep_tui.engine.songs import Item
 from sidestep_tui.engine.store import EncodedSong
 from sidestep_tui.engine.tensors import SharedTensors, SongEntry
@@ -107,6 +107,7 @@ class Drawing:
     timestep_sigma: float
     crop_frames: int | None
     fresh_latents: bool
+    genre_ratio: float | None = None
 
     @classmethod
     def of(cls, settings: TrainSettings, mu: float, sigma: float) -> "Drawing":
@@ -119,6 +120,7 @@ class Drawing:
             timestep_sigma=sigma if objective.timestep_sigma is None else objective.timestep_sigma,
             crop_frames=None if crop is None else round(crop * LATENT_RATE),
             fresh_latents=settings.data.fresh_latents,
+            genre_ratio=settings.data.genre_ratio,
         )
 
 
@@ -154,6 +156,7 @@ def draw_sample(
         return seeded_generator(drawing.seed, what, epoch, key)
 
     start, stop = crop_window(drawing, epoch, key, song.entry)
+    described = condition_of(song.entry, start, stop, draw_wording(drawing, epoch, key, song.entry))
     mean, std = song.latents(start, stop)
     x0 = mean.float()
     if drawing.fresh_latents:
@@ -166,7 +169,7 @@ def draw_sample(
         x0=x0,
         noise=torch.randn(x0.shape, generator=generator("noise")).to(x0.device),
         t=focus(t, objective.timestep_low, objective.timestep_high)[0],
-        condition=(null if dropped else song.condition(condition_of(song.entry, start, stop))).to(x0.device),
+        condition=(null if dropped else song.condition(described)).to(x0.device),
         band=band,
         importance=importance,
     )
@@ -197,9 +200,24 @@ def crop_window(drawing: Drawing, epoch: int, key: str, song: SongEntry) -> tupl
     return start, start + crop
 
 
-def condition_of(song: SongEntry, start: int, stop: int) -> str:
-    """The name of the condition that describes these frames of a song."""
-    return CONDITION if stop - start == song.frames else condition_for(song.further, start, stop - start)
+def draw_wording(drawing: Drawing, epoch: int, key: str, song: SongEntry) -> int:
+    """The number of the wording that a sample is told in an epoch: each in turn, from one that the seed chooses.
+
+    Where a song has both, the genre ratio draws caption or genre; without a ratio it is that of the first wording.
+    """
+    kinds = {0: song.kind, **{entry.wording: entry.kind for entry in song.further}}
+    kind = song.kind
+    if drawing.genre_ratio is not None and song.has_both_kinds:
+        share = torch.rand(1, generator=seeded_generator(drawing.seed, "genre", epoch, key)).item()
+        kind = "genre" if share < drawing.genre_ratio else "caption"
+    numbers = [number for number, its_kind in sorted(kinds.items()) if its_kind == kind]
+    first = int(torch.randint(len(numbers), (1,), generator=seeded_generator(drawing.seed, "wording", key)))
+    return numbers[(first + epoch) % len(numbers)]
+
+
+def condition_of(song: SongEntry, start: int, stop: int, wording: int = 0) -> str:
+    """The name of the condition that describes these frames of a song in a wording."""
+    return condition_for(song.further, wording, start, None if stop - start == song.frames else stop - start)
 
 
 def collate(samples: Sequence[Sample], shared: SharedTensors) -> Batch:

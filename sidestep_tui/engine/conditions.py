@@ -1,4 +1,4 @@
-"""The ways in which one song is described: of the whole song, and of crops of it with what is sung in them.
+"""The ways in which one song is described: in several wordings, each of the whole song and of crops of it.
 
 Each is a condition sequence in the song's file, encoded once; training only chooses.
 """
@@ -6,8 +6,10 @@ Each is a condition sequence in the song's file, encoded once; training only cho
 from dataclasses import dataclass
 from typing import Final
 
+from sidestep_tui.dataset.wordings import WordingKind
+
 CONDITION: Final = "condition"
-"""The name of the condition sequence that every song has: of the whole song."""
+"""The name of the condition sequence that every song has: of the whole song, in its first wording."""
 
 Starts = tuple[tuple[int, int], ...]
 """First and last frame, both included, of every stretch of frames at which a crop may begin."""
@@ -25,6 +27,8 @@ class ConditionEntry:
         cut: the model reads less than all of them.
         crop_frames: length of the crops that it describes; None for the whole song.
         starts: where such crops begin.
+        wording: number of the caption or genre that was put into the prompt; 0 is the song's first.
+        kind: which of the two it is.
     """
 
     tensor: str
@@ -34,6 +38,8 @@ class ConditionEntry:
     cut: bool = False
     crop_frames: int | None = None
     starts: Starts = ()
+    wording: int = 0
+    kind: WordingKind = "caption"
 
     def describes(self, start: int, crop_frames: int) -> bool:
         """Whether this is said of the crop that begins at `start`."""
@@ -46,9 +52,14 @@ def crop_starts(further: tuple[ConditionEntry, ...], frames: int, crop_frames: i
     return tuple(sorted(described)) or ((0, frames - crop_frames),)
 
 
-def condition_for(further: tuple[ConditionEntry, ...], start: int, crop_frames: int) -> str:
-    """The tensor that describes a crop; that of the whole song when none does."""
-    return next((entry.tensor for entry in further if entry.describes(start, crop_frames)), CONDITION)
+def condition_for(further: tuple[ConditionEntry, ...], wording: int, start: int, crop_frames: int | None) -> str:
+    """The tensor that describes a crop in a wording; that of the whole song when none does or there is no crop."""
+    of_wording = [entry for entry in further if entry.wording == wording]
+    if crop_frames is not None:
+        for entry in of_wording:
+            if entry.describes(start, crop_frames):
+                return entry.tensor
+    return next((entry.tensor for entry in of_wording if entry.crop_frames is None), CONDITION)
 
 
 def start_at(starts: Starts, share: float) -> int:

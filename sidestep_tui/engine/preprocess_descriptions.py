@@ -6,6 +6,7 @@ from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.acestep.prompts import SongFields
 from sidestep_tui.dataset.crop_lyrics import TimedLyrics, time_lines
 from sidestep_tui.dataset.song import LyricTime
+from sidestep_tui.dataset.wordings import Wording, WordingKind
 from sidestep_tui.engine.conditions import CONDITION, Starts
 
 
@@ -21,7 +22,7 @@ class CropGrid:
 class Description:
     """One condition sequence to be made: its name, what its prompts say, and the crops that it is for.
 
-    `untimed` crops share the lyrics of the whole song.
+    `wording` and `kind` say which of the song's wordings it is; `untimed` crops share the lyrics of the whole song.
     """
 
     tensor: str
@@ -29,29 +30,54 @@ class Description:
     crop_frames: int | None = None
     starts: Starts = ()
     untimed: bool = False
+    wording: int = 0
+    kind: WordingKind = "caption"
 
 
 def describe(
-    fields: SongFields, times: tuple[LyricTime, ...], duration: float, frames: int, grid: CropGrid | None
+    fields: SongFields,
+    wordings: tuple[Wording, ...],
+    times: tuple[LyricTime, ...],
+    duration: float,
+    frames: int,
+    grid: CropGrid | None,
 ) -> tuple[Description, ...]:
-    """The whole song first, then its crops, where it is longer than one.
+    """In every wording the whole song, and its crops where it is longer than one; the first wording comes first.
 
     The prompt of a crop holds the crop's duration and the lyrics that are sung in it. Lyrics without times stay whole:
     nobody knows which of them a crop holds, and to call it an instrumental would teach the model to sing unasked.
 
     Args:
-        fields: of the song; its duration is put in here.
+        fields: of the song; duration and caption are put in here.
+        wordings: of its caption.
         times: of its lines.
         duration: seconds of audio.
         frames: of its latents.
         grid: of crops; None for none.
     """
-    whole = Description(CONDITION, replace(fields, duration=duration))
+    plain = _describe_once(replace(fields, duration=duration), times, frames, grid)
+    return tuple(
+        replace(
+            one,
+            tensor=one.tensor if number == 0 else f"{one.tensor}.wording.{number}",
+            fields=replace(one.fields, caption=wording.text),
+            wording=number,
+            kind=wording.kind,
+        )
+        for number, wording in enumerate(wordings)
+        for one in plain
+    )
+
+
+def _describe_once(
+    fields: SongFields, times: tuple[LyricTime, ...], frames: int, grid: CropGrid | None
+) -> tuple[Description, ...]:
+    whole = Description(CONDITION, fields)
     if grid is None or frames <= grid.frames:
         return (whole,)
     cropped = replace(fields, duration=grid.frames / LATENT_RATE)
     anywhere: Starts = ((0, frames - grid.frames),)
-    timed = time_lines(fields.lyrics, times, duration, LATENT_RATE) if fields.lyrics and times else None
+    timed = time_lines(fields.lyrics, times, fields.duration, LATENT_RATE) if fields.lyrics and times else None
     texts = {fields.lyrics: anywhere} if timed is None else _stretches(timed, frames, grid)
     crops = (
         Description(f"{CONDITION}.crop.{number}", replace(cropped, lyrics=lyrics), grid.frames, starts, timed is None)

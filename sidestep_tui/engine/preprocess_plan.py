@@ -16,6 +16,7 @@ from sidestep_tui.acestep.prompts import SongFields, song_fields
 from sidestep_tui.config.jobs import PreprocessSettings
 from sidestep_tui.dataset.effective import genre_songs
 from sidestep_tui.dataset.song import Dataset, LyricTime, Song
+from sidestep_tui.dataset.wordings import Wording, WordingLaw, word
 from sidestep_tui.engine.preprocess_descriptions import CropGrid
 from sidestep_tui.engine.tensors import VERSION
 
@@ -33,6 +34,7 @@ class PlannedSong:
         repeat: how often an epoch sees it.
         times: of its lyrics' lines.
         crops: which of its crops get prompts of their own; None for none.
+        wordings: of its caption, that of `fields` first.
         longest_seconds: where the audio is cut, None when it is shorter.
     """
 
@@ -43,6 +45,7 @@ class PlannedSong:
     text_source: str
     repeat: int
     longest_seconds: float | None
+    wordings: tuple[Wording, ...]
     times: tuple[LyricTime, ...] = ()
     crops: CropGrid | None = None
 
@@ -71,6 +74,13 @@ class Planner:
             )
         self.dataset = dataset
         self._longest = settings.longest_seconds
+        self._law = WordingLaw(
+            count=settings.caption_variants,
+            shuffle=settings.tag_shuffle,
+            dropout=settings.tag_dropout,
+            genre=settings.encode_genre,
+            seed=settings.seed,
+        )
         self._crops = (
             None
             if settings.crop_seconds is None
@@ -86,7 +96,10 @@ class Planner:
             OSError: the file cannot be read.
         """
         metadata = self.dataset.metadata
-        fields = song_fields(song, metadata, use_genre=song.key in self._genre_keys, duration=0)
+        use_genre = song.key in self._genre_keys
+        wordings = word(song, metadata, self._law, use_genre=use_genre)
+        fields = song_fields(song, metadata, use_genre=use_genre, duration=0)
+        fields = replace(fields, caption=wordings[0].text)
         longest = self._longest if song.duration > self._longest else None
         with song.audio_path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
@@ -95,16 +108,18 @@ class Planner:
             audio_path=song.audio_path,
             fields=fields,
             audio_source=_identity(*self._made_by, content, str(longest)),
-            text_source=_identity(*self._made_by, *map(str, astuple(fields)), *self._of_crops(song)),
+            text_source=_identity(*self._made_by, *map(str, astuple(fields)), *self._further(song, wordings)),
             repeat=song.repeat,
             longest_seconds=longest,
+            wordings=wordings,
             times=song.lyric_times,
             crops=self._crops,
         )
 
-    def _of_crops(self, song: Song) -> tuple[str, ...]:
-        """What the prompts of crops depend on beside the fields."""
-        return () if self._crops is None else (str(self._crops), str(song.lyric_times))
+    def _further(self, song: Song, wordings: tuple[Wording, ...]) -> tuple[str, ...]:
+        """What the prompts of crops and of further wordings depend on beside the fields."""
+        crops = () if self._crops is None else (str(self._crops), str(song.lyric_times))
+        return (*crops, *(f"{wording.kind} {wording.text}" for wording in wordings[1:]))
 
 
 def _identity(*parts: str) -> str:

@@ -40,7 +40,17 @@ class Prompts:
     def entry(self, tokens: int) -> ConditionEntry:
         """How the manifest lists the condition sequence that was made of them."""
         told = self.description
-        return ConditionEntry(told.tensor, tokens, self.text, self.lyrics, self.cut, told.crop_frames, told.starts)
+        return ConditionEntry(
+            tensor=told.tensor,
+            tokens=tokens,
+            prompt=self.text,
+            lyrics=self.lyrics,
+            cut=self.cut,
+            crop_frames=told.crop_frames,
+            starts=told.starts,
+            wording=told.wording,
+            kind=told.kind,
+        )
 
 
 SongPrompts = dict[str, tuple[Prompts, ...]]
@@ -58,7 +68,7 @@ def encode_prompts(bench: Bench, songs: list[PlannedSong]) -> SongPrompts:
     for done, song in enumerate(songs, start=1):
         bench.context.stop_if_requested()
         frames = len(bench.latents(song)[0])
-        told = describe(song.fields, song.times, bench.durations[song.key], frames, song.crops)
+        told = describe(song.fields, song.wordings, song.times, bench.durations[song.key], frames, song.crops)
         tokens = [tokenize_song(tokenizer, one.fields) for one in told]
         prompts[song.key] = _named(told, tokens)
         if bench.scratch.duration("texts", song.source) is None:
@@ -154,6 +164,7 @@ def _write_song(bench: Bench, song: PlannedSong, conditions: Sequence[Tensor], p
             lyrics=whole.lyrics,
             repeat=song.repeat,
             cut=whole.cut,
+            kind=whole.kind,
             further=tuple(others),
         )
     )

@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from sidestep_tui.dataset.wordings import WordingKind
 from sidestep_tui.engine.conditions import CONDITION, ConditionEntry
 from sidestep_tui.engine.tensor_files import write_tensors
 from sidestep_tui.errors import SidestepError
@@ -32,7 +33,11 @@ VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class SongEntry:
-    """One encoded song. `source` identifies the audio, the texts and the settings that it was made from."""
+    """One encoded song.
+
+    `source` identifies the audio, the texts and the settings that it was made from; `prompt`, `lyrics` and `kind` are
+    those of its first wording, as a whole.
+    """
 
     key: str
     file: str
@@ -45,6 +50,12 @@ class SongEntry:
     repeat: int = 1
     cut: bool = False
     further: tuple[ConditionEntry, ...] = ()
+    kind: WordingKind = "caption"
+
+    @property
+    def has_both_kinds(self) -> bool:
+        """Whether both its caption and its genre were encoded."""
+        return any(entry.kind != self.kind for entry in self.further)
 
     @property
     def all_condition_tokens(self) -> int:

@@ -16,6 +16,7 @@ from sidestep_tui.acestep.prompts import SongFields
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.dataset.song import LyricTime
+from sidestep_tui.dataset.wordings import Wording
 from sidestep_tui.engine.batches import Drawing, crop_window, draw_sample
 from sidestep_tui.engine.conditions import CONDITION, ConditionEntry, start_at
 from sidestep_tui.engine.preprocess_descriptions import CropGrid, Description, describe
@@ -29,7 +30,7 @@ TIMES = (LyricTime(2.0, "one"), LyricTime(10.0, "two"), LyricTime(30.0, "three")
 
 def crops_of(fields: SongFields, times: tuple[LyricTime, ...], step: float = 0.04) -> list[Description]:
     grid = CropGrid(10 * LATENT_RATE, round(step * LATENT_RATE))
-    whole, *crops = describe(fields, times, 40.0, 40 * LATENT_RATE, grid)
+    whole, *crops = describe(fields, (Wording("caption", "folk"),), times, 40.0, 40 * LATENT_RATE, grid)
     assert (whole.tensor, whole.fields.lyrics, whole.fields.duration) == (CONDITION, fields.lyrics, 40.0)
     return crops
 
@@ -64,7 +65,7 @@ def test_lyrics_without_times_stay_whole_and_may_begin_anywhere() -> None:
 
 
 def test_a_song_that_is_no_longer_than_a_crop_is_described_once() -> None:
-    assert len(describe(FIELDS, TIMES, 10.0, 250, CropGrid(250, 25))) == 1
+    assert len(describe(FIELDS, (Wording("caption", "folk"),), TIMES, 10.0, 250, CropGrid(250, 25))) == 1
 
 
 def test_all_starts_are_equally_near() -> None:
