@@ -1,7 +1,8 @@
 """The saved data set is ACE-Step 1.5's dataset JSON: its own builder opens what we save, and we what it saves.
 
-Our own members (`path`, `repeat`, `lyric_times`, `sources`, `beliefs`, and `root` in the metadata) are ones that its
-builder skips; members of other tools are kept and written back, those of songs whose audio is missing too.
+Our own members (`path`, `repeat`, `trim_start`, `trim_end`, `gain_db`, `lyric_times`, `sources`, `beliefs`, and in the
+metadata `root`, `trim_silence`, `normalization`, `target_lufs`) are ones that its builder skips; members of other tools
+are kept and written back, those of songs whose audio is missing too.
 """
 
 import hashlib
@@ -127,6 +128,9 @@ def _document(dataset: Dataset, folder: Path) -> dict[str, Any]:
             "num_samples": len(samples),
             "all_instrumental": metadata.all_instrumental,
             "genre_ratio": metadata.genre_ratio,
+            "trim_silence": metadata.trim_silence,
+            "normalization": metadata.normalization,
+            "target_lufs": metadata.target_lufs,
             "root": song_key(dataset.root.absolute(), folder),
         },
         "samples": samples,

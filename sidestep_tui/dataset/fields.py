@@ -63,6 +63,9 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             ),
             Field("prompt_override", values.read_prompt_override, None),
             Field("repeat", values.read_repeat, 1, ("repeats", "num_repeats")),
+            Field("trim_start", values.read_seconds, None),
+            Field("trim_end", values.read_seconds, None),
+            Field("gain_db", values.read_gain, None),
             Field("reviewed", values.read_flag, False),
         )
     }
@@ -77,6 +80,9 @@ METADATA_FIELDS: Mapping[str, Field] = MappingProxyType(
             Field("tag_position", values.read_tag_position, "prepend"),
             Field("genre_ratio", values.read_percent, 0),
             Field("all_instrumental", values.read_flag, False),
+            Field("trim_silence", values.read_flag, False),
+            Field("normalization", values.read_normalization, "none"),
+            Field("target_lufs", values.read_lufs, -14.0),
         )
     }
 )

@@ -16,7 +16,7 @@ from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform, read_audio
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.language import guess_language
-from sidestep_tui.dataset.measure import check_measures, measure
+from sidestep_tui.dataset.measure import LONGEST_MEASURED, check_measures, measure
 from sidestep_tui.dataset.probe import Progress
 from sidestep_tui.dataset.song import Belief, Dataset, Finding, Severity, Song, Source
 from sidestep_tui.errors import SidestepError, UsageError
@@ -27,8 +27,6 @@ LABEL_FIELDS: Final = (*HEARD_FIELDS, "language")
 """Fields that are labelled without any provider."""
 BUILTIN: Final = "builtin"
 _WORKERS = 2
-_LONGEST_SECONDS = 900.0
-"""A recording of two hours is measured by its first quarter of an hour, so that it fits into the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ class _Labeller:
         findings: list[Finding] = []
         if heard or (self.measures is not None and known is None):
             try:
-                waveform = read_audio(song.audio_path, SAMPLE_RATE, max_seconds=_LONGEST_SECONDS)
+                waveform = read_audio(song.audio_path, SAMPLE_RATE, max_seconds=LONGEST_MEASURED)
             except SidestepError as error:
                 return Labels(song.key, None, (_unreadable(song, error),))
             if self.measures is not None and known is None:

@@ -18,7 +18,10 @@ _HIGH_PASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
 _FULL_SCALE = 0.999
 _CLIPPED_RUN = 4
 _SILENCE_FRAME = 480
-_SILENCE_DB = -60.0
+SILENCE_PEAK = 10 ** (-60.0 / 20)
+"""Samples up to here are silence: -60 dB of full scale."""
+LONGEST_MEASURED = 900.0
+"""Seconds of a recording that are measured, so that one of two hours fits into the memory."""
 _SAME_SIDES_DB = -60.0
 _SPECTRUM = 4096
 _SPECTRUM_FRAMES = 400
@@ -154,7 +157,7 @@ def _silence(waveform: Waveform) -> tuple[float, float]:
     if frames == 0:
         return 0.0, 0.0
     cut = waveform[:, : frames * _SILENCE_FRAME].reshape(waveform.shape[0], frames, _SILENCE_FRAME)
-    loud = np.flatnonzero(np.abs(cut).max(axis=(0, 2)) > 10 ** (_SILENCE_DB / 20))
+    loud = np.flatnonzero(np.abs(cut).max(axis=(0, 2)) > SILENCE_PEAK)
     seconds = _SILENCE_FRAME / SAMPLE_RATE
     if loud.size == 0:
         return frames * seconds, frames * seconds

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 TagPosition = Literal["prepend", "append", "replace"]
+Normalization = Literal["none", "peak", "lufs"]
 INSTRUMENTAL = "[Instrumental]"
 """The lyric text that the model was trained to read as "nobody sings"."""
 
@@ -159,6 +160,12 @@ class Song:
     """Which text becomes the prompt, whatever the genre ratio says."""
     repeat: int = 1
     """How often the song is seen in one epoch."""
+    trim_start: float | None = None
+    """Seconds that are left out at the beginning of the file; None where the data set decides."""
+    trim_end: float | None = None
+    """Seconds from the beginning of the file where the song ends; None where the data set decides."""
+    gain_db: float | None = None
+    """By how much the song is made louder, in dB; None where the data set decides."""
     reviewed: bool = False
     """Somebody has looked at all of it and found it good."""
     lyric_times: tuple[LyricTime, ...] = ()
@@ -192,6 +199,12 @@ class DatasetMetadata:
     """Percent of songs whose prompt is the genre instead of the caption."""
     all_instrumental: bool = False
     """Songs without lyrics are instrumentals on purpose."""
+    trim_silence: bool = False
+    """Songs begin and end where their sound does."""
+    normalization: Normalization = "none"
+    """What songs are brought to: one peak, one loudness, or nothing."""
+    target_lufs: float = -14.0
+    """The loudness of `lufs`, integrated, in LUFS."""
     created_at: str = ""
     """ISO 8601; empty until the data set is first saved."""
     extra: Mapping[str, Any] = field(default_factory=dict)

@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from typing import Literal, cast, get_args
 
 from sidestep_tui.dataset.language import language_code
-from sidestep_tui.dataset.song import TagPosition
+from sidestep_tui.dataset.song import Normalization, TagPosition
 from sidestep_tui.dataset.text import clean_text, printable
 
 _NOTHING = {"", "n/a", "na", "none", "null", "unknown", "-", "?", "undefined"}
 _BPM = re.compile(r"(\d{1,6}(?:[.,]\d+)?)\s*(?:bpm)?", re.IGNORECASE)
 _HIGHEST_TEMPO = 1000
+_LONGEST_FILE = 86_400.0
 _KEY = re.compile(r"([A-Ga-g])\s*-?(#|♯|♭|b|(?i:sharp|flat))?(?:\s*/\s*[A-Ga-g][#♯b♭]?)?[\s_:-]*(.*)", re.DOTALL)
 _MAJOR = {"", "major", "maj", "M", "dur", "ionian"}
 _MINOR = {"minor", "min", "m", "moll", "mol", "aeolian"}
@@ -25,6 +26,8 @@ _CAMELOT_MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "Db
 _CAMELOT_MAJOR = ("B", "F#", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E")
 _METER = re.compile(r"(\d{1,2})(?:\s*/\s*\d{1,2})?(?:\s*time)?", re.IGNORECASE)
 _WHOLE = re.compile(r"\d{1,9}", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,6}(?:[.,]\d+)?)\s*(?:s|sec|seconds)?", re.IGNORECASE | re.ASCII)
+_DECIBELS = re.compile(r"([+-]?\d{1,3}(?:[.,]\d+)?)\s*(?:db|lufs|lu)?", re.IGNORECASE | re.ASCII)
 _TRUE = {"true", "yes", "y", "1", "on"}
 _FALSE = {"false", "no", "n", "0", "off"}
 
@@ -139,6 +142,41 @@ def read_tag_position(value: object) -> TagPosition | None:
     raise ValueError(f"{_shown(value)} is none of {', '.join(get_args(TagPosition))}")
 
 
+def read_normalization(value: object) -> Normalization | None:
+    """What songs are brought to: `none`, `peak` or `lufs`. Here `none` is a value of its own."""
+    if value == "none":
+        return "none"
+    if says_nothing(value):
+        return None
+    for kind in get_args(Normalization):
+        if isinstance(value, str) and value.strip().casefold() == kind:
+            return cast(Normalization, kind)
+    raise ValueError(f"{_shown(value)} is none of {', '.join(get_args(Normalization))}")
+
+
+def read_seconds(value: object) -> float | None:
+    """A place in a song in seconds, to the millisecond: 12.5, "12.5 s" and "1:02.5"."""
+    if says_nothing(value):
+        return None
+    if isinstance(value, str) and (match := _CLOCK.fullmatch(value.strip())):
+        number = 60.0 * int(match[1] or 0) + float(match[2].replace(",", "."))
+    else:
+        number = _number(value, "place in a song")
+    if not 0 <= number <= _LONGEST_FILE:
+        raise ValueError(f"{_shown(value)} is no place in a song")
+    return round(number, 3)
+
+
+def read_gain(value: object) -> float | None:
+    """A gain from -60 to 60 dB: -3.5, "+6 dB"."""
+    return _read_decibels(value, -60, 60, "gain in dB")
+
+
+def read_lufs(value: object) -> float | None:
+    """An integrated loudness from -40 to 0 LUFS."""
+    return _read_decibels(value, -40, 0, "loudness in LUFS")
+
+
 def read_percent(value: object) -> int | None:
     """A whole number from 0 to 100."""
     return _read_whole(value, 0, 100, "percentage")
@@ -158,6 +196,17 @@ def _read_whole(value: object, lowest: int, highest: int, name: str) -> int | No
     if not number.is_integer() or not lowest <= number <= highest:
         raise ValueError(f"{_shown(value)} is no {name} from {lowest} to {highest}")
     return int(number)
+
+
+def _read_decibels(value: object, lowest: float, highest: float, name: str) -> float | None:
+    if says_nothing(value):
+        return None
+    if isinstance(value, str) and (match := _DECIBELS.fullmatch(value.strip())):
+        value = float(match[1].replace(",", "."))
+    number = _number(value, name)
+    if not lowest <= number <= highest:
+        raise ValueError(f"{_shown(value)} is no {name} from {lowest:g} to {highest:g}")
+    return round(number, 2)
 
 
 def _read_joined(value: object, glue: str) -> str | None:

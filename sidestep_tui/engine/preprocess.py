@@ -14,6 +14,7 @@ import torch
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.config.jobs import PreprocessSettings
+from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.session import load_dataset
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.engine.context import JobContext, Results
@@ -21,7 +22,7 @@ from sidestep_tui.engine.devices import choose_device, choose_dtype
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.engine.preprocess_audio import encode_songs
 from sidestep_tui.engine.preprocess_bench import Bench, is_whole
-from sidestep_tui.engine.preprocess_plan import PlannedSong, Planner
+from sidestep_tui.engine.preprocess_plan import PlannedSong, Planner, measure_first
 from sidestep_tui.engine.preprocess_scratch import Scratch
 from sidestep_tui.engine.preprocess_text import encode_prompts, write_songs
 from sidestep_tui.engine.tensors import Manifest, read_manifest
@@ -41,7 +42,9 @@ def run(context: JobContext, settings: PreprocessSettings) -> Results:
     dtype = choose_dtype(settings.model, device)
     manifest = _earlier_manifest(settings.output, checkpoint)
     context.phase("reading the data set", str(settings.dataset))
-    planner = Planner(load_dataset(settings.dataset), settings, checkpoint, dtype)
+    dataset, measures = load_dataset(settings.dataset), MeasureCache()
+    measure_first(context, dataset, measures)
+    planner = Planner(dataset, settings, checkpoint, dtype, measures)
     bench = Bench(
         context=context,
         checkpoint=checkpoint,

@@ -10,6 +10,7 @@ import torch
 
 from sidestep_tui.acestep.vae import encode_audio
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform, read_audio
+from sidestep_tui.dataset.treatment import treat
 from sidestep_tui.engine.preprocess_bench import Bench
 from sidestep_tui.engine.preprocess_plan import PlannedSong
 from sidestep_tui.errors import SidestepError
@@ -69,8 +70,9 @@ def _finished(
 
 
 def _decode(song: PlannedSong) -> Waveform | SidestepError:
+    treatment = song.treatment
     try:
-        waveform = read_audio(song.audio_path, SAMPLE_RATE, max_seconds=song.longest_seconds)
+        waveform = treat(read_audio(song.audio_path, SAMPLE_RATE, max_seconds=treatment.end), treatment)
     except SidestepError as error:
         return error
     if waveform.shape[1] < _SHORTEST_SECONDS * SAMPLE_RATE:

@@ -15,8 +15,12 @@ from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.acestep.prompts import SongFields, song_fields
 from sidestep_tui.config.jobs import PreprocessSettings
 from sidestep_tui.dataset.effective import genre_songs
+from sidestep_tui.dataset.label import label_dataset
+from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.song import Dataset, LyricTime, Song
+from sidestep_tui.dataset.treatment import Treatment, needs_measures, treated_times, treatment_of
 from sidestep_tui.dataset.wordings import Wording, WordingLaw, word
+from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.preprocess_descriptions import CropGrid
 from sidestep_tui.engine.tensors import VERSION
 
@@ -32,10 +36,10 @@ class PlannedSong:
         audio_source: identifies the audio and how it is encoded.
         text_source: identifies the texts and how they are encoded.
         repeat: how often an epoch sees it.
-        times: of its lyrics' lines.
-        crops: which of its crops get prompts of their own; None for none.
+        treatment: where the audio begins and ends, and how much louder it becomes.
         wordings: of its caption, that of `fields` first.
-        longest_seconds: where the audio is cut, None when it is shorter.
+        times: of its lyrics' lines, counted from where the treated audio begins.
+        crops: which of its crops get prompts of their own; None for none.
     """
 
     key: str
@@ -44,7 +48,7 @@ class PlannedSong:
     audio_source: str
     text_source: str
     repeat: int
-    longest_seconds: float | None
+    treatment: Treatment
     wordings: tuple[Wording, ...]
     times: tuple[LyricTime, ...] = ()
     crops: CropGrid | None = None
@@ -63,10 +67,16 @@ class Planner:
         settings: of the job.
         checkpoint: its fingerprint enters every identity.
         dtype: in which the encoders compute.
+        measures: of songs that have to be measured to be trimmed or normalised; see `measure_first`.
     """
 
     def __init__(
-        self, dataset: Dataset, settings: PreprocessSettings, checkpoint: Checkpoint, dtype: torch.dtype
+        self,
+        dataset: Dataset,
+        settings: PreprocessSettings,
+        checkpoint: Checkpoint,
+        dtype: torch.dtype,
+        measures: MeasureCache,
     ) -> None:
         if settings.genre_ratio is not None:
             dataset = replace(
@@ -74,6 +84,7 @@ class Planner:
             )
         self.dataset = dataset
         self._longest = settings.longest_seconds
+        self._measures = measures
         self._law = WordingLaw(
             count=settings.caption_variants,
             shuffle=settings.tag_shuffle,
@@ -100,26 +111,47 @@ class Planner:
         wordings = word(song, metadata, self._law, use_genre=use_genre)
         fields = song_fields(song, metadata, use_genre=use_genre, duration=0)
         fields = replace(fields, caption=wordings[0].text)
-        longest = self._longest if song.duration > self._longest else None
+        treatment = treatment_of(song, metadata, self._measures.known(song))
+        times = treated_times(song.lyric_times, treatment)
+        longest = self._longest if treatment.seconds(song.duration) > self._longest else None
         with song.audio_path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         return PlannedSong(
             key=song.key,
             audio_path=song.audio_path,
             fields=fields,
-            audio_source=_identity(*self._made_by, content, str(longest)),
-            text_source=_identity(*self._made_by, *map(str, astuple(fields)), *self._further(song, wordings)),
+            audio_source=_identity(*self._made_by, content, str(longest), *treatment.identity()),
+            text_source=_identity(*self._made_by, *map(str, astuple(fields)), *self._further(times, wordings)),
             repeat=song.repeat,
-            longest_seconds=longest,
+            treatment=treatment.cut_to(self._longest, song.duration),
             wordings=wordings,
-            times=song.lyric_times,
+            times=times,
             crops=self._crops,
         )
 
-    def _further(self, song: Song, wordings: tuple[Wording, ...]) -> tuple[str, ...]:
+    def _further(self, times: tuple[LyricTime, ...], wordings: tuple[Wording, ...]) -> tuple[str, ...]:
         """What the prompts of crops and of further wordings depend on beside the fields."""
-        crops = () if self._crops is None else (str(self._crops), str(song.lyric_times))
+        crops = () if self._crops is None else (str(self._crops), str(times))
         return (*crops, *(f"{wording.kind} {wording.text}" for wording in wordings[1:]))
+
+
+def measure_first(context: JobContext, dataset: Dataset, measures: MeasureCache) -> None:
+    """Measures the songs whose trimming or loudness follows from their sound; what is known is not decoded again.
+
+    A song that cannot be read is named when it is to be encoded.
+
+    Raises:
+        StopRequestedError: on request, between two songs.
+    """
+    keys = [
+        song.key for song in dataset.songs if needs_measures(song, dataset.metadata) and measures.known(song) is None
+    ]
+    if not keys:
+        return
+    context.phase("measuring", f"{len(keys)} songs")
+    for done, labels in enumerate(label_dataset(dataset, (), keys=keys, measures=measures), start=1):
+        context.stop_if_requested()
+        context.progress(done, len(keys), "songs", labels.key)
 
 
 def _identity(*parts: str) -> str:

@@ -31,6 +31,29 @@ def test_keys(written: object, key: str | None) -> None:
     assert values.read_key(written) == key
 
 
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [(12.5, 12.5), ("12.5 s", 12.5), ("1:02,5", 62.5), ("0", 0.0), (0, 0.0), (None, None), ("", None)],
+)
+def test_places_in_a_song(written: object, seconds: float | None) -> None:
+    assert values.read_seconds(written) == seconds
+
+
+@pytest.mark.parametrize("written", ["soon", -1, "1e3", "1:2:3", float("nan"), True, 1e9])
+def test_what_is_no_place_in_a_song_is_refused(written: object) -> None:
+    with pytest.raises(ValueError):
+        values.read_seconds(written)
+
+
+def test_gains_and_loudness() -> None:
+    assert (values.read_gain("+6 dB"), values.read_gain(-3.456), values.read_gain("none")) == (6.0, -3.46, None)
+    assert (values.read_lufs("-14 LUFS"), values.read_normalization("LUFS")) == (-14.0, "lufs")
+    assert (values.read_normalization("none"), values.read_normalization(None)) == ("none", None)
+    for read, written in ((values.read_gain, 61), (values.read_lufs, 3), (values.read_normalization, "loud")):
+        with pytest.raises(ValueError):
+            read(written)
+
+
 @pytest.mark.parametrize("written", ["H major", "C mixolydian", "loud", 7, "13A", ["C"]])
 def test_what_is_no_key_is_refused(written: object) -> None:
     with pytest.raises(ValueError):

@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from sidestep_tui.acestep.model_config import LATENT_RATE
+from sidestep_tui.dataset.audio import read_audio, write_audio
+from sidestep_tui.dataset.session import open_session
 from sidestep_tui.engine import preprocess_audio
 from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song
 from sidestep_tui.runs.control import send_command
@@ -76,6 +78,34 @@ def test_unchanged_songs_are_not_encoded_again(
     _, state = engine.run("again", "preprocess", document)
     assert (state.results["encoded"], len(encoded)) == (0, 3)
     assert read_manifest(tmp_path / "tensors") == before
+
+
+def test_trimmed_and_normalised_sound_is_what_is_encoded(
+    engine: Any, document: dict[str, Any], folder: Path, tmp_path: Path, encoded: list[int]
+) -> None:
+    """The file stays as it is; tensors, prompt and identity follow the settings of the data set and the song."""
+    for path in folder.glob("song [12]*"):
+        path.unlink()
+    path = folder / "song 0.wav"
+    silence = np.zeros((2, 3 * RATE), dtype=np.float32)
+    write_audio(path, np.concatenate([silence, read_audio(path), silence], axis=1))
+    before = path.read_bytes()
+    engine.run("whole", "preprocess", document)
+    (whole,) = read_manifest(tmp_path / "tensors").songs
+    assert "- duration: 7 seconds\n" in whole.prompt
+    session = open_session(folder)
+    session.edit_metadata({"trim_silence": True, "normalization": "peak"})
+    engine.run("trimmed", "preprocess", document)
+    (trimmed,) = read_manifest(tmp_path / "tensors").songs
+    assert encoded == [round(7.2 * RATE), pytest.approx(1.4 * RATE, abs=0.1 * RATE)]
+    assert "- duration: 1 seconds\n" in trimmed.prompt
+    assert trimmed.source.split("-")[0] != whole.source.split("-")[0]
+    engine.run("again", "preprocess", document)
+    assert len(encoded) == 2
+    session.edit(["song 0.wav"], {"trim_start": 0, "trim_end": 7.2, "gain_db": 0})
+    engine.run("its own", "preprocess", document)
+    assert encoded[2:] == [round(7.2 * RATE)]
+    assert path.read_bytes() == before
 
 
 def test_new_texts_need_no_vae(

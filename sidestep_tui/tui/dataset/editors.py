@@ -29,6 +29,9 @@ _NOTES: Final[Mapping[str, str]] = {
     "custom_tag": "the song's own trigger tag; empty takes the data set's",
     "genre": "the prompt instead of the caption, where the genre ratio falls on the song",
     "repeat": "how often the song is heard in one epoch",
+    "trim_start": "where the song begins, 12.5 or 0:12.5; empty: the data set decides",
+    "trim_end": "where in the file the song ends, 3:12.5; empty: the data set decides",
+    "gain_db": "how much louder it becomes, +3.5 or -2; empty: the data set decides",
 }
 
 
@@ -75,6 +78,9 @@ def shown_value(song: Song, name: str) -> str:
         "custom_tag": song.custom_tag,
         "prompt_override": song.prompt_override or "",
         "repeat": song.repeat,
+        "trim_start": "" if song.trim_start is None else f"{song.trim_start:g}",
+        "trim_end": "" if song.trim_end is None else f"{song.trim_end:g}",
+        "gain_db": "" if song.gain_db is None else f"{song.gain_db:g}",
     }
     return str(values[name])
 

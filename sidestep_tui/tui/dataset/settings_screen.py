@@ -27,6 +27,9 @@ _TITLES: Final = {
     "tag_position": ("Tag goes", "where in the prompt the tag stands"),
     "genre_ratio": ("Genre ratio", "per cent of songs that are prompted with their genre, not their caption"),
     "all_instrumental": ("All instrumental", "songs without lyrics are so on purpose"),
+    "trim_silence": ("Trim silence", "songs begin and end where their sound does; the files stay as they are"),
+    "normalization": ("Normalise", "what preprocessing brings every song to; the files stay as they are"),
+    "target_lufs": ("Target loudness", "integrated loudness in LUFS, for a normalisation to loudness"),
 }
 _CHOICES: Final[dict[str, Sequence[tuple[str, str]]]] = {
     "tag_position": (
@@ -35,6 +38,12 @@ _CHOICES: Final[dict[str, Sequence[tuple[str, str]]]] = {
         ("replace", "instead of the caption: the tag is all the model hears about"),
     ),
     "all_instrumental": (("true", "yes"), ("false", "no")),
+    "trim_silence": (("true", "yes"), ("false", "no")),
+    "normalization": (
+        ("none", "songs are as loud as their files"),
+        ("peak", "the largest sample at -1 dB"),
+        ("lufs", "one loudness for all, and no peak above -1 dB"),
+    ),
 }
 _ELSEWHERE: Final = (
     "[b]Validation[/b]\nThe training run draws the songs that it holds out, by song and for its whole length: "
@@ -60,7 +69,7 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
         Binding("t,escape", "back", "Back", tooltip="Go back to the songs"),
     ]
     DEFAULT_CSS = """
-    DatasetSettingsScreen SettingTable { height: 7; margin: 1 1 0 1; }
+    DatasetSettingsScreen SettingTable { height: 9; margin: 1 1 0 1; }
     DatasetSettingsScreen Static { padding: 0 2; margin-bottom: 1; }
     """
 
@@ -96,7 +105,9 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
         match name:
             case "genre_ratio":
                 return f"{value} %"
-            case "all_instrumental":
+            case "target_lufs":
+                return f"{value:g} LUFS"
+            case "all_instrumental" | "trim_silence":
                 return "yes" if value else "no"
             case _:
                 return printable(str(value)) or "–"
@@ -109,6 +120,9 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
             "tag_position": metadata.tag_position,
             "genre_ratio": metadata.genre_ratio,
             "all_instrumental": metadata.all_instrumental,
+            "trim_silence": metadata.trim_silence,
+            "normalization": metadata.normalization,
+            "target_lufs": metadata.target_lufs,
         }
         return values[name]
 
