@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from sidestep_tui.dataset.duplicates import same_content
 from sidestep_tui.dataset.effective import effective_caption, is_instrumental
 from sidestep_tui.dataset.label_findings import check_labels
+from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.language import guess_language
 from sidestep_tui.dataset.lrc import has_times
 from sidestep_tui.dataset.song import Dataset, DatasetMetadata, Finding, Severity, Song
+from sidestep_tui.dataset.sound_findings import check_sound
 from sidestep_tui.dataset.structure import structure_tags
 from sidestep_tui.dataset.text import printable
 
@@ -28,10 +30,14 @@ _LONG_LYRICS = 8
 _Check = Callable[[Song, DatasetMetadata], Finding | None]
 
 
-def check_dataset(dataset: Dataset) -> list[Finding]:
+def check_dataset(dataset: Dataset, measures: MeasureCache | None = None) -> list[Finding]:
     """All findings of a data set: what its readers noticed, what failed, and what each song and the whole show.
 
-    Reads pieces of the audio files whose sizes are equal, to find copies.
+    Reads pieces of the audio files whose sizes are equal, to find copies; decodes nothing.
+
+    Args:
+        dataset: the songs.
+        measures: what was measured of their sound, to be checked too.
 
     Returns:
         Errors first, then warnings, then information; within each by song.
@@ -40,6 +46,8 @@ def check_dataset(dataset: Dataset) -> list[Finding]:
     for song in dataset.songs:
         found += [finding for check in _CHECKS if (finding := check(song, dataset.metadata)) is not None]
         found += check_labels(song)
+        if measures is not None and (known := measures.known(song)) is not None:
+            found += check_sound(song, dataset.metadata, known)
     order = list(Severity)
     return sorted(found, key=lambda one: (order.index(one.severity), one.song or "", one.code))
 

@@ -16,9 +16,10 @@ from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform, read_audio
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.language import guess_language
-from sidestep_tui.dataset.measure import LONGEST_MEASURED, check_measures, measure
+from sidestep_tui.dataset.measure import LONGEST_MEASURED, measure
 from sidestep_tui.dataset.probe import Progress
-from sidestep_tui.dataset.song import Belief, Dataset, Finding, Severity, Song, Source
+from sidestep_tui.dataset.song import Belief, Dataset, DatasetMetadata, Finding, Severity, Song, Source
+from sidestep_tui.dataset.sound_findings import check_sound
 from sidestep_tui.errors import SidestepError, UsageError
 
 HEARD_FIELDS: Final = ("bpm", "keyscale", "timesignature")
@@ -75,7 +76,7 @@ def label_dataset(
         )
     chosen = None if keys is None else frozenset(keys)
     songs = [song for song in dataset.songs if chosen is None or song.key in chosen]
-    labeller = _Labeller(frozenset(fields), analyser, analyser_name, measures)
+    labeller = _Labeller(frozenset(fields), analyser, analyser_name, measures, dataset.metadata)
     return _in_parallel(songs, labeller.label, progress)
 
 
@@ -90,6 +91,7 @@ class _Labeller:
     analyser: Analyser
     name: str
     measures: MeasureCache | None
+    metadata: DatasetMetadata
 
     def label(self, song: Song) -> Labels:
         missing = missing_fields(song, self.fields)
@@ -108,7 +110,7 @@ class _Labeller:
             if heard:
                 self._listen(waveform, heard, changes, beliefs)
         if known is not None:
-            findings += check_measures(song.key, known)
+            findings += check_sound(song, self.metadata, known)
         edit = Edit(changes, (song.key,), Source.GUESSED, beliefs) if changes else None
         return Labels(song.key, edit, tuple(findings))
 

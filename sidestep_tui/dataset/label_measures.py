@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sidestep_tui.config.places import cache_home
-from sidestep_tui.dataset.measure import Measures, check_measures
-from sidestep_tui.dataset.song import Dataset, Finding, Song
+from sidestep_tui.dataset.measure import Measures
+from sidestep_tui.dataset.song import Song
 
 _VERSION = 1
 _MEMBERS = frozenset(Measures.__dataclass_fields__)
@@ -19,7 +19,7 @@ class MeasureCache:
     """Measures by file, valid while its size and time of last change stay.
 
     One line is appended for each file measured, so a labelling that is cut off loses nothing. A cache that cannot be
-    read or written costs time, nothing else.
+    read or written costs time, nothing else. The file is read when it is first needed.
 
     Args:
         folder: where it lies; by default the user's cache folder.
@@ -28,18 +28,24 @@ class MeasureCache:
     def __init__(self, folder: Path | None = None) -> None:
         self._file = (folder or cache_home()) / f"measures-{_VERSION}.jsonl"
         self._lock = threading.Lock()
-        self._known = _read(self._file)
+        self._known: dict[_Identity, Measures] | None = None
 
     def known(self, song: Song) -> Measures | None:
         """The measures of a song as its file is now; None where it was not measured."""
-        return self._known.get(_identity(song))
+        return self._read_once().get(_identity(song))
+
+    def refresh(self) -> None:
+        """Takes over what another process has measured meanwhile."""
+        with self._lock:
+            self._known = None
 
     def store(self, song: Song, measures: Measures) -> None:
         """Remembers the measures of a song; may be called from several threads."""
         identity = _identity(song)
+        known = self._read_once()
         line = json.dumps({"file": list(identity), **asdict(measures)}) + "\n"
         with self._lock:
-            self._known[identity] = measures
+            known[identity] = measures
             try:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
                 with self._file.open("a", encoding="ascii") as file:
@@ -47,11 +53,11 @@ class MeasureCache:
             except OSError:
                 return
 
-
-def measured_findings(dataset: Dataset, measures: MeasureCache) -> list[Finding]:
-    """What the measures already taken say about a data set; nothing is decoded."""
-    known = ((song.key, measures.known(song)) for song in dataset.songs)
-    return [finding for key, one in known if one is not None for finding in check_measures(key, one)]
+    def _read_once(self) -> "dict[_Identity, Measures]":
+        with self._lock:
+            if self._known is None:
+                self._known = _read(self._file)
+            return self._known
 
 
 _Identity = tuple[str, int, int]

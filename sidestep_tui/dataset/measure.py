@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform
-from sidestep_tui.dataset.song import Finding, Severity
 
 _HOP = SAMPLE_RATE // 10
 _HOPS_PER_BLOCK = 4
@@ -27,8 +26,6 @@ _SPECTRUM = 4096
 _SPECTRUM_FRAMES = 400
 _FLOOR_DB = -115.0
 """Per spectral line: above what 16-bit rounding leaves (-131), below any music."""
-
-_QUIET, _LONG_SILENCE, _NARROW = -30.0, 2.0, 15_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,33 +81,6 @@ def loudness(waveform: Waveform) -> float | None:
         return None
     gated = powers[_lufs(powers) > float(_lufs(powers.mean())) + _RELATIVE_GATE]
     return float(_lufs(gated.mean()))
-
-
-def check_measures(key: str, measures: Measures) -> list[Finding]:
-    """What the measures of a song say about it as training material."""
-    found: list[tuple[Severity, str, str, str]] = []
-    if measures.loudness is None:
-        found.append((Severity.ERROR, "silent", "It is silent.", "remove it"))
-        return [Finding(severity, code, message, key, fix) for severity, code, message, fix in found]
-    if measures.loudness < _QUIET:
-        message = f"It is quiet ({measures.loudness:.1f} LUFS)."
-        found.append((Severity.WARNING, "quiet", message, "normalise the data set's loudness"))
-    if measures.clipped_runs:
-        message = f"It clips in {measures.clipped_runs} places."
-        found.append((Severity.INFO, "clipped", message, "use a master with headroom if there is one"))
-    if max(measures.silence_start, measures.silence_end) > _LONG_SILENCE:
-        message = (
-            f"It begins with {measures.silence_start:.1f} s and ends with {measures.silence_end:.1f} s of silence."
-        )
-        found.append((Severity.WARNING, "silent-ends", message, "trim the silence"))
-    if measures.false_stereo:
-        found.append(
-            (Severity.INFO, "false-stereo", "Both sides are the same.", "use a stereo version if there is one")
-        )
-    if measures.bandwidth < _NARROW:
-        message = f"Nothing is left of it above {measures.bandwidth / 1000:.1f} kHz."
-        found.append((Severity.WARNING, "narrow-bandwidth", message, "use a better source if there is one"))
-    return [Finding(severity, code, message, key, fix) for severity, code, message, fix in found]
 
 
 def _block_powers(waveform: Waveform) -> npt.NDArray[np.float64]:

@@ -1,16 +1,28 @@
 """Measures against closed forms."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform
-from sidestep_tui.dataset.measure import check_measures, loudness, measure
+from sidestep_tui.dataset.fixes import fix_for
+from sidestep_tui.dataset.measure import loudness, measure
+from sidestep_tui.dataset.song import DatasetMetadata, Song
+from sidestep_tui.dataset.sound_findings import check_sound
 from sidestep_tui.dataset.structure import structure_tags
-from tests.dataset.conftest import tone
+from tests.dataset.conftest import song, tone
 
 
 def sine(seconds: float, decibels: float, frequency: float = 997.0) -> Waveform:
     return np.asarray(tone(seconds, SAMPLE_RATE, 2, frequency) * 2 * 10 ** (decibels / 20), dtype=np.float32)
+
+
+def song_of(waveform: Waveform) -> Song:
+    """A song as long as the waveform."""
+    one = song()
+    return replace(one, audio=replace(one.audio, duration=waveform.shape[1] / SAMPLE_RATE))
 
 
 @pytest.mark.parametrize("decibels", [-18.0, -23.0, -36.0])
@@ -36,21 +48,26 @@ def test_weighting_is_by_frequency() -> None:
 
 def test_silence_clipping_and_false_stereo() -> None:
     quiet = np.zeros((2, SAMPLE_RATE * 3), dtype=np.float32)
-    song = np.concatenate([quiet, 2 * sine(2, 0), quiet[:, :SAMPLE_RATE]], axis=1).clip(-1, 1)
-    measures = measure(song)
+    waveform = np.concatenate([quiet, 2 * sine(2, 0), quiet[:, :SAMPLE_RATE]], axis=1).clip(-1, 1)
+    measures = measure(waveform)
     assert (measures.silence_start, measures.silence_end) == (
         pytest.approx(3.0, abs=0.02),
         pytest.approx(1.0, abs=0.02),
     )
     assert measures.clipped_runs == pytest.approx(2 * 2 * 997 * 2, rel=0.01)
     assert measures.false_stereo
-    assert {finding.code for finding in check_measures("a.wav", measures)} >= {"clipped", "silent-ends", "false-stereo"}
+    assert {finding.code for finding in check_sound(song_of(waveform), DatasetMetadata(), measures)} >= {
+        "clipped",
+        "silent-ends",
+        "false-stereo",
+    }
 
 
 def test_a_silent_song_is_an_error() -> None:
-    measures = measure(np.zeros((2, SAMPLE_RATE), dtype=np.float32))
+    waveform = np.zeros((2, SAMPLE_RATE), dtype=np.float32)
+    measures = measure(waveform)
     assert (measures.loudness, measures.peak, measures.silence_start) == (None, 0.0, 1.0)
-    assert [finding.code for finding in check_measures("a.wav", measures)] == ["silent"]
+    assert [finding.code for finding in check_sound(song_of(waveform), DatasetMetadata(), measures)] == ["silent"]
 
 
 @pytest.mark.parametrize("cut", [11_025, 16_000, 20_000])
@@ -62,7 +79,7 @@ def test_bandwidth_is_where_the_spectrum_ends(cut: int) -> None:
     measures = measure(limited)
     assert measures.bandwidth == pytest.approx(cut, abs=200)
     assert not measures.false_stereo
-    narrow = [finding.code for finding in check_measures("a.wav", measures)]
+    narrow = [finding.code for finding in check_sound(song_of(limited), DatasetMetadata(), measures)]
     assert narrow == (["narrow-bandwidth"] if cut < 15_000 else [])
 
 
@@ -74,3 +91,21 @@ def test_the_shortest_songs_are_measured(samples: int) -> None:
 def test_structure_tags() -> None:
     lyrics = "[Intro]\nla la\n[Verse 1: Ann]\nwords [softly]\n[Pre-Chorus]\n[00:10]\n[applause]\n [Outro] "
     assert structure_tags(lyrics) == ("Intro", "Verse 1: Ann", "Pre-Chorus", "Outro")
+
+
+def test_a_treatment_takes_its_findings_away() -> None:
+    quiet = np.zeros((2, SAMPLE_RATE * 3), dtype=np.float32)
+    waveform = np.concatenate([quiet, sine(5, -38), quiet], axis=1)
+    measures, one = measure(waveform), song_of(waveform)
+
+    def codes(song: Song, **metadata: Any) -> set[str]:
+        return {finding.code for finding in check_sound(song, DatasetMetadata(**metadata), measures)}
+
+    assert codes(one) >= {"quiet", "silent-ends"}
+    assert not codes(one, trim_silence=True, normalization="lufs") & {"quiet", "silent-ends"}
+    for finding in check_sound(one, DatasetMetadata(), measures):
+        fix = fix_for(finding, one, DatasetMetadata(), measures)
+        if fix is not None:
+            one = replace(one, **fix.changes)
+    assert not codes(one) & {"quiet", "silent-ends"}
+    assert one.gain_db == pytest.approx(24, abs=0.2)

@@ -71,7 +71,7 @@ class ReviewingScreen(SidestepScreen[Result], Generic[Result]):
     def check(self) -> None:
         """Checks the whole data set."""
         dataset = self.review.dataset
-        self.post_message(self.Checked(dataset, check_dataset(dataset)))
+        self.post_message(self.Checked(dataset, check_dataset(dataset, self.review.measures)))
 
     @on(Checked)
     def _take_findings(self, event: Checked) -> None:

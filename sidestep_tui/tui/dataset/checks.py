@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from sidestep_tui.dataset.findings import check_dataset
+from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.song import Dataset, Finding, Severity, Song
 
 _OF_SEVERAL = frozenset({"duplicate", "shared-name"})
@@ -28,19 +29,23 @@ class FindingGroup:
 
 
 class Checks:
-    """The findings of a data set by song; empty until `replace_all` was called with the first whole check."""
+    """The findings of a data set by song; empty until `replace_all` was called with the first whole check.
 
-    def __init__(self) -> None:
+    Args:
+        measures: of the sound of songs, which are checked with the rest.
+    """
+
+    def __init__(self, measures: MeasureCache) -> None:
+        self._measures = measures
         self.complete = False
         """Whether the whole data set was checked."""
         self.whole: tuple[Finding, ...] = ()
         """Findings about no song, and about files that could not be read."""
         self._by_song: dict[str, tuple[Finding, ...]] = {}
-        self._of_sound: dict[str, tuple[Finding, ...]] = {}
 
     def of(self, key: str) -> tuple[Finding, ...]:
         """The findings of a song, the worst first."""
-        return self._by_song.get(key, ()) + self._of_sound.get(key, ())
+        return self._by_song.get(key, ())
 
     def counts(self, key: str) -> tuple[int, int, int]:
         """Errors, warnings and remarks of a song."""
@@ -71,16 +76,12 @@ class Checks:
             read = [finding for finding in dataset.findings if finding.song == song.key]
             before = [finding for finding in self._by_song.get(song.key, ()) if finding.code in _OF_SEVERAL]
             alone = replace(dataset, songs=(song,), failures=(), findings=(*read, *before))
-            self._by_song[song.key] = tuple(one for one in check_dataset(alone) if one.song == song.key)
-
-    def add_of_sound(self, key: str, findings: Iterable[Finding]) -> None:
-        """Takes over what the sound of a song showed when it was decoded."""
-        self._of_sound[key] = tuple(findings)
+            self._by_song[song.key] = tuple(one for one in check_dataset(alone, self._measures) if one.song == song.key)
 
     def groups(self) -> list[FindingGroup]:
         """All findings by code, the worst first, and among those the most frequent."""
         held: dict[tuple[Severity, str], list[Finding]] = defaultdict(list)
-        everything = [*self.whole, *(one for key in {**self._by_song, **self._of_sound} for one in self.of(key))]
+        everything = [*self.whole, *(one for found in self._by_song.values() for one in found)]
         for finding in everything:
             held[finding.severity, finding.code].append(finding)
         order = list(Severity)

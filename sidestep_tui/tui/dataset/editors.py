@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sidestep_tui.dataset.fields import Field
+from sidestep_tui.dataset.fixes import tempo_choices
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.tui.dataset.dialogs import TextScreen
-from sidestep_tui.tui.dataset.fixes import tempo_choices
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
 

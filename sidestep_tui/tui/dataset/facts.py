@@ -9,11 +9,11 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from sidestep_tui.dataset.fields import FIELDS
+from sidestep_tui.dataset.fixes import Fix
 from sidestep_tui.dataset.song import Finding, Song, Source
 from sidestep_tui.tui.dataset.checks import SYMBOLS
 from sidestep_tui.tui.dataset.columns import minutes
 from sidestep_tui.tui.dataset.editors import shown_value
-from sidestep_tui.tui.dataset.fixes import Fix
 from sidestep_tui.tui.figures import size
 from sidestep_tui.tui.text import clean, shorten
 from sidestep_tui.tui.themes import rich_style

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from sidestep_tui.dataset.effective import genre_songs
+from sidestep_tui.dataset.fixes import Fix, fix_for
+from sidestep_tui.dataset.label_measures import MeasureCache
+from sidestep_tui.dataset.measure import Measures
 from sidestep_tui.dataset.prompts import lyric_prompt, song_fields, text_prompt
 from sidestep_tui.dataset.session import EditSession
 from sidestep_tui.dataset.song import Dataset, Finding, Song
+from sidestep_tui.dataset.treatment import Treatment, treatment_of
 from sidestep_tui.tui.dataset.checks import Checks
 from sidestep_tui.tui.dataset.columns import COLUMNS, Column
 from sidestep_tui.tui.dataset.query import parse_query
@@ -35,7 +39,9 @@ class Review:
 
     def __init__(self, session: EditSession) -> None:
         self.session = session
-        self.checks: Checks = Checks()
+        self.measures = MeasureCache()
+        """What is known of the sound of songs, from whoever measured it."""
+        self.checks: Checks = Checks(self.measures)
         self.marked: set[str] = set()
         self.query = ""
         self.order = Order()
@@ -67,8 +73,24 @@ class Review:
         if self._genre_songs[0] != metadata.genre_ratio:
             self._genre_songs = (metadata.genre_ratio, genre_songs(self.dataset))
         song = self.songs[key]
-        fields = song_fields(song, metadata, use_genre=key in self._genre_songs[1], duration=song.duration)
+        fields = song_fields(
+            song, metadata, use_genre=key in self._genre_songs[1], duration=self.treatment(song).seconds(song.duration)
+        )
         return text_prompt(fields), lyric_prompt(fields)
+
+    def treatment(self, song: Song) -> Treatment:
+        """How a song is trimmed and how much louder it becomes for the model."""
+        return treatment_of(song, self.dataset.metadata, self.measures.known(song))
+
+    def fix_for(self, finding: Finding) -> Fix | None:
+        """What one key does about a finding; None for one about no song, or that no field can mend."""
+        song = self.songs.get(finding.song or "")
+        return None if song is None else fix_for(finding, song, self.dataset.metadata, self.measures.known(song))
+
+    def heard(self, song: Song, measures: Measures) -> None:
+        """Takes over what was measured of a song."""
+        self.measures.store(song, measures)
+        self.checks.update(self._dataset, [self.songs[song.key]])
 
     def show(self, query: str | None = None, order: Order | None = None, *, unless_empty: bool = False) -> int:
         """Filters and sorts the songs anew; what is not given stays.

@@ -10,13 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from sidestep_tui.dataset.fields import FIELDS
-from sidestep_tui.dataset.measure import check_measures
+from sidestep_tui.dataset.fixes import Fix, other_tempo
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.tui.dataset.base import ReviewingScreen
 from sidestep_tui.tui.dataset.editors import ask
 from sidestep_tui.tui.dataset.facts import FieldTable, FindingsList, Headline
-from sidestep_tui.tui.dataset.fixes import Fix, fix_for, other_tempo
 from sidestep_tui.tui.dataset.listener import Listener
 from sidestep_tui.tui.dataset.prompt_view import PromptView
 from sidestep_tui.tui.dataset.review import Review
@@ -129,13 +128,14 @@ class SongScreen(ReviewingScreen[str | None]):
         head.place = (review.shown.index(song.key) + 1 if song.key in review.shown else 0, len(review.shown))
         self.query_one(FieldTable).show(song)
         findings = review.checks.of(song.key)
-        fixes = [fix_for(finding, song, review.dataset.metadata) for finding in findings]
+        fixes = [review.fix_for(finding) for finding in findings]
         order = sorted(range(len(findings)), key=lambda place: fixes[place] is None)
         self._mends = [fix for place in order if (fix := fixes[place]) is not None]
         found = self.query_one(FindingsList)
         found.found = tuple((findings[place], fixes[place]) for place in order)
         found.checked = review.checks.complete
         self.query_one(PromptView).show(song.key)
+        self.query_one(SoundView).treatment = review.treatment(song)
 
     def show_song(self, song: Song) -> None:
         """Goes to a song that an undo or a redo has changed."""
@@ -147,7 +147,7 @@ class SongScreen(ReviewingScreen[str | None]):
         if event.sound is not None:
             self.review.sounds.keep(event.song, event.sound)
             if event.sound.measures is not None:
-                self.review.checks.add_of_sound(event.song.key, check_measures(event.song.key, event.sound.measures))
+                self.review.heard(event.song, event.sound.measures)
         if event.song.key == self._key:
             view = self.query_one(SoundView)
             view.sound, view.notice = event.sound, event.problem

@@ -29,9 +29,9 @@ _QUIETEST_DB: Final = 0.0
 Picture = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sound:
-    """A song in pictures."""
+    """A song in pictures; equal only to itself."""
 
     seconds: float
     """Of audio that was decoded."""

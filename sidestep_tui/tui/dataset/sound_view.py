@@ -1,5 +1,6 @@
 """A song drawn in the terminal: its waveform, below it its spectrum over time, and what was measured of both."""
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,6 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from sidestep_tui.dataset.measure import Measures
+from sidestep_tui.dataset.treatment import Treatment
 from sidestep_tui.tui.chart.canvas import Canvas
 from sidestep_tui.tui.dataset.columns import minutes
 from sidestep_tui.tui.dataset.sound import HIGHEST, LOWEST, Sound, shrink
@@ -32,6 +34,8 @@ class SoundView(Widget, can_focus=True):
 
     sound: reactive[Sound | None] = reactive(None)
     notice: reactive[str] = reactive("")
+    treatment: reactive[Treatment] = reactive(Treatment())
+    """What the song is trimmed to and how much louder it becomes; what is cut off is drawn faint."""
 
     def __init__(self) -> None:
         super().__init__(id="sound-view")
@@ -40,7 +44,7 @@ class SoundView(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the picture, which is drawn once for each size, song and theme."""
-        wanted = (self.sound, self.notice, self.size, self.app.theme)
+        wanted = (self.sound, self.notice, self.treatment, self.size, self.app.theme)
         if wanted != self._drawn:
             self._lines = [strip.adjust_cell_length(self.size.width, self.rich_style) for strip in self._draw()]
             self._drawn = wanted
@@ -56,21 +60,26 @@ class SoundView(Widget, can_focus=True):
         yield from self._waveform(self.sound, columns, wave)
         yield Strip([Segment(" " * _LABEL + _times(self.sound.seconds, columns), muted)])
         yield from self._spectrogram(self.sound, columns, rows - wave)
-        yield Strip([Segment(pad(measured(self.sound.measures), self.size.width), muted)])
+        yield Strip([Segment(pad(measured(self.sound.measures, self.treatment), self.size.width), muted)])
 
     def _waveform(self, sound: Sound, columns: int, rows: int) -> Iterator[Strip]:
-        """Braille dots from the lowest to the highest sample of each dot column; full scale fills the height."""
+        """Braille dots from the lowest to the highest sample of each dot column; full scale fills the height.
+
+        Samples are as loud as the model will hear them.
+        """
         canvas = Canvas(columns, rows)
         middle = (canvas.dots_high - 1) / 2
-        low, high = _columns(sound, canvas.dots_wide)
+        low, high = (10 ** (self.treatment.gain_db / 20) * side for side in _columns(sound, canvas.dots_wide))
         for x in range(canvas.dots_wide):
             top = round(middle * (1 - float(np.clip(high[x], -1, 1))))
             bottom = round(middle * (1 - float(np.clip(low[x], -1, 1))))
             canvas.vertical(x, top, max(top, bottom), 1)
-        style = self.rich_style + rich_style(self, "curve-smooth")
+        style, faint = (self.rich_style + rich_style(self, name) for name in ("curve-smooth", "text-muted"))
+        start, end = _kept(self.treatment, sound.seconds, columns)
         for row in range(rows):
             text = "".join(character for character, _ in canvas.row(row))
-            yield Strip([Segment(" " * _LABEL, self.rich_style), Segment(text, style)])
+            parts = ((text[:start], faint), (text[start:end], style), (text[end:], faint))
+            yield Strip([Segment(" " * _LABEL, self.rich_style), *(Segment(*part) for part in parts if part[0])])
 
     def _spectrogram(self, sound: Sound, columns: int, rows: int) -> Iterator[Strip]:
         """Two bands in each line, as an upper half block on its lower neighbour's colour; brighter is louder."""
@@ -91,8 +100,8 @@ class SoundView(Widget, can_focus=True):
                 yield Strip([label, *_half_blocks(upper, lower, _palette(background, low, high))])
 
 
-def measured(measures: Measures | None) -> str:
-    """The measures in one line."""
+def measured(measures: Measures | None, treatment: Treatment) -> str:
+    """The measures of the file in one line, and what becomes of it."""
     if measures is None:
         return "only the beginning was decoded"
     loudness = "silent" if measures.loudness is None else f"{measures.loudness:.1f} LUFS"
@@ -102,7 +111,19 @@ def measured(measures: Measures | None) -> str:
         parts.append(f"clips ×{measures.clipped_runs}")
     if max(measures.silence_start, measures.silence_end) >= 0.5:
         parts.append(f"silence {measures.silence_start:.1f} s, {measures.silence_end:.1f} s")
+    if treatment.gain_db:
+        parts.insert(1, f"{treatment.gain_db:+.1f} dB")
+    if treatment.start or treatment.end is not None:
+        end = "end" if treatment.end is None else minutes(treatment.end)
+        parts.insert(0, f"trimmed to {minutes(treatment.start)}–{end}")
     return "  ".join(parts)
+
+
+def _kept(treatment: Treatment, seconds: float, columns: int) -> tuple[int, int]:
+    """The columns from the first to before the last that the model hears."""
+    per_second = columns / max(seconds, 1e-9)
+    end = columns if treatment.end is None else math.ceil(treatment.end * per_second)
+    return int(treatment.start * per_second), min(columns, end)
 
 
 def _columns(sound: Sound, count: int) -> tuple[np.ndarray, np.ndarray]:

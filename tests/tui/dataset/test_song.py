@@ -3,10 +3,12 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static, TextArea
 
+from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.dataset.prompts import lyric_prompt, song_fields, text_prompt
 from sidestep_tui.dataset.song import Dataset, Source
 from sidestep_tui.errors import SidestepError
@@ -19,7 +21,7 @@ from sidestep_tui.tui.dataset.song_table import SongTable
 from sidestep_tui.tui.dataset.sound_view import SoundView
 from sidestep_tui.tui.dataset.tokens import TokenCount
 
-from .conftest import OpenReview, Settle
+from .conftest import OpenReview, Settle, swell
 
 Eventually = Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]
 
@@ -263,3 +265,27 @@ async def test_a_ratio_that_is_none_is_refused(open_review: OpenReview, album: P
         await pilot.pause()
         assert isinstance(pilot.app.screen, DatasetSettingsScreen)
         assert not pilot.app.screen.review.session.has_unsaved_edits
+
+
+async def test_silence_is_trimmed_by_one_key_and_the_prompt_follows(
+    open_review: OpenReview, tmp_path: Path, eventually: Eventually
+) -> None:
+    path = tmp_path / "songs" / "a.wav"
+    write_audio(path, np.concatenate([np.zeros((2, 5 * 48_000), dtype=np.float32), swell(3.0, 220)], axis=1))
+    before = path.read_bytes()
+    async with open_review(path.parent, (120, 36), "enter") as pilot:
+        await eventually(pilot, lambda: "of silence" in found(pilot))
+        assert "- duration: 8 seconds" in prompts(pilot)
+        mend = next(number for number, fix in enumerate(screen(pilot)._mends, 1) if "trim_start" in fix.changes)
+        await pilot.press(str(mend))
+        await pilot.pause()
+        assert "of silence" not in found(pilot)
+        assert "- duration: 3 seconds" in prompts(pilot)
+        assert fields(pilot)["trim_start"] == ("4.94", "edited")
+        assert "trimmed to 0:05–end" in "".join(
+            strip.text for strip in map(screen(pilot).query_one(SoundView).render_line, range(30))
+        )
+        await pilot.press("u")
+        await pilot.pause()
+        assert "- duration: 8 seconds" in prompts(pilot)
+    assert path.read_bytes() == before

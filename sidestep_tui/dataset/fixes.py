@@ -1,4 +1,4 @@
-"""What one key can do about a finding: set fields to values that follow from the song, or open the right field.
+"""What can be done about a finding: set fields to values that follow from the song, or ask for the right field.
 
 `tempo_choices` is the one place that knows other tempos of a song.
 """
@@ -11,8 +11,10 @@ from typing import Any, Final
 
 from sidestep_tui.dataset.findings import FASTEST, SLOWEST
 from sidestep_tui.dataset.language import guess_language
+from sidestep_tui.dataset.measure import Measures
 from sidestep_tui.dataset.song import DatasetMetadata, Finding, Song
 from sidestep_tui.dataset.structure import structure_tags
+from sidestep_tui.dataset.treatment import loudness_gain, silent_ends
 
 _BREAK: Final = re.compile(r"<\s*/?\s*(?:br|p|div)\b[^>]*>", re.IGNORECASE)
 _MARKUP: Final = re.compile(r"<\s*/?\s*(?:span|html|body|a|b|i|script)\b[^>]*>", re.IGNORECASE)
@@ -31,11 +33,20 @@ class Fix:
     """The field to open."""
 
 
-def fix_for(finding: Finding, song: Song, metadata: DatasetMetadata) -> Fix | None:
-    """What one key does about a finding of this song; None where nothing in its fields can help."""
+def fix_for(finding: Finding, song: Song, metadata: DatasetMetadata, measures: Measures | None = None) -> Fix | None:
+    """What one key does about a finding of this song; None where nothing in its fields can help.
+
+    Args:
+        finding: about the song.
+        song: as it is now.
+        metadata: of its data set.
+        measures: of its sound, which findings about silence and loudness need.
+    """
     kind, _, name = finding.code.partition("-")
     if kind in ("unsure", "unreviewed") and name in song.beliefs:
         return _guessed(song, name, confirm=kind == "unreviewed")
+    if measures is not None and finding.code in _SOUND_MENDS:
+        return _SOUND_MENDS[finding.code](song, metadata, measures)
     mend = _MENDS.get(finding.code)
     return (mend(song, metadata) if mend else None) or _ASKS.get(finding.code)
 
@@ -133,6 +144,22 @@ def _no_genre(song: Song, _: DatasetMetadata) -> Fix:
         return _ASKS["missing-genre"]
     return Fix("always use the caption", {"prompt_override": "caption"})
 
+
+def _trim(song: Song, _: DatasetMetadata, measures: Measures) -> Fix:
+    start, end = silent_ends(measures, song.duration)
+    return Fix(f"trim to {start:.1f} … {end:.1f} s", {"trim_start": start, "trim_end": end})
+
+
+def _raise(song: Song, metadata: DatasetMetadata, measures: Measures) -> Fix | None:
+    gain = round(loudness_gain(measures, metadata.target_lufs), 1)
+    return Fix(f"make it {gain:.1f} dB louder", {"gain_db": gain}) if gain > 0 and gain != song.gain_db else None
+
+
+_SOUND_MENDS: Final[Mapping[str, Callable[[Song, DatasetMetadata, Measures], Fix | None]]] = {
+    "silent-ends": _trim,
+    "quiet": _raise,
+}
+"""For each code what follows from the measures of the sound."""
 
 _ASKS: Final[Mapping[str, Fix]] = {
     "missing-caption": Fix("write a caption", asks="caption"),

@@ -4,13 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from sidestep_tui.dataset.edits import set_fields
 from sidestep_tui.dataset.findings import check_dataset
-from sidestep_tui.dataset.session import EditSession
+from sidestep_tui.dataset.fixes import fix_for, skeleton, tempo_choices, without_copy, without_markup
 from sidestep_tui.dataset.song import AudioInfo, Belief, Dataset, DatasetMetadata, Finding, Severity, Song, Source
-from sidestep_tui.tui.dataset.fixes import fix_for, skeleton, tempo_choices, without_copy, without_markup
-from sidestep_tui.tui.dataset.review import Review
-
-from .conftest import VERSES
+from tests.tui.dataset.conftest import VERSES
 
 METADATA = DatasetMetadata(custom_tag="zzz")
 
@@ -38,14 +36,12 @@ def song(**fields: object) -> Song:
 )
 def test_a_fix_takes_its_finding_away(code: str, fields: dict[str, object], tmp_path: Path) -> None:
     metadata = DatasetMetadata(custom_tag="zzz", genre_ratio=50 if code == "missing-genre" else 0)
-    review = Review(EditSession(Dataset(root=tmp_path, songs=(song(**fields),), metadata=metadata)))
-    review.checks.replace_all(review.dataset, check_dataset(review.dataset))
-    finding = next(one for one in review.checks.of("a.wav") if one.code == code)
-    fix = fix_for(finding, review.songs["a.wav"], metadata)
+    dataset = Dataset(root=tmp_path, songs=(song(**fields),), metadata=metadata)
+    finding = next(one for one in check_dataset(dataset) if one.code == code)
+    fix = fix_for(finding, dataset.songs[0], metadata)
     assert fix is not None
     assert not fix.asks
-    review.edit(["a.wav"], fix.changes)
-    assert code not in [one.code for one in review.checks.of("a.wav")]
+    assert code not in [one.code for one in check_dataset(set_fields(dataset, ["a.wav"], fix.changes))]
 
 
 @pytest.mark.parametrize(
