@@ -2,8 +2,6 @@
 
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +9,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sidestep_tui.cli import dataset_check, dataset_label
+from sidestep_tui.cli import dataset_check, dataset_edit, dataset_label
 from sidestep_tui.cli.lines import counted, duration
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.dataset.acestep_json import save_dataset
-from sidestep_tui.dataset.fields import FIELDS, METADATA_FIELDS
-from sidestep_tui.dataset.session import EditSession, load_dataset
+from sidestep_tui.dataset.fields import FIELDS
+from sidestep_tui.dataset.session import load_dataset
 from sidestep_tui.dataset.song import Dataset, Song
 from sidestep_tui.dataset.text import printable
-from sidestep_tui.dataset.where import parse_assignment, parse_where
-from sidestep_tui.errors import ExitCode, SidestepError, UsageError
+from sidestep_tui.errors import ExitCode
 
 _LONGEST_CAPTION = 60
 
@@ -33,20 +30,8 @@ def configure(parser: Parser) -> None:
     dataset_check.configure(_verb(verbs, "check", "what to look at before training; exit code 1 when there are errors"))
     dataset_label.configure(_verb(verbs, "label", "fill in what is missing: tempo, key and metre from the sound"))
     _verb(verbs, "review", "look through the songs in the terminal: edit, accept, save").set_defaults(call=_review)
-    edit = _verb(verbs, "edit", "set fields of songs or of the data set, and save it")
-    edit.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help=f"fields: {', '.join(FIELDS)}")
-    edit.add_argument("--where", metavar="FILTER", help='which songs, for instance "bpm>150 and language=ja"')
-    edit.add_argument("--song", action="append", default=[], metavar="KEY", help="one song; may be repeated")
-    edit.add_argument(
-        "--set-data-set",
-        action="append",
-        default=[],
-        metavar="FIELD=VALUE",
-        help=f"fields: {', '.join(METADATA_FIELDS)}",
-    )
-    edit.add_argument("--output", type=Path, metavar="FILE", help="save here instead of where it was read from")
-    edit.add_argument("--overwrite", action="store_true", help="replace a file of another session")
-    edit.set_defaults(call=_edit)
+    dataset_edit.configure(_verb(verbs, "edit", "set fields of songs or of the data set, and save it"))
+    dataset_edit.configure_fix(_verb(verbs, "fix", "mend one kind of finding in all songs that have it, and save"))
     convert = _verb(verbs, "convert", "save a folder or data set as ACE-Step's dataset JSON")
     convert.add_argument("output", type=Path, metavar="FILE", help="the JSON file, or a folder for its dataset.json")
     convert.add_argument("--overwrite", action="store_true", help="replace an existing file")
@@ -71,26 +56,6 @@ def _review(options: Namespace, _out: Output) -> int:
     return run_tui("dataset", path=options.dataset)
 
 
-def _edit(options: Namespace, out: Output) -> int:
-    if not options.set and not options.set_data_set:
-        raise UsageError("There is nothing to set.", fix="give --set FIELD=VALUE or --set-data-set FIELD=VALUE")
-    changes = dict(parse_assignment(text) for text in options.set)
-    metadata_changes = dict(_metadata_assignment(text) for text in options.set_data_set)
-    session = EditSession(load_dataset(options.dataset, replay=False))
-    keys = _chosen(session.dataset, options) if changes else []
-    with _nothing_left_unsaved(session):
-        if changes:
-            session.edit(keys, changes)
-        if metadata_changes:
-            session.edit_metadata(metadata_changes)
-        saved = session.save(options.output, overwrite=options.overwrite)
-    place = saved.saved.path if saved.saved else options.output
-    if out.as_json:
-        out.json_line({"saved": place, "songs": keys})
-    out.say(f"{counted(len(keys), 'song')} changed, saved: {place}")
-    return ExitCode.DONE
-
-
 def _convert(options: Namespace, out: Output) -> int:
     saved = save_dataset(load_dataset(options.dataset), options.output, overwrite=options.overwrite)
     place = saved.saved.path if saved.saved else options.output
@@ -98,40 +63,6 @@ def _convert(options: Namespace, out: Output) -> int:
         out.json_line({"saved": place, "songs": len(saved.songs)})
     out.say(f"{counted(len(saved.songs), 'song')} saved: {place}")
     return ExitCode.DONE
-
-
-@contextmanager
-def _nothing_left_unsaved(session: EditSession) -> Iterator[None]:
-    """A command that fails takes its own edits back, and leaves those that it found."""
-    found = session.edits
-    try:
-        yield
-    except SidestepError:
-        while session.edits > found:
-            session.undo()
-        raise
-
-
-def _chosen(dataset: Dataset, options: Namespace) -> list[str]:
-    """The keys that `--where` and `--song` choose; all songs without either.
-
-    Raises:
-        UsageError: no song fits.
-    """
-    fits = parse_where(options.where) if options.where else lambda _: True
-    keys = [song.key for song in dataset.songs if fits(song) and (not options.song or song.key in options.song)]
-    if not keys:
-        raise UsageError(
-            "No song fits.", where=options.where or ", ".join(options.song), fix="see `sidestep dataset scan`"
-        )
-    return keys
-
-
-def _metadata_assignment(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError("This is no assignment.", where=text, fix="write it like custom_tag=name")
-    return name, value
 
 
 def _scan_document(dataset: Dataset) -> dict[str, Any]:

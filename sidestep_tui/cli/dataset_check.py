@@ -1,4 +1,4 @@
-"""`sidestep dataset check`: findings, and with `--prompts` the exact text that the model will read about each song."""
+"""`sidestep dataset check`: findings, measures, and with `--prompts` the exact text that the model will read."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -9,15 +9,18 @@ from rich.text import Text
 
 from sidestep_tui.acestep.model_config import Variant
 from sidestep_tui.acestep.prompts import LYRIC_TOKEN_LIMIT, TEXT_TOKEN_LIMIT, SongFields, lyric_prompt, text_prompt
+from sidestep_tui.cli.dataset_measures import measure_all, measures_document, measures_view
 from sidestep_tui.cli.lines import counted
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.dataset.effective import genre_songs
 from sidestep_tui.dataset.findings import check_dataset
+from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.prompts import song_fields
 from sidestep_tui.dataset.session import load_dataset
 from sidestep_tui.dataset.song import Dataset, Finding, Severity
 from sidestep_tui.dataset.text import printable
+from sidestep_tui.dataset.treatment import treatment_of
 from sidestep_tui.errors import ExitCode
 
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: ""}
@@ -25,6 +28,7 @@ _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: ""}
 
 def configure(parser: Parser) -> None:
     """Adds the verb's arguments."""
+    parser.add_argument("--no-sound", action="store_true", help="do not decode songs that were not measured before")
     parser.add_argument("--prompts", action="store_true", help="show the exact text and lyric strings of every song")
     parser.add_argument("--model", type=Path, metavar="MODEL", help="count tokens with this model's tokenizer")
     parser.add_argument("--base", choices=[*Variant], help="what the model was made from, where it does not say")
@@ -33,18 +37,31 @@ def configure(parser: Parser) -> None:
 
 def _run(options: Namespace, out: Output) -> int:
     dataset = load_dataset(options.dataset)
-    findings = check_dataset(dataset)
-    prompts = _prompts(dataset, options) if options.prompts or options.model else []
-    document = {"songs": len(dataset.songs), "findings": [finding.as_dict() for finding in findings]}
-    out.show(document | ({"prompts": prompts} if prompts else {}), lambda: _view(dataset, findings, prompts))
+    measures = MeasureCache() if options.no_sound else measure_all(dataset, out)
+    findings = check_dataset(dataset, measures)
+    prompts = _prompts(dataset, measures, options) if options.prompts or options.model else []
+    document = {
+        "songs": len(dataset.songs),
+        "findings": [finding.as_dict() for finding in findings],
+        "measures": measures_document(dataset, measures),
+    }
+    out.show(
+        document | ({"prompts": prompts} if prompts else {}),
+        lambda: Group(measures_view(dataset, measures), _view(dataset, findings, prompts)),
+    )
     has_errors = any(finding.severity is Severity.ERROR for finding in findings)
     return ExitCode.FAILED if has_errors else ExitCode.DONE
 
 
-def _prompts(dataset: Dataset, options: Namespace) -> list[dict[str, Any]]:
+def _prompts(dataset: Dataset, measures: MeasureCache, options: Namespace) -> list[dict[str, Any]]:
     genre = genre_songs(dataset)
     told = {
-        song.key: song_fields(song, dataset.metadata, use_genre=song.key in genre, duration=song.duration)
+        song.key: song_fields(
+            song,
+            dataset.metadata,
+            use_genre=song.key in genre,
+            duration=treatment_of(song, dataset.metadata, measures.known(song)).seconds(song.duration),
+        )
         for song in dataset.songs
     }
     counts = _token_counts(told, options) if options.model else {}

@@ -3,9 +3,8 @@
 A change is a field set to a value; the value is read like any sidecar's, so "190 BPM" and "F#m" work here too.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any
 
 from sidestep_tui.dataset.beliefs import read_beliefs
@@ -73,8 +72,12 @@ class History:
         Raises:
             UsageError: no such field or song, or a value that the field cannot have.
         """
-        after = apply_edit(self.present, edit)
-        touched = set(edit.keys or ())
+        return self.apply_all((edit,))
+
+    def apply_all(self, edits: Sequence[Edit]) -> "History":
+        """The history with several edits that are undone together; errors as `apply`."""
+        after = apply_edits(self.present, edits)
+        touched = {key for edit in edits for key in edit.keys or ()}
         step = _Step(
             tuple(song for song in self.present.songs if song.key in touched),
             tuple(song for song in after.songs if song.key in touched),
@@ -100,44 +103,29 @@ class History:
         return History(dataset, (*self.past, step), tuple(future))
 
 
-def apply_edit(dataset: Dataset, edit: Edit) -> Dataset:
-    """The data set after an edit.
+def apply_edits(dataset: Dataset, edits: Sequence[Edit]) -> Dataset:
+    """The data set after edits, each on what the one before it left.
 
     Raises:
         UsageError: no such field or song, or a value that the field cannot have.
     """
-    if edit.keys is None:
-        return replace(dataset, metadata=set_metadata(dataset.metadata, edit.changes))
-    known = {song.key for song in dataset.songs}
-    missing = next((key for key in edit.keys if key not in known), None)
-    if missing is not None:
-        raise UsageError("There is no such song in the data set.", where=missing)
-    return set_fields(dataset, edit.keys, edit.changes, edit.source, edit.beliefs)
+    songs, metadata = dataset.by_key(), dataset.metadata
+    for edit in edits:
+        if edit.keys is None:
+            metadata = set_metadata(metadata, edit.changes)
+            continue
+        missing = next((key for key in edit.keys if key not in songs), None)
+        if missing is not None:
+            raise UsageError("There is no such song in the data set.", where=missing)
+        values = _read(edit.changes, FIELDS, field_named)
+        for key in edit.keys:
+            songs[key] = _edited(songs[key], values, edit.source, edit.beliefs)
+    return replace(dataset, songs=tuple(songs.values()), metadata=metadata)
 
 
-def set_fields(
-    dataset: Dataset,
-    keys: Collection[str],
-    changes: Mapping[str, Any],
-    source: Source = Source.EDITED,
-    beliefs: Mapping[str, Belief] = MappingProxyType({}),
-) -> Dataset:
-    """Sets fields of the songs with these keys.
-
-    Args:
-        dataset: stays as it is.
-        keys: of the songs; others are not touched.
-        changes: field name or alias to a value in any form that a sidecar may have; None means "not said".
-        source: where the values come from.
-        beliefs: field name to how sure a labeller was.
-
-    Raises:
-        UsageError: there is no such field, or it cannot have this value.
-    """
-    values = _read(changes, FIELDS, field_named)
-    chosen = set(keys)
-    songs = tuple(_edited(song, values, source, beliefs) if song.key in chosen else song for song in dataset.songs)
-    return replace(dataset, songs=songs)
+def set_fields(dataset: Dataset, keys: Collection[str], changes: Mapping[str, Any]) -> Dataset:
+    """Sets fields of the songs with these keys, as a person does; arguments and errors as `Edit` and `apply_edits`."""
+    return apply_edits(dataset, (Edit(changes, tuple(keys)),))
 
 
 def set_metadata(metadata: DatasetMetadata, changes: Mapping[str, Any]) -> DatasetMetadata:

@@ -7,7 +7,7 @@ line belongs to one data set in one saved version; lines of another version are 
 import json
 import os
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,10 @@ class Journal:
     def record(self, edit: Edit) -> None:
         """Keeps an edit. Returns when it is on the disk."""
         self._append({"do": edit.as_dict()})
+
+    def record_all(self, edits: Sequence[Edit]) -> None:
+        """Keeps edits that are one step."""
+        self._append({"do_all": [edit.as_dict() for edit in edits]})
 
     def record_undo(self) -> None:
         """Keeps that the last edit was undone."""
@@ -113,6 +117,8 @@ def _applied(history: History, line: Mapping[str, Any]) -> History:
         return history.undo()
     if "redo" in line:
         return history.redo()
+    if "do_all" in line:
+        return history.apply_all([Edit.from_dict(one) for one in line["do_all"]])
     return history.apply(Edit.from_dict(line["do"]))
 
 

@@ -1,6 +1,6 @@
 """Opening a data set and editing it: what the screens and the command line use."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -128,6 +128,13 @@ class EditSession:
         history = self._history.apply(edit)
         self._journal.record(edit)
         self._history = history
+
+    def apply_all(self, edits: Sequence[Edit]) -> None:
+        """Does several edits as one step, undone together; errors as `edit`."""
+        if edits:
+            history = self._history.apply_all(edits)
+            self._journal.record_all(edits)
+            self._history = history
 
 
 def _saved_beside() -> Finding:

@@ -133,8 +133,3 @@ def treated_times(times: Iterable[LyricTime], treatment: Treatment) -> tuple[Lyr
         for time, over in zip(ordered, ends, strict=True)
         if over > treatment.start and (treatment.end is None or time.seconds < treatment.end)
     )
-
-
-def heard_seconds(song: Song, metadata: DatasetMetadata, measures: Measures | None) -> float:
-    """Seconds of a song that the model hears; arguments as `treatment_of`."""
-    return treatment_of(song, metadata, measures).seconds(song.duration)

@@ -118,3 +118,46 @@ def test_missing_and_empty_folders_are_told(sidestep, tmp_path):
     for folder in (tmp_path, tmp_path / "nowhere"):
         result = sidestep("dataset", "scan", folder)
         assert (result.code, "fix:" in result.err) == (1, True)
+
+
+def test_check_shows_what_was_measured(sidestep, songs):
+    (songs / "noise.mp3").unlink()
+    document = sidestep("dataset", "check", songs, "--json").json()
+    first = document["measures"][0]
+    assert [first[name] for name in ("song", "sample_rate", "false_stereo", "codec")] == [
+        "a.wav",
+        48000,
+        True,
+        "pcm_16",
+    ]
+    assert first["peak_db"] == pytest.approx(20 * np.log10(0.3), abs=0.1)
+    assert ("a.wav", "narrow-bandwidth") in {(one["song"], one["code"]) for one in document["findings"]}
+    text = sidestep("dataset", "check", songs).out
+    assert "LUFS" in text
+    assert "-10.5" in text
+
+
+def test_check_decodes_nothing_when_told_so(sidestep, songs):
+    assert sidestep("dataset", "check", songs, "--no-sound", "--json").json()["measures"] == []
+
+
+def test_one_fix_mends_all_songs_that_have_the_finding(sidestep, songs):
+    silence = np.zeros((3 * 48_000, 2))
+    for name in ("a", "b"):
+        sound, _ = soundfile.read(songs / f"{name}.wav")
+        soundfile.write(songs / f"{name}.wav", np.concatenate([silence, sound, sound]), 48_000)
+    dry = sidestep("dataset", "fix", songs, "--finding", "silent-ends", "--dry-run", "--json").json()
+    assert dry["saved"] is None
+    assert dry["set"]["b.wav"] == {"trim_start": pytest.approx(2.9, abs=0.02), "trim_end": pytest.approx(5.0, abs=0.01)}
+    assert sidestep("dataset", "fix", songs, "--finding", "silent-ends", "--song", "b.wav").code == 0
+    saved = sidestep("dataset", "scan", songs / "dataset.json", "--json").json()
+    assert [song["trim_start"] for song in saved["songs"]] == [None, dry["set"]["b.wav"]["trim_start"]]
+    prompts = sidestep("dataset", "check", songs / "dataset.json", "--prompts", "--json").json()["prompts"]
+    assert ["- duration: 2 seconds" in one["text"] for one in prompts] == [False, True]
+
+
+def test_a_fix_for_a_finding_that_nobody_has_names_those_that_are_there(sidestep, songs):
+    result = sidestep("dataset", "fix", songs, "--finding", "loud")
+    assert result.code == 2
+    assert "missing-caption" in result.err
+    assert not (songs / "dataset.json").exists()

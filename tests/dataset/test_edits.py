@@ -173,3 +173,19 @@ def test_a_scanned_folder_says_that_a_saved_data_set_lies_in_it(make_song: MakeS
     assert "saved-data-set-beside" in [finding.code for finding in load_dataset(root).findings]
     with pytest.raises(SidestepError, match="does not exist"):
         load_dataset(root / "nothing.json")
+
+
+def test_edits_of_one_step_are_undone_together_and_survive_a_crash(make_song: MakeSong, root: Path) -> None:
+    make_song("a.wav")
+    make_song("b.wav")
+    session = open_session(root)
+    session.apply_all([Edit({"bpm": 100}, ("a.wav",)), Edit({"bpm": 120, "keyscale": "Am"}, ("b.wav",))])
+    session.apply_all([])
+    again = open_session(root)
+    assert [song.bpm for song in again.dataset.songs] == [100, 120]
+    assert again.edits == 1
+    again.undo()
+    assert [song.bpm for song in load_dataset(root).songs] == [None, None]
+    with pytest.raises(UsageError):
+        again.apply_all([Edit({"bpm": 90}, ("a.wav",)), Edit({"bpm": "fast"}, ("b.wav",))])
+    assert load_dataset(root).songs[0].bpm is None

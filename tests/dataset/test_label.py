@@ -9,7 +9,7 @@ from sidestep_tui.dataset import label, label_measures
 from sidestep_tui.dataset.acestep_json import read_dataset_file
 from sidestep_tui.dataset.analysis.result import NOTHING, Analysis, Guess
 from sidestep_tui.dataset.audio import Waveform, write_audio
-from sidestep_tui.dataset.edits import Edit, apply_edit
+from sidestep_tui.dataset.edits import Edit, apply_edits
 from sidestep_tui.dataset.findings import check_dataset
 from sidestep_tui.dataset.label import Labels, label_dataset, missing_fields
 from sidestep_tui.dataset.label_measures import MeasureCache
@@ -36,7 +36,7 @@ def must_not_hear(waveform: Waveform, sample_rate: int) -> Analysis:
 def labelled(dataset: Dataset, labels: list[Labels]) -> Dataset:
     for one in labels:
         if one.edit is not None:
-            dataset = apply_edit(dataset, one.edit)
+            dataset = apply_edits(dataset, [one.edit])
     return dataset
 
 
@@ -137,7 +137,7 @@ def test_person_who_sets_the_field_ends_the_doubt(make_song: MakeSong, scan: Sca
     dataset = scan()
     dataset = labelled(dataset, list(label_dataset(dataset, analyser=hears)))
     assert "unsure-bpm" in {finding.code for finding in check_dataset(dataset)}
-    taken = apply_edit(dataset, Edit({"bpm": only(dataset).beliefs["bpm"].second}, ("a.wav",)))
+    taken = apply_edits(dataset, [Edit({"bpm": only(dataset).beliefs["bpm"].second}, ("a.wav",))])
     assert only(taken).bpm == 70
     assert only(taken).source("bpm") is Source.EDITED
     assert "bpm" not in only(taken).beliefs
@@ -147,10 +147,10 @@ def test_person_who_sets_the_field_ends_the_doubt(make_song: MakeSong, scan: Sca
 def test_lyrics_of_a_provider_are_flagged_until_somebody_sets_them(make_song: MakeSong, scan: Scan) -> None:
     make_song()
     edit = Edit({"lyrics": "la la"}, ("a.wav",), Source.PROVIDER, {"lyrics": Belief("scribe", 0.93)})
-    flagged = apply_edit(scan(), edit)
+    flagged = apply_edits(scan(), [edit])
     (finding,) = (one for one in check_dataset(flagged) if one.code == "unreviewed-lyrics")
     assert "scribe, 93% sure" in finding.message
-    accepted = apply_edit(flagged, Edit({"lyrics": "la la"}, ("a.wav",)))
+    accepted = apply_edits(flagged, [Edit({"lyrics": "la la"}, ("a.wav",))])
     assert "unreviewed-lyrics" not in {one.code for one in check_dataset(accepted)}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sidestep_tui.dataset.edits import apply_edit
+from sidestep_tui.dataset.edits import apply_edits
 from sidestep_tui.dataset.providers.base import Answer, Provider, RefusedError, Usage
 from sidestep_tui.dataset.providers.run import Provided, label_with_provider
 from sidestep_tui.dataset.song import Dataset, LyricTime, Song, Source
@@ -39,7 +39,7 @@ def run_all(dataset: Dataset, provider: Provider, *fields: str) -> tuple[Dataset
     given = list(label_with_provider(dataset, provider, fields))
     for one in given:
         if one.edit is not None:
-            dataset = apply_edit(dataset, one.edit)
+            dataset = apply_edits(dataset, [one.edit])
     return dataset, given
 
 

@@ -1,7 +1,7 @@
 """What the screens of a review share: edits with their errors told, undo and redo, checking, saving, leaving."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, TypeVar
@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from sidestep_tui.dataset.acestep_json import DATASET_FILE, changed_since_read
+from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.findings import check_dataset
 from sidestep_tui.dataset.song import Dataset, Finding, Song
 from sidestep_tui.errors import SidestepError
@@ -52,8 +53,15 @@ class ReviewingScreen(SidestepScreen[Result], Generic[Result]):
 
     def edit(self, keys: Collection[str], changes: Mapping[str, Any]) -> bool:
         """Sets fields of songs; False after telling why that was not possible."""
+        return self._try(lambda: self.review.edit(keys, changes))
+
+    def apply_all(self, edits: Sequence[Edit]) -> bool:
+        """Does edits as one step; False after telling why that was not possible."""
+        return self._try(lambda: self.review.apply_all(edits))
+
+    def _try(self, change: Callable[[], None]) -> bool:
         try:
-            self.review.edit(keys, changes)
+            change()
         except SidestepError as error:
             self.sidestep.tell_error(error)
             return False

@@ -1,22 +1,25 @@
 """Everything that was found in a data set, by kind, with what each kind means for the adapter."""
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
+from sidestep_tui.dataset.grouped_fixes import GroupedFix, grouped_fix
+from sidestep_tui.tui.dataset.base import ReviewingScreen
 from sidestep_tui.tui.dataset.checks import SYMBOLS, FindingGroup
 from sidestep_tui.tui.dataset.review import Review
 from sidestep_tui.tui.figures import count
-from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean, shorten
 from sidestep_tui.tui.themes import rich_style
 from sidestep_tui.tui.widgets.scroll import KeyScroll
 from sidestep_tui.tui.widgets.table import KeyTable, cell
+from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
 
 _MOST_PLACES = 200
 
@@ -29,12 +32,13 @@ class KindTable(KeyTable):
     ]
 
 
-class FindingsScreen(SidestepScreen[str | None]):
-    """Lists the kinds of findings; gives the code of the one whose songs are to be shown."""
+class FindingsScreen(ReviewingScreen[str | None]):
+    """Lists the kinds of findings; mends all of a kind, or gives the code of the one whose songs are to be shown."""
 
     HEADING = "Data set › Findings"
     ABOUT = "An error keeps a song from training, a warning probably harms the adapter, a remark is worth a look."
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("x", "mend_all", "Mend all", tooltip="Mend it in all songs that have it, or in the marked ones"),
         Binding("f,escape", "back", "Back", tooltip="Go back to the songs"),
     ]
     DEFAULT_CSS = """
@@ -44,8 +48,7 @@ class FindingsScreen(SidestepScreen[str | None]):
     """
 
     def __init__(self, review: Review) -> None:
-        super().__init__()
-        self._review = review
+        super().__init__(review)
         self._groups: dict[str, FindingGroup] = {}
 
     def compose_body(self) -> ComposeResult:
@@ -56,16 +59,24 @@ class FindingsScreen(SidestepScreen[str | None]):
 
     def on_mount(self) -> None:
         """Fills the list."""
-        groups = self._review.checks.groups()
+        self.show_changes()
+        self.query_one("#kinds", KeyTable).focus()
+
+    def show_changes(self) -> None:
+        """Lists what is found now."""
+        groups = self.review.checks.groups()
         self._groups = {group.code: group for group in groups}
         table = self.query_one("#kinds", KeyTable)
         width = max(30, self.app.size.width - 38)
-        table.set_columns([("", 1), ("Kind", 24), ("Count", 5), ("What it means, for instance", width)])
+        if not table.columns:
+            table.set_columns([("", 1), ("Kind", 24), ("Count", 5), ("What it means, for instance", width)])
         table.set_rows([(group.code, self._cells(group, width)) for group in groups])
-        table.focus()
-        if not groups:
-            what = "Nothing was found." if self._review.checks.complete else "The songs are still being checked …"
+        if groups:
+            self._show_places()
+        else:
+            what = "Nothing was found." if self.review.checks.complete else "The songs are still being checked …"
             self.query_one("#places", Static).update(what)
+        self.refresh_bindings()
 
     def _cells(self, group: FindingGroup, width: int) -> tuple[Text, ...]:
         symbol, colour = SYMBOLS[group.severity]
@@ -86,7 +97,9 @@ class FindingsScreen(SidestepScreen[str | None]):
         lines = []
         for finding in group.findings[:_MOST_PLACES]:
             where = clean(finding.song) if finding.song else "the data set"
-            lines.append(Content.assemble((where, "bold"), "  ", clean(finding.message)))
+            fix = self.review.fix_for(finding)
+            mend = (f"  → {clean(fix.label)}", "bold $footer-key-foreground") if fix and fix.changes else ""
+            lines.append(Content.assemble((where, "bold"), "  ", clean(finding.message), mend))
         if len(group.findings) > _MOST_PLACES:
             lines.append(Content.styled(f"and {count(len(group.findings) - _MOST_PLACES)} more", "$text-muted"))
         fixes = list(dict.fromkeys(clean(finding.fix) for finding in group.findings if finding.fix))
@@ -96,7 +109,41 @@ class FindingsScreen(SidestepScreen[str | None]):
     @on(KeyTable.RowSelected)
     def _choose(self) -> None:
         group = self._groups.get(self.query_one("#kinds", KeyTable).current_key or "")
-        if group is None or not any(finding.song in self._review.songs for finding in group.findings):
+        if group is None or not any(finding.song in self.review.songs for finding in group.findings):
             self.sidestep.tell("This is about no song that could be shown.", "warning")
             return
         self.dismiss(group.code)
+
+    @work(exclusive=True, group="dialog")
+    async def action_mend_all(self) -> None:
+        """Asks for which songs, and does for each of them what stands beside its finding."""
+        group = self._groups.get(self.query_one("#kinds", KeyTable).current_key or "")
+        if group is None:
+            return
+        everywhere, marked = self._fix(group, None), self._fix(group, self.review.marked)
+        choices = [Choice("all", f"{_songs(everywhere)} that have it", _left(everywhere))]
+        if self.review.marked:
+            choices.insert(0, Choice("marked", f"The marked ones of them: {_songs(marked)}", _left(marked)))
+        choice = await self.app.push_screen_wait(PickScreen(f"Mend {group.code}", lambda _: choices))
+        fix = {"all": everywhere, "marked": marked}.get(choice or "")
+        if fix is not None and fix.edits and self.apply_all(fix.edits):
+            self.sidestep.tell(f"{group.code}: {_songs(fix)} mended. u takes it back.")
+
+    def _fix(self, group: FindingGroup, keys: Collection[str] | None) -> GroupedFix:
+        return grouped_fix(self.review.dataset, group.findings, group.code, self.review.measures, keys)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Mending needs a finding that follows from the songs themselves."""
+        if action == "mend_all" and self.is_mounted:
+            group = self._groups.get(self.query_one("#kinds", KeyTable).current_key or "")
+            some = () if group is None else group.findings[:_MOST_PLACES]
+            return any(fix.changes for finding in some if (fix := self.review.fix_for(finding)) is not None)
+        return super().check_action(action, parameters)
+
+
+def _songs(fix: GroupedFix) -> str:
+    return f"{count(len(fix.edits))} song{'s' * (len(fix.edits) != 1)}"
+
+
+def _left(fix: GroupedFix) -> str:
+    return f"{count(len(fix.left))} more need you" if fix.left else ""

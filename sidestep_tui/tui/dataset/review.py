@@ -1,10 +1,11 @@
 """A data set under review: its session, which songs are shown in which order, which are marked. No Textual here."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.effective import genre_songs
 from sidestep_tui.dataset.fixes import Fix, fix_for
 from sidestep_tui.dataset.label_measures import MeasureCache
@@ -122,6 +123,11 @@ class Review:
     def edit(self, keys: Collection[str], changes: Mapping[str, Any]) -> None:
         """Sets fields of songs; errors as `EditSession.edit`."""
         self.session.edit(keys, changes)
+        self._follow()
+
+    def apply_all(self, edits: Sequence[Edit]) -> None:
+        """Does edits as one step; errors as `EditSession.edit`."""
+        self.session.apply_all(edits)
         self._follow()
 
     def edit_metadata(self, changes: Mapping[str, Any]) -> None:

@@ -38,7 +38,7 @@ def count_tokens(dataset: Dataset, model: Path) -> dict[str, TokenCount]:
     """
     path = dataset.saved.path if dataset.saved is not None else dataset.root
     command = [sys.executable, "-m", "sidestep_tui.cli.main", "dataset", "check", str(path)]
-    command += ["--prompts", "--model", str(model), "--json"]
+    command += ["--prompts", "--no-sound", "--model", str(model), "--json"]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_LONGEST_WAIT, check=False, stdin=subprocess.DEVNULL

@@ -260,6 +260,27 @@ async def test_a_kind_of_finding_becomes_the_filter(open_review: OpenReview, alb
         assert [line.split()[0] for line in drawn(pilot)] == ["live/05", "live/06"]
 
 
+async def test_all_songs_with_a_finding_are_mended_at_once(open_review: OpenReview, album: Path) -> None:
+    async with open_review(album, (120, 36)) as pilot:
+        review = screen(pilot).review
+        concerned = [key for key in review.songs if review.checks.has(key, code="missing-lyrics")]
+        assert concerned
+        await pilot.press("f")
+        await pilot.pause()
+        kinds = pilot.app.screen.query_one("#kinds", KeyTable)
+        while kinds.current_key != "missing-lyrics":
+            await pilot.press("j")
+        await pilot.press("x")
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause()
+        assert all(review.songs[key].is_instrumental for key in concerned)
+        assert "missing-lyrics" not in [group.code for group in review.checks.groups()]
+        await pilot.press("u")
+        await pilot.pause()
+        assert not any(review.songs[key].is_instrumental for key in concerned)
+
+
 async def test_saving_writes_the_data_set_and_empties_the_journal(
     open_review: OpenReview, album: Path, eventually: Eventually
 ) -> None:

@@ -1,0 +1,134 @@
+"""`sidestep dataset edit` and `fix`: change many songs at once and save, or change nothing at all."""
+
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sidestep_tui.cli.dataset_measures import measure_all
+from sidestep_tui.cli.lines import counted
+from sidestep_tui.cli.output import Output
+from sidestep_tui.cli.parser import Parser
+from sidestep_tui.dataset.fields import FIELDS, METADATA_FIELDS
+from sidestep_tui.dataset.findings import check_dataset
+from sidestep_tui.dataset.grouped_fixes import grouped_fix
+from sidestep_tui.dataset.session import EditSession, load_dataset
+from sidestep_tui.dataset.song import Dataset
+from sidestep_tui.dataset.where import parse_assignment, parse_where
+from sidestep_tui.errors import ExitCode, SidestepError, UsageError
+
+
+def configure(parser: Parser) -> None:
+    """Adds the arguments of `edit`."""
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help=f"fields: {', '.join(FIELDS)}"
+    )
+    _add_choice(parser)
+    parser.add_argument(
+        "--set-data-set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help=f"fields: {', '.join(METADATA_FIELDS)}",
+    )
+    _add_target(parser)
+    parser.set_defaults(call=_edit)
+
+
+def configure_fix(parser: Parser) -> None:
+    """Adds the arguments of `fix`."""
+    parser.add_argument("--finding", required=True, metavar="CODE", help="the kind of finding, as `check` names it")
+    _add_choice(parser)
+    parser.add_argument("--dry-run", action="store_true", help="show what would be set, and change nothing")
+    _add_target(parser)
+    parser.set_defaults(call=_fix)
+
+
+def _add_choice(parser: Parser) -> None:
+    parser.add_argument("--where", metavar="FILTER", help='which songs, for instance "bpm>150 and language=ja"')
+    parser.add_argument("--song", action="append", default=[], metavar="KEY", help="one song; may be repeated")
+
+
+def _add_target(parser: Parser) -> None:
+    parser.add_argument("--output", type=Path, metavar="FILE", help="save here instead of where it was read from")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file of another session")
+
+
+def _edit(options: Namespace, out: Output) -> int:
+    if not options.set and not options.set_data_set:
+        raise UsageError("There is nothing to set.", fix="give --set FIELD=VALUE or --set-data-set FIELD=VALUE")
+    changes = dict(parse_assignment(text) for text in options.set)
+    metadata_changes = dict(_metadata_assignment(text) for text in options.set_data_set)
+    session = EditSession(load_dataset(options.dataset, replay=False))
+    keys = _chosen(session.dataset, options) if changes else []
+    with _nothing_left_unsaved(session):
+        if changes:
+            session.edit(keys, changes)
+        if metadata_changes:
+            session.edit_metadata(metadata_changes)
+        saved = session.save(options.output, overwrite=options.overwrite)
+    place = saved.saved.path if saved.saved else options.output
+    if out.as_json:
+        out.json_line({"saved": place, "songs": keys})
+    out.say(f"{counted(len(keys), 'song')} changed, saved: {place}")
+    return ExitCode.DONE
+
+
+def _fix(options: Namespace, out: Output) -> int:
+    session = EditSession(load_dataset(options.dataset, replay=False))
+    dataset = session.dataset
+    measures = measure_all(dataset, out)
+    findings = check_dataset(dataset, measures)
+    if not any(finding.code == options.finding for finding in findings):
+        known = ", ".join(sorted({finding.code for finding in findings})) or "none"
+        raise UsageError("No song has this finding.", where=options.finding, fix=f"findings of this data set: {known}")
+    fix = grouped_fix(dataset, findings, options.finding, measures, _chosen(dataset, options))
+    place = None
+    if fix.edits and not options.dry_run:
+        with _nothing_left_unsaved(session):
+            session.apply_all(fix.edits)
+            saved = session.save(options.output, overwrite=options.overwrite)
+        place = saved.saved.path if saved.saved else options.output
+    changes = {key: dict(edit.changes) for edit in fix.edits for key in edit.keys or ()}
+    if out.as_json:
+        out.json_line({"saved": place, "set": changes, "left": list(fix.left)})
+    for key, values in changes.items():
+        shown = (f"{name}={' '.join(str(value).split())[:60]}" for name, value in values.items())
+        out.say(f"{key}: {', '.join(shown)}")
+    left = f", {counted(len(fix.left), 'song')} left to you" if fix.left else ""
+    out.say(f"{counted(len(changes), 'song')} mended{left}; {f'saved: {place}' if place else 'nothing was saved'}")
+    return ExitCode.DONE
+
+
+@contextmanager
+def _nothing_left_unsaved(session: EditSession) -> Iterator[None]:
+    """A command that fails takes its own edits back, and leaves those that it found."""
+    found = session.edits
+    try:
+        yield
+    except SidestepError:
+        while session.edits > found:
+            session.undo()
+        raise
+
+
+def _chosen(dataset: Dataset, options: Namespace) -> list[str]:
+    """The keys that `--where` and `--song` choose; all songs without either.
+
+    Raises:
+        UsageError: no song fits.
+    """
+    fits = parse_where(options.where) if options.where else lambda _: True
+    keys = [song.key for song in dataset.songs if fits(song) and (not options.song or song.key in options.song)]
+    if not keys:
+        raise UsageError(
+            "No song fits.", where=options.where or ", ".join(options.song), fix="see `sidestep dataset scan`"
+        )
+    return keys
+
+
+def _metadata_assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError("This is no assignment.", where=text, fix="write it like custom_tag=name")
+    return name, value

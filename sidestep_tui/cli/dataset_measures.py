@@ -1,0 +1,80 @@
+"""What the sound of songs shows, measured for a command: every song once, and as a table."""
+
+import math
+from contextlib import nullcontext
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sidestep_tui.cli.output import Output
+from sidestep_tui.dataset.label import label_dataset
+from sidestep_tui.dataset.label_measures import MeasureCache
+from sidestep_tui.dataset.measure import Measures
+from sidestep_tui.dataset.song import Dataset, Song
+from sidestep_tui.dataset.text import printable
+
+
+def measure_all(dataset: Dataset, out: Output) -> MeasureCache:
+    """Measures the songs that were not measured since their files changed; a song that cannot be decoded has none."""
+    measures = MeasureCache()
+    missing = [song.key for song in dataset.songs if measures.known(song) is None]
+    status = out.console.status("") if out.is_live and missing else nullcontext()
+    with status as live:
+        for done, labels in enumerate(label_dataset(dataset, (), keys=missing, measures=measures), start=1):
+            if live is not None:
+                live.update(Text(printable(f"measuring the sound: {done} of {len(missing)}  {labels.key}")))
+    return measures
+
+
+def measures_document(dataset: Dataset, measures: MeasureCache) -> list[dict[str, Any]]:
+    """The measures of the songs that were measured, and what their files say, as JSON-able documents."""
+    known = ((song, measures.known(song)) for song in dataset.songs)
+    return [_document(song, one) for song, one in known if one is not None]
+
+
+def measures_view(dataset: Dataset, measures: MeasureCache) -> RenderableType:
+    """The same as a table."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("SONG", "LUFS", "PEAK", "CLIPS", "SILENCE", "SIDES", "RATE", "UP TO", "CODEC"):
+        table.add_column(column, overflow="fold", justify="left" if column in ("SONG", "CODEC") else "right")
+    known = [(song, one) for song in dataset.songs if (one := measures.known(song)) is not None]
+    for song, one in known:
+        table.add_row(Text(printable(song.key)), *_cells(song, one))
+    return table if known else Group()
+
+
+def _document(song: Song, measures: Measures) -> dict[str, Any]:
+    return {
+        "song": song.key,
+        "loudness": measures.loudness,
+        "peak_db": _decibels(measures.peak),
+        "clipped_runs": measures.clipped_runs,
+        "silence_start": measures.silence_start,
+        "silence_end": measures.silence_end,
+        "channels": song.audio.channels,
+        "false_stereo": measures.false_stereo,
+        "sample_rate": song.audio.sample_rate,
+        "bandwidth": measures.bandwidth,
+        "codec": song.audio.codec,
+    }
+
+
+def _cells(song: Song, measures: Measures) -> tuple[str, ...]:
+    peak = _decibels(measures.peak)
+    sides = "mono" if song.audio.channels == 1 else "same" if measures.false_stereo else "two"
+    return (
+        "silent" if measures.loudness is None else f"{measures.loudness:.1f}",
+        "" if peak is None else f"{peak:.1f}",
+        str(measures.clipped_runs or ""),
+        f"{measures.silence_start:.1f} {measures.silence_end:.1f}",
+        sides,
+        f"{song.audio.sample_rate / 1000:g}k",
+        f"{measures.bandwidth / 1000:.1f}k",
+        printable(song.audio.codec),
+    )
+
+
+def _decibels(peak: float) -> float | None:
+    return round(20 * math.log10(peak), 2) if peak > 0 else None
