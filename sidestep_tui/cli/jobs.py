@@ -12,7 +12,7 @@ from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.resume import add_force_flag, continue_run
 from sidestep_tui.cli.settings import SettingFlags, add_layer_flags, given_layers
 from sidestep_tui.config.base import Section
-from sidestep_tui.config.fields import look_up, setting_fields
+from sidestep_tui.config.fields import path_values
 from sidestep_tui.config.jobs import JOBS, JobName
 from sidestep_tui.config.layers import resolve
 from sidestep_tui.config.places import runs_home
@@ -96,11 +96,9 @@ def check_inputs(settings: Section) -> None:
     Raises:
         UsageError: there is nothing at a path that the job reads.
     """
-    document = settings.model_dump()
-    for field in setting_fields(type(settings)):
-        path = look_up(document, field.path)
-        if isinstance(path, Path) and field.path != _RESULT and not path.expanduser().exists():
-            raise UsageError("There is nothing at this path.", where=f"{field.path}: {path}", fix="correct the path")
+    for setting, path in path_values(settings.model_dump()):
+        if setting != _RESULT and not path.expanduser().exists():
+            raise UsageError("There is nothing at this path.", where=f"{setting}: {path}", fix="correct the path")
 
 
 def _can_go_on(run: RunDirectory, job: JobName) -> bool:

@@ -97,6 +97,19 @@ def leaves(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield path, value
 
 
+def path_values(value: Any, prefix: str = "") -> Iterator[tuple[str, Path]]:
+    """Every path in a document as `model_dump()` gives it, by the setting's dotted path; lists are looked into."""
+    match value:
+        case Path():
+            yield prefix, value
+        case dict():
+            for key, item in value.items():
+                yield from path_values(item, f"{prefix}.{key}" if prefix else key)
+        case list() | tuple():
+            for item in value:
+                yield from path_values(item, prefix)
+
+
 def defaults_of(document: type[Section], family: str = "lora") -> dict[str, Any]:
     """The nested defaults of every setting that has one, with the adapter of the given family."""
     nested: dict[str, Any] = {}
@@ -177,7 +190,9 @@ def _kind_of(annotation: Any) -> tuple[Kind, tuple[str, ...]]:
     if get_origin(annotation) is Literal:
         return "choice", tuple(str(choice) for choice in get_args(annotation))
     if get_origin(annotation) in (tuple, list):
-        return "list", _kind_of(get_args(annotation)[0])[1]
+        item = get_args(annotation)[0]
+        is_section = isinstance(item, type) and issubclass(item, Section)
+        return "list", () if is_section else _kind_of(item)[1]
     return _KINDS[annotation], ()
 
 

@@ -1,9 +1,9 @@
 """The jobs that the engine runs, each with the settings document it takes."""
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sidestep_tui.config.base import Section, Shown, When
 from sidestep_tui.config.model import ModelSettings
@@ -107,6 +107,27 @@ class EstimateSettings(Section):
     """The proposed alpha of a module is its rank times this."""
 
 
+class WeightedAdapter(Section):
+    """An adapter and how strongly it works; as text `PATH` or `PATH=SCALE`."""
+
+    path: Path
+    """An adapter folder or file."""
+
+    scale: Annotated[float, Field(ge=-4, le=4)] = 1.0
+    """1 is as trained; below 0 turns the effect round."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        path, equals, scale = value.rpartition("=")
+        try:
+            return {"path": path, "scale": float(scale)} if equals and path else {"path": value}
+        except ValueError:  # an equals sign in the path itself
+            return {"path": value}
+
+
 class GenerateSettings(Section):
     """Make a song from a prompt, with or without an adapter."""
 
@@ -121,7 +142,10 @@ class GenerateSettings(Section):
     """An adapter folder or file."""
 
     adapter_scale: Annotated[float, Field(ge=-4, le=4), Shown("advanced")] = 1.0
-    """Strength of the adapter; 1 is as trained."""
+    """Strength of the adapter; 1 is as trained, below 0 turns its effect round."""
+
+    adapters: Annotated[tuple[WeightedAdapter, ...], Shown("advanced", personal=True)] = ()
+    """More adapters that work at the same time, each written PATH or PATH=SCALE; their effects add up."""
 
     lyrics: Annotated[str, Field(max_length=20_000), Shown(short="lyrics")] = "[Instrumental]"
     """The lyrics, with structure tags such as [Verse]."""
@@ -152,6 +176,11 @@ class GenerateSettings(Section):
 
     guidance_scale: Annotated[float | None, Field(ge=0, le=50), Shown("advanced")] = None
     """Strength of guidance; turbo ignores it."""
+
+    def all_adapters(self) -> tuple[WeightedAdapter, ...]:
+        """Every adapter that works on the song, `adapter` first."""
+        first = () if self.adapter is None else (WeightedAdapter(path=self.adapter, scale=self.adapter_scale),)
+        return (*first, *self.adapters)
 
 
 class ExportSettings(Section):

@@ -17,7 +17,8 @@ from peft import (
     inject_adapter_in_model,
     set_peft_model_state_dict,
 )
-from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.tuners.lora import LoraLayer
+from peft.tuners.lycoris_utils import LycorisLayer
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -179,11 +180,12 @@ def set_scale(transformer: nn.Module, scale: float, name: str = _NAME) -> None:
     Raises:
         SidestepError: the family has no scale (OFT rotates).
     """
-    for module in transformer.modules():
-        if isinstance(module, BaseTunerLayer):
-            if name not in module.scaling:
-                raise SidestepError("An OFT adapter has no strength other than 1.", where="adapter_scale", fix="use 1")
-            module.set_scale(name, scale)
+    layers = (module for module in transformer.modules() if isinstance(module, LoraLayer | LycorisLayer))
+    holders = [layer for layer in layers if name in layer.scaling]
+    if not holders:
+        raise SidestepError("An OFT adapter has no strength other than 1.", where="adapter_scale", fix="use 1")
+    for layer in holders:
+        layer.set_scale(name, scale)
 
 
 def peft_config(file: AdapterFile) -> PeftConfig:

@@ -15,7 +15,7 @@ from sidestep_tui.dataset.audio import WRITABLE_SUFFIXES, write_audio
 from sidestep_tui.dataset.song import INSTRUMENTAL
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device, choose_dtype
-from sidestep_tui.engine.generate_adapter import apply_adapter
+from sidestep_tui.engine.generate_adapter import apply_adapters
 from sidestep_tui.engine.generate_pipeline import Sampling, build_pipeline, choose_sampling, place_pipeline
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.errors import SidestepError, UsageError
@@ -38,8 +38,7 @@ def run(context: JobContext, settings: GenerateSettings) -> Results:
     checkpoint = open_model(settings.model)
     device = choose_device(settings)
     pipeline = build_pipeline(checkpoint, choose_dtype(settings.model, device))
-    if settings.adapter is not None:
-        apply_adapter(pipeline.transformer, settings.adapter, settings.adapter_scale)
+    apply_adapters(pipeline.transformer, settings.all_adapters())
     place_pipeline(pipeline, device)
     sampling = choose_sampling(settings, checkpoint.variant)
     if checkpoint.variant is Variant.TURBO and (settings.guidance_scale or 1.0) != 1.0:
@@ -55,7 +54,7 @@ def run(context: JobContext, settings: GenerateSettings) -> Results:
             path=str(settings.output),
             prompt=settings.prompt,
             seed=settings.seed,
-            adapter_scale=None if settings.adapter is None else settings.adapter_scale,
+            adapter_scale=next((one.scale for one in settings.all_adapters()), None),
         )
     )
     return {
@@ -100,7 +99,7 @@ def sample_latents(
     if not torch.isfinite(latents).all():
         raise SidestepError(
             "The model gave values that are not numbers.",
-            where=settings.adapter or settings.model.checkpoint,
+            where=", ".join(str(one.path) for one in settings.all_adapters()) or settings.model.checkpoint,
             fix="try without the adapter, with a smaller --adapter_scale, or with --model.precision float32",
         )
     return latents

@@ -1,13 +1,15 @@
-"""An adapter put on the DiT for generation, from a training run or from any file that `sidestep export` writes."""
+"""Adapters put on the DiT for generation, from training runs or from any file that `sidestep export` writes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from peft import inject_adapter_in_model
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
+from sidestep_tui.config.jobs import WeightedAdapter
 from sidestep_tui.engine.adapter import (
     CONFIG_FILE,
     PREFIX,
@@ -23,9 +25,28 @@ from sidestep_tui.engine.verify import put_into
 from sidestep_tui.errors import SidestepError
 
 _NAME: Final = "default"
+_TURNING: Final = ("dora", "oft")
 
 
-def apply_adapter(transformer: nn.Module, path: Path, strength: float) -> None:
+def apply_adapters(transformer: nn.Module, adapters: Sequence[WeightedAdapter]) -> None:
+    """Puts adapters on the DiT, so that each module changes by the sum of what they do to it.
+
+    Raises:
+        SidestepError: one of them is no adapter, damaged or of another model size, or their changes do not add up.
+    """
+    _check_sum(adapters)
+    # What is added to the weights goes first: layers of PEFT that are there already would hide the weights.
+    order = sorted(adapters, key=lambda one: _is_peft(one.path) or _is_lora(read_exported(one.path)[1]))
+    names = [f"{_NAME}_{place}" if place else _NAME for place in range(len(order))]
+    for one, name in zip(order, names, strict=True):
+        apply_adapter(transformer, one.path, one.scale, name)
+    if len(order) > 1:  # PEFT lets the one that was injected last work alone
+        for module in transformer.modules():
+            if isinstance(module, BaseTunerLayer):
+                module.set_adapter(names, inference_mode=True)
+
+
+def apply_adapter(transformer: nn.Module, path: Path, strength: float, name: str = _NAME) -> None:
     """Puts an adapter on the DiT.
 
     LoRA and DoRA stay beside the weights in float32; LoKr and LoHa files of LyCORIS, which do not say how they were
@@ -34,12 +55,12 @@ def apply_adapter(transformer: nn.Module, path: Path, strength: float) -> None:
     Raises:
         SidestepError: it is no adapter, damaged, or of another model size.
     """
-    if (path / CONFIG_FILE).is_file():
-        load_adapter(transformer, path, strength, _NAME)
+    if _is_peft(path):
+        load_adapter(transformer, path, strength, name)
         return
     _, modules = read_exported(path)
-    if all(module.family in ("lora", "dora") for module in modules.values()):
-        _inject(transformer, modules, path, strength)
+    if _is_lora(modules):
+        _inject(transformer, modules, path, strength, name)
         return
     try:
         put_into(transformer, {name: replace(one, scale=one.scale * strength) for name, one in modules.items()})
@@ -65,15 +86,43 @@ def lora_file(modules: Mapping[str, ModuleAdapter]) -> AdapterFile:
     return AdapterFile(config, weights)
 
 
-def _inject(transformer: nn.Module, modules: Mapping[str, ModuleAdapter], path: Path, strength: float) -> None:
+def _inject(
+    transformer: nn.Module, modules: Mapping[str, ModuleAdapter], path: Path, strength: float, name: str
+) -> None:
     file = lora_file(modules)
     try:
-        inject_adapter_in_model(peft_config(file), transformer, adapter_name=_NAME)
+        inject_adapter_in_model(peft_config(file), transformer, adapter_name=name)
     except ValueError as error:  # PEFT: a target that the model does not have
         raise _of_another_model(path) from error
-    put_weights(transformer, file.weights, _NAME)
+    put_weights(transformer, file.weights, name)
     if strength != 1.0:
-        set_scale(transformer, strength, _NAME)
+        set_scale(transformer, strength, name)
+
+
+def _is_peft(path: Path) -> bool:
+    return (path / CONFIG_FILE).is_file()
+
+
+def _is_lora(modules: Mapping[str, ModuleAdapter]) -> bool:
+    return all(module.family in ("lora", "dora") for module in modules.values())
+
+
+def _check_sum(adapters: Sequence[WeightedAdapter]) -> None:
+    """LoRA, LoKr and LoHa add to a weight, so several of them add up. DoRA and OFT turn it, and must be alone on it."""
+    if len(adapters) < 2:
+        return
+    held = [(one.path, read_exported(one.path)[1]) for one in adapters]
+    for place, (path, modules) in enumerate(held):
+        turned = {name for name, module in modules.items() if module.family in _TURNING}
+        for other_place, (other, others) in enumerate(held):
+            if other_place != place and (shared := sorted(turned & others.keys())):
+                family = modules[shared[0]].family
+                raise SidestepError(
+                    f"The effect of a {family.upper()} adapter does not add up with another on the same modules, for "
+                    f"instance {shared[0]}.",
+                    where=f"{path} and {other}",
+                    fix="use it alone, or merge it into the model first: sidestep export --format merged",
+                )
 
 
 def _of_another_model(path: Path) -> SidestepError:

@@ -6,13 +6,13 @@ Songs that differ in nothing but the adapter are one group: they are what is wor
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from sidestep_tui.config.fields import leaves, remove
-from sidestep_tui.config.jobs import GenerateSettings
+from sidestep_tui.config.jobs import GenerateSettings, WeightedAdapter
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.report.settings import differing
 from sidestep_tui.runs.directory import RunDirectory
@@ -20,7 +20,9 @@ from sidestep_tui.runs.events import SampleWritten
 from sidestep_tui.runs.history import RunSummary, run_folders
 from sidestep_tui.runs.log import read_events
 
-_NOT_THE_SONG: Final = ("adapter", "adapter_scale", "output", "prompt", "seed", "model.device", "model.precision")
+_NOT_THE_SONG: Final = (
+    "adapter", "adapter_scale", "adapters", "output", "prompt", "seed", "model.device", "model.precision",
+)  # fmt: skip
 _STEP: Final = re.compile(r"step-(\d+)")
 _LAST: Final = 2**62
 
@@ -86,12 +88,12 @@ def _of_the_run(summary: RunSummary) -> Iterator[_Found]:
     settings = _generate_settings(summary.run) if summary.job == "generate" else None
     for sample in summary.state.samples:
         if settings is not None:
-            is_base = sample.adapter_scale is None
-            name = "base model" if settings.adapter is None else "/".join(settings.adapter.parts[-2:])
+            is_base = _is_base(settings)
+            label = "base model" if is_base else _together(_of_files(settings.all_adapters()))
         else:
             is_base = sample.step == 0 or sample.adapter_scale == 0
-            name = "base model" if is_base else "unknown step" if sample.step is None else f"step {sample.step}"
-        label = name if is_base else _scaled(name, sample.adapter_scale)
+            name = "unknown step" if sample.step is None else f"step {sample.step}"
+            label = "base model" if is_base else _scaled(name, sample.adapter_scale)
         take = Take(summary.run.path / sample.path, label, sample.step, is_base)
         yield _Found(sample.time, _origin(sample, settings), take, "ours")
 
@@ -102,10 +104,10 @@ def _of_generate_runs(summary: RunSummary) -> Iterator[_Found]:
         for sample in _samples(run):
             path, origin = run.path / sample.path, _origin(sample, settings)
             label = _label(summary, settings, sample.time)
-            if sample.adapter_scale is None or sample.adapter_scale == 0:
+            if _is_base(settings):
                 yield _Found(sample.time, origin, Take(path, "base model", 0, True), "base")
             elif label is not None:
-                take = Take(path, _scaled(label[0], sample.adapter_scale), label[1], False)
+                take = Take(path, label[0], label[1], False)
                 yield _Found(sample.time, origin, take, "ours")
             else:
                 yield _Found(sample.time, origin, Take(path, "", None, False), "other")
@@ -144,10 +146,17 @@ def _origin(sample: SampleWritten, settings: GenerateSettings | None) -> _Origin
 
 
 def _label(summary: RunSummary, settings: GenerateSettings, time: float) -> tuple[str, int | None] | None:
-    """What the adapter of a generate run was at a time, and its step; None where it is not of this run."""
-    if settings.adapter is None or not settings.adapter.is_relative_to(summary.run.path):
+    """What the adapters of a generate run were at a time, and the step of ours; None where none is of this run."""
+    adapters = settings.all_adapters()
+    ours = next((one for one in adapters if one.path.is_relative_to(summary.run.path)), None)
+    if ours is None:
         return None
-    parts = settings.adapter.relative_to(summary.run.path).parts
+    name, step = _checkpoint(summary, ours.path.relative_to(summary.run.path).parts, time)
+    return _together([_scaled(name, ours.scale), *_of_files(one for one in adapters if one is not ours)]), step
+
+
+def _checkpoint(summary: RunSummary, parts: tuple[str, ...], time: float) -> tuple[str, int | None]:
+    """The name of an adapter in the run's folder, and its step where it is known."""
     if len(parts) > 1 and parts[0] == "checkpoints" and (found := _STEP.fullmatch(parts[1])):
         return f"step {int(found[1])}", int(found[1])
     name = parts[0] if parts else summary.run.name
@@ -155,6 +164,18 @@ def _label(summary: RunSummary, settings: GenerateSettings, time: float) -> tupl
     # `best` is written anew with every new best: what counts is the one that was there when the song was made.
     steps = [saved.step for saved in summary.state.checkpoints if saved.path == folder and saved.time <= time]
     return (f"{name} (step {steps[-1]})", steps[-1]) if steps else (name, None)
+
+
+def _is_base(settings: GenerateSettings) -> bool:
+    return all(one.scale == 0 for one in settings.all_adapters())
+
+
+def _of_files(adapters: Iterable[WeightedAdapter]) -> Iterator[str]:
+    return (_scaled("/".join(one.path.parts[-2:]), one.scale) for one in adapters)
+
+
+def _together(labels: Iterable[str]) -> str:
+    return " + ".join(labels)
 
 
 def _scaled(label: str, scale: float | None) -> str:

@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from sidestep_tui import __version__
 from sidestep_tui.config.base import Section
-from sidestep_tui.config.fields import look_up, put, setting_fields
 from sidestep_tui.config.jobs import JOBS, JobName
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_json_atomic
@@ -223,9 +222,17 @@ def create_run(path: Path, job: JobName, settings: Section) -> RunDirectory:
 
 def _with_absolute_paths(settings: Section) -> dict[str, Any]:
     """The settings as JSON, with paths that mean the same wherever the engine works."""
-    document = settings.model_dump(mode="json")
-    for field in setting_fields(type(settings)):
-        value = look_up(document, field.path)
-        if field.kind == "path" and value is not None:
-            document = put(document, field.path, str(Path(value).expanduser().absolute()))
-    return document
+    absolute = type(settings).model_validate(_absolute(settings.model_dump()))
+    return absolute.model_dump(mode="json")
+
+
+def _absolute(value: Any) -> Any:
+    match value:
+        case Path():
+            return value.expanduser().absolute()
+        case dict():
+            return {key: _absolute(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_absolute(item) for item in value]
+        case _:
+            return value

@@ -2,12 +2,15 @@
 
 import pytest
 
+from sidestep_tui.cli.jobs import check_inputs
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.settings import SettingFlags
 from sidestep_tui.config.fields import look_up
 from sidestep_tui.config.jobs import GenerateSettings
 from sidestep_tui.config.layers import Layer, resolve
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.errors import UsageError
+from sidestep_tui.runs.directory import create_run
 
 GENERATE = ("--model", "m", "--output", "o.wav", "--prompt", "p")
 
@@ -76,3 +79,23 @@ def test_values_are_read_as_the_reference_says(arguments, path, value):
 def test_every_family_is_reached_through_its_flag(family):
     document = given(TrainSettings, "t", "--model", "m", "--adapter.family", family, positional="data.tensors")
     assert resolve(TrainSettings, [Layer("flags", document)]).adapter.family == family
+
+
+def test_adapters_are_given_one_by_one_or_as_a_list():
+    flags = ("--adapter", "a", "--adapter_scale", "-0.5", "--adapters", "b=0.25", "--adapters", "c,d=-1")
+    settings = resolve(GenerateSettings, [Layer("flags", given(GenerateSettings, *GENERATE, *flags))])
+    stacked = [(str(one.path), one.scale) for one in settings.all_adapters()]
+    assert stacked == [("a", -0.5), ("b", 0.25), ("c", 1), ("d", -1)]
+
+
+def test_a_path_in_a_list_is_checked_and_made_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("m", "b"):
+        (tmp_path / name).mkdir()
+    settings = resolve(GenerateSettings, [Layer("flags", given(GenerateSettings, *GENERATE, "--adapters", "b=0.5"))])
+    check_inputs(settings)
+    stored = create_run(tmp_path / "run", "generate", settings).settings()
+    assert stored.adapters[0].path == tmp_path / "b"
+    (tmp_path / "b").rmdir()
+    with pytest.raises(UsageError, match="nothing at this path"):
+        check_inputs(settings)

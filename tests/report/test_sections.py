@@ -87,6 +87,14 @@ def test_a_generate_run_shows_its_song_beside_the_base_models(generated, tmp_pat
     assert [take.label for take in group.takes] == ["base model", "tune/final"]
 
 
+def test_several_adapters_are_named_together_with_ours_first(training_run, generated, tmp_path):
+    run = training_run()
+    ours = {"path": run.path / "final", "scale": 0.5}
+    generated("both", 1, adapter=tmp_path / "voice" / "final", adapter_scale=-1, adapters=[ours])
+    (group,) = find_groups(summarise(run))
+    assert [take.label for take in group.takes] == ["final (step 40) × 0.5 + voice/final × -1"]
+
+
 def test_the_songs_are_found_through_the_run_that_preprocessed_them(training_run, data_set):
     found = data_set_of(training_run().settings())
     assert (found.name, found.source) == ("Evening songs", data_set)
