@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from sidestep_tui.config.base import Section, Shown, When
 from sidestep_tui.config.model import ModelSettings
@@ -133,10 +133,17 @@ class GenerateSettings(Section):
 
     model: ModelSettings
     output: Annotated[Path, Shown(short="output", personal=True)]
-    """The audio file; its ending chooses the format (wav, flac, ogg, mp3, opus)."""
+    """The audio file; its ending chooses the format (wav, flac, ogg, mp3, opus). With `prompts`, the songs' folder."""
 
-    prompt: Annotated[str, Field(max_length=4000), Shown(short="prompt")]
+    prompt: Annotated[str, Field(max_length=4000), Shown(short="prompt")] = ""
     """The caption: style, instruments, mood, voice."""
+
+    prompts: Annotated[Path | None, Shown(short="prompts", personal=True)] = None
+    """Many songs in one go: a file of prompts (JSON lines or text, docs/listening.md), or a data set for its captions;
+    what it does not say of a song is as set here."""
+
+    format: Annotated[AudioFormat, Shown("advanced")] = "wav"
+    """Of the songs of `prompts`."""
 
     adapter: Annotated[Path | None, Shown(short="adapter", personal=True)] = None
     """An adapter folder or file."""
@@ -176,6 +183,13 @@ class GenerateSettings(Section):
 
     guidance_scale: Annotated[float | None, Field(ge=0, le=50), Shown("advanced")] = None
     """Strength of guidance; turbo ignores it."""
+
+    @field_validator("prompts")
+    @classmethod
+    def _something_to_sing(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is None and not info.data.get("prompt", "?").strip():
+            raise ValueError("a song needs a prompt, or a file of prompts")
+        return value
 
     def all_adapters(self) -> tuple[WeightedAdapter, ...]:
         """Every adapter that works on the song, `adapter` first."""

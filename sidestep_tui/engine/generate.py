@@ -1,5 +1,7 @@
-"""The job `generate`: a song from a prompt, with or without an adapter, through diffusers' own pipeline."""
+"""The job `generate`: songs from prompts, with or without adapters, through diffusers' own pipeline."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -17,23 +19,40 @@ from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device, choose_dtype
 from sidestep_tui.engine.generate_adapter import apply_adapters
 from sidestep_tui.engine.generate_pipeline import Sampling, build_pipeline, choose_sampling, place_pipeline
+from sidestep_tui.engine.generate_prompts import PlannedSong, plan_songs
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.runs.events import SampleWritten
+from sidestep_tui.runs.log import read_events
 
 _PEAK = 10 ** (-1 / 20)
 """-1 dBFS, the level that ACE-Step and its pipeline normalise to."""
 
 
+@dataclass(slots=True)
+class _Studio:
+    """What all songs of a job share, and what became of them."""
+
+    context: JobContext
+    pipeline: AceStepPipeline
+    device: torch.device
+    sampling: Sampling
+    planned: int
+    seconds: float = 0.0
+    made: int = 0
+    failed: list[SidestepError] = field(default_factory=list)
+
+
 def run(context: JobContext, settings: GenerateSettings) -> Results:
-    """Makes one song and writes it.
+    """Makes one song, or all songs of a file, and writes them. What was written before a stop is not made again.
 
     Raises:
-        UsageError: the output's ending is no format that can be written.
-        SidestepError: the model or the adapter cannot be used, or what came out is not a number.
-        StopRequestedError: on request, between two steps.
+        UsageError: the output's ending is no format that can be written, or the file of prompts is not valid.
+        SidestepError: the model or an adapter cannot be used, or the song, or none of many, could be made.
+        StopRequestedError: on request, between two steps; the songs that are ready stay.
     """
-    _check_format(settings.output)
+    songs = plan_songs(settings)
+    _check_format(songs[0].settings.output)
     context.phase("loading the model")
     checkpoint = open_model(settings.model)
     device = choose_device(settings)
@@ -44,10 +63,55 @@ def run(context: JobContext, settings: GenerateSettings) -> Results:
     if checkpoint.variant is Variant.TURBO and (settings.guidance_scale or 1.0) != 1.0:
         context.warn("Turbo models are not guided; the guidance scale is ignored.", "guidance_scale")
 
-    context.phase("generating", f"{sampling.steps} steps, shift {sampling.shift:g}")
-    latents = sample_latents(context, pipeline, settings, sampling)
-    context.phase("decoding")
-    waveform = decode_song(pipeline, latents, device, context)
+    studio = _Studio(context, pipeline, device, sampling, len(songs))
+    ready = _written_before(context) if settings.prompts is not None else set()
+    for place, song in enumerate(songs):
+        if str(song.settings.output) not in ready:
+            _try_song(studio, song, place)
+    if studio.failed and not studio.made and not ready:
+        raise studio.failed[0]
+    return _results(studio, settings)
+
+
+def _results(studio: _Studio, settings: GenerateSettings) -> Results:
+    many: Results = {} if settings.prompts is None else {"songs": studio.made, "failed": len(studio.failed)}
+    return {
+        "output": str(settings.output),
+        **many,
+        "seconds": round(studio.seconds, 2),
+        "steps": studio.sampling.steps,
+        "shift": studio.sampling.shift,
+        "seed": settings.seed,
+    }
+
+
+def _try_song(studio: _Studio, song: PlannedSong, place: int) -> None:
+    """Makes one song. One of many that cannot be made is told and left out."""
+    try:
+        _make_song(studio, song, place)
+    except (SidestepError, torch.OutOfMemoryError) as failure:
+        memory = "The device's memory does not suffice for this song."
+        told = failure if isinstance(failure, SidestepError) else SidestepError(memory, fix="make it shorter")
+        if studio.planned == 1:
+            raise told from failure
+        studio.failed.append(told)
+        studio.context.warn(f"{song.name}: {told.what}", told.where or "", told.fix or "")
+        done, total = ((place + 1) * studio.sampling.steps, studio.planned * studio.sampling.steps)
+        studio.context.progress(done, total, "steps", song.name, len(studio.failed))
+
+
+def _make_song(studio: _Studio, song: PlannedSong, place: int) -> None:
+    context, sampling, settings = studio.context, studio.sampling, song.settings
+    several = studio.planned > 1
+    steps = f"{sampling.steps} steps, shift {sampling.shift:g}"
+    context.phase("generating", f"song {place + 1} of {studio.planned}, {steps}: {song.name}" if several else steps)
+
+    def over_all_songs(step: int, total: int) -> None:
+        context.progress(place * total + step, studio.planned * total, "steps", song.name, len(studio.failed))
+
+    latents = sample_latents(context, studio.pipeline, settings, sampling, over_all_songs if several else None)
+    context.phase("decoding", song.name if several else "")
+    waveform = decode_song(studio.pipeline, latents, studio.device, context, silent=several)
     write_audio(settings.output, waveform.numpy(), SAMPLE_RATE)
     context.emit(
         SampleWritten(
@@ -57,21 +121,33 @@ def run(context: JobContext, settings: GenerateSettings) -> Results:
             adapter_scale=next((one.scale for one in settings.all_adapters()), None),
         )
     )
-    return {
-        "output": str(settings.output),
-        "seconds": round(waveform.shape[1] / SAMPLE_RATE, 2),
-        "steps": sampling.steps,
-        "shift": sampling.shift,
-        "seed": settings.seed,
-    }
+    studio.made += 1
+    studio.seconds += waveform.shape[1] / SAMPLE_RATE
+
+
+def _written_before(context: JobContext) -> set[str]:
+    """The songs that this run wrote before it was stopped, as far as they are still there."""
+    written = (event.path for event in read_events(context.run.events_file) if isinstance(event, SampleWritten))
+    return {path for path in written if Path(path).is_file()}
 
 
 def sample_latents(
-    context: JobContext, pipeline: AceStepPipeline, settings: GenerateSettings, sampling: Sampling
+    context: JobContext,
+    pipeline: AceStepPipeline,
+    settings: GenerateSettings,
+    sampling: Sampling,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     """The song's latents [T, 64].
 
     The noise is drawn in float32 on the CPU, so that a seed means the same noise on every device and precision.
+
+    Args:
+        context: of the job.
+        pipeline: as `build_pipeline` and `place_pipeline` give it.
+        settings: of the song.
+        sampling: as `choose_sampling` gives it.
+        progress: called with (steps done, steps in all) after each; None tells the job's own progress.
 
     Raises:
         SidestepError: they are not numbers.
@@ -82,7 +158,10 @@ def sample_latents(
     noise = torch.randn((1, frames, LATENT_CHANNELS), generator=generator)
 
     def after_step(_pipeline: AceStepPipeline, step: int, _timestep: float, _tensors: dict[str, Any]) -> dict[str, Any]:
-        context.progress(step + 1, sampling.steps, "steps")
+        if progress is None:
+            context.progress(step + 1, sampling.steps, "steps")
+        else:
+            progress(step + 1, sampling.steps)
         context.stop_if_requested()
         return {}
 
@@ -118,13 +197,19 @@ def prompt_arguments(settings: GenerateSettings) -> dict[str, Any]:
     }
 
 
-def decode_song(pipeline: AceStepPipeline, latents: Tensor, device: torch.device, context: JobContext) -> Tensor:
-    """The waveform [2, samples] of latents, decoded in tiles and brought to ACE-Step's own level."""
+def decode_song(
+    pipeline: AceStepPipeline, latents: Tensor, device: torch.device, context: JobContext, *, silent: bool = False
+) -> Tensor:
+    """The waveform [2, samples] of latents, decoded in tiles and brought to ACE-Step's own level.
+
+    `silent` leaves the job's progress to the caller.
+    """
     pipeline.maybe_free_model_hooks()  # where the parts take turns, the DiT's turn is over
     vae = pipeline.vae.to(device)
 
     def progress(done: int, total: int) -> None:
-        context.progress(done, total, "frames")
+        if not silent:
+            context.progress(done, total, "frames")
         context.stop_if_requested()
 
     waveform = decode_latents(vae, latents, progress=progress)
