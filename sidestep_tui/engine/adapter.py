@@ -85,7 +85,7 @@ def trainable(transformer: nn.Module) -> dict[str, nn.Parameter]:
 
 def adapter_weights(transformer: nn.Module) -> dict[str, Tensor]:
     """The adapter's weights on the CPU under the keys of the file."""
-    state = get_peft_model_state_dict(transformer, adapter_name=_NAME)
+    state = get_peft_model_state_dict(transformer, adapter_name=_NAME, save_embedding_layers=False)
     return {PREFIX + to_original(key): value.detach().cpu().clone() for key, value in state.items()}
 
 
@@ -95,7 +95,7 @@ def put_weights(transformer: nn.Module, weights: dict[str, Tensor], name: str = 
     Raises:
         SidestepError: a key of the file or of the adapter finds no partner, or a shape differs.
     """
-    state = get_peft_model_state_dict(transformer, adapter_name=name)
+    state = get_peft_model_state_dict(transformer, adapter_name=name, save_embedding_layers=False)
     wanted = {PREFIX + to_original(key): tuple(value.shape) for key, value in state.items()}
     given = {key: tuple(value.shape) for key, value in weights.items()}
     wrong = sorted(key for key in wanted.keys() | given.keys() if wanted.get(key) != given.get(key))
@@ -118,7 +118,8 @@ def save_adapter(folder: Path, config: PeftConfig, weights: dict[str, Tensor], m
         "target_modules": sorted({split_key(key)[0] for key in weights}),
     }
     for field in _NAMED_BY_MODULE:
-        document[field] = {to_original(name): value for name, value in document.get(field, {}).items()}
+        if field in document:  # OFT has none
+            document[field] = {to_original(name): value for name, value in document[field].items()}
     write_json_atomic(folder / CONFIG_FILE, document)
     write_tensors(folder / WEIGHTS_FILE, weights, {"format": "pt"})
 
@@ -148,7 +149,8 @@ def read_adapter(folder: Path) -> AdapterFile:
     _check_modules(config.get("target_modules"), weights, folder)
     config["target_modules"] = sorted({split_key(key)[0] for key in weights})
     for field in _NAMED_BY_MODULE:
-        config[field] = {to_original(name): value for name, value in (config.get(field) or {}).items()}
+        if field in config:  # OFT has none
+            config[field] = {to_original(name): value for name, value in (config[field] or {}).items()}
     return AdapterFile(config, weights)
 
 

@@ -23,16 +23,17 @@ def write_lycoris(
 ) -> None:
     """One file, keys as `lycoris_layers_0_self_attn_q_proj.lokr_w1`.
 
-    Readers scale by alpha / rank, with the rank of a factor that is stored as a product; a module without such a factor
-    is not scaled at all, so there the scale is in the weights. Alpha is never rounded to `dtype`.
+    Readers scale by alpha / rank, with the rank of a factor that is stored as a product, but not all of them once:
+    LyCORIS 4.1 squares the scale of LoKr where it merges, and a network that is built from the metadata keeps the
+    scale that it was built with. So the scale is in the weights and alpha equals the rank, which all of them take as 1.
+    Alpha is never rounded to `dtype`.
     """
     tensors: dict[str, Tensor] = {}
     for name, module in modules.items():
         stem = f"lycoris_{name.replace('.', '_')}"
-        rank = module.rank
-        stored = module.unscaled() if rank is None else module
-        tensors |= {f"{stem}.{key}": tensor.to(dtype).contiguous() for key, tensor in stored.tensors.items()}
-        tensors[f"{stem}.alpha"] = torch.tensor(1.0 if rank is None else module.scale * rank)
+        stored = module.unscaled().tensors
+        tensors |= {f"{stem}.{key}": tensor.to(dtype).contiguous() for key, tensor in stored.items()}
+        tensors[f"{stem}.alpha"] = torch.tensor(float(module.rank or 1))
     save_file(tensors, path, metadata)
 
 
@@ -61,7 +62,7 @@ def lycoris_metadata(config: Mapping[str, Any], modules: Mapping[str, ModuleAdap
     family = next(iter(modules.values())).family
     network = {
         "linear_dim": config["r"],
-        "linear_alpha": config["alpha"],
+        "linear_alpha": config["r"],
         "factor": config.get("decompose_factor", -1),
         "decompose_both": bool(config.get("decompose_both", False)),
         "use_tucker": False,

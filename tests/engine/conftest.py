@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from sidestep_tui.config.adapter import AdapterBase
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import JOBS, JobName
 from sidestep_tui.dataset.audio import write_audio
@@ -43,6 +44,34 @@ def write_songs(folder: Path, model: str, condition_size: int, lengths: tuple[in
     )
     t.write_shared(folder, shared)
     t.write_manifest(folder, t.Manifest(model, "turbo", condition_size, {}, tuple(entries)))
+    return folder
+
+
+def trained(
+    model: Path,
+    folder: Path,
+    settings: AdapterBase,
+    own: dict[str, tuple[int, float]] | None = None,
+    size: float = 0.05,
+) -> Path:
+    """An adapter with random weights of a trained one's size; `own` gives modules a rank and alpha of their own."""
+    from sidestep_tui.acestep import open_checkpoint
+    from sidestep_tui.engine.adapter import adapter_weights, inject_new, save_adapter
+    from sidestep_tui.engine.targets import Target, choose_targets
+
+    checkpoint = open_checkpoint(model)
+    transformer = checkpoint.load_transformer()
+    targets = [
+        Target(target.module, *own[target.module]) if own and target.module in own else target
+        for target in choose_targets(settings, checkpoint.config)
+    ]
+    config = inject_new(transformer, settings, targets, seed=3)
+    generator = torch.Generator().manual_seed(3)
+    weights = {
+        key: value + size * torch.randn(value.shape, generator=generator)
+        for key, value in adapter_weights(transformer).items()
+    }
+    save_adapter(folder, config, weights, "model")
     return folder
 
 

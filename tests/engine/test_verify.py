@@ -12,22 +12,9 @@ from safetensors.torch import load_file, save_file
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.adapter import AdapterBase, DoraSettings, LohaSettings, LokrSettings, LoraSettings
-from sidestep_tui.engine.adapter import adapter_weights, inject_new, load_adapter, save_adapter
+from sidestep_tui.engine.adapter import load_adapter
 from sidestep_tui.engine.export_formats import COMFYUI_FILE
-from sidestep_tui.engine.targets import choose_targets
-
-
-def trained(model: Path, folder: Path, settings: AdapterBase, size: float = 0.05) -> Path:
-    checkpoint = open_checkpoint(model)
-    transformer = checkpoint.load_transformer()
-    config = inject_new(transformer, settings, choose_targets(settings, checkpoint.config), seed=3)
-    generator = torch.Generator().manual_seed(3)
-    weights = {
-        key: value + size * torch.randn(value.shape, generator=generator)
-        for key, value in adapter_weights(transformer).items()
-    }
-    save_adapter(folder, config, weights, "model")
-    return folder
+from tests.engine.conftest import trained
 
 
 def answer(model: Path, adapter: Path | None = None) -> torch.Tensor:
