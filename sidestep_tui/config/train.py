@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sidestep_tui.config.adapter import AdapterSettings, LoraSettings
 from sidestep_tui.config.base import Section, Shown
@@ -20,6 +20,13 @@ class DataSettings(Section):
     tensors: Annotated[Path, Shown(personal=True, resumable=True)]
     """A folder written by `sidestep preprocess`."""
 
+    more_tensors: Annotated[tuple[Path, ...], Shown("advanced", personal=True)] = ()
+    """Further folders to train on as well, made with the same model."""
+
+    weights: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Shown("advanced", personal=True)] = ()
+    """Shares of an epoch, one number for `tensors` and one for each further folder; an epoch stays as long as all songs
+    together, and over the epochs a folder's songs are seen equally often. Empty: every song once."""
+
     crop_seconds: Annotated[float | None, Field(ge=1, le=600), Shown(unit="seconds")] = None
     """Train on windows of this length, whose starts cover each song evenly over the epochs; empty takes whole songs."""
 
@@ -33,6 +40,12 @@ class DataSettings(Section):
     residence: Annotated[Residence, Shown("advanced", resumable=True)] = "auto"
     """Where the songs live: on the device, in memory, or on disk, read crop by crop; the run's numbers are the same.
     `auto` takes memory for a set that fits into a quarter of what is free, and streams a larger one."""
+
+    @model_validator(mode="after")
+    def _a_weight_for_every_folder(self) -> "DataSettings":
+        if self.weights and len(self.weights) != 1 + len(self.more_tensors):
+            raise ValueError(f"weights must be {1 + len(self.more_tensors)} numbers, one for each folder")
+        return self
 
 
 class MemorySettings(Section):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sidestep_tui.config.optimisation import TrainingSettings
 from sidestep_tui.engine.batches import epoch_batches
+from sidestep_tui.engine.library import Mixture
 from sidestep_tui.engine.songs import Item
 
 
@@ -22,7 +23,7 @@ class Step:
 class StepPlan:
     """All optimizer steps of a run, as a function of its samples and settings."""
 
-    items: tuple[Item, ...]
+    mixture: Mixture
     settings: TrainingSettings
     ranks: int = 1
 
@@ -44,13 +45,13 @@ class StepPlan:
     @property
     def _micro_batches_per_epoch(self) -> int:
         batch = self.settings.batch_size
-        return -(-len(self.items) // batch)
+        return -(-len(self.mixture) // batch)
 
     def steps_after(self, done: int) -> Iterator[Step]:
         """The steps that follow `done` completed ones."""
         per_epoch, per_step = self.steps_per_epoch, self._micro_batches_per_step
         for epoch in range(done // per_epoch, -(-self.total_steps // per_epoch)):
-            batches = epoch_batches(self.items, self.settings.batch_size, self.settings.seed, epoch)
+            batches = epoch_batches(self.mixture.epoch(epoch), self.settings.batch_size, self.settings.seed, epoch)
             for index in range(per_epoch):
                 number = epoch * per_epoch + index + 1
                 if done < number <= self.total_steps:

@@ -65,7 +65,7 @@ class Bench:
     def find_latents(self, song: PlannedSong) -> bool:
         """Whether an earlier run has encoded this audio already, wholly or for other texts."""
         entry = self.known.get(song.key)
-        if entry and entry.source.split("-")[0] == song.audio_source and is_whole(self.folder, entry):
+        if entry and entry.audio == song.audio_source and is_whole(self.folder, entry):
             self.durations[song.key] = entry.duration
             return True
         duration = self.scratch.duration("latents", song.audio_source)

@@ -15,6 +15,7 @@ from sidestep_tui.engine.batches import Drawing
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.devices import choose_device, choose_dtype
 from sidestep_tui.engine.ema import MovingAverage
+from sidestep_tui.engine.library import Mixture, read_library
 from sidestep_tui.engine.opening import check_same_model, open_model
 from sidestep_tui.engine.optimizer import build_optimizer
 from sidestep_tui.engine.ranks import Ranks, join_ranks
@@ -22,7 +23,7 @@ from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.songs import Split, split_songs
 from sidestep_tui.engine.store import SongStore
 from sidestep_tui.engine.targets import choose_targets
-from sidestep_tui.engine.tensors import Manifest, SharedTensors, read_manifest, read_shared
+from sidestep_tui.engine.tensors import Manifest, SharedTensors, read_shared
 from sidestep_tui.runs.sensitivity_file import read_sensitivity
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Setup:
     dtype: torch.dtype
     manifest: Manifest
     split: Split
+    mixture: Mixture
     store: SongStore
     shared: SharedTensors
     drawing: Drawing
@@ -58,7 +60,7 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
     """
     context.phase("opening the data set")
     folder = settings.data.tensors
-    manifest = read_manifest(folder)
+    manifest = read_library(settings.data)
     split = split_songs(manifest, folder, settings.validation.songs, settings.training.seed)
     shared = read_shared(folder)
     checkpoint = open_model(settings.model)
@@ -86,6 +88,7 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
         dtype=dtype,
         manifest=manifest,
         split=split,
+        mixture=Mixture.weighted(split.training, settings.data.weights, settings.training.seed),
         store=SongStore(folder, manifest.songs, manifest.condition_size, settings.data.residence, device),
         shared=shared,
         drawing=Drawing.of(settings, checkpoint.config.timestep_mu, checkpoint.config.timestep_sigma),

@@ -35,6 +35,8 @@ class Split:
 def split_songs(manifest: Manifest, folder: Path, held_out: int, seed: int) -> Split:
     """Holds songs out as a function of the seed, never all of them, and none of a very small set.
 
+    A song that is in the data twice, in two folders or under two names, does not train while it is held out.
+
     Raises:
         SidestepError: the folder has no song.
     """
@@ -46,7 +48,8 @@ def split_songs(manifest: Manifest, folder: Path, held_out: int, seed: int) -> S
     count = 0 if len(songs) < _SMALLEST_SET_WITH_VALIDATION else min(held_out, len(songs) // 2)
     order = torch.randperm(len(songs), generator=seeded_generator(seed, "validation split")).tolist()
     chosen = {songs[index].key for index in order[:count]}
+    heard = {song.audio for song in songs if song.key in chosen}
     return Split(
-        training=tuple(Item(song, n) for song in songs if song.key not in chosen for n in range(song.repeat)),
+        training=tuple(Item(song, n) for song in songs if song.audio not in heard for n in range(song.repeat)),
         validation=tuple(song for song in songs if song.key in chosen),
     )

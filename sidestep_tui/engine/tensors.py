@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sidestep_tui.dataset.wordings import WordingKind
-from sidestep_tui.engine.conditions import CONDITION, ConditionEntry
+from sidestep_tui.engine.conditions import CONDITION, ConditionEntry, condition_entries
 from sidestep_tui.engine.tensor_files import write_tensors
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_json_atomic
@@ -51,6 +51,11 @@ class SongEntry:
     cut: bool = False
     further: tuple[ConditionEntry, ...] = ()
     kind: WordingKind = "caption"
+
+    @property
+    def audio(self) -> str:
+        """Identifies the audio: the same under every name and in every folder."""
+        return self.source.split("-")[0]
 
     @property
     def has_both_kinds(self) -> bool:
@@ -82,10 +87,11 @@ class Manifest:
 
     @property
     def fingerprint(self) -> str:
-        """Identifies the data: the same songs with the same texts give the same value wherever the folder lies."""
+        """Identifies songs, texts and repeats: the same give the same value wherever the folder lies."""
         digest = hashlib.sha256(self.model.encode())
         for song in sorted(self.songs, key=lambda song: song.key):
-            digest.update(f"{song.key}\0{song.source}\0".encode())
+            repeats = "" if song.repeat == 1 else f"{song.repeat}\0"
+            digest.update(f"{song.key}\0{song.source}\0{repeats}".encode())
         return digest.hexdigest()[:16]
 
 
@@ -148,18 +154,13 @@ def read_manifest(folder: Path) -> Manifest:
             "The manifest is of another tool or version.", where=path, fix="preprocess the songs with this version"
         )
     try:
-        songs = tuple(_song_entry(song) for song in document.pop("songs"))
+        songs = tuple(
+            SongEntry(**{**song, "further": condition_entries(song.get("further", ()))})
+            for song in document.pop("songs")
+        )
         return Manifest(songs=songs, **document)
     except (KeyError, TypeError, ValueError) as error:
         raise SidestepError(f"The manifest is damaged: {error}.", where=path, fix="preprocess again") from error
-
-
-def _song_entry(document: dict[str, Any]) -> SongEntry:
-    further = (
-        ConditionEntry(**{**one, "starts": tuple((first, last) for first, last in one["starts"])})
-        for one in document.pop("further", ())
-    )
-    return SongEntry(**document, further=tuple(further))
 
 
 def read_song(folder: Path, song: SongEntry) -> SongTensors:

@@ -51,7 +51,7 @@ class Trainer:
         self._context = context
         self._settings = settings
         self._setup = setup
-        self._plan = StepPlan(setup.split.training, settings.training, setup.ranks.world)
+        self._plan = StepPlan(setup.mixture, settings.training, setup.ranks.world)
         self._keeper = Keeper(context, setup, settings.checkpoints.keep_last)
         self._judge = Judge(context, settings, setup, self._keeper)
         self._position = begun(self._keeper.restore(setup.manifest.fingerprint), settings)
