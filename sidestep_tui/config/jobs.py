@@ -34,6 +34,9 @@ class PreprocessSettings(Section):
     genre_ratio: Annotated[float | None, Field(ge=0, le=1), Shown("advanced")] = None
     """Share of songs whose prompt uses the genre instead of the caption; empty takes the data set's own."""
 
+    folder_repeats: Annotated[bool, Shown("advanced")] = False
+    """Read folder names such as `3_ballads` as numbers of repeats: an epoch sees these songs three times as often."""
+
     crop_seconds: Annotated[float | None, Field(ge=1, le=600), Shown("advanced", unit="seconds")] = None
     """Also encode prompts for crops of this length: the crop's duration, and of lyrics with times (LRC) the lines that
     are sung in it. Training with the same `data.crop_seconds` uses them; empty encodes whole songs only."""

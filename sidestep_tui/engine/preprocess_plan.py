@@ -5,8 +5,10 @@ caption does not send the audio through the VAE again.
 """
 
 import hashlib
+import re
 from dataclasses import astuple, dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Final
 
 import torch
 
@@ -23,6 +25,8 @@ from sidestep_tui.dataset.wordings import Wording, WordingLaw, word
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.preprocess_descriptions import CropGrid
 from sidestep_tui.engine.tensors import VERSION
+
+_REPEATS: Final = re.compile(r"([1-9]\d{0,3})_.+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class Planner:
         self.dataset = dataset
         self._longest = settings.longest_seconds
         self._measures = measures
+        self._folder_repeats = settings.folder_repeats
         self._law = WordingLaw(
             count=settings.caption_variants,
             shuffle=settings.tag_shuffle,
@@ -122,7 +127,7 @@ class Planner:
             fields=fields,
             audio_source=_identity(*self._made_by, content, str(longest), *treatment.identity()),
             text_source=_identity(*self._made_by, *map(str, astuple(fields)), *self._further(times, wordings)),
-            repeat=song.repeat,
+            repeat=song.repeat * (repeats_of_folder(song.key) if self._folder_repeats else 1),
             treatment=treatment.cut_to(self._longest, song.duration),
             wordings=wordings,
             times=times,
@@ -152,6 +157,18 @@ def measure_first(context: JobContext, dataset: Dataset, measures: MeasureCache)
     for done, labels in enumerate(label_dataset(dataset, (), keys=keys, measures=measures), start=1):
         context.stop_if_requested()
         context.progress(done, len(keys), "songs", labels.key)
+
+
+def repeats_of_folder(key: str) -> int:
+    """The number that the name of a song's folder begins with, as in `3_ballads/song.wav` (kohya's convention).
+
+    The innermost folder that has one counts; without any it is 1.
+    """
+    for folder in reversed(PurePosixPath(key).parts[:-1]):
+        match = _REPEATS.fullmatch(folder)
+        if match is not None:
+            return int(match[1])
+    return 1
 
 
 def _identity(*parts: str) -> str:

@@ -14,6 +14,7 @@ from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.dataset.audio import read_audio, write_audio
 from sidestep_tui.dataset.session import open_session
 from sidestep_tui.engine import preprocess_audio
+from sidestep_tui.engine.preprocess_plan import repeats_of_folder
 from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song
 from sidestep_tui.runs.control import send_command
 from sidestep_tui.runs.directory import RunDirectory
@@ -266,3 +267,29 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(
 def test_long_songs_are_cut(engine: Any, document: dict[str, Any], tmp_path: Path, encoded: list[int]) -> None:
     engine.run("run", "preprocess", document | {"longest_seconds": 1.0})
     assert {entry.duration for entry in read_manifest(tmp_path / "tensors").songs} == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("key", "repeats"),
+    [("song.wav", 1), ("3_ballads/song.wav", 3), ("3_ballads/live/song.wav", 3), ("3_a/12_b/song.wav", 12),
+     ("2024/song.wav", 1), ("0_none/song.wav", 1), ("03_album/song.wav", 1), ("3_song.wav", 1)],
+)  # fmt: skip
+def test_a_folder_name_says_how_often_its_songs_are_seen(key: str, repeats: int) -> None:
+    assert repeats_of_folder(key) == repeats
+
+
+def test_repeats_of_folders_are_asked_for_and_need_no_encoding(
+    engine: Any, document: dict[str, Any], folder: Path, tmp_path: Path, encoded: list[int]
+) -> None:
+    (folder / "3_often").mkdir()
+    for path in folder.glob("song 0.*"):
+        path.rename(folder / "3_often" / path.name)
+    (folder / "3_often" / "song 0.json").write_text('{"repeat": 2}', "utf-8")
+
+    def repeats() -> list[int]:
+        return [entry.repeat for entry in read_manifest(tmp_path / "tensors").songs]
+
+    engine.run("plain", "preprocess", document)
+    assert repeats() == [2, 1, 1]
+    _, state = engine.run("asked", "preprocess", document | {"folder_repeats": True})
+    assert (repeats(), state.results["encoded"]) == ([6, 1, 1], 0)
