@@ -1,32 +1,25 @@
 """The job `generate`: songs from prompts, with or without adapters, through diffusers' own pipeline."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import ceil
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import AceStepPipeline
-from torch import Tensor
 
-from sidestep_tui.acestep.model_config import LATENT_CHANNELS, LATENT_RATE, SAMPLE_RATE, Variant
-from sidestep_tui.acestep.vae import decode_latents
-from sidestep_tui.config.jobs import GenerateSettings
+from sidestep_tui.acestep.model_config import SAMPLE_RATE, Variant
+from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.dataset.audio import WRITABLE_SUFFIXES, write_audio
-from sidestep_tui.dataset.song import INSTRUMENTAL
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device, choose_dtype
 from sidestep_tui.engine.generate_adapter import apply_adapters
 from sidestep_tui.engine.generate_pipeline import Sampling, build_pipeline, choose_sampling, place_pipeline
 from sidestep_tui.engine.generate_prompts import PlannedSong, plan_songs
+from sidestep_tui.engine.generate_song import decode_song, sample_latents
+from sidestep_tui.engine.generate_source import SourceSong, encode_source
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.runs.events import SampleWritten
 from sidestep_tui.runs.log import read_events
-
-_PEAK = 10 ** (-1 / 20)
-"""-1 dBFS, the level that ACE-Step and its pipeline normalise to."""
 
 
 @dataclass(slots=True)
@@ -37,6 +30,7 @@ class _Studio:
     pipeline: AceStepPipeline
     device: torch.device
     sampling: Sampling
+    source: SourceSong | None
     planned: int
     seconds: float = 0.0
     made: int = 0
@@ -56,14 +50,15 @@ def run(context: JobContext, settings: GenerateSettings) -> Results:
     context.phase("loading the model")
     checkpoint = open_model(settings.model)
     device = choose_device(settings)
-    pipeline = build_pipeline(checkpoint, choose_dtype(settings.model, device))
+    pipeline = build_pipeline(checkpoint, choose_dtype(settings.model, device), settings.task)
     apply_adapters(pipeline.transformer, settings.all_adapters())
+    source = _source(context, pipeline, settings, device)
     place_pipeline(pipeline, device)
     sampling = choose_sampling(settings, checkpoint.variant)
     if checkpoint.variant is Variant.TURBO and (settings.guidance_scale or 1.0) != 1.0:
         context.warn("Turbo models are not guided; the guidance scale is ignored.", "guidance_scale")
 
-    studio = _Studio(context, pipeline, device, sampling, len(songs))
+    studio = _Studio(context, pipeline, device, sampling, source, len(songs))
     ready = _written_before(context) if settings.prompts is not None else set()
     for place, song in enumerate(songs):
         if str(song.settings.output) not in ready:
@@ -71,6 +66,19 @@ def run(context: JobContext, settings: GenerateSettings) -> Results:
     if studio.failed and not studio.made and not ready:
         raise studio.failed[0]
     return _results(studio, settings)
+
+
+def _source(
+    context: JobContext, pipeline: AceStepPipeline, settings: GenerateSettings, device: torch.device
+) -> SourceSong | None:
+    if settings.task != "text2music":
+        context.phase("encoding the source", str(settings.source))
+
+    def progress(done: int, total: int) -> None:
+        context.progress(done, total, "frames")
+        context.stop_if_requested()
+
+    return encode_source(pipeline, settings, device, progress)
 
 
 def _results(studio: _Studio, settings: GenerateSettings) -> Results:
@@ -109,7 +117,9 @@ def _make_song(studio: _Studio, song: PlannedSong, place: int) -> None:
     def over_all_songs(step: int, total: int) -> None:
         context.progress(place * total + step, studio.planned * total, "steps", song.name, len(studio.failed))
 
-    latents = sample_latents(context, studio.pipeline, settings, sampling, over_all_songs if several else None)
+    latents = sample_latents(
+        context, studio.pipeline, settings, sampling, over_all_songs if several else None, studio.source
+    )
     context.phase("decoding", song.name if several else "")
     waveform = decode_song(studio.pipeline, latents, studio.device, context, silent=several)
     write_audio(settings.output, waveform.numpy(), SAMPLE_RATE)
@@ -129,92 +139,6 @@ def _written_before(context: JobContext) -> set[str]:
     """The songs that this run wrote before it was stopped, as far as they are still there."""
     written = (event.path for event in read_events(context.run.events_file) if isinstance(event, SampleWritten))
     return {path for path in written if Path(path).is_file()}
-
-
-def sample_latents(
-    context: JobContext,
-    pipeline: AceStepPipeline,
-    settings: GenerateSettings,
-    sampling: Sampling,
-    progress: Callable[[int, int], None] | None = None,
-) -> Tensor:
-    """The song's latents [T, 64].
-
-    The noise is drawn in float32 on the CPU, so that a seed means the same noise on every device and precision.
-
-    Args:
-        context: of the job.
-        pipeline: as `build_pipeline` and `place_pipeline` give it.
-        settings: of the song.
-        sampling: as `choose_sampling` gives it.
-        progress: called with (steps done, steps in all) after each; None tells the job's own progress.
-
-    Raises:
-        SidestepError: they are not numbers.
-        StopRequestedError: on request.
-    """
-    frames = ceil(settings.duration * LATENT_RATE)
-    generator = torch.Generator().manual_seed(settings.seed)
-    noise = torch.randn((1, frames, LATENT_CHANNELS), generator=generator)
-
-    def after_step(_pipeline: AceStepPipeline, step: int, _timestep: float, _tensors: dict[str, Any]) -> dict[str, Any]:
-        if progress is None:
-            context.progress(step + 1, sampling.steps, "steps")
-        else:
-            progress(step + 1, sampling.steps)
-        context.stop_if_requested()
-        return {}
-
-    guidance = {} if sampling.guidance_scale is None else {"guidance_scale": sampling.guidance_scale}
-    latents: Tensor = pipeline(
-        **prompt_arguments(settings),
-        **guidance,
-        num_inference_steps=sampling.steps,
-        shift=sampling.shift,
-        latents=noise,
-        output_type="latent",
-        callback_on_step_end=after_step,
-    ).audios[0]
-    if not torch.isfinite(latents).all():
-        raise SidestepError(
-            "The model gave values that are not numbers.",
-            where=", ".join(str(one.path) for one in settings.all_adapters()) or settings.model.checkpoint,
-            fix="try without the adapter, with a smaller --adapter_scale, or with --model.precision float32",
-        )
-    return latents
-
-
-def prompt_arguments(settings: GenerateSettings) -> dict[str, Any]:
-    """The pipeline's arguments that its two prompts are made from."""
-    return {
-        "prompt": settings.prompt,
-        "lyrics": settings.lyrics if settings.lyrics.strip() else INSTRUMENTAL,
-        "vocal_language": settings.language.strip() or "unknown",
-        "audio_duration": settings.duration,
-        "bpm": settings.bpm,
-        "keyscale": settings.keyscale,
-        "timesignature": settings.timesignature,
-    }
-
-
-def decode_song(
-    pipeline: AceStepPipeline, latents: Tensor, device: torch.device, context: JobContext, *, silent: bool = False
-) -> Tensor:
-    """The waveform [2, samples] of latents, decoded in tiles and brought to ACE-Step's own level.
-
-    `silent` leaves the job's progress to the caller.
-    """
-    pipeline.maybe_free_model_hooks()  # where the parts take turns, the DiT's turn is over
-    vae = pipeline.vae.to(device)
-
-    def progress(done: int, total: int) -> None:
-        if not silent:
-            context.progress(done, total, "frames")
-        context.stop_if_requested()
-
-    waveform = decode_latents(vae, latents, progress=progress)
-    level: Tensor = waveform * (_PEAK / waveform.abs().max().clamp(min=1e-6))
-    return level
 
 
 def _check_format(output: Path) -> None:

@@ -9,7 +9,7 @@ from peft import inject_adapter_in_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
-from sidestep_tui.config.jobs import WeightedAdapter
+from sidestep_tui.config.generate import WeightedAdapter
 from sidestep_tui.engine.adapter import (
     CONFIG_FILE,
     PREFIX,

@@ -1,14 +1,15 @@
 """diffusers' AceStepPipeline, put together from a checkpoint of either layout, and what each variant wants of it."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import torch
 from diffusers import AceStepPipeline, FlowMatchEulerDiscreteScheduler
+from torch import Tensor
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.model_config import Variant
-from sidestep_tui.config.jobs import GenerateSettings
+from sidestep_tui.config.generate import GenerateSettings, Task
 
 _HEADROOM: Final = 1.4
 """Free memory over the size of the weights below which they take turns on the card."""
@@ -41,20 +42,49 @@ def choose_sampling(settings: GenerateSettings, variant: Variant) -> Sampling:
     )
 
 
-def build_pipeline(checkpoint: Checkpoint, dtype: torch.dtype) -> AceStepPipeline:
-    """The pipeline for text to music, its parts on the CPU until `place_pipeline`.
+class SourcePipeline(AceStepPipeline):  # type: ignore[misc]  # diffusers has no types
+    """diffusers' pipeline with the latents of a source song in place of its audio.
 
-    XL's timbre correction is already in the condition encoder. The audio tokenizers, which only covers need, are left
-    out.
+    diffusers 0.42 draws from the posterior of the VAE without a seed and encodes a song in one piece; latents that the
+    caller has encoded make the same song of the same seed, in bounded memory.
+    """
+
+    def prepare_src_latents(
+        self, device: torch.device, dtype: torch.dtype, src_audio: Tensor | None = None, **others: Any
+    ) -> tuple[Tensor, int]:
+        """As diffusers has it, with `src_audio` the latents [1, T, 64] of the source; a cover reads their tokens."""
+        if src_audio is None:
+            prepared: tuple[Tensor, int] = super().prepare_src_latents(device=device, dtype=dtype, **others)
+            return prepared
+        latents = src_audio.to(device=device, dtype=dtype)
+        frames = latents.shape[1]
+        if others.get("task_type") == "cover":
+            silence = self.condition_encoder.silence_latent.to(device=device, dtype=dtype)
+            tokens, _ = self.audio_tokenizer.tokenize(latents, silence)
+            latents = self.audio_token_detokenizer(tokens.to(dtype=dtype))[:, :frames].contiguous()
+        return latents, frames
+
+
+def build_pipeline(checkpoint: Checkpoint, dtype: torch.dtype, task: Task = "text2music") -> AceStepPipeline:
+    """The pipeline for a task, its parts on the CPU until `place_pipeline`.
+
+    XL's timbre correction is already in the condition encoder. The audio tokenizers are there for covers alone.
     """
     cpu = torch.device("cpu")
-    pipeline = AceStepPipeline(
+    tokenizers = {}
+    if task == "cover":
+        tokenizers = {
+            "audio_tokenizer": checkpoint.load_audio_tokenizer(cpu, dtype),
+            "audio_token_detokenizer": checkpoint.load_audio_token_detokenizer(cpu, dtype),
+        }
+    pipeline = SourcePipeline(
         vae=checkpoint.load_vae(cpu, dtype),
         text_encoder=checkpoint.load_text_encoder(cpu, dtype),
         tokenizer=checkpoint.load_tokenizer(),
         transformer=checkpoint.load_transformer(cpu, dtype),
         condition_encoder=checkpoint.load_condition_encoder(cpu, dtype),
         scheduler=FlowMatchEulerDiscreteScheduler(num_train_timesteps=1, shift=1.0),
+        **tokenizers,
     )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sidestep_tui.config.jobs import GenerateSettings
+from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.layers import problems_of
 from sidestep_tui.dataset.effective import genre_songs
 from sidestep_tui.dataset.prompts import song_fields

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from sidestep_tui.config.fields import leaves, remove
-from sidestep_tui.config.jobs import GenerateSettings, WeightedAdapter
+from sidestep_tui.config.generate import GenerateSettings, WeightedAdapter
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.report.settings import differing
 from sidestep_tui.runs.directory import RunDirectory

@@ -6,7 +6,7 @@ from sidestep_tui.cli.jobs import check_inputs
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.settings import SettingFlags
 from sidestep_tui.config.fields import look_up
-from sidestep_tui.config.jobs import GenerateSettings
+from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.layers import Layer, resolve
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import UsageError

@@ -11,11 +11,11 @@ import torch
 from sidestep_tui.acestep import Variant, open_checkpoint
 from sidestep_tui.acestep.prompts import SongFields, lyric_prompt, text_prompt
 from sidestep_tui.config.adapter import LoraSettings
-from sidestep_tui.config.jobs import GenerateSettings
+from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.dataset.audio import read_audio
 from sidestep_tui.engine.adapter import adapter_weights, inject_new, save_adapter
-from sidestep_tui.engine.generate import prompt_arguments
 from sidestep_tui.engine.generate_pipeline import Sampling, build_pipeline, choose_sampling
+from sidestep_tui.engine.generate_song import prompt_arguments
 from sidestep_tui.engine.targets import choose_targets
 from sidestep_tui.runs.control import send_command
 
@@ -117,12 +117,16 @@ def test_a_seed_means_the_same_bytes(engine: Any, document: dict[str, Any]) -> N
     assert first == again != other
 
 
-@pytest.mark.parametrize("suffix", ["flac", "ogg", "mp3", "opus"])
-def test_every_format_is_written(engine: Any, document: dict[str, Any], suffix: str, tmp_path: Path) -> None:
-    output = tmp_path / f"a [song].{suffix}"
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3", "opus"])
+def test_every_format_is_written_and_is_the_same_bytes_again(
+    engine: Any, document: dict[str, Any], suffix: str, tmp_path: Path
+) -> None:
+    output, again = tmp_path / f"a [song].{suffix}", tmp_path / f"again.{suffix}"
     _, state = engine.run("run", "generate", document | {"output": str(output), "steps": 1})
     assert [sample.path for sample in state.samples] == [str(output)]
     assert read_audio(output).shape[1] / 48_000 == pytest.approx(SECONDS, abs=0.1)
+    engine.run("again", "generate", document | {"output": str(again), "steps": 1})
+    assert output.read_bytes() == again.read_bytes()
 
 
 def test_an_adapter_is_heard_at_its_scale(engine: Any, document: dict[str, Any], adapter: Path) -> None:

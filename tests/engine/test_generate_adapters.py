@@ -20,7 +20,7 @@ from sidestep_tui.config.adapter import (
     OftSettings,
     TargetSettings,
 )
-from sidestep_tui.config.jobs import GenerateSettings, WeightedAdapter
+from sidestep_tui.config.generate import GenerateSettings, WeightedAdapter
 from sidestep_tui.engine.adapter import adapter_weights, inject_new, load_adapter, save_adapter
 from sidestep_tui.engine.export_merge import merged_weight
 from sidestep_tui.engine.export_read import read_exported

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
-from sidestep_tui.config.jobs import GenerateSettings
+from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.dataset.audio import SAMPLE_RATE, read_audio, write_audio
 from sidestep_tui.engine import generate
 from sidestep_tui.engine.generate_prompts import plan_songs

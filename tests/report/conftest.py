@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from sidestep_tui.config.jobs import GenerateSettings, PreprocessSettings
+from sidestep_tui.config.generate import GenerateSettings
+from sidestep_tui.config.jobs import PreprocessSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform, write_audio
 from sidestep_tui.files import write_json_atomic

@@ -1,0 +1,110 @@
+"""One song: from a prompt to latents through diffusers' own pipeline, and from latents to sound."""
+
+from collections.abc import Callable
+from math import ceil
+from typing import Any
+
+import torch
+from diffusers import AceStepPipeline
+from torch import Tensor
+
+from sidestep_tui.acestep.model_config import LATENT_CHANNELS, LATENT_RATE
+from sidestep_tui.acestep.vae import decode_latents
+from sidestep_tui.config.generate import GenerateSettings
+from sidestep_tui.dataset.song import INSTRUMENTAL
+from sidestep_tui.engine.context import JobContext
+from sidestep_tui.engine.generate_pipeline import Sampling
+from sidestep_tui.engine.generate_source import SourceSong, sample_from_source
+from sidestep_tui.errors import SidestepError
+
+_PEAK = 10 ** (-1 / 20)
+"""-1 dBFS, the level that ACE-Step and its pipeline normalise to."""
+
+
+def sample_latents(
+    context: JobContext,
+    pipeline: AceStepPipeline,
+    settings: GenerateSettings,
+    sampling: Sampling,
+    progress: Callable[[int, int], None] | None = None,
+    source: SourceSong | None = None,
+) -> Tensor:
+    """The song's latents [T, 64].
+
+    The noise is drawn in float32 on the CPU, so that a seed means the same noise on every device and precision.
+
+    Args:
+        context: of the job.
+        pipeline: as `build_pipeline` and `place_pipeline` give it.
+        settings: of the song.
+        sampling: as `choose_sampling` gives it.
+        progress: called with (steps done, steps in all) after each; None tells the job's own progress.
+        source: of a cover or repaint, whose length the song has.
+
+    Raises:
+        SidestepError: they are not numbers.
+        StopRequestedError: on request.
+    """
+    frames = ceil(settings.duration * LATENT_RATE) if source is None else len(source.latents)
+    generator = torch.Generator().manual_seed(settings.seed)
+    noise = torch.randn((1, frames, LATENT_CHANNELS), generator=generator)
+    arguments = {**prompt_arguments(settings), "num_inference_steps": sampling.steps, "shift": sampling.shift}
+    if sampling.guidance_scale is not None:
+        arguments["guidance_scale"] = sampling.guidance_scale
+
+    def on_step(done: int) -> None:
+        if progress is None:
+            context.progress(done, sampling.steps, "steps")
+        else:
+            progress(done, sampling.steps)
+        context.stop_if_requested()
+
+    def after_step(_pipeline: AceStepPipeline, step: int, _timestep: float, _tensors: dict[str, Any]) -> dict[str, Any]:
+        on_step(step + 1)
+        return {}
+
+    latents: Tensor
+    if source is not None:
+        latents = sample_from_source(pipeline, arguments, noise, settings, source, on_step)
+    else:
+        latents = pipeline(**arguments, latents=noise, output_type="latent", callback_on_step_end=after_step).audios[0]
+    if not torch.isfinite(latents).all():
+        raise SidestepError(
+            "The model gave values that are not numbers.",
+            where=", ".join(str(one.path) for one in settings.all_adapters()) or settings.model.checkpoint,
+            fix="try without the adapter, with a smaller --adapter_scale, or with --model.precision float32",
+        )
+    return latents
+
+
+def prompt_arguments(settings: GenerateSettings) -> dict[str, Any]:
+    """The pipeline's arguments that its two prompts are made from."""
+    return {
+        "prompt": settings.prompt,
+        "lyrics": settings.lyrics if settings.lyrics.strip() else INSTRUMENTAL,
+        "vocal_language": settings.language.strip() or "unknown",
+        "audio_duration": settings.duration,
+        "bpm": settings.bpm,
+        "keyscale": settings.keyscale,
+        "timesignature": settings.timesignature,
+    }
+
+
+def decode_song(
+    pipeline: AceStepPipeline, latents: Tensor, device: torch.device, context: JobContext, *, silent: bool = False
+) -> Tensor:
+    """The waveform [2, samples] of latents, decoded in tiles and brought to ACE-Step's own level.
+
+    `silent` leaves the job's progress to the caller.
+    """
+    pipeline.maybe_free_model_hooks()  # where the parts take turns, the DiT's turn is over
+    vae = pipeline.vae.to(device)
+
+    def progress(done: int, total: int) -> None:
+        if not silent:
+            context.progress(done, total, "frames")
+        context.stop_if_requested()
+
+    waveform = decode_latents(vae, latents, progress=progress)
+    level: Tensor = waveform * (_PEAK / waveform.abs().max().clamp(min=1e-6))
+    return level
