@@ -16,6 +16,7 @@ import soundfile
 import soxr
 
 from sidestep_tui.dataset.containers import is_for_sndfile, open_stream, stated_samples
+from sidestep_tui.dataset.ogg import fix_serial
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_atomic
@@ -176,6 +177,8 @@ def _write_sndfile(path: Path, suffix: str, waveform: Waveform, sample_rate: int
     with soundfile.SoundFile(str(path), "w", sample_rate, waveform.shape[0], coding, format=container) as file:
         for start in range(0, waveform.shape[1], _BLOCK):  # in pieces: the Vorbis encoder overflows its stack on a song
             file.write(waveform[:, start : start + _BLOCK].T)
+    if container == "OGG":
+        fix_serial(path)
 
 
 def _write_ffmpeg(path: Path, suffix: str, waveform: Waveform, sample_rate: int) -> None:

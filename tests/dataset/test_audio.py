@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from sidestep_tui.dataset.audio import SAMPLE_RATE, WRITABLE_SUFFIXES, Waveform, read_audio, to_stereo, write_audio
+from sidestep_tui.dataset.ogg import fix_serial
 from sidestep_tui.dataset.probe import probe_file
 from sidestep_tui.errors import SidestepError
 from tests.dataset.conftest import tone
@@ -142,3 +143,17 @@ def test_a_missing_file_and_an_unknown_format_are_errors(tmp_path: Path) -> None
     with pytest.raises(SidestepError, match="cannot be written"):
         write_audio(tmp_path / "song.xyz", tone(), 8_000)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".ogg", ".opus"])
+def test_the_same_sound_is_the_same_ogg_file_and_its_pages_are_whole(tmp_path, suffix):
+    sound = np.random.default_rng(0).uniform(-0.3, 0.3, (2, SAMPLE_RATE)).astype(np.float32)
+    files = [tmp_path / f"{name}{suffix}" for name in "ab"]
+    for file in files:
+        write_audio(file, sound)
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert files[0].read_bytes()[14:18] == b"\x01\x00\x00\x00"
+    assert read_audio(files[0]).shape == sound.shape  # libogg leaves out a page whose checksum is wrong
+    files[1].write_bytes(b"not ogg")
+    with pytest.raises(ValueError, match="no Ogg page"):
+        fix_serial(files[1])
