@@ -3,7 +3,10 @@
 Loudness after ITU-R BS.1770; spectral centroid, bandwidth (its deviation) and roll-off (85 % of the power below)
 per frame as in Peeters, "A large set of audio features for sound description" (IRCAM, 2004), in octaves because
 hearing is logarithmic; chroma as the mean share of power in the twelve pitch classes; onsets as peaks of the
-half-wave rectified spectral flux (Dixon, "Onset detection revisited", DAFx 2006).
+half-wave rectified spectral flux (Dixon, "Onset detection revisited", DAFx 2006). Tempo and key are those of the data
+set's own analyser. They become points of a circle, each as far from its middle as the analyser is sure: the tempo
+within its octave, because half and double of it are the same pulse, and the key in the circle of fifths, where relative
+keys share a place and neighbours differ by one note.
 """
 
 from collections.abc import Sequence
@@ -13,6 +16,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from sidestep_tui.dataset.analysis.builtin import analyse
+from sidestep_tui.dataset.analysis.key import NOTES
+from sidestep_tui.dataset.analysis.result import Guess
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform
 from sidestep_tui.dataset.measure import loudness
 
@@ -43,6 +49,10 @@ class Descriptors:
     onsets: float
     """Per second."""
     chroma: tuple[float, ...]
+    tempo: Guess[float] | None
+    """Beats per minute; None where there is no pulse."""
+    key: Guess[str] | None
+    """For example `F# minor`; None where there is no pitch."""
 
 
 # What one step of each figure is worth at least: half of what is plainly heard, so that a uniform set of songs does
@@ -52,6 +62,8 @@ _FLOORS: Final = (
     np.array([0.3, 0.2, 0.3, 0.3, 0.2]),
     np.array([1.0]),
     np.full(12, 0.04),
+    np.full(2, 0.3),
+    np.full(2, 0.3),
 )
 
 
@@ -75,7 +87,8 @@ def describe(waveform: Waveform) -> Descriptors:
     lufs = loudness(waveform)
     level = _QUIETEST_LUFS if lufs is None else lufs
     if not heard.any():
-        return Descriptors(level, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, (1 / 12,) * 12)
+        return Descriptors(level, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, (1 / 12,) * 12, None, None)
+    analysis = analyse(waveform, SAMPLE_RATE)
     classes = chroma[heard].mean(axis=0)
     return Descriptors(
         loudness=level,
@@ -86,14 +99,16 @@ def describe(waveform: Waveform) -> Descriptors:
         rolloff_spread=float(rolloff[heard].std()),
         onsets=_onsets(flux) * SAMPLE_RATE / mono.size,
         chroma=tuple((classes / classes.sum()).tolist()),
+        tempo=analysis.bpm,
+        key=analysis.keyscale,
     )
 
 
 class SongSet:
     """The songs that sounds are held against.
 
-    A distance is the root mean square over four groups (loudness, spectrum, onsets, chroma) of the differences, each
-    in units of the songs' own deviation or of what is plainly heard, whichever is more.
+    A distance is the root mean square over six groups (loudness, spectrum, onsets, chroma, tempo, key) of the
+    differences, each in units of the songs' own deviation or of what is plainly heard, whichever is more.
 
     Args:
         songs: at least one, by name.
@@ -141,7 +156,25 @@ def _root_mean_square(one: Sequence[Array], others: Sequence[Array], scales: Seq
 
 def _groups(d: Descriptors) -> tuple[Array, ...]:
     spectrum = (d.centroid, d.centroid_spread, d.bandwidth, d.rolloff, d.rolloff_spread)
-    return np.array([d.loudness]), np.array(spectrum), np.array([d.onsets]), np.array(d.chroma)
+    return (
+        np.array([d.loudness]),
+        np.array(spectrum),
+        np.array([d.onsets]),
+        np.array(d.chroma),
+        _on_circle(0.0, 0.0) if d.tempo is None else _on_circle(float(np.log2(d.tempo.value)), d.tempo.confidence),
+        _on_circle(0.0, 0.0) if d.key is None else _on_circle(_fifths(d.key.value) / 12, d.key.confidence),
+    )
+
+
+def _on_circle(turns: float, radius: float) -> Array:
+    return radius * np.array([np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)])
+
+
+def _fifths(key: str) -> int:
+    """The place of a key in the circle of fifths, C major and A minor at 0."""
+    note, mode = key.split()
+    pitch = NOTES.index(note) + (3 if mode == "minor" else 0)
+    return pitch * 7 % 12
 
 
 def _frames(mono: Array, starts: range, at: int) -> tuple[Array, ...]:

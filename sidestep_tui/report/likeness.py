@@ -101,7 +101,7 @@ def likeness_section(
         element(
             "p",
             element("strong", "A help for the ear, not a verdict. "),
-            f"Loudness, spectrum, onsets and pitch classes against {len(songs)} songs of ",
+            f"Loudness, spectrum, onsets, pitch classes, tempo and key against {len(songs)} songs of ",
             name_of(source),
             f", in units of how much these differ among themselves.{scale} A low distance says that a sample has the "
             "songs' sound, and also what a copy of a song would give; it says nothing about how good it is.",
@@ -115,7 +115,7 @@ def likeness_section(
     )
 
 
-_FIGURES: Final = ("LUFS", "centroid, Hz", "bandwidth, octaves", "roll-off, Hz", "onsets a second")
+_FIGURES: Final = ("LUFS", "centroid, Hz", "bandwidth, octaves", "roll-off, Hz", "onsets a second", "BPM", "key")
 
 
 def _row(label: str, d: Descriptors, songs: SongSet) -> list[str]:
@@ -130,6 +130,8 @@ def _row(label: str, d: Descriptors, songs: SongSet) -> list[str]:
         f"{d.bandwidth:.1f}",
         f"{2**d.rolloff:.0f}",
         f"{d.onsets:.1f}",
+        "–" if d.tempo is None else f"{d.tempo.value:.0f}",
+        "–" if d.key is None else d.key.value,
     ]
 
 

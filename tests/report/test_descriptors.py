@@ -1,8 +1,11 @@
 """Descriptors against sounds whose figures are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from sidestep_tui.dataset.analysis.result import Guess
 from sidestep_tui.dataset.audio import SAMPLE_RATE
 from sidestep_tui.report.descriptors import SongSet, describe
 
@@ -49,6 +52,29 @@ def test_ten_decibels_louder_is_ten_louder():
 def test_onsets_are_counted(per_second):
     assert describe(clicks(per_second)).onsets == pytest.approx(per_second, rel=0.1)
     assert describe(sine(500)).onsets < 0.5
+
+
+def test_tempo_and_key_are_heard_and_count_for_the_distance():
+    slow, fast = describe(clicks(2)), describe(clicks(3))
+    assert slow.tempo.value == pytest.approx(120, rel=0.02)
+    assert np.log2(fast.tempo.value / 180) % 1 in (pytest.approx(0, abs=0.03), pytest.approx(1, abs=0.03))
+    triad = stereo(sum(0.2 * np.sin(2 * np.pi * 220 * 2 ** (s / 12) * T) for s in (0, 4, 7, 12)))
+    assert describe(triad).key.value == "A major"
+
+
+def _at(tempo, key):
+    return replace(describe(sine(440)), tempo=Guess(tempo, 1.0), key=Guess(key, 1.0))
+
+
+def test_double_tempo_and_relative_key_are_the_same_place_and_the_far_key_is_the_farthest():
+    songs = SongSet([("c", _at(100.0, "C major"))])
+    distances = {
+        (tempo, key): songs.likeness(_at(tempo, key)).distance
+        for tempo, key in ((200.0, "A minor"), (100.0, "G major"), (100.0, "F# major"), (140.0, "C major"))
+    }
+    assert distances[200.0, "A minor"] == pytest.approx(0, abs=1e-9)
+    assert 0 < distances[100.0, "G major"] < distances[100.0, "F# major"]
+    assert distances[140.0, "C major"] > 0.5
 
 
 def test_silence_and_a_moment_of_sound_can_be_described():
