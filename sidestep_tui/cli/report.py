@@ -7,9 +7,10 @@ from pathlib import Path
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.errors import ExitCode, UsageError
-from sidestep_tui.report.serve import ReportServer, tunnel_command
+from sidestep_tui.report.serve import ReportServer
 from sidestep_tui.report.write import Report, write_report
 from sidestep_tui.runs.history import find_run
+from sidestep_tui.runs.remote import tunnel_command
 
 _HIGHEST_PORT = 65_535
 

@@ -1,11 +1,8 @@
 """Shows a report in a browser on another machine: loopback only, behind a random word, its own files and no others."""
 
-import getpass
 import hmac
-import os
 import re
 import secrets
-import socket
 import sys
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -75,17 +72,6 @@ class ReportServer(ThreadingHTTPServer):
         if not slash or not hmac.compare_digest(token.encode("utf-8", "replace"), self.token.encode()):
             return None
         return self.files.get(unquote(name))
-
-
-def tunnel_command(port: int) -> str:
-    """The line that brings the port to the machine in front of you.
-
-    The name of this machine is the address that the SSH session came in at, where there is one.
-    """
-    client_and_server = os.environ.get("SSH_CONNECTION", "").split()
-    host, ssh_port = client_and_server[2:4] if len(client_and_server) == 4 else (socket.gethostname(), "22")
-    other_port = "" if ssh_port == "22" else f"-p {ssh_port} "
-    return f"ssh -N -L {port}:{LOOPBACK}:{port} {other_port}{getpass.getuser()}@{host}"
 
 
 class _Handler(BaseHTTPRequestHandler):

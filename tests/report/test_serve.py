@@ -6,8 +6,9 @@ import threading
 import pytest
 
 from sidestep_tui.errors import UsageError
-from sidestep_tui.report.serve import ReportServer, tunnel_command
+from sidestep_tui.report.serve import ReportServer
 from sidestep_tui.report.write import Report
+from sidestep_tui.runs.remote import tunnel_command
 
 
 @pytest.fixture

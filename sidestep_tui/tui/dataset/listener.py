@@ -9,8 +9,8 @@ from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from sidestep_tui.dataset.song import Song
+from sidestep_tui.dataset.sound import Sound, look_at
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.tui.dataset.sound import Sound, look_at
 
 
 class Listener(Widget):

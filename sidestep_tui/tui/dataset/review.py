@@ -13,11 +13,11 @@ from sidestep_tui.dataset.measure import Measures
 from sidestep_tui.dataset.prompts import lyric_prompt, song_fields, text_prompt
 from sidestep_tui.dataset.session import EditSession
 from sidestep_tui.dataset.song import Dataset, Finding, Song
+from sidestep_tui.dataset.sound import SoundCache
 from sidestep_tui.dataset.treatment import Treatment, treatment_of
 from sidestep_tui.tui.dataset.checks import Checks
 from sidestep_tui.tui.dataset.columns import COLUMNS, Column
 from sidestep_tui.tui.dataset.query import parse_query
-from sidestep_tui.tui.dataset.sound import SoundCache
 from sidestep_tui.tui.dataset.tokens import TokenCount
 
 _CHECK_AT_ONCE = 200

@@ -13,17 +13,13 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from sidestep_tui.dataset.measure import Measures
+from sidestep_tui.dataset.sound import LABEL_CELLS, LEVELS, Sound, drawn_levels, frequency_labels, time_line
 from sidestep_tui.dataset.treatment import Treatment
 from sidestep_tui.tui.chart.canvas import Canvas
-from sidestep_tui.tui.dataset.columns import minutes
-from sidestep_tui.tui.dataset.sound import HIGHEST, LOWEST, Sound, shrink
 from sidestep_tui.tui.text import clean, pad
 from sidestep_tui.tui.themes import rich_style
 
-_LABEL: Final = 5
-_LEVELS: Final = 9
 _SHADES: Final = " ░▒▓█"
-_TICKS: Final = (16_000, 4_000, 1_000, 250, 60)
 _WAVE_SHARE: Final = 0.3
 
 
@@ -52,13 +48,13 @@ class SoundView(Widget, can_focus=True):
 
     def _draw(self) -> Iterator[Strip]:
         muted = self.rich_style + rich_style(self, "text-muted")
-        columns, rows = self.size.width - _LABEL, self.size.height - 2
+        columns, rows = self.size.width - LABEL_CELLS, self.size.height - 2
         if self.sound is None or columns < 8 or rows < 4:
             yield Strip([Segment(pad(clean(self.notice), self.size.width), muted)])
             return
         wave = max(2, round(rows * _WAVE_SHARE))
         yield from self._waveform(self.sound, columns, wave)
-        yield Strip([Segment(" " * _LABEL + _times(self.sound.seconds, columns), muted)])
+        yield Strip([Segment(" " * LABEL_CELLS + time_line(self.sound.seconds, columns), muted)])
         yield from self._spectrogram(self.sound, columns, rows - wave)
         yield Strip([Segment(pad(measured(self.sound.measures, self.treatment), self.size.width), muted)])
 
@@ -79,13 +75,13 @@ class SoundView(Widget, can_focus=True):
         for row in range(rows):
             text = "".join(character for character, _ in canvas.row(row))
             parts = ((text[:start], faint), (text[start:end], style), (text[end:], faint))
-            yield Strip([Segment(" " * _LABEL, self.rich_style), *(Segment(*part) for part in parts if part[0])])
+            yield Strip([Segment(" " * LABEL_CELLS, self.rich_style), *(Segment(*part) for part in parts if part[0])])
 
     def _spectrogram(self, sound: Sound, columns: int, rows: int) -> Iterator[Strip]:
         """Two bands in each line, as an upper half block on its lower neighbour's colour; brighter is louder."""
         muted = self.rich_style + rich_style(self, "text-muted")
-        levels = _levels(sound, columns, 2 * rows)
-        labels = _frequency_labels(rows)
+        levels = drawn_levels(sound, columns, 2 * rows)
+        labels = frequency_labels(rows)
         low, high = (Color.parse(self.app.theme_variables[name]) for name in ("heat-low", "heat-high"))
         plain = low.ansi is not None or high.ansi is not None
         background = Color.parse(self.app.theme_variables["background"])
@@ -94,7 +90,7 @@ class SoundView(Widget, can_focus=True):
             label = Segment(labels[row], muted)
             if plain:
                 louder = np.maximum(upper, lower)
-                text = "".join(_SHADES[int(level) * (len(_SHADES) - 1) // (_LEVELS - 1)] for level in louder)
+                text = "".join(_SHADES[int(level) * (len(_SHADES) - 1) // (LEVELS - 1)] for level in louder)
                 yield Strip([label, Segment(text, self.rich_style)])
             else:
                 yield Strip([label, *_half_blocks(upper, lower, _palette(background, low, high))])
@@ -135,16 +131,10 @@ def _columns(sound: Sound, count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum.reduceat(sound.low, starts), np.maximum.reduceat(sound.high, starts)
 
 
-def _levels(sound: Sound, columns: int, rows: int) -> np.ndarray:
-    """[rows, columns] whole numbers below `_LEVELS`, the lowest band first."""
-    wide = shrink(sound.spectrum, columns)
-    return np.rint(shrink(wide.T, rows).T * (_LEVELS - 1)).astype(int)
-
-
 def _palette(background: Color, low: Color, high: Color) -> list[Color]:
     """Colours from silence to loud."""
     steps = [background.blend(low, 0.6)]
-    return steps + [low.blend(high, level / (_LEVELS - 1)) for level in range(1, _LEVELS)]
+    return steps + [low.blend(high, level / (LEVELS - 1)) for level in range(1, LEVELS)]
 
 
 def _half_blocks(upper: np.ndarray, lower: np.ndarray, palette: list[Color]) -> Iterator[Segment]:
@@ -155,25 +145,3 @@ def _half_blocks(upper: np.ndarray, lower: np.ndarray, palette: list[Color]) -> 
             style = RichStyle(color=palette[upper[start]].rich_color, bgcolor=palette[lower[start]].rich_color)
             yield Segment("▀" * (place - start), style)
             start = place
-
-
-def _times(seconds: float, columns: int) -> str:
-    """Minutes under the waveform, at least twelve cells apart."""
-    steps = (5, 10, 15, 30, 60, 120, 300)
-    step = next((one for one in steps if one / max(seconds, 1e-9) * columns >= 12), steps[-1])
-    line = ""
-    for time in range(0, int(seconds) + 1, step):
-        place = round(time / max(seconds, 1e-9) * columns)
-        if place + 5 <= columns:
-            line = line.ljust(place) + minutes(time)
-    return pad(line, columns)
-
-
-def _frequency_labels(rows: int) -> list[str]:
-    """`16k`, `4k`, … beside the lines in which those frequencies lie."""
-    labels = [" " * _LABEL] * rows
-    for frequency in _TICKS:
-        height = np.log(frequency / LOWEST) / np.log(HIGHEST / LOWEST)
-        row = rows - 1 - min(rows - 1, int(height * rows))
-        labels[row] = (f"{frequency // 1000}k" if frequency >= 1000 else str(frequency)).rjust(_LABEL - 1) + " "
-    return labels

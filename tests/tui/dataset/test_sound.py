@@ -8,9 +8,9 @@ import pytest
 from sidestep_tui.dataset.audio import SAMPLE_RATE, write_audio
 from sidestep_tui.dataset.session import EditSession, load_dataset
 from sidestep_tui.dataset.song import AudioInfo, Song
+from sidestep_tui.dataset.sound import BANDS, HIGHEST, LOWEST, SLICES, SoundCache, look_at, shrink
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.dataset.review import Review
-from sidestep_tui.tui.dataset.sound import BANDS, HIGHEST, LOWEST, SLICES, SoundCache, look_at, shrink
 from sidestep_tui.tui.dataset.tokens import count_tokens
 
 from .conftest import swell

@@ -1,4 +1,7 @@
-"""What a song looks like: the outline of its waveform and its spectrum over time, small enough to keep. No Textual."""
+"""What a song looks like: the outline of its waveform and its spectrum over time, small enough to keep.
+
+The terminal application and the command line draw it, each in its own way, in cells of the same levels and labels.
+"""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -20,6 +23,12 @@ LOWEST, HIGHEST = 40.0, 20_000.0
 FULL_LENGTH: Final = 660.0
 """Seconds that are decoded; longer than any song that the model was made for."""
 
+LABEL_CELLS: Final = 5
+"""Width of a frequency label."""
+LEVELS: Final = 9
+"""Steps from silence to the loudest place in a drawing."""
+
+_TICKS: Final = (16_000, 4_000, 1_000, 250, 60)
 _WINDOW: Final = 4096
 _FRAMES_PER_SLICE: Final = 2
 _RANGE_DB: Final = 70.0
@@ -85,6 +94,35 @@ def shrink(picture: Picture, columns: int) -> Picture:
     starts = np.minimum(edges[:-1].astype(int), picture.shape[1] - 1)
     ends = np.maximum(starts + 1, np.ceil(edges[1:]).astype(int))
     return np.stack([picture[:, start:end].mean(axis=1) for start, end in zip(starts, ends, strict=True)], axis=1)
+
+
+def drawn_levels(sound: Sound, columns: int, rows: int) -> npt.NDArray[np.int64]:
+    """[rows, columns] whole numbers below `LEVELS`, the lowest band first."""
+    wide = shrink(sound.spectrum, columns)
+    return np.rint(shrink(wide.T, rows).T * (LEVELS - 1)).astype(np.int64)
+
+
+def frequency_labels(rows: int) -> list[str]:
+    """`16k`, `4k`, … beside the lines in which those frequencies lie."""
+    labels = [" " * LABEL_CELLS] * rows
+    for frequency in _TICKS:
+        height = np.log(frequency / LOWEST) / np.log(HIGHEST / LOWEST)
+        row = rows - 1 - min(rows - 1, int(height * rows))
+        text = f"{frequency // 1000}k" if frequency >= 1000 else str(frequency)
+        labels[row] = text.rjust(LABEL_CELLS - 1) + " "
+    return labels
+
+
+def time_line(seconds: float, columns: int) -> str:
+    """Minutes for under a picture, at least twelve cells apart."""
+    steps = (5, 10, 15, 30, 60, 120, 300)
+    step = next((one for one in steps if one / max(seconds, 1e-9) * columns >= 12), steps[-1])
+    line = ""
+    for time in range(0, int(seconds) + 1, step):
+        place = round(time / max(seconds, 1e-9) * columns)
+        if place + 5 <= columns:
+            line = line.ljust(place) + f"{time // 60}:{time % 60:02d}"
+    return line.ljust(columns)
 
 
 def _place(song: Song) -> tuple[Path, int, int]:

@@ -1,0 +1,166 @@
+"""`sidestep listen RUN`: the spectrograms of two samples beside each other, and the line that fetches each over SSH."""
+
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from rich.color import Color
+from rich.console import Console, Group, RenderableType
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from sidestep_tui.cli.output import Output
+from sidestep_tui.cli.parser import Parser
+from sidestep_tui.dataset.sound import (
+    LABEL_CELLS,
+    LEVELS,
+    Sound,
+    drawn_levels,
+    frequency_labels,
+    look_at,
+    time_line,
+)
+from sidestep_tui.dataset.text import printable
+from sidestep_tui.errors import ExitCode, SidestepError, UsageError
+from sidestep_tui.report.samples import Take, find_groups
+from sidestep_tui.runs.history import find_run, summarise
+from sidestep_tui.runs.remote import copy_command
+
+_ROWS: Final = 14
+_GAP: Final = 2
+_NARROWEST: Final = 20
+_WIDEST: Final = 100
+_SHADES: Final = " ░▒▓█"
+_QUIET, _LOUD = (38, 38, 38), (255, 175, 95)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """A sample of the run with the number that people choose it by."""
+
+    number: int
+    prompt: str
+    seed: int
+    take: Take
+
+    def document(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "number": self.number,
+            "prompt": self.prompt,
+            "seed": self.seed,
+            "label": self.take.label,
+            "step": self.take.step,
+            "path": self.take.path,
+            "exists": self.take.path.is_file(),
+            "copy": copy_command(self.take.path),
+        }
+
+
+def configure(parser: Parser) -> None:
+    """Adds the verb's arguments."""
+    parser.add_argument("name", metavar="RUN", help="a run's folder or name")
+    parser.add_argument(
+        "--samples", metavar="A,B", help="two numbers of the list (default: the last two checkpoints of one prompt)"
+    )
+    parser.set_defaults(call=_run)
+
+
+def _run(options: Namespace, out: Output) -> int:
+    groups = find_groups(summarise(find_run(options.name)))
+    places = ((group, take) for group in groups for take in group.takes)
+    samples = [_Sample(n, group.prompt, group.seed, take) for n, (group, take) in enumerate(places, start=1)]
+    if not samples:
+        raise SidestepError(
+            "The run has no samples.",
+            where=options.name,
+            fix="make some: `sidestep generate --adapter RUN/final …`",
+        )
+    pair = _chosen(samples, options.samples)
+    document = {"samples": [sample.document() for sample in samples], "shown": [sample.number for sample in pair]}
+    out.show(document, lambda: _render(samples, pair, out.console))
+    return ExitCode.DONE
+
+
+def _chosen(samples: Sequence[_Sample], wanted: str | None) -> list[_Sample]:
+    """The samples that were asked for; else the last two of the prompt and seed that has most of them on disk."""
+    if wanted is not None:
+        by_number = {str(sample.number): sample for sample in samples}
+        numbers = [number.strip() for number in wanted.split(",")]
+        if not 1 <= len(numbers) <= 2 or any(number not in by_number for number in numbers):
+            raise UsageError(
+                f"{wanted!r} names no two samples.", where="--samples", fix=f"two numbers from 1 to {len(samples)}"
+            )
+        return [by_number[number] for number in numbers]
+    there = [sample for sample in samples if sample.take.path.is_file()]
+    origins = list(dict.fromkeys((sample.prompt, sample.seed) for sample in there))
+    alike = [[sample for sample in there if (sample.prompt, sample.seed) == origin] for origin in origins]
+    return max(alike, key=len, default=[])[-2:]
+
+
+def _render(samples: Sequence[_Sample], pair: Sequence[_Sample], console: Console) -> RenderableType:
+    parts: list[RenderableType] = [_list(samples, pair)]
+    sounds = [(sample, look_at(sample.take.path)) for sample in pair]
+    if sounds:
+        width = (console.width - _GAP * (len(sounds) - 1)) // len(sounds) - LABEL_CELLS
+        parts += [Text(), *_beside(sounds, min(_WIDEST, width), coloured=console.color_system is not None)]
+    parts.append(Text("\nTo fetch one, on the machine in front of you:"))
+    parts += [Text(f"  {printable(copy_command(sample.take.path))}", no_wrap=True, overflow="fold") for sample in pair]
+    return Group(*parts)
+
+
+def _list(samples: Sequence[_Sample], pair: Sequence[_Sample]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head in ("", "", "sample", "prompt", "seed"):
+        table.add_column(head, no_wrap=True, overflow="ellipsis", justify="right" if head == "seed" else "left")
+    for sample in samples:
+        lost = "" if sample.take.path.is_file() else "  (gone)"
+        mark = "▸" if sample in pair else ""
+        cells = (mark, str(sample.number), f"{sample.take.label}{lost}", sample.prompt, str(sample.seed))
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    return table
+
+
+def _beside(sounds: Sequence[tuple[_Sample, Sound]], columns: int, *, coloured: bool) -> Iterator[Text]:
+    """The pictures next to each other, or below each other where a terminal is too narrow for both."""
+    if columns < _NARROWEST and len(sounds) > 1:
+        for one in sounds:
+            yield from _beside([one], 2 * columns + LABEL_CELLS + _GAP, coloured=coloured)
+        return
+    pictures = [_picture(sample, sound, columns, coloured) for sample, sound in sounds]
+    for lines in zip(*pictures, strict=True):
+        yield Text(" " * _GAP).join(lines)
+
+
+def _picture(sample: _Sample, sound: Sound, columns: int, coloured: bool) -> list[Text]:
+    """A title, the spectrum over time with its frequencies, and the times; every line as wide."""
+    width = columns + LABEL_CELLS
+    level = sound.measures.loudness if sound.measures is not None else None
+    told = f"{sample.number} {printable(sample.take.label)}, {'silent' if level is None else f'{level:.1f} LUFS'}"
+    title = Text(told, style="bold")
+    title.truncate(width, overflow="ellipsis", pad=True)
+    levels = drawn_levels(sound, columns, 2 * _ROWS)
+    lines = [
+        Text(label, style="dim") + _cells(levels[-1 - 2 * row], levels[-2 - 2 * row], coloured)
+        for row, label in enumerate(frequency_labels(_ROWS))
+    ]
+    return [title, *lines, Text(" " * LABEL_CELLS + time_line(sound.seconds, columns), style="dim")]
+
+
+def _cells(upper: np.ndarray, lower: np.ndarray, coloured: bool) -> Text:
+    """Two bands in each line as half blocks of two colours; shades of grey where there are no colours."""
+    if not coloured:
+        louder = np.maximum(upper, lower)
+        return Text("".join(_SHADES[int(level) * (len(_SHADES) - 1) // (LEVELS - 1)] for level in louder))
+    line = Text()
+    for above, below in zip(upper.tolist(), lower.tolist(), strict=True):
+        line.append("▀", Style(color=_colour(above), bgcolor=_colour(below)))
+    return line
+
+
+def _colour(level: int) -> Color:
+    share = level / (LEVELS - 1)
+    return Color.from_rgb(*(low + share * (high - low) for low, high in zip(_QUIET, _LOUD, strict=True)))
