@@ -14,7 +14,7 @@ from sidestep_tui.engine.devices import choose_device, choose_dtype
 from sidestep_tui.engine.generate_adapter import apply_adapters
 from sidestep_tui.engine.generate_pipeline import Sampling, build_pipeline, choose_sampling, place_pipeline
 from sidestep_tui.engine.generate_prompts import PlannedSong, plan_songs
-from sidestep_tui.engine.generate_song import decode_song, sample_latents
+from sidestep_tui.engine.generate_song import decode_song, keep_latents, sample_latents
 from sidestep_tui.engine.generate_source import SourceSong, encode_source
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.errors import SidestepError, UsageError
@@ -129,6 +129,7 @@ def _make_song(studio: _Studio, song: PlannedSong, place: int) -> None:
             prompt=settings.prompt,
             seed=settings.seed,
             adapter_scale=next((one.scale for one in settings.all_adapters()), None),
+            latents=keep_latents(context, settings.output.stem, latents),
         )
     )
     studio.made += 1

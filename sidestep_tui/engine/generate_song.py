@@ -15,6 +15,7 @@ from sidestep_tui.dataset.song import INSTRUMENTAL
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.generate_pipeline import Sampling
 from sidestep_tui.engine.generate_source import SourceSong, sample_from_source
+from sidestep_tui.engine.tensor_files import write_tensors
 from sidestep_tui.errors import SidestepError
 
 _PEAK = 10 ** (-1 / 20)
@@ -108,3 +109,10 @@ def decode_song(
     waveform = decode_latents(vae, latents, progress=progress)
     level: Tensor = waveform * (_PEAK / waveform.abs().max().clamp(min=1e-6))
     return level
+
+
+def keep_latents(context: JobContext, name: str, latents: Tensor) -> str:
+    """Keeps a song's latents in the run for the report's search for copies; the path within the run."""
+    file = f"latents/{name}.safetensors"
+    write_tensors(context.run.path / file, {"latents": latents.half()})
+    return file

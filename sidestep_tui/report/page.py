@@ -16,6 +16,7 @@ _CONTENTS: Final = (
     ("samples", "Samples"),
     ("comparison", "Blind comparison"),
     ("likeness", "Likeness"),
+    ("novelty", "Novelty"),
     ("checkpoints", "Checkpoints"),
     ("events", "Warnings"),
     ("results", "Results"),

@@ -21,7 +21,7 @@ from sidestep_tui.runs.history import RunSummary, run_folders
 from sidestep_tui.runs.log import read_events
 
 _NOT_THE_SONG: Final = (
-    "adapter", "adapter_scale", "adapters", "output", "prompt", "seed", "model.device", "model.precision",
+    "adapter", "adapter_scale", "adapters", "format", "output", "prompt", "seed", "model.device", "model.precision",
 )  # fmt: skip
 _STEP: Final = re.compile(r"step-(\d+)")
 _LAST: Final = 2**62
@@ -31,12 +31,16 @@ Conditions = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One generated song. `step` is that of its adapter, None where it is not known; `label` names the adapter."""
+    """One generated song. `step` is that of its adapter, None where it is not known; `label` names the adapter.
+
+    `latents` is the file with what was decoded, None for songs of older versions.
+    """
 
     path: Path
     label: str
     step: int | None
     is_base: bool
+    latents: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ def _of_the_run(summary: RunSummary) -> Iterator[_Found]:
             is_base = sample.step == 0 or sample.adapter_scale == 0
             name = "unknown step" if sample.step is None else f"step {sample.step}"
             label = "base model" if is_base else _scaled(name, sample.adapter_scale)
-        take = Take(summary.run.path / sample.path, label, sample.step, is_base)
+        take = Take(summary.run.path / sample.path, label, sample.step, is_base, _latents(summary.run, sample))
         yield _Found(sample.time, _origin(sample, settings), take, "ours")
 
 
@@ -105,9 +109,9 @@ def _of_generate_runs(summary: RunSummary) -> Iterator[_Found]:
             path, origin = run.path / sample.path, _origin(sample, settings)
             label = _label(summary, settings, sample.time)
             if _is_base(settings):
-                yield _Found(sample.time, origin, Take(path, "base model", 0, True), "base")
+                yield _Found(sample.time, origin, Take(path, "base model", 0, True, _latents(run, sample)), "base")
             elif label is not None:
-                take = Take(path, label[0], label[1], False)
+                take = Take(path, label[0], label[1], False, _latents(run, sample))
                 yield _Found(sample.time, origin, take, "ours")
             else:
                 yield _Found(sample.time, origin, Take(path, "", None, False), "other")
@@ -164,6 +168,10 @@ def _checkpoint(summary: RunSummary, parts: tuple[str, ...], time: float) -> tup
     # `best` is written anew with every new best: what counts is the one that was there when the song was made.
     steps = [saved.step for saved in summary.state.checkpoints if saved.path == folder and saved.time <= time]
     return (f"{name} (step {steps[-1]})", steps[-1]) if steps else (name, None)
+
+
+def _latents(run: RunDirectory, sample: SampleWritten) -> Path | None:
+    return None if sample.latents is None else run.path / sample.latents
 
 
 def _is_base(settings: GenerateSettings) -> bool:

@@ -18,6 +18,7 @@ from sidestep_tui.report.curves import loss_section, validation_section
 from sidestep_tui.report.descriptors import Descriptors
 from sidestep_tui.report.likeness import data_set_of, describe_songs, likeness_section
 from sidestep_tui.report.listening import Heard, comparison_section, samples_section
+from sidestep_tui.report.novelty import novelty_section, training_latents
 from sidestep_tui.report.page import render
 from sidestep_tui.report.samples import Group, find_groups
 from sidestep_tui.report.sensitivity import Measured, read_sensitivity, sensitivity_section
@@ -89,6 +90,7 @@ def _compose(
             samples.setdefault(group.prompt, []).extend(described)
     missing = sum(take.path not in heard for group in groups for take in group.takes)
     songs = describe_songs(data_set) if heard else []
+    tensors = settings.data.tensors if isinstance(settings, TrainSettings) else None
     name = data_set.name if data_set is not None else ""
     return render(
         summary.run.name,
@@ -101,6 +103,7 @@ def _compose(
             samples_section(groups, heard, missing),
             comparison_section(groups, heard, f"{summary.run.path} {summary.created_at}"),
             likeness_section(samples, songs, name),
+            novelty_section(groups, training_latents(tensors) if tensors is not None else None),
             overview.checkpoints_section(summary),
             overview.events_section(state),
             overview.results_section(state),

@@ -126,13 +126,17 @@ class SensitivityUpdated(Event, frozen=True):
 
 
 class SampleWritten(Event, frozen=True):
-    """A song was generated. `path` is relative to the run directory where it lies inside it."""
+    """A song was generated. `path` is relative to the run directory where it lies inside it.
+
+    `latents` is the safetensors file in the run directory that holds what was decoded, [T, 64] under that name.
+    """
 
     path: str
     prompt: str
     seed: int
     step: int | None = None
     adapter_scale: float | None = None
+    latents: str | None = None
 
 
 class CheckpointSaved(Event, frozen=True):

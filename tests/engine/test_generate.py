@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import soundfile
 import torch
+from safetensors.torch import load_file
 
 from sidestep_tui.acestep import Variant, open_checkpoint
 from sidestep_tui.acestep.prompts import SongFields, lyric_prompt, text_prompt
+from sidestep_tui.acestep.vae import decode_latents
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.dataset.audio import read_audio
@@ -110,6 +112,16 @@ def test_the_song_is_that_of_the_pipeline(engine: Any, document: dict[str, Any],
         latents=noise,
     ).audios[0]
     torch.testing.assert_close(torch.from_numpy(written), theirs, rtol=0, atol=1e-4)
+
+
+def test_what_was_decoded_is_kept_in_the_run(engine: Any, document: dict[str, Any]) -> None:
+    run, state = engine.run("run", "generate", document)
+    (sample,) = state.samples
+    latents = load_file(run.path / sample.latents)["latents"]
+    assert latents.shape == (25, 64)
+    waveform = decode_latents(open_checkpoint(Path(document["model"]["checkpoint"])).load_vae(), latents)
+    written = torch.from_numpy(read_audio(Path(document["output"])))
+    torch.testing.assert_close(written / written.abs().max(), waveform / waveform.abs().max(), rtol=0, atol=1e-2)
 
 
 def test_a_seed_means_the_same_bytes(engine: Any, document: dict[str, Any]) -> None:
