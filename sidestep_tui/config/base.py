@@ -49,3 +49,8 @@ class Shown:
     short: str | None = None
     personal: bool = False
     resumable: bool = False
+
+
+def split_captions(text: str) -> tuple[str, ...]:
+    """The captions in a setting that holds several, separated by `|`."""
+    return tuple(caption for part in text.split("|") if (caption := part.strip()))

@@ -10,6 +10,7 @@ from sidestep_tui.config.base import Section, Shown
 from sidestep_tui.config.model import ModelSettings
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.optimisation import OptimizerSettings, ScheduleSettings, TrainingSettings
+from sidestep_tui.config.samples import SampleSettings
 
 Residence = Literal["auto", "device", "memory", "stream"]
 
@@ -106,5 +107,6 @@ class TrainSettings(Section):
     training: TrainingSettings = TrainingSettings()
     memory: MemorySettings = MemorySettings()
     validation: ValidationSettings = ValidationSettings()
+    samples: SampleSettings = SampleSettings()
     checkpoints: CheckpointSettings = CheckpointSettings()
     logging: LoggingSettings = LoggingSettings()

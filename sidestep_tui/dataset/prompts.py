@@ -4,6 +4,7 @@ The two templates are those of ACE-Step's own inference handler, byte for byte: 
 `<|endoftext|>` are part of what the text encoder was trained with.
 """
 
+import re
 from dataclasses import dataclass
 
 from sidestep_tui.dataset.effective import effective_caption, effective_lyrics
@@ -17,6 +18,14 @@ LYRIC_TOKEN_LIMIT = 2048
 
 _INSTRUCTION = "Fill the audio semantic mask based on the given conditions:"
 _UNKNOWN = "N/A"
+_UNKNOWN_LANGUAGE = "unknown"
+_TEXT = re.compile(
+    r"# Instruction\n.*?\n\n# Caption\n(?P<caption>.*)\n\n# Metas\n- bpm: (?P<bpm>.*?)\n"
+    r"- timesignature: (?P<timesignature>.*?)\n- keyscale: (?P<keyscale>.*?)\n"
+    r"- duration: (?P<duration>\d+) seconds\n<\|endoftext\|>\n",
+    re.DOTALL,
+)
+_LYRIC = re.compile(r"# Languages\n(?P<language>.*?)\n\n# Lyric\n(?P<lyrics>.*)<\|endoftext\|>", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -56,8 +65,28 @@ def text_prompt(song: SongFields) -> str:
 
 def lyric_prompt(song: SongFields) -> str:
     """The prompt of which only the token embeddings are used."""
-    language = _or(song.language, "unknown")
+    language = _or(song.language, _UNKNOWN_LANGUAGE)
     return f"# Languages\n{language}\n\n# Lyric\n{_or(song.lyrics, '[Instrumental]')}<|endoftext|>"
+
+
+def read_prompts(text: str, lyric: str) -> SongFields | None:
+    """What two prompts say about a song, the inverse of `text_prompt` and `lyric_prompt`; None where they are none."""
+    told, sung = _TEXT.fullmatch(text), _LYRIC.fullmatch(lyric)
+    if told is None or sung is None:
+        return None
+
+    def known(value: str) -> str | None:
+        return None if value in (_UNKNOWN, _UNKNOWN_LANGUAGE) else value
+
+    return SongFields(
+        caption=told["caption"],
+        duration=float(told["duration"]),
+        lyrics=sung["lyrics"],
+        language=known(sung["language"]),
+        bpm=int(told["bpm"]) if told["bpm"].isdecimal() else None,
+        keyscale=known(told["keyscale"]),
+        timesignature=known(told["timesignature"]),
+    )
 
 
 def song_fields(song: Song, metadata: DatasetMetadata, *, use_genre: bool, duration: float) -> SongFields:

@@ -2,7 +2,8 @@
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Final, TypeVar
@@ -47,6 +48,7 @@ class JobContext:
     observers: list[Callable[[Event], None]] = field(default_factory=list)
     stop_reason: str | None = None
     _sampled_at: float = 0.0
+    _phase: tuple[str, str] = ("", "")
 
     def emit(self, event: E) -> E:
         """Appends an event to the log."""
@@ -59,7 +61,18 @@ class JobContext:
 
     def phase(self, phase: str, detail: str = "") -> None:
         """Says what the job does from now on."""
+        self._phase = phase, detail
         self.emit(PhaseChanged(phase=phase, detail=detail))
+
+    @contextmanager
+    def during(self, phase: str, detail: str = "") -> Iterator[None]:
+        """Says what the job does inside the block, and afterwards that it does again what it did before."""
+        before = self._phase
+        self.phase(phase, detail)
+        try:
+            yield
+        finally:
+            self.phase(*before)
 
     def warn(self, what: str, where: object = "", fix: str = "") -> None:
         """Tells people something without ending the job."""

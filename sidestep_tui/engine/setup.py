@@ -8,6 +8,7 @@ import torch
 from peft import PeftConfig
 from torch import nn
 
+from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.adapter import inject_new, put_weights, read_adapter, trainable
@@ -20,6 +21,7 @@ from sidestep_tui.engine.opening import check_same_model, open_model
 from sidestep_tui.engine.optimizer import build_optimizer
 from sidestep_tui.engine.ranks import Ranks, join_ranks
 from sidestep_tui.engine.recompute import use_checkpointing
+from sidestep_tui.engine.sample_songs import SampleSong, songs_to_sample, with_conditions
 from sidestep_tui.engine.songs import Split, split_songs
 from sidestep_tui.engine.store import SongStore
 from sidestep_tui.engine.targets import choose_targets
@@ -32,9 +34,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The opened parts of a training run. Only the DiT is resident; encoders were needed once, in preprocessing."""
+    """The opened parts of a training run. Only the DiT is resident: encoders were needed once, before it was loaded.
 
-    model_name: str
+    `samples` have no conditions yet where nobody asked for any in advance.
+    """
+
+    checkpoint: Checkpoint
     device: torch.device
     dtype: torch.dtype
     manifest: Manifest
@@ -50,6 +55,12 @@ class Setup:
     average: MovingAverage | None
     adapted_modules: int
     ranks: Ranks
+    samples: tuple[SampleSong, ...]
+
+    @property
+    def model_name(self) -> str:
+        """The name of the model's folder."""
+        return self.checkpoint.path.name
 
 
 def prepare(context: JobContext, settings: TrainSettings) -> Setup:
@@ -69,9 +80,13 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
     if settings.adapter.targets_from is not None:
         _warn_of_other_data(context, settings.adapter.targets_from, manifest)
 
-    context.phase("loading the model", checkpoint.path.name)
     device = choose_device(settings)
     dtype = choose_dtype(settings.model, device)
+    samples = songs_to_sample(context, settings, manifest)
+    if context.events is not None and settings.samples.every_epochs is not None:  # the speaking rank alone generates
+        samples = with_conditions(checkpoint, samples, device, dtype)
+
+    context.phase("loading the model", checkpoint.path.name)
     transformer = checkpoint.load_transformer(device, dtype)
     adapter = inject_new(transformer, settings.adapter, targets, settings.training.seed)
     if settings.adapter.start_from is not None:
@@ -83,7 +98,7 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
     parameters = trainable(transformer)
     decay = settings.training.ema_decay
     return Setup(
-        model_name=checkpoint.path.name,
+        checkpoint=checkpoint,
         device=device,
         dtype=dtype,
         manifest=manifest,
@@ -99,6 +114,7 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
         average=MovingAverage(parameters, decay) if decay > 0 else None,
         adapted_modules=len(targets),
         ranks=join_ranks(device),
+        samples=samples,
     )
 
 

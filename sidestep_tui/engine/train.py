@@ -19,7 +19,8 @@ from sidestep_tui.engine.memory_full import out_of_memory
 from sidestep_tui.engine.optimizer import change_peak, set_rate
 from sidestep_tui.engine.plan import Step, StepPlan
 from sidestep_tui.engine.progress import advanced, begun, damping, mean_loss, reason_to_end, skipped
-from sidestep_tui.engine.requests import Requests
+from sidestep_tui.engine.requests import Action, Requests
+from sidestep_tui.engine.sampler import Sampler
 from sidestep_tui.engine.schedule import learning_rate_ratio
 from sidestep_tui.engine.setup import Setup, prepare
 from sidestep_tui.engine.step import accumulate_gradients
@@ -55,11 +56,14 @@ class Trainer:
         self._keeper = Keeper(context, setup, settings.checkpoints.keep_last)
         self._judge = Judge(context, settings, setup, self._keeper)
         self._position = begun(self._keeper.restore(setup.manifest.fingerprint), settings)
-        self._requests = Requests(
-            context,
-            setup.ranks,
-            {"save": lambda _: self._save(), "validate": lambda _: self._validate(), "set": self._set},
-        )
+        self._sampler = Sampler(context, setup)
+        actions: dict[str, Action] = {
+            "save": lambda _: self._save(),
+            "validate": lambda _: self._validate(),
+            "sample": lambda _: self._sampler.write(self._position.step),
+            "set": self._set,
+        }
+        self._requests = Requests(context, setup.ranks, actions)
         self._bad_steps = 0
         self._epoch_losses: list[float] = []
         self._epoch_began = time.monotonic()
@@ -70,6 +74,7 @@ class Trainer:
         self._context.phase("training")
         if self._position.step == 0:
             self._validate()
+            self._sample()
         for loaded in loaded_steps(self._setup, self._plan, self._position.step, self._band_shares):
             self._take_step(loaded)
             if loaded.step.ends_epoch:
@@ -204,9 +209,15 @@ class Trainer:
         self._context.emit(EpochCompleted(epoch=step.epoch, step=step.number, loss=mean, seconds=seconds))
         if (step.epoch + 1) % self._settings.validation.every_epochs == 0:
             self._validate()
+        if (step.epoch + 1) % (self._settings.samples.every_epochs or 1) == 0:
+            self._sample()
 
     def _validate(self) -> None:
         self._position = self._judge.validate(self._position)
+
+    def _sample(self) -> None:
+        if self._settings.samples.every_epochs is not None:
+            self._sampler.write(self._position.step)
 
     def _finish(self) -> Results:
         """The last checkpoint, the last validation and the adapter to carry away.
@@ -220,6 +231,7 @@ class Trainer:
         self._validate()
         self._save()
         self._keeper.write("final", self._position)
+        self._sample()
         position, last = self._position, self._judge.last
         return {
             "adapter": str(self._context.run.final),

@@ -8,9 +8,10 @@ from typing import Final
 
 from sidestep_tui.dataset.audio import SAMPLE_RATE, read_audio, write_audio
 from sidestep_tui.dataset.measure import loudness
+from sidestep_tui.dataset.spectrogram import spectrogram_picture
 from sidestep_tui.report.descriptors import Descriptors, describe
 from sidestep_tui.report.html import Html
-from sidestep_tui.report.pictures import spectrogram_picture, waveform_picture
+from sidestep_tui.report.pictures import waveform_picture
 
 MEDIA_TYPES: Final = {".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".opus": "audio/ogg", ".m4a": "audio/mp4"}
 """What is small already and what browsers play; anything else becomes mp3, which all of them play."""

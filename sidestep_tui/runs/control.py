@@ -10,7 +10,7 @@ from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
 
-CommandName = Literal["stop", "pause", "resume", "save", "validate", "set"]
+CommandName = Literal["stop", "pause", "resume", "save", "validate", "sample", "set"]
 COMMANDS: Final[tuple[str, ...]] = get_args(CommandName)
 
 

@@ -7,10 +7,11 @@ import pytest
 from PIL import Image
 
 from sidestep_tui.dataset.audio import SAMPLE_RATE
+from sidestep_tui.dataset.png import write_png
+from sidestep_tui.dataset.spectrogram import spectrogram_picture
 from sidestep_tui.report.html import Html, element, table, text
 from sidestep_tui.report.lines import Axis, Line, chart, smoothed, thinned
-from sidestep_tui.report.pictures import spectrogram_picture, waveform_picture
-from sidestep_tui.report.png import write_png
+from sidestep_tui.report.pictures import waveform_picture
 
 
 def sine(hertz, seconds=2.0):

@@ -16,6 +16,7 @@ from sidestep_tui.dataset.measure import Measures
 from sidestep_tui.dataset.sound import LABEL_CELLS, LEVELS, Sound, drawn_levels, frequency_labels, time_line
 from sidestep_tui.dataset.treatment import Treatment
 from sidestep_tui.tui.chart.canvas import Canvas
+from sidestep_tui.tui.dataset.columns import minutes
 from sidestep_tui.tui.text import clean, pad
 from sidestep_tui.tui.themes import rich_style
 

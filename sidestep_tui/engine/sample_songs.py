@@ -1,0 +1,111 @@
+"""Which songs a training run generates of itself: the user's prompts, and songs of the data set as they are told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from sidestep_tui.acestep.checkpoint import Checkpoint
+from sidestep_tui.acestep.prompts import SongFields
+from sidestep_tui.config.base import split_captions
+from sidestep_tui.config.jobs import GenerateSettings
+from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.dataset.prompts import read_prompts
+from sidestep_tui.engine.context import JobContext
+from sidestep_tui.engine.prompt_conditions import encode_conditions
+from sidestep_tui.engine.tensors import Manifest, SongEntry
+
+SUFFIX = ".flac"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSong:
+    """A song to generate. `settings` are those with which `sidestep generate` makes the same; its output is a name.
+
+    `condition` [L, D] is None until it is encoded.
+    """
+
+    settings: GenerateSettings
+    condition: Tensor | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return str(self.settings.output)
+
+    @property
+    def fields(self) -> SongFields:
+        """What the model is told."""
+        settings = self.settings
+        return SongFields(
+            caption=settings.prompt,
+            duration=settings.duration,
+            lyrics=settings.lyrics,
+            language=settings.language,
+            bpm=settings.bpm,
+            keyscale=settings.keyscale,
+            timesignature=settings.timesignature,
+        )
+
+
+def songs_to_sample(context: JobContext, settings: TrainSettings, manifest: Manifest) -> tuple[SampleSong, ...]:
+    """The songs in their order: those of the data set first, by name. What cannot be told again is left out."""
+    samples = settings.samples
+    songs: list[SampleSong] = []
+    for entry in sorted(manifest.songs, key=lambda song: song.key)[: samples.songs]:
+        song = _song(settings, len(songs) + 1, Path(entry.key).stem, _told(entry))
+        if song is None:
+            context.warn("The song's prompt cannot be used for a sample.", entry.key, "give samples.prompts")
+        else:
+            songs.append(song)
+    for caption in split_captions(samples.prompts):
+        told = SongFields(caption, samples.duration, samples.lyrics, samples.language)
+        song = _song(settings, len(songs) + 1, caption, told)
+        if song is not None:
+            songs.append(song)
+    return tuple(songs)
+
+
+def with_conditions(
+    checkpoint: Checkpoint, songs: Sequence[SampleSong], device: torch.device, dtype: torch.dtype
+) -> tuple[SampleSong, ...]:
+    """The songs with their conditions; the encoders are loaded for it one after the other."""
+    conditions = encode_conditions(checkpoint, [song.fields for song in songs], device, dtype)
+    return tuple(replace(song, condition=one) for song, one in zip(songs, conditions, strict=True))
+
+
+def _told(entry: SongEntry) -> SongFields:
+    """Imported tensors come with their caption and lyrics instead of whole prompts."""
+    return read_prompts(entry.prompt, entry.lyrics) or SongFields(entry.prompt, entry.duration, entry.lyrics)
+
+
+def _song(settings: TrainSettings, number: int, title: str, told: SongFields) -> SampleSong | None:
+    samples = settings.samples
+    document = {
+        "model": settings.model.model_dump(),
+        "output": f"{number}-{_slug(title)}{SUFFIX}",
+        "prompt": told.caption,
+        "lyrics": told.lyrics or "",
+        "language": told.language or "unknown",
+        "bpm": told.bpm,
+        "keyscale": told.keyscale,
+        "timesignature": told.timesignature,
+        "duration": samples.duration,
+        "seed": samples.seed,
+        "steps": samples.steps,
+        "shift": samples.shift,
+        "guidance_scale": samples.guidance_scale,
+    }
+    try:
+        return SampleSong(GenerateSettings.model_validate(document))
+    except ValidationError:
+        return None
+
+
+def _slug(title: str) -> str:
+    """A readable file name, safe on every system."""
+    words = "".join(c if c.isalnum() and c.isascii() else "-" for c in title)
+    return "-".join(filter(None, words.split("-")))[:40].strip("-").lower() or "song"

@@ -1,0 +1,103 @@
+"""Songs that a training run generates of itself, so that people hear what the adapter has learned so far.
+
+The DiT is the one in training, adapter and all; conditions were encoded before it was loaded. The VAE is loaded for
+the decoding and freed again. Nothing of the run changes: noise comes from each sample's own seed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sidestep_tui.acestep.checkpoint import Checkpoint
+from sidestep_tui.acestep.model_config import SAMPLE_RATE
+from sidestep_tui.dataset.audio import write_audio
+from sidestep_tui.dataset.spectrogram import spectrogram_picture
+from sidestep_tui.engine.context import JobContext
+from sidestep_tui.engine.generate import decode_song, sample_latents
+from sidestep_tui.engine.generate_known import KnownConditionPipeline, known_pipeline
+from sidestep_tui.engine.generate_pipeline import choose_sampling
+from sidestep_tui.engine.optimizer import inference_weights
+from sidestep_tui.engine.sample_songs import SampleSong, with_conditions
+from sidestep_tui.engine.setup import Setup
+from sidestep_tui.engine.validation import evaluating
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.files import write_bytes_atomic
+from sidestep_tui.runs.events import SampleWritten
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A song whose latents [T, 64] are there, and the pipeline that made them."""
+
+    song: SampleSong
+    pipeline: KnownConditionPipeline
+    latents: Tensor
+
+
+class Sampler:
+    """Generates the run's sample songs; the speaking rank does it for all."""
+
+    def __init__(self, context: JobContext, setup: Setup) -> None:
+        self._context = context
+        self._setup = setup
+        self._songs = setup.samples
+        self._sampled_at: int | None = None
+
+    def write(self, step: int) -> None:
+        """Writes the songs of this step; weights that were heard already are not sampled again.
+
+        A song that cannot be made is told as a warning: the training goes on.
+        """
+        setup, context = self._setup, self._context
+        if not self._songs or not setup.ranks.speaks or step == self._sampled_at:
+            return
+        with context.during("sampling", f"{len(self._songs)} songs after step {step}"):
+            if any(song.condition is None for song in self._songs):  # not announced: the card has no room any more
+                self._songs = with_conditions(setup.checkpoint, self._songs, torch.device("cpu"), setup.dtype)
+            self._make(step)
+        self._sampled_at = step
+
+    def _make(self, step: int) -> None:
+        setup = self._setup
+        try:
+            with inference_weights(setup.optimizer, setup.parameters), evaluating(setup.transformer):
+                made = list(self._latents())
+            self._decode(setup.checkpoint, made, step)
+        except torch.OutOfMemoryError:
+            self._context.warn("The device has no room for samples.", "samples", "set a shorter samples.duration")
+        finally:
+            if setup.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _latents(self) -> Iterator[_Made]:
+        setup = self._setup
+        quiet = JobContext(self._context.run, None)  # its steps are not the run's; a stop waits for the sample's end
+        for song in self._songs:
+            if self._context.stop_reason is not None:
+                return
+            pipeline = known_pipeline(setup.transformer, song.condition, setup.shared)
+            sampling = choose_sampling(song.settings, setup.checkpoint.variant)
+            try:
+                yield _Made(song, pipeline, sample_latents(quiet, pipeline, song.settings, sampling))
+            except SidestepError as error:
+                self._context.warn(error.what, song.name)
+            self._context.heartbeat()
+
+    def _decode(self, checkpoint: Checkpoint, made: list[_Made], step: int) -> None:
+        vae = checkpoint.load_vae(self._setup.device, self._setup.dtype)
+        quiet = JobContext(self._context.run, None)
+        for one in made:
+            one.pipeline.register_modules(vae=vae)
+            waveform = decode_song(one.pipeline, one.latents, self._setup.device, quiet).numpy()
+            path = self._context.run.samples / f"step-{step:08d}" / one.song.name
+            write_audio(path, waveform, SAMPLE_RATE)
+            write_bytes_atomic(path.with_suffix(".png"), spectrogram_picture(waveform))
+            self._context.emit(_event(path.relative_to(self._context.run.path), one.song, step))
+
+
+def _event(path: Path, song: SampleSong, step: int) -> SampleWritten:
+    settings = song.settings
+    return SampleWritten(path=str(path), prompt=settings.prompt, seed=settings.seed, step=step, adapter_scale=1.0)

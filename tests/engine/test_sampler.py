@@ -1,0 +1,140 @@
+"""Samples while training: the same sound as `sidestep generate`, at the steps asked for, and no cost to the run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sidestep_tui.acestep import open_checkpoint
+from sidestep_tui.acestep.prompts import SongFields, lyric_prompt, text_prompt
+from sidestep_tui.config.fields import put
+from sidestep_tui.dataset.audio import read_audio
+from sidestep_tui.dataset.prompts import read_prompts
+from sidestep_tui.engine.prompt_conditions import encode_conditions
+from sidestep_tui.engine.tensors import read_manifest, write_manifest
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.events import PhaseChanged, SampleWritten, StepCompleted
+from sidestep_tui.runs.log import read_events
+from tests.engine.conftest import Engine, write_songs
+
+SUNG = SongFields("slow strings, a cello", 80.0, "[Verse]\nsnow on the river", "en", 90, "D minor", "3")
+
+
+@pytest.fixture
+def document(train_document: dict[str, Any], tiny_checkpoint: Path, tmp_path: Path) -> dict[str, Any]:
+    """A run of the tiny model, with one song of its data set and one prompt as samples."""
+    checkpoint = open_checkpoint(tiny_checkpoint)
+    folder = write_songs(tmp_path / "tiny songs", checkpoint.fingerprint(), checkpoint.config.encoder_hidden_size)
+    manifest = read_manifest(folder)
+    told = {"prompt": text_prompt(SUNG), "lyrics": lyric_prompt(SUNG)}
+    songs = tuple(type(song)(**{**_fields(song), **told}) for song in manifest.songs)
+    write_manifest(folder, type(manifest)(manifest.model, "turbo", manifest.condition_size, {}, songs))
+    shared_by_model(folder, tiny_checkpoint)
+    document = put(put(train_document, "model.checkpoint", str(tiny_checkpoint)), "data.tensors", str(folder))
+    samples = {"every_epochs": 1, "songs": 1, "prompts": "loud drums | ", "duration": 1.0, "steps": 3}
+    return put(put(document, "samples", samples), "optimizer.learning_rate", 0.05)
+
+
+def _fields(song: Any) -> dict[str, Any]:
+    return {name: getattr(song, name) for name in type(song).__slots__}
+
+
+def shared_by_model(folder: Path, model: Path) -> None:
+    """Puts the model's own silence and null condition among the tensors, as `preprocess` does."""
+    from sidestep_tui.engine.tensors import SharedTensors, write_shared
+
+    checkpoint = open_checkpoint(model)
+    null = checkpoint.load_condition_encoder().null_condition_emb.detach().reshape(1, -1)
+    write_shared(folder, SharedTensors(silence_latent=checkpoint.silence_latent(), null_condition=null))
+
+
+def _samples(run: RunDirectory) -> list[SampleWritten]:
+    return [e for e in read_events(run.events_file) if isinstance(e, SampleWritten)]
+
+
+def _losses(run: RunDirectory) -> list[Any]:
+    return [(e.step, e.losses, e.gradient_norm) for e in read_events(run.events_file) if isinstance(e, StepCompleted)]
+
+
+def test_prompts_are_read_back_as_they_were_told() -> None:
+    assert read_prompts(text_prompt(SUNG), lyric_prompt(SUNG)) == SUNG
+    unknown = SongFields("x\n\n# Metas\n- bpm: 3", 7.0, "[Instrumental]")
+    assert read_prompts(text_prompt(unknown), lyric_prompt(unknown)) == unknown
+    assert read_prompts("a caption of other tensors", "la la") is None
+
+
+def test_a_run_is_heard_before_while_and_after_and_sounds_as_generate_does(
+    engine: Engine, document: dict[str, Any], tmp_path: Path
+) -> None:
+    run, state = engine.run("heard", "train", document)
+    assert not state.warnings
+    events = _samples(run)
+    assert [(e.step, e.prompt, e.seed) for e in events] == [
+        (step, prompt, 42) for step in (0, 4, 8) for prompt in (SUNG.caption, "loud drums")
+    ]
+    assert events[2].path == "samples/step-00000004/1-song-0.flac"
+    for event in events:
+        assert (run.path / event.path).with_suffix(".png").read_bytes()[:4] == b"\x89PNG"
+    told = {"prompt": SUNG.caption, "lyrics": SUNG.lyrics, "language": "en", "bpm": 90, "keyscale": "D minor"}
+    for number, (event, asked) in enumerate(
+        ((events[0], told), (events[4], told), (events[5], {"prompt": "loud drums"}))
+    ):
+        output = tmp_path / f"{number}.flac"
+        asked = asked | ({"timesignature": "3"} if asked is told else {})
+        adapter = {} if event.step == 0 else {"adapter": str(run.final)}
+        made = {"model": document["model"], "output": str(output), "duration": 1.0, "steps": 3, **asked, **adapter}
+        engine.run(f"generated {number}", "generate", made)
+        ours, theirs = read_audio(run.path / event.path), read_audio(output)
+        assert abs(ours - theirs).max() < 2e-3 * abs(theirs).max()
+    first, last = (read_audio(run.path / e.path) for e in (events[0], events[4]))
+    assert abs(first - last).max() > 0.02  # the adapter is heard
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "schedule_free"])
+def test_sampling_changes_nothing_in_a_run(engine: Engine, document: dict[str, Any], optimizer: str) -> None:
+    document = put(put(document, "optimizer.name", optimizer), "adapter.dropout", 0.1)
+    heard, _ = engine.run("heard", "train", document)
+    silent, _ = engine.run("silent", "train", put(document, "samples.every_epochs", None))
+    assert _losses(heard) == _losses(silent)
+    assert not (silent.path / "samples").exists()
+
+
+def test_samples_on_request(engine: Engine, document: dict[str, Any]) -> None:
+    run = engine.create("asked", "train", put(document, "samples.every_epochs", None))
+    (run.commands / "1-sample.json").write_text(json.dumps({"command": "sample", "arguments": {}}))
+    (run.commands / "2-sample.json").write_text(json.dumps({"command": "sample", "arguments": {}}))
+    code, state = engine.work(run)
+    assert (code, state.status) == (0, "completed")
+    assert [e.step for e in _samples(run)] == [1, 1]  # two songs, heard once
+    assert [(c.command, c.step) for c in state.commands] == [("sample", 1), ("sample", 1)]
+    phases = [e.phase for e in read_events(run.events_file) if isinstance(e, PhaseChanged)]
+    assert phases[-4:] == ["training", "sampling", "training", "finishing"]
+
+
+def test_a_sample_that_is_no_number_does_not_end_the_run(engine: Engine, document: dict[str, Any]) -> None:
+    _, state = engine.run("loud", "train", put(document, "optimizer.learning_rate", 10.0))
+    assert state.status == "completed"
+    assert all("not numbers" in warning.what for warning in state.warnings)
+
+
+def test_conditions_are_those_that_the_pipeline_encodes(tiny_checkpoint: Path) -> None:
+    from sidestep_tui.engine.generate_pipeline import build_pipeline
+
+    checkpoint = open_checkpoint(tiny_checkpoint)
+    (ours,) = encode_conditions(checkpoint, [SUNG], torch.device("cpu"), torch.float32)
+    pipeline = build_pipeline(checkpoint, torch.float32)
+    text, text_mask, lyric, lyric_mask = pipeline.encode_prompt(
+        prompt=SUNG.caption, lyrics=SUNG.lyrics, vocal_language="en", audio_duration=80.0, bpm=90,
+        keyscale="D minor", timesignature="3", device=torch.device("cpu"),
+        instruction="Fill the audio semantic mask based on the given conditions:",
+    )  # fmt: skip
+    with torch.no_grad():
+        theirs, _ = pipeline.condition_encoder(
+            text_hidden_states=text, text_attention_mask=text_mask, lyric_hidden_states=lyric,
+            lyric_attention_mask=lyric_mask,
+            refer_audio_acoustic_hidden_states_packed=pipeline.condition_encoder.silence_latent[:, :750],
+            refer_audio_order_mask=torch.zeros(1, dtype=torch.long),
+        )  # fmt: skip
+    torch.testing.assert_close(ours, theirs[0])
