@@ -1,4 +1,8 @@
-"""What viewers and signals ask of a training run: done between two of its steps, and written into its events."""
+"""What viewers and signals ask of a training run: done between two of its steps, and written into its events.
+
+A value that was set changes the mathematics of every later step. A resumed run does again the steps after its
+checkpoint, so it sets again what was set there, after the same steps: killed or not, the run is the same.
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -7,6 +11,9 @@ from typing import Final
 from sidestep_tui.engine.context import JobContext, StopRequestedError
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.errors import UsageError
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.events import CommandApplied
+from sidestep_tui.runs.log import read_events
 
 _PAUSE_POLL_SECONDS: Final = 0.2
 
@@ -19,12 +26,15 @@ class Requests:
 
     Args:
         actions: by the name of the request; `save` must be there, `pause`, `resume` and `stop` are done here.
+        resumed_at: the optimizer step that the run continues after.
     """
 
-    def __init__(self, context: JobContext, ranks: Ranks, actions: Mapping[str, Action]) -> None:
+    def __init__(self, context: JobContext, ranks: Ranks, actions: Mapping[str, Action], resumed_at: int) -> None:
         self._context = context
         self._ranks = ranks
         self._actions = actions
+        self._recorded = ranks.agree(_recorded_sets(context.run, resumed_at))
+        self._replay(resumed_at)
 
     def serve(self, step: int, ending: bool) -> bool:
         """Does what was asked for since the last call; a pause lasts until `resume` or `stop`.
@@ -40,6 +50,7 @@ class Requests:
             StopRequestedError: someone asked for the end; a checkpoint was written.
         """
         context, paused = self._context, False
+        self._replay(step)
         while True:
             heard = context.take_commands(step), context.stop_reason, ending
             commands, context.stop_reason, ending = self._ranks.agree(heard)
@@ -56,6 +67,10 @@ class Requests:
                 return ending
             time.sleep(_PAUSE_POLL_SECONDS)
 
+    def _replay(self, step: int) -> None:
+        for arguments in self._recorded.pop(step, ()):
+            self._did("set", arguments)
+
     def _did(self, name: str, arguments: Mapping[str, str]) -> bool:
         try:
             if name in self._actions:
@@ -64,3 +79,12 @@ class Requests:
             self._context.warn(error.what, error.where or "", error.fix or "")
             return False
         return True
+
+
+def _recorded_sets(run: RunDirectory, since: int) -> dict[int, list[dict[str, str]]]:
+    """What was set in earlier lives of the run after the steps that it will do again, by step."""
+    recorded: dict[int, list[dict[str, str]]] = {}
+    for event in read_events(run.events_file):
+        if isinstance(event, CommandApplied) and event.command == "set" and event.step >= since:
+            recorded.setdefault(event.step, []).append(event.arguments)
+    return recorded

@@ -63,7 +63,7 @@ class Trainer:
             "sample": lambda _: self._sampler.write(self._position.step),
             "set": self._set,
         }
-        self._requests = Requests(context, setup.ranks, actions)
+        self._requests = Requests(context, setup.ranks, actions, self._position.step)
         self._bad_steps = 0
         self._epoch_losses: list[float] = []
         self._epoch_began = time.monotonic()
