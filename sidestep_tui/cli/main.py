@@ -49,6 +49,7 @@ VERBS: Final = (
     Verb("export", "write an adapter in the form that a consumer loads", "jobs:configure_export"),
     Verb("verify", "load an adapter as its consumer does and measure what it changes", "jobs:configure_verify"),
     Verb("runs", "list, show, compare, steer and delete runs", "runs:configure"),
+    Verb("queue", "runs that wait for the machine, one after another", "queue:configure"),
     Verb("watch", "follow a run as plain lines of text", "watch:configure"),
     Verb("report", "one page of a run: curves, settings, and its songs to listen to", "report:configure"),
     Verb("listen", "two samples of a run beside each other, and the lines that fetch them", "listen:configure"),

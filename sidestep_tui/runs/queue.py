@@ -2,7 +2,8 @@
 
 The queue is a process in a session of its own, so it survives a hang-up like the engines it starts. It keeps no state:
 the queue file names the run directories, and how far they are stands in their own logs. Started again on the same file
-it goes on where it was. A run that does not complete ends the queue, because the next one may need its output.
+it goes on where it was. A run that does not complete ends the queue, because the next one may need its output; the
+user's own queue (`standing`) skips it instead, unless it is told to end.
 """
 
 import json
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,10 +25,27 @@ from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import condition, remember_run
 from sidestep_tui.runs.launch import launch
-from sidestep_tui.runs.log import read_events
+from sidestep_tui.runs.log import EventReader
 from sidestep_tui.runs.state import replay
 
 _POLL_SECONDS: Final = 1.0
+_ENDED: Final = ("completed", "failed", "stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Runs in their order. A paused queue starts nothing new; the run that is under way goes on.
+
+    `skip_failures` goes on after a run that failed or was stopped, and does not try it again by itself.
+    """
+
+    runs: tuple[RunDirectory, ...] = ()
+    paused: bool = False
+    skip_failures: bool = False
+
+    def is_done(self, run: RunDirectory) -> bool:
+        """Whether the queue has nothing more to do for a run."""
+        return _condition(run) in (_ENDED if self.skip_failures else ("completed",))
 
 
 def start_queue(runs: Sequence[RunDirectory]) -> Path:
@@ -60,57 +79,84 @@ def resume_queue(file: Path) -> int:
     return process.pid
 
 
-def read_queue(file: Path) -> tuple[RunDirectory, ...]:
-    """The runs of a queue, in order.
+def read_queue(file: Path) -> Queue:
+    """A queue as its file has it now.
 
     Raises:
         SidestepError: the file is no queue.
     """
     try:
-        return tuple(RunDirectory(Path(path)) for path in json.loads(file.read_text(encoding="utf-8"))["runs"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        return Queue(
+            tuple(RunDirectory(Path(path)) for path in document["runs"]),
+            paused=bool(document.get("paused", False)),
+            skip_failures=bool(document.get("skip_failures", False)),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SidestepError(f"The queue cannot be read: {error}.", where=file, fix="start the runs by hand") from error
 
 
 def work_off(
-    runs: Sequence[RunDirectory],
+    read: Callable[[], Queue],
     *,
     start: Callable[[RunDirectory], object] = launch,
     wait: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Starts each run that is not complete, after the one before it has completed.
+    """Starts each run that is not done, after the one before it has ended, until none is left or the queue is paused.
 
     Args:
-        runs: the runs, in order. One that is under way already is waited for.
+        read: gives the queue as it is now; it is asked before every run, so that a queue can be changed while it works.
         start: starts the engine of a run.
         wait: sleeps for so many seconds.
 
     Raises:
         SidestepError: a run did not start or did not complete; the ones after it stay as they are.
     """
-    for run in runs:
-        if _condition(run) == "completed":
-            continue
-        if not run.alive():
-            print(f"starting {run.path}")
-            start(run)
-        while run.alive():
-            wait(_POLL_SECONDS)
-        if (outcome := _condition(run)) != "completed":
-            raise SidestepError(
-                f"The run is {outcome}, so what follows it was not started.",
-                where=run.path,
-                fix=f"`sidestep resume {run.path}`, then start the next run",
-            )
+    tried: set[RunDirectory] = set()
+    while (queue := read()).runs and not queue.paused:
+        run = next((run for run in queue.runs if run not in tried and not queue.is_done(run)), None)
+        if run is None:
+            return
+        tried.add(run)
+        try:
+            _work(run, start, wait)
+        except SidestepError as error:
+            if not queue.skip_failures:
+                raise
+            print(error)
+
+
+def _work(run: RunDirectory, start: Callable[[RunDirectory], object], wait: Callable[[float], None]) -> None:
+    if not run.alive():
+        print(f"starting {run.path}")
+        start(run)
+    while run.alive():
+        wait(_POLL_SECONDS)
+    if (outcome := _condition(run)) != "completed":
+        raise SidestepError(
+            f"The run is {outcome}, so what follows it was not started.",
+            where=run.path,
+            fix=f"`sidestep resume {run.path}`, then start the next run",
+        )
 
 
 def _condition(run: RunDirectory) -> str:
-    return condition(run, replay(read_events(run.events_file)))
+    return condition(run, replay(EventReader(run.events_file).stream()))
+
+
+def is_worked_on(file: Path) -> bool:
+    """Whether a process works this queue off at this moment."""
+    try:
+        with _sole_worker(file):
+            return False
+    except SidestepError:
+        return True
 
 
 @contextmanager
 def _sole_worker(file: Path) -> Iterator[None]:
     """One process for each queue."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     with file.with_suffix(".lock").open("ab") as lock:
         try:
             portalocker.lock(lock, portalocker.LOCK_EX | portalocker.LOCK_NB)
@@ -127,7 +173,7 @@ def main(arguments: list[str]) -> int:
     file = Path(arguments[0]).absolute()
     try:
         with _sole_worker(file):
-            work_off(read_queue(file))
+            work_off(lambda: read_queue(file))
     except SidestepError as error:
         print(error, file=sys.stderr)
         return error.exit_code

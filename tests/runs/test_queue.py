@@ -3,15 +3,17 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sidestep_tui.config.jobs import ExportSettings
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs import standing
 from sidestep_tui.runs.directory import RunDirectory, create_run
 from sidestep_tui.runs.events import RunCompleted, RunFailed, RunStarted
 from sidestep_tui.runs.log import EventWriter
-from sidestep_tui.runs.queue import main, read_queue, resume_queue, start_queue, work_off
+from sidestep_tui.runs.queue import Queue, _condition, main, read_queue, resume_queue, start_queue, work_off
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def test_runs_follow_one_another(runs: list[RunDirectory]) -> None:
         started.append(run.name)
         finish(run)
 
-    work_off(runs, start=start, wait=no_wait)
+    work_off(lambda: Queue(tuple(runs)), start=start, wait=no_wait)
     assert started == ["first", "second"]
 
 
@@ -51,7 +53,7 @@ def test_a_failed_run_ends_the_queue(runs: list[RunDirectory]) -> None:
         finish(run, well=False)
 
     with pytest.raises(SidestepError, match="failed"):
-        work_off(runs, start=start, wait=no_wait)
+        work_off(lambda: Queue(tuple(runs)), start=start, wait=no_wait)
     assert started == ["first"]
 
 
@@ -63,7 +65,7 @@ def test_a_queue_goes_on_where_it_was(runs: list[RunDirectory]) -> None:
         started.append(run.name)
         finish(run)
 
-    work_off(runs, start=start, wait=no_wait)
+    work_off(lambda: Queue(tuple(runs)), start=start, wait=no_wait)
     assert started == ["second"]
 
 
@@ -78,7 +80,7 @@ def test_a_living_run_is_waited_for_and_not_started_again(runs: list[RunDirector
         finish(runs[0])
         holder.__exit__(None, None, None)
 
-    work_off(runs, start=lambda _run: pytest.fail("it is alive already"), wait=wait)
+    work_off(lambda: Queue(tuple(runs)), start=lambda _run: pytest.fail("it is alive already"), wait=wait)
     assert len(waits) == 1
 
 
@@ -86,7 +88,7 @@ def test_the_process_has_a_session_of_its_own_and_says_how_it_ended(runs: list[R
     for run in runs:
         finish(run)
     file = start_queue(runs)
-    assert read_queue(file) == tuple(runs)
+    assert read_queue(file).runs == tuple(runs)
     pid = resume_queue(file)
     assert os.getsid(pid) == pid
     _, status = os.waitpid(pid, 0)
@@ -105,3 +107,56 @@ def test_exit_codes(runs: list[RunDirectory], tmp_path: Path, capsys: pytest.Cap
         continue  # until the process of `start_queue` has let go
     assert main([str(file)]) == 0
     capsys.readouterr()
+
+
+def test_a_queue_can_skip_what_failed_and_does_not_try_it_again(runs: list[RunDirectory]) -> None:
+    queue = Queue(tuple(runs), skip_failures=True)
+    started: list[str] = []
+
+    def start(run: RunDirectory) -> None:
+        started.append(run.name)
+        finish(run, well=run.name != "first")
+
+    work_off(lambda: queue, start=start, wait=no_wait)
+    work_off(lambda: queue, start=start, wait=no_wait)
+    assert started == ["first", "second"]
+
+
+def test_a_queue_is_read_anew_before_every_run(runs: list[RunDirectory]) -> None:
+    queues = iter([Queue((runs[0],)), Queue(tuple(runs)), Queue(tuple(runs), paused=True)])
+    started: list[str] = []
+
+    def start(run: RunDirectory) -> None:
+        started.append(run.name)
+        finish(run)
+
+    work_off(lambda: next(queues), start=start, wait=no_wait)
+    assert started == ["first", "second"]
+
+
+def test_the_standing_queue_is_changed_in_place(runs: list[RunDirectory]) -> None:
+    for run in runs:
+        standing.add(run)
+    standing.add(runs[0])
+    assert standing.read().runs == tuple(runs)
+    assert standing.read().skip_failures
+    standing.move(runs[1], -1)
+    assert standing.read().runs == (runs[1], runs[0])
+    standing.move(runs[1], -1)
+    assert standing.read().runs == (runs[1], runs[0])
+    standing.set_paused(True)
+    standing.set_skip_failures(False)
+    standing.remove(runs[1])
+    assert standing.read() == Queue((runs[0],), paused=True, skip_failures=False)
+    assert not standing.ensure_worker()
+
+
+def test_the_standing_queue_works_without_its_viewer(runs: list[RunDirectory], stub_engine: Any) -> None:
+    stub_engine("complete")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(standing, "resume_queue", lambda file: main([str(file)]))  # the same, in this process
+        for run in runs:
+            standing.add(run)
+        assert standing.ensure_worker()
+    assert [_condition(run) for run in runs] == ["completed", "completed"]
+    assert not standing.ensure_worker()

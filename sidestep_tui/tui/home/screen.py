@@ -59,6 +59,7 @@ class HomeScreen(SidestepScreen[None]):
         Binding("r", "resume", "Resume", tooltip="Continue the run after its newest checkpoint, or start it"),
         Binding("s", "stop", "Stop", tooltip="Ask the engine to save and stop (asks first)"),
         Binding("d", "delete", "Delete", tooltip="Delete the run with all of its files (asks first)"),
+        Binding("u", "go('queue')", "Queue", tooltip="Runs that wait for the machine, one after another"),
         Binding("p", "go('presets')", "Presets", tooltip="Settings to start from: look, compare, keep"),
         Binding("D", "go('dataset')", "Data set", tooltip="Review the songs of a data set"),
         Binding("escape", "quit", "Quit", show=False, tooltip="Leave Side-Step; running engines go on"),

@@ -1,0 +1,199 @@
+"""The queue: runs one after another, in a process of their own, so that it goes on when every viewer is gone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs import standing
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.history import RunSummary, list_runs
+from sidestep_tui.runs.queue import Queue, is_worked_on
+from sidestep_tui.tui.confirm import ConfirmScreen
+from sidestep_tui.tui.figures import count, share
+from sidestep_tui.tui.outline import SYMBOLS, headway
+from sidestep_tui.tui.screen import SidestepScreen
+from sidestep_tui.tui.text import shorten
+from sidestep_tui.tui.themes import rich_style
+from sidestep_tui.tui.widgets.table import KeyTable, Row, cell
+from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
+
+_REFRESH_SECONDS = 2.0
+_PLACE, _CONDITION, _DONE = 5, 14, 26
+_PADDING, _SCROLLBAR, _NARROWEST = 2, 1, 12
+_EMPTY = """\
+[b]The queue is empty[/b]
+
+Press [b $footer-key-foreground]a[/] to put a run into it: one that was saved in the wizard without being started,
+or one that was interrupted. The runs work one after another, also when you leave
+or your connection drops.\
+"""
+
+
+class QueueScreen(SidestepScreen[None]):
+    """The queued runs in their order, and what the queue does."""
+
+    HEADING = "Queue"
+    ABOUT = "Runs one after another. The queue works by itself: leave, drop the line, come back."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "add", "Add", tooltip="Put a run at the end"),
+        Binding("d", "remove", "Remove", tooltip="Take the run out of the queue (asks first); the run itself stays"),
+        Binding("J,shift+down", "move(1)", "Later", key_display="J", tooltip="Move the run towards the end"),
+        Binding("K,shift+up", "move(-1)", "Sooner", key_display="K", tooltip="Move the run towards the front"),
+        Binding("p", "pause", "Pause", tooltip="Start nothing new, or go on; the run under way is not touched"),
+        Binding("f", "failures", "On failure", tooltip="After a run that fails: go on with the next, or end"),
+    ]
+
+    @dataclass
+    class Refreshed(Message):
+        """The queue as a thread has just read it; `summaries` are all runs of the machine."""
+
+        queue: Queue
+        summaries: list[RunSummary]
+        working: bool
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._queue = Queue()
+        self._summaries: list[RunSummary] = []
+        self._name_width = 0
+
+    def compose_body(self) -> ComposeResult:
+        """What the queue does, and its runs."""
+        yield Static("Reading the queue …", id="queue-state")
+        with Vertical(classes="panel", id="run-panel") as panel:
+            panel.border_title = "Runs"
+            yield KeyTable(id="queued")
+            yield Static(_EMPTY, id="notice")
+
+    def on_mount(self) -> None:
+        """Reads now and again while the screen is in front."""
+        self.query_one("#notice").display = False
+        self.call_after_refresh(self.read_queue)
+        self.set_interval(_REFRESH_SECONDS, lambda: self.read_queue() if self.is_current else None)
+
+    @work(thread=True, exclusive=True, group="follow")
+    def read_queue(self) -> None:
+        """Reads the queue, and starts its process again where a reboot has ended it."""
+        try:
+            standing.ensure_worker()
+            queue = standing.read()
+        except SidestepError as error:
+            self.app.call_from_thread(self._show_error, error)
+            return
+        self.post_message(self.Refreshed(queue, list_runs(), is_worked_on(standing.queue_file())))
+
+    @on(Refreshed)
+    def _show(self, event: Refreshed) -> None:
+        self._queue, self._summaries = event.queue, event.summaries
+        word, colour = ("paused", "warning") if event.queue.paused else ("working", "success")
+        if not event.queue.paused and not event.working:
+            word, colour = "idle", "text-muted"
+        after = "goes on with the next" if event.queue.skip_failures else "ends"
+        state = Content.assemble((f"  The queue is {word}", f"bold ${colour}"), f"   After a failure it {after}.")
+        self.query_one("#queue-state", Static).update(state)
+        self._fill()
+        table = self.query_one(KeyTable)
+        table.display = bool(event.queue.runs)
+        self.query_one("#notice").display = not event.queue.runs
+        if event.queue.runs and self.focused is None:
+            table.focus()
+        self.refresh_bindings()
+
+    def _show_error(self, error: SidestepError) -> None:
+        text = Content.assemble((error.what, "bold $text-error"), f"\n{error.where or ''}\n{error.fix or ''}")
+        self.query_one("#queue-state", Static).update(text)
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Fills the new width."""
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        table = self.query_one(KeyTable)
+        room = table.size.width or self.size.width - 2
+        width = max(_NARROWEST, room - _PLACE - _CONDITION - _DONE - 4 * _PADDING - _SCROLLBAR)
+        if width != self._name_width:
+            self._name_width = width
+            table.set_columns([("Place", _PLACE), ("Run", width), ("Condition", _CONDITION), ("Done", _DONE)])
+        known = {summary.run: summary for summary in self._summaries}
+        rows: list[Row] = []
+        for place, run in enumerate(self._queue.runs, start=1):
+            summary = known.get(run)
+            symbol, colour = SYMBOLS[summary.condition] if summary else ("×", "error")
+            condition = f"{symbol} {summary.condition if summary else 'missing'}"
+            way = headway(summary.state) if summary else None
+            done = f"{share(way.share)} of {count(way.total)} {way.unit}" if way else ""
+            style = rich_style(self, colour)
+            name = cell(shorten(run.name, width), rich_style(self, "foreground", bold=True))
+            rows.append((str(run.path), (cell(str(place), right=True), name, cell(condition, style), cell(done))))
+        table.set_rows(rows)
+
+    @on(KeyTable.RowSelected)
+    def _open(self) -> None:
+        if any(summary.run == self._run for summary in self._summaries):
+            self.sidestep.open("monitor", run=self._run)
+
+    @work
+    async def action_add(self) -> None:
+        """Offers the runs that could be started and are not in the queue."""
+        free = [s for s in self._summaries if s.condition not in ("running", "completed")]
+        choices = [
+            Choice(str(s.run.path), s.run.name, f"{s.job}, {s.condition}")
+            for s in free
+            if s.run not in self._queue.runs
+        ]
+        if not choices:
+            self.sidestep.tell("There is no run to add: save one in the wizard without starting it.", "warning")
+            return
+        chosen = await self.app.push_screen_wait(PickScreen("Put into the queue", lambda _text: choices))
+        run = next((s.run for s in free if str(s.run.path) == chosen), None)
+        if run is not None:
+            self._change(lambda: standing.add(run))
+
+    @work
+    async def action_remove(self) -> None:
+        """Asks, then takes the run out."""
+        run = self._run
+        if run is None:
+            return
+        detail = "The run and its files stay. If its engine is at work it goes on."
+        if await self.app.push_screen_wait(ConfirmScreen(f"Take {run.name} out of the queue?", detail, yes="Remove")):
+            self._change(lambda: standing.remove(run))
+
+    def action_move(self, by: int) -> None:
+        """Moves the run under the cursor; the cursor goes with it."""
+        run = self._run
+        if run is not None:
+            self._change(lambda: standing.move(run, by))
+
+    def action_pause(self) -> None:
+        """Pauses the queue, or lets it go on."""
+        self._change(lambda: standing.set_paused(not self._queue.paused))
+
+    def action_failures(self) -> None:
+        """Switches what happens after a failure."""
+        self._change(lambda: standing.set_skip_failures(not self._queue.skip_failures))
+
+    def _change(self, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+        self.read_queue()
+
+    @property
+    def _run(self) -> RunDirectory | None:
+        key = self.query_one(KeyTable).current_key if self.is_mounted else None
+        return next((run for run in self._queue.runs if str(run.path) == key), None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys appear only where they would do something."""
+        return self._run is not None if action in ("remove", "move") else super().check_action(action, parameters)

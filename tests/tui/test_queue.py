@@ -1,0 +1,84 @@
+"""The queue on the screen: order, removal after a question, pause, and what it says when it is empty or broken."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from sidestep_tui.runs import standing
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.tui.app import SidestepApp
+from sidestep_tui.tui.confirm import ConfirmScreen
+from sidestep_tui.tui.widgets.table import KeyTable
+
+MakeApp = Callable[..., SidestepApp]
+MakeRun = Callable[..., RunDirectory]
+Settle = Callable[[Pilot[None]], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The queue's process is not started; gives the queue files for which it would have been."""
+    started: list[Path] = []
+    monkeypatch.setattr(standing, "resume_queue", started.append)
+    return started
+
+
+def rows(app: SidestepApp) -> list[str]:
+    table = app.screen.query_one(KeyTable)
+    return [table.get_row_at(index)[1].plain for index in range(table.row_count)]
+
+
+def said(app: SidestepApp) -> str:
+    return str(app.screen.query_one("#queue-state", Static).render())
+
+
+async def test_runs_are_added_moved_and_removed_after_a_question(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, no_worker: list[Path]
+) -> None:
+    first, second = make_run("[first]"), make_run("second")
+    standing.add(first)
+    app = make_app("queue")
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        assert rows(app) == ["[first]"]
+        await pilot.press("a", "enter")
+        await settle(pilot)
+        assert rows(app) == ["[first]", "second"]
+        await pilot.press("J")
+        await settle(pilot)
+        assert rows(app) == ["second", "[first]"]
+        await pilot.press("d")
+        assert isinstance(app.screen, ConfirmScreen)
+        await pilot.press("n")
+        assert standing.read().runs == (second, first)
+        await pilot.press("d", "y")
+        await settle(pilot)
+        assert rows(app) == ["second"]
+    assert no_worker
+
+
+async def test_pausing_and_failures(make_app: MakeApp, make_run: MakeRun, settle: Settle) -> None:
+    standing.add(make_run("one"))
+    app = make_app("queue")
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("p", "f")
+        await settle(pilot)
+        assert "paused" in said(app)
+        assert "After a failure it ends" in said(app)
+    assert (standing.read().paused, standing.read().skip_failures) == (True, False)
+
+
+async def test_an_empty_and_a_damaged_queue_say_so(make_app: MakeApp, settle: Settle) -> None:
+    app = make_app("queue")
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        assert app.screen.query_one("#notice").display
+        standing.queue_file().parent.mkdir(parents=True, exist_ok=True)
+        standing.queue_file().write_text("{")
+        await pilot.press("p")
+        await settle(pilot)
+        assert "cannot be read" in said(app)
