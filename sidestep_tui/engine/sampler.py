@@ -6,7 +6,6 @@ the decoding and freed again. Nothing of the run changes: noise comes from each 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -16,9 +15,9 @@ from sidestep_tui.acestep.model_config import SAMPLE_RATE
 from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.dataset.spectrogram import spectrogram_picture
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.engine.generate import decode_song, sample_latents
 from sidestep_tui.engine.generate_known import KnownConditionPipeline, known_pipeline
 from sidestep_tui.engine.generate_pipeline import choose_sampling
+from sidestep_tui.engine.generate_song import decode_song, keep_latents, sample_latents
 from sidestep_tui.engine.optimizer import inference_weights
 from sidestep_tui.engine.sample_songs import SampleSong, with_conditions
 from sidestep_tui.engine.setup import Setup
@@ -95,9 +94,13 @@ class Sampler:
             path = self._context.run.samples / f"step-{step:08d}" / one.song.name
             write_audio(path, waveform, SAMPLE_RATE)
             write_bytes_atomic(path.with_suffix(".png"), spectrogram_picture(waveform))
-            self._context.emit(_event(path.relative_to(self._context.run.path), one.song, step))
-
-
-def _event(path: Path, song: SampleSong, step: int) -> SampleWritten:
-    settings = song.settings
-    return SampleWritten(path=str(path), prompt=settings.prompt, seed=settings.seed, step=step, adapter_scale=1.0)
+            self._context.emit(
+                SampleWritten(
+                    path=str(path.relative_to(self._context.run.path)),
+                    prompt=one.song.settings.prompt,
+                    seed=one.song.settings.seed,
+                    step=step,
+                    adapter_scale=1.0,
+                    latents=keep_latents(self._context, f"{path.parent.name}-{path.stem}", one.latents),
+                )
+            )
