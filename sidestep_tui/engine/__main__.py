@@ -4,18 +4,19 @@ import os
 import platform
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from sidestep_tui import __version__
 from sidestep_tui.config.fields import leaves
-from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.context import JobContext, StopRequestedError
+from sidestep_tui.engine.processes import OtherRanks, leave_last_word, other_ranks
 from sidestep_tui.errors import ExitCode, SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import RunCompleted, RunFailed, RunStarted, RunStopped
 from sidestep_tui.runs.log import EventWriter
+
+_NEWS_PATIENCE_SECONDS: Final = 3.0
 
 
 def main(arguments: list[str]) -> int:
@@ -26,33 +27,15 @@ def main(arguments: list[str]) -> int:
     run = RunDirectory(Path(arguments[0]).absolute())
     try:
         if int(os.environ.get("RANK", "0")) > 0:  # another process holds the lock and speaks for all of them
-            return _work(JobContext(run, None))
-        with run.held(), EventWriter(run.events_file) as events, _other_ranks(run):
-            return _work(JobContext(run, events))
+            return _work(JobContext(run, None), None)
+        with run.held(), EventWriter(run.events_file) as events, other_ranks(run, events.write) as others:
+            return _work(JobContext(run, events), others)
     except SidestepError as error:
         print(error, file=sys.stderr)
         return error.exit_code
 
 
-@contextmanager
-def _other_ranks(run: RunDirectory) -> Iterator[None]:
-    """Starts the other processes of a run that asks for several, unless torchrun has, and sees them end."""
-    settings = run.settings()
-    if not isinstance(settings, TrainSettings) or settings.training.processes == 1 or "WORLD_SIZE" in os.environ:
-        yield
-        return
-    from sidestep_tui.engine.ranks import start_others
-
-    others = start_others(run.path, settings.training.processes)
-    try:
-        yield
-    finally:
-        for other in others:
-            other.terminate()
-            other.wait()
-
-
-def _work(context: JobContext) -> int:
+def _work(context: JobContext, others: OtherRanks | None) -> int:
     context.listen_for_signals()
     try:
         results = _do_job(context)
@@ -60,15 +43,24 @@ def _work(context: JobContext) -> int:
         context.emit(RunStopped(reason=stop.reason, step=stop.step))
         return ExitCode.DONE
     except SidestepError as error:
-        context.emit(RunFailed(what=error.what, where=error.where or "", fix=error.fix or ""))
+        _tell_failure(context, RunFailed(what=error.what, where=error.where or "", fix=error.fix or ""))
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the process edge: whatever it was becomes the run's last word
         traceback.print_exc()
+        # A rank that is gone breaks the connection before anybody says why: what it was is asked for first.
+        failure = others.failure(_NEWS_PATIENCE_SECONDS) if others is not None else None
         what = f"{type(error).__name__}: {error}"
-        context.emit(RunFailed(what=what, where=str(context.run.engine_log), fix="the log has the details"))
+        log = str(context.run.engine_log)
+        _tell_failure(context, failure or RunFailed(what=what, where=log, fix="the log has the details"))
         return ExitCode.FAILED
     context.emit(RunCompleted(results=results))
     return ExitCode.DONE
+
+
+def _tell_failure(context: JobContext, failure: RunFailed) -> None:
+    if context.events is None:
+        leave_last_word(context.run, failure)
+    context.emit(failure)
 
 
 def _do_job(context: JobContext) -> dict[str, str | int | float | None]:

@@ -1,40 +1,59 @@
 """Several processes on one run: each does its share of a step's micro-batches, gradients are summed, one speaks.
 
 The adapter is small, so its gradients are summed explicitly: two ranks give what one rank gives with twice the
-accumulation. Ranks come from torchrun (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT), or the engine starts its own.
+accumulation. Ranks come from torchrun (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT), or the engine starts its own
+(`engine/processes.py`).
 """
 
 import os
-import socket
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
+from datetime import timedelta
+from typing import Final, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 T = TypeVar("T")
+
+_PATIENCE: Final = timedelta(hours=12)
+"""One rank may measure, generate or wait for people while the others wait for it; deaths are seen by other means."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """This process among those of the run; `world` 1 means that it is alone and nothing is sent."""
+    """This process among those of the run; `world` 1 means that it is alone and nothing is sent.
+
+    With `sharded` frozen weights (`engine/sharding.py`) every forward pass is a common one.
+    """
 
     rank: int = 0
     world: int = 1
+    sharded: bool = False
+    store: Store | None = None
 
     @property
     def speaks(self) -> bool:
         """Whether this is the process that writes events and checkpoints and answers requests."""
         return self.rank == 0
 
+    @property
+    def measures(self) -> bool:
+        """Whether this process runs the forward passes whose results one process tells, such as validation."""
+        return self.speaks or self.sharded
+
     def share(self, items: Sequence[T]) -> Sequence[T]:
         """This rank's part of a step's micro-batches."""
         return items[self.rank :: self.world]
+
+    def padding(self, items: Sequence[T]) -> Sequence[T]:
+        """What this rank repeats of a step's micro-batches, without weight, to run as many passes as the others."""
+        return (
+            items[:1] if self.sharded and len(items) % self.world > 0 and self.rank >= len(items) % self.world else ()
+        )
 
     def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Replaces every gradient by its sum over the ranks; a rank without a micro-batch adds nothing."""
@@ -91,28 +110,15 @@ class Ranks:
         return box[0]
 
 
-def join_ranks(device: torch.device) -> Ranks:
-    """Joins the other processes that torchrun or `start_others` made; alone where there are none."""
+def join_ranks(device: torch.device, *, sharded: bool = False) -> Ranks:
+    """Joins the other processes that torchrun or the engine has started; alone where there are none."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         return Ranks()
+    store, rank, world = next(rendezvous("env://", timeout=_PATIENCE))
     # Words travel beside the gradients: agreeing on something does not wait for the card.
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
-    return Ranks(dist.get_rank(), world)
-
-
-def start_others(run: Path, processes: int) -> list[subprocess.Popen[bytes]]:
-    """Makes this process rank 0 of `processes` and starts the others; they end when it does."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes)}
-    os.environ.update(shared, RANK="0", LOCAL_RANK="0")
-    return [
-        subprocess.Popen(
-            [sys.executable, "-m", "sidestep_tui.engine", str(run)],
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-        )
-        for rank in range(1, processes)
-    ]
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=_PATIENCE)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return Ranks(rank, world, sharded, PrefixStore("sidestep", store))

@@ -1,4 +1,7 @@
-"""One rank of a run whose memory is full at its second step: `python failing_rank.py RUN_DIR FAILING_RANK TIMES`."""
+"""A rank in trouble at its second step: `python failing_rank.py RUN_DIR FAILING_RANK TIMES`.
+
+So many TIMES its memory is full; for `error` it meets an error that the others do not.
+"""
 
 import os
 import sys
@@ -8,6 +11,7 @@ import torch
 
 from sidestep_tui.engine import step
 from sidestep_tui.engine.__main__ import main
+from sidestep_tui.errors import SidestepError
 
 
 def fill_memory(times: int) -> None:
@@ -24,7 +28,14 @@ def fill_memory(times: int) -> None:
     step.sample_losses = sample_losses
 
 
+def meet_an_error() -> None:
+    def sample_losses(*_: Any) -> torch.Tensor:
+        raise SidestepError("The song is no song.", where="song 3.wav", fix="remove it")
+
+    step.sample_losses = sample_losses
+
+
 if __name__ == "__main__":
     if os.environ["RANK"] == sys.argv[2]:
-        fill_memory(int(sys.argv[3]))
+        meet_an_error() if sys.argv[3] == "error" else fill_memory(int(sys.argv[3]))
     sys.exit(main([sys.argv[1]]))

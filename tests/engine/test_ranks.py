@@ -4,9 +4,11 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -95,6 +97,37 @@ def test_all_ranks_stop_where_one_runs_out_of_memory_twice(
     assert all("saves about" in line for line in advice)
     assert "memory.checkpointing all" in state.failure.fix
     assert "training.batch_size 1" in state.failure.fix
+
+
+@pytest.mark.slow
+def test_what_another_rank_met_is_told_in_its_words(engine: Engine, train_document: dict[str, Any]) -> None:
+    run = engine.create("error", "train", put(train_document, "training.processes", 2))
+    codes, state = _work_as_torchrun(run, _FAILING_RANK, run.path, 1, "error")
+    assert codes == [1, 1]
+    assert state.failure is not None
+    failure = state.failure
+    assert (failure.what, failure.where, failure.fix) == ("Rank 1: The song is no song.", "song 3.wav", "remove it")
+
+
+@pytest.mark.slow
+def test_a_rank_that_dies_is_named(engine: Engine, train_document: dict[str, Any]) -> None:
+    document = put(put(train_document, "training.processes", 2), "training.epochs", 5000)
+    run = engine.create("death", "train", document)
+    process = subprocess.Popen([sys.executable, "-m", "sidestep_tui.engine", str(run.path)])
+    deadline = time.monotonic() + 120
+    try:
+        while not any(isinstance(event, StepCompleted) for event in read_events(run.events_file)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        (other,) = psutil.Process(process.pid).children()
+        other.kill()
+        assert process.wait(timeout=60) == 1
+    finally:
+        process.kill()
+    failure = replay(read_events(run.events_file)).failure
+    assert failure is not None
+    assert failure.what == "The process of rank 1 was ended by SIGKILL."
+    assert not (run.path / "ranks").exists()
 
 
 def test_micro_batches_are_dealt_and_gathered_in_order() -> None:
