@@ -79,10 +79,7 @@ def _padded_velocity(
     rotary = _rotary(transformer, hidden)
     for layer in transformer.layers:
         arguments = (hidden, rotary, modulation, tokens_valid, condition, condition_valid)
-        if transformer.gradient_checkpointing and torch.is_grad_enabled():
-            hidden = transformer._gradient_checkpointing_func(layer, *arguments)
-        else:
-            hidden = layer(*arguments)
+        hidden = layer(*arguments)
 
     shift, scale = (transformer.scale_shift_table + embedding[:, None]).chunk(2, dim=1)
     normed = (transformer.norm_out(hidden) * (1 + scale) + shift).type_as(hidden)

@@ -86,6 +86,12 @@ class DitShape:
             + patch_in + patch_out + 2 * time_embedding + condition + final_norm_and_modulation
         )  # fmt: skip
 
+    def resident_parameters(self, cards: int) -> int:
+        """Parameters on each of several cards that share the blocks out: its share, and two gathered blocks."""
+        blocks = self.layers * self.layer_parameters
+        shared = -(-blocks // cards) + 2 * self.layer_parameters
+        return self.parameters if cards == 1 else self.parameters - blocks + shared
+
     def modules(self) -> tuple["Linear", ...]:
         """The linear layers of one block, by their original names."""
         h, a, kv, m = self.hidden, self.attention, self.key_value, self.mlp

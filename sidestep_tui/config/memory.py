@@ -103,8 +103,9 @@ def estimate_memory(settings: TrainSettings, shape: DitShape, load: Load | None 
     element = _FP32 if settings.model.precision == "float32" else 2
     trainable = adapter_parameters(shape, settings.adapter)
     averaged = trainable if settings.training.ema_decay > 0 else 0
+    sharded = settings.training.sharding == "fsdp"
     return MemoryEstimate(
-        model=shape.parameters * element,
+        model=shape.resident_parameters(settings.training.processes if sharded else 1) * element,
         adapter=(2 * trainable + averaged) * _FP32,  # weights, gradients, average
         optimizer=round(trainable * _STATE_BYTES[settings.optimizer.name]),
         activations=_activations(settings, shape, (load or Load()).cropped(settings.data.crop_seconds), element),

@@ -79,6 +79,8 @@ def _changes(settings: TrainSettings) -> Iterator[tuple[dict[str, Any], str]]:
             {"training.batch_size": 1, "training.gradient_accumulation": batch * accumulation},
             "songs one after another, the same numbers",
         )
+    if settings.training.processes > 1 and settings.training.sharding == "none":
+        yield {"training.sharding": "fsdp"}, "slower steps, the same numbers"
     if settings.memory.attention == "reference":
         yield {"memory.attention": "banded"}, "the same numbers within rounding"
     for seconds in _CROPS:

@@ -143,6 +143,10 @@ class TrainingSettings(Section):
     processes: Annotated[int, Field(ge=1, le=64), Shown("advanced", short="gpus", unit="processes")] = 1
     """Processes that share every step, one for each card. Each takes `gradient_accumulation` micro-batches of it."""
 
+    sharding: Annotated[Literal["none", "fsdp"], Shown("advanced", resumable=True)] = "none"
+    """With several processes: `none` keeps the whole model on each card (data parallel), `fsdp` cuts the frozen weights
+    over the cards, for a model that does not fit on one. The same numbers; slower."""
+
     seed: Annotated[int, Field(ge=0, lt=2**31), Shown("advanced", short="seed")] = 42
     """Noise, timesteps, dropout, crops and order are functions of it and of the step."""
 

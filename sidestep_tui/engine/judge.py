@@ -14,7 +14,7 @@ from sidestep_tui.runs.events import ValidationCompleted
 
 
 class Judge:
-    """Validates where the run has held-out songs; the speaking rank does it for all."""
+    """Validates where the run has held-out songs; the speaking rank does it for all, unless they share its weights."""
 
     def __init__(self, context: JobContext, settings: TrainSettings, setup: Setup, keeper: Keeper) -> None:
         self._context = context
@@ -28,7 +28,7 @@ class Judge:
 
         Weights that were measured already, because the run stands where it stood, are not measured again.
         """
-        if self._validator is None or not self._setup.ranks.speaks:
+        if self._validator is None or not self._setup.ranks.measures:
             return position
         if self.last is not None and self.last.step == position.step:
             return position

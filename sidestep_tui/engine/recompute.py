@@ -32,18 +32,21 @@ _ATTENTION_KERNELS: Final = frozenset(
 def use_checkpointing(transformer: "AceStepTransformer1DModel", policy: Policy) -> None:
     """Sets the policy on the DiT: `all` recomputes every layer in the backward pass, `half` every second one.
 
-    Without re-entrance, so that gradients reach the adapter although the layers' inputs ask for none.
+    Without re-entrance, so that gradients reach the adapter although the layers' inputs ask for none. What is repeated
+    is a layer's forward and not its call, so that hooks on the layer, which gather sharded weights, run once. Call it
+    after `use_fast_blocks`, which sets the forward.
     """
-    transformer.gradient_checkpointing = policy != "none"
-    recomputed = {layer for index, layer in enumerate(transformer.layers) if policy == "all" or index % 2 == 0}
-    keep_attention: Callable[[], Any] = partial(create_selective_checkpoint_contexts, _decide)
+    for index, layer in enumerate(transformer.layers):
+        if policy == "all" or (policy == "half" and index % 2 == 0):
+            layer.forward = partial(_recomputed, layer.forward)
 
-    def run_layer(layer: Any, *arguments: Any) -> Any:
-        if layer in recomputed:
-            return checkpoint(layer, *arguments, use_reentrant=False, context_fn=keep_attention)
-        return layer(*arguments)
 
-    transformer._gradient_checkpointing_func = run_layer
+def _recomputed(forward: Callable[..., torch.Tensor], *arguments: Any, **named: Any) -> torch.Tensor:
+    if not torch.is_grad_enabled():
+        return forward(*arguments, **named)
+    keep_attention = partial(create_selective_checkpoint_contexts, _decide)
+    result: torch.Tensor = checkpoint(forward, *arguments, use_reentrant=False, context_fn=keep_attention, **named)
+    return result
 
 
 def _decide(_context: Any, operation: Any, *arguments: Any, **_named: Any) -> CheckpointPolicy:

@@ -37,7 +37,7 @@ class _Made:
 
 
 class Sampler:
-    """Generates the run's sample songs; the speaking rank does it for all."""
+    """Generates the run's sample songs. The speaking rank does it for all, with the others where they share weights."""
 
     def __init__(self, context: JobContext, setup: Setup) -> None:
         self._context = context
@@ -51,7 +51,7 @@ class Sampler:
         A song that cannot be made is told as a warning: the training goes on.
         """
         setup, context = self._setup, self._context
-        if not self._songs or not setup.ranks.speaks or step == self._sampled_at:
+        if not self._songs or not setup.ranks.measures or step == self._sampled_at:
             return
         with context.during("sampling", f"{len(self._songs)} songs after step {step}"):
             if any(song.condition is None for song in self._songs):  # not announced: the card has no room any more
@@ -64,7 +64,8 @@ class Sampler:
         try:
             with inference_weights(setup.optimizer, setup.parameters), evaluating(setup.transformer):
                 made = list(self._latents())
-            self._decode(setup.checkpoint, made, step)
+            if setup.ranks.speaks:
+                self._decode(setup.checkpoint, made, step)
         except torch.OutOfMemoryError:
             self._context.warn("The device has no room for samples.", "samples", "set a shorter samples.duration")
         finally:
@@ -75,8 +76,8 @@ class Sampler:
         setup = self._setup
         quiet = JobContext(self._context.run, None)  # its steps are not the run's; a stop waits for the sample's end
         for song in self._songs:
-            if self._context.stop_reason is not None:
-                return
+            if self._context.stop_reason is not None and not setup.ranks.sharded:
+                return  # ranks that share weights run every pass together, whichever of them was asked to stop
             pipeline = known_pipeline(setup.transformer, song.condition, setup.shared)
             sampling = choose_sampling(song.settings, setup.checkpoint.variant)
             try:

@@ -22,6 +22,7 @@ from sidestep_tui.engine.optimizer import build_optimizer
 from sidestep_tui.engine.ranks import Ranks, join_ranks
 from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.sample_songs import SampleSong, songs_to_sample, with_conditions
+from sidestep_tui.engine.sharding import shard_frozen_weights
 from sidestep_tui.engine.songs import Split, split_songs
 from sidestep_tui.engine.store import SongStore
 from sidestep_tui.engine.targets import choose_targets
@@ -82,18 +83,23 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
 
     device = choose_device(settings)
     dtype = choose_dtype(settings.model, device)
+    sharded = settings.training.sharding == "fsdp"
     samples = songs_to_sample(context, settings, manifest)
-    if context.events is not None and settings.samples.every_epochs is not None:  # the speaking rank alone generates
+    generates = context.events is not None or sharded  # the speaking rank alone, or all that share its weights
+    if generates and settings.samples.every_epochs is not None:
         samples = with_conditions(checkpoint, samples, device, dtype)
 
     context.phase("loading the model", checkpoint.path.name)
-    transformer = checkpoint.load_transformer(device, dtype)
+    transformer = checkpoint.load_transformer("cpu" if sharded else device, dtype)
     adapter = inject_new(transformer, settings.adapter, targets, settings.training.seed)
     if settings.adapter.start_from is not None:
         put_weights(transformer, read_adapter(settings.adapter.start_from).weights)
     if settings.memory.attention == "banded":
         use_fast_blocks(transformer)
     use_checkpointing(transformer, settings.memory.checkpointing)
+    ranks = join_ranks(device, sharded=sharded)
+    if sharded:
+        shard_frozen_weights(transformer, device, ranks)
     transformer.train()
     parameters = trainable(transformer)
     decay = settings.training.ema_decay
@@ -113,7 +119,7 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
         optimizer=build_optimizer(parameters, settings.optimizer, settings.adapter),
         average=MovingAverage(parameters, decay) if decay > 0 else None,
         adapted_modules=len(targets),
-        ranks=join_ranks(device),
+        ranks=ranks,
         samples=samples,
     )
 

@@ -13,6 +13,7 @@ from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.batches import Batch
 from sidestep_tui.engine.objective import sample_losses, weighted
 from sidestep_tui.engine.ranks import Ranks
+from sidestep_tui.errors import SidestepError
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StepShare:
-    """One rank's part of a step of `samples` samples; `numbers` are its micro-batches' places in the step."""
+    """One rank's part of a step of `samples` samples; `numbers` are its micro-batches' places in the step.
+
+    `padding` are passes without weight, so that all ranks run the same number of them (`Ranks.padding`).
+    """
 
     batches: tuple[Batch, ...]
     numbers: tuple[int, ...]
     samples: int
+    padding: tuple[Batch, ...] = ()
 
 
 def accumulate_gradients(
@@ -54,6 +59,7 @@ def accumulate_gradients(
 
     Raises:
         torch.OutOfMemoryError: a rank's memory did not suffice; on all ranks, before anything is summed.
+        SidestepError: this rank's did not suffice with sharded weights.
     """
     collected: list[torch.Tensor] = []
     failure = None
@@ -61,6 +67,8 @@ def accumulate_gradients(
         collected = _backward(transformer, share, objective, dropout_key)
     except torch.OutOfMemoryError as error:
         failure = str(error)  # the words alone: the error itself would keep the activations that filled the memory
+    if failure is not None and ranks.sharded:
+        raise sharded_out_of_memory(ranks, failure)
     ranks.agree_on_memory(failure)
     ranks.sum_gradients(parameters)
     norm = nn.utils.clip_grad_norm_(parameters, gradient_clip or math.inf)
@@ -89,7 +97,20 @@ def _backward(
         total: torch.Tensor = terms.sum() / share.samples
         total.backward()  # type: ignore[no-untyped-call]
         collected.append(losses.detach())
+    for batch in share.padding:
+        with mixed_precision(weight):
+            nothing: torch.Tensor = sample_losses(transformer, batch.to(weight.device)).sum() * 0.0
+        nothing.backward()  # type: ignore[no-untyped-call]
     return collected
+
+
+def sharded_out_of_memory(ranks: Ranks, failure: str) -> SidestepError:
+    """The end of a run whose weights are sharded: the other ranks wait inside a pass, so none can try again."""
+    return SidestepError(
+        f"The memory of rank {ranks.rank} of {ranks.world} does not suffice: {failure.split('. ')[0]}.",
+        where="memory",
+        fix="memory.checkpointing all; or a smaller training.batch_size or data.crop_seconds; or more cards",
+    )
 
 
 def mixed_precision(weight: torch.Tensor) -> torch.autocast:

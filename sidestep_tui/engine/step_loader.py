@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sidestep_tui.engine.bands import Shares
-from sidestep_tui.engine.batches import collate, draw_sample
+from sidestep_tui.engine.batches import Batch, collate, draw_sample
 from sidestep_tui.engine.loader import prefetch
 from sidestep_tui.engine.plan import Step, StepPlan
 from sidestep_tui.engine.setup import Setup
+from sidestep_tui.engine.songs import Item
 from sidestep_tui.engine.step import StepShare
 
 
@@ -43,12 +44,18 @@ def loaded_steps(
 def _load(setup: Setup, step: Step, shares: Shares | None) -> LoadedStep:
     """Runs in the loader's thread."""
     null = setup.shared["null_condition"]
-    dealt = setup.ranks.share(tuple(enumerate(step.micro_batches)))
-    batches = []
-    for _, items in dealt:
+
+    def load(items: tuple[Item, ...]) -> Batch:
         samples = [
             draw_sample(setup.drawing, step.epoch, item.key, setup.store.get(item.song), null, shares) for item in items
         ]
-        batches.append(collate(samples, setup.shared))
-    count = sum(len(items) for items in step.micro_batches)
-    return LoadedStep(step, StepShare(tuple(batches), tuple(number for number, _ in dealt), count))
+        return collate(samples, setup.shared)
+
+    dealt = setup.ranks.share(tuple(enumerate(step.micro_batches)))
+    share = StepShare(
+        batches=tuple(load(items) for _, items in dealt),
+        numbers=tuple(number for number, _ in dealt),
+        samples=sum(len(items) for items in step.micro_batches),
+        padding=tuple(load(items) for items in setup.ranks.padding(step.micro_batches)),
+    )
+    return LoadedStep(step, share)

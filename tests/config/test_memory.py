@@ -296,3 +296,15 @@ def test_the_changes_that_save_most_come_first_one_of_each_kind() -> None:
 def test_a_change_that_saves_nothing_is_not_proposed() -> None:
     savings = largest_savings(train_settings(adapter__rank=4), SHAPE_2B, Load(frames=500))
     assert [set(change.values) for change, _ in savings] == [{"adapter.targets.mlp"}]
+
+
+def test_sharded_weights_leave_each_card_its_share_and_two_blocks() -> None:
+    whole = estimate_memory(train_settings(training__processes=4), SHAPE_XL)
+    shared = estimate_memory(train_settings(training__processes=4, training__sharding="fsdp"), SHAPE_XL)
+    blocks = 2 * SHAPE_XL.layers * SHAPE_XL.layer_parameters
+    assert whole.model - shared.model == blocks * 3 / 4 - 4 * SHAPE_XL.layer_parameters
+    assert whole.total - shared.total == whole.model - shared.model
+    paths = [
+        set(change.values) for change, _ in largest_savings(train_settings(training__processes=4), SHAPE_XL, Load())
+    ]
+    assert paths[0] == {"training.sharding"}

@@ -70,6 +70,23 @@ def test_two_ranks_equal_one_with_twice_the_accumulation(engine: Engine, train_d
 
 
 @pytest.mark.slow
+def test_sharded_weights_give_the_same_adapter(engine: Engine, train_document: dict[str, Any]) -> None:
+    # Two of five songs are held out: the second step of an epoch has one micro-batch, and the second rank runs it too
+    # for the first one's sake.
+    document = put(put(train_document, "validation.songs", 2), "training.ema_decay", 0.9)
+    alone, one = engine.run("alone", "train", put(document, "training.gradient_accumulation", 2))
+    document = put(put(document, "training.processes", 2), "training.sharding", "fsdp")
+    shared = engine.create("shared", "train", document)
+    codes, state = _work_as_torchrun(shared, "-m", "sidestep_tui.engine", shared.path)
+    assert (codes, state.status) == ([0, 0], "completed"), state.failure
+    ours, theirs = _weights(shared), _weights(alone)
+    assert {key: value.shape for key, value in ours.items()} == {key: value.shape for key, value in theirs.items()}
+    for key, value in theirs.items():
+        torch.testing.assert_close(ours[key], value, atol=1e-6, rtol=0)
+    assert [v.loss for v in state.validations] == pytest.approx([v.loss for v in one.validations], abs=1e-5)
+
+
+@pytest.mark.slow
 def test_all_ranks_try_again_where_one_ran_out_of_memory(engine: Engine, train_document: dict[str, Any]) -> None:
     document = put(put(train_document, "training.processes", 2), "training.epochs", 1)
     undisturbed, disturbed = (engine.create(name, "train", document) for name in ("undisturbed", "disturbed"))
@@ -128,6 +145,20 @@ def test_a_rank_that_dies_is_named(engine: Engine, train_document: dict[str, Any
     assert failure is not None
     assert failure.what == "The process of rank 1 was ended by SIGKILL."
     assert not (run.path / "ranks").exists()
+
+
+def test_sharding_needs_somebody_to_share_with(engine: Engine, train_document: dict[str, Any]) -> None:
+    code, state = engine.work(engine.create("alone", "train", put(train_document, "training.sharding", "fsdp")))
+    assert code == 2
+    assert state.failure is not None
+    assert "--gpus" in state.failure.fix
+
+
+def test_a_rank_without_a_micro_batch_runs_one_for_the_others_when_weights_are_sharded() -> None:
+    for count, padded in ((5, [0, 1]), (4, [0, 0]), (1, [0, 1])):
+        items = list(range(count))
+        assert [len(Ranks(rank, 2, sharded=True).padding(items)) for rank in (0, 1)] == padded
+        assert [len(Ranks(rank, 2).padding(items)) for rank in (0, 1)] == [0, 0]
 
 
 def test_micro_batches_are_dealt_and_gathered_in_order() -> None:
