@@ -19,7 +19,7 @@ class PreprocessSettings(Section):
     """Encode songs and their texts once, exactly as inference would condition on them."""
 
     model: ModelSettings
-    dataset: Annotated[Path, Shown(personal=True)]
+    dataset: Annotated[Path, Shown(personal=True, resumable=True)]
     """A folder of songs, or a saved data set (JSON)."""
 
     output: Annotated[Path, Shown(short="output", personal=True)]
@@ -30,6 +30,9 @@ class PreprocessSettings(Section):
 
     longest_seconds: Annotated[float, Field(ge=1, le=3600), Shown("advanced", unit="seconds")] = 600.0
     """Songs are cut here. The model knows songs of up to ten minutes."""
+
+    processes: Annotated[int, Field(ge=1, le=64), Shown("advanced", short="gpus", unit="processes", resumable=True)] = 1
+    """Processes that share the songs, one for each card. The tensors are the same."""
 
     genre_ratio: Annotated[float | None, Field(ge=0, le=1), Shown("advanced")] = None
     """Share of songs whose prompt uses the genre instead of the caption; empty takes the data set's own."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from sidestep_tui.runs.control import Command, take_commands
 from sidestep_tui.runs.directory import RunDirectory
@@ -26,6 +26,18 @@ Results = dict[str, str | int | float | None]
 _SAMPLE_EVERY_SECONDS: Final = 2.0
 
 
+class Team(Protocol):
+    """The processes that share a job's work (`engine/team.py`)."""
+
+    def tally(self, phase: str, done: int, total: int, failed: int) -> tuple[int, int, int]:
+        """Takes this process's figures and gives those of all."""
+        ...
+
+    def hear(self, reason: str | None) -> str | None:
+        """Takes why this process should stop, and gives why any of them should."""
+        ...
+
+
 class StopRequestedError(Exception):
     """The job was asked to end, has saved everything and ends now."""
 
@@ -39,7 +51,8 @@ class StopRequestedError(Exception):
 class JobContext:
     """The door between a job and the world. Observers see every event after it was written.
 
-    Of several processes on one run only one has `events`; the others are silent and hear no requests themselves.
+    Of several processes on one run only one has `events`; the others are silent and hear no requests themselves. What
+    they would have warned of waits in `unsaid`. Where they share the work in pieces, `team` counts for all of them.
     """
 
     run: RunDirectory
@@ -47,12 +60,18 @@ class JobContext:
     sample_device: Callable[[], DeviceSampled] | None = None
     observers: list[Callable[[Event], None]] = field(default_factory=list)
     stop_reason: str | None = None
+    team: Team | None = None
+    unsaid: list[WarningRaised] = field(default_factory=list)
+    _progress: Progress | None = None
+    _told: Progress | None = None
     _sampled_at: float = 0.0
     _phase: tuple[str, str] = ("", "")
 
     def emit(self, event: E) -> E:
         """Appends an event to the log."""
         if self.events is None:
+            if isinstance(event, WarningRaised):
+                self.unsaid.append(event)
             return event
         written = self.events.write(event)
         for observer in self.observers:
@@ -79,9 +98,25 @@ class JobContext:
         self.emit(WarningRaised(what=what, where=str(where), fix=fix))
 
     def progress(self, done: int, total: int, unit: str, item: str = "", failed: int = 0) -> None:
-        """Says how far the job is."""
-        self.emit(Progress(done=done, total=total, unit=unit, item=item, failed=failed))
+        """Says how far the job is; the figures are this process's."""
+        self._progress = Progress(done=done, total=total, unit=unit, item=item, failed=failed)
+        self._tell_progress(self._progress)
         self.heartbeat()
+
+    def repeat_progress(self) -> None:
+        """Says how far all processes are while this one waits for the others."""
+        if self._progress is not None and self.team is not None:
+            self._tell_progress(self._progress)
+
+    def _tell_progress(self, own: Progress) -> None:
+        if self.team is None:
+            self.emit(own)
+            return
+        done, total, failed = self.team.tally(self._phase[0], own.done, own.total, own.failed)
+        told = Progress(done=done, total=total, unit=own.unit, item=own.item, failed=failed)
+        if told != self._told:
+            self._told = told
+            self.emit(told)
 
     def heartbeat(self) -> None:
         """Samples the device's memory, at most every other second."""
@@ -111,6 +146,8 @@ class JobContext:
             StopRequestedError: a signal or a `stop` command has come.
         """
         self.take_commands(step)
+        if self.team is not None:
+            self.stop_reason = self.team.hear(self.stop_reason)
         if self.stop_reason is not None:
             raise StopRequestedError(self.stop_reason, step)
 

@@ -25,6 +25,7 @@ from sidestep_tui.engine.preprocess_bench import Bench, is_whole
 from sidestep_tui.engine.preprocess_plan import PlannedSong, Planner, measure_first
 from sidestep_tui.engine.preprocess_scratch import Scratch
 from sidestep_tui.engine.preprocess_text import encode_prompts, write_songs
+from sidestep_tui.engine.team import Team, form_team
 from sidestep_tui.engine.tensors import Manifest, read_manifest
 from sidestep_tui.errors import SidestepError
 
@@ -55,8 +56,12 @@ def run(context: JobContext, settings: PreprocessSettings) -> Results:
         manifest=replace(manifest, dataset=_about(planner.dataset)),
         scratch=Scratch(settings.output),
     )
-    todo = _plan(bench, planner)
-    audio_seconds, wall_seconds = _encode(bench, todo)
+    team = form_team(context)
+    todo = _plan(bench, planner) if team.speaks else []
+    audio_seconds, wall_seconds = _encode(bench, team, team.share(todo))
+    audio_seconds, wall_seconds = _merge(bench, team, audio_seconds, wall_seconds)
+    if not team.speaks:
+        return {}
     if not bench.finished:
         key, reason = next(iter(bench.failed.items()), ("", ""))
         raise SidestepError(
@@ -99,21 +104,33 @@ def _plan(bench: Bench, planner: Planner) -> list[PlannedSong]:
     return todo
 
 
-def _encode(bench: Bench, todo: list[PlannedSong]) -> tuple[float, float]:
-    """All three passes; seconds of audio that went through the VAE, and how long that took."""
-    if not todo and (bench.folder / "shared.safetensors").is_file():
+def _merge(bench: Bench, team: Team, audio_seconds: float, wall_seconds: float) -> tuple[float, float]:
+    """What all ranks have finished and what failed, on every rank; audio and wall seconds of all together."""
+    for finished, failed in team.gather((bench.finished, bench.failed)):
+        bench.finished |= finished
+        bench.failed |= failed
+    figures = team.gather((audio_seconds, wall_seconds))
+    return sum(audio for audio, _ in figures), max(wall for _, wall in figures)
+
+
+def _encode(bench: Bench, team: Team, todo: list[PlannedSong]) -> tuple[float, float]:
+    """All three passes, from each to the next together; seconds of audio that the VAE saw, and how long that took."""
+    if not any(team.gather(bool(todo))) and (bench.folder / "shared.safetensors").is_file():
         return 0.0, 0.0
     new = [song for song in todo if not bench.find_latents(song)]
     started = time.monotonic()
     encode_songs(bench, new)
     wall_seconds = time.monotonic() - started
     _free(bench.device)
+    team.meet()
     encoded = [song for song in todo if song.key not in bench.failed]
     prompts = encode_prompts(bench, encoded)
     _free(bench.device)
+    team.meet()
     if encoded or bench.finished:
         write_songs(bench, encoded, prompts)
         _free(bench.device)
+    team.meet()
     return sum(bench.durations.get(song.key, 0.0) for song in new), wall_seconds
 
 

@@ -87,9 +87,12 @@ class Bench:
         return {entry.key: entry for entry in self.manifest.songs}
 
     def finish(self, entry: SongEntry) -> None:
-        """A song's tensors are written. Every few seconds such songs enter the manifest, beside those still known."""
+        """A song's tensors are written. Every few seconds such songs enter the manifest, beside those still known.
+
+        One process alone writes it; what others have finished enters at the end.
+        """
         self.finished[entry.key] = entry
-        if time.monotonic() - self._committed_at >= _COMMIT_EVERY_SECONDS:
+        if self.context.events is not None and time.monotonic() - self._committed_at >= _COMMIT_EVERY_SECONDS:
             self._write({**self.known, **self.finished})
 
     def commit(self) -> None:
@@ -101,7 +104,8 @@ class Bench:
 
     def _write(self, songs: dict[str, SongEntry]) -> None:
         listed = tuple(songs[key] for key in sorted(songs))
-        write_manifest(self.folder, replace(self.manifest, songs=listed, failed=dict(self.failed)))
+        failed = {key: self.failed[key] for key in sorted(self.failed)}
+        write_manifest(self.folder, replace(self.manifest, songs=listed, failed=failed))
         self._committed_at = time.monotonic()
 
 
