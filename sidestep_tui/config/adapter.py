@@ -36,7 +36,7 @@ class AdapterBase(Section):
     targets: TargetSettings = TargetSettings()
 
     start_from: Annotated[Path | None, Shown("advanced", personal=True)] = None
-    """An adapter folder to go on from; its family, modules and ranks must be those set here."""
+    """An adapter to go on from, in any form that `export` writes; its family, modules and ranks must be those here."""
 
     targets_from: Annotated[Path | None, Shown("advanced", personal=True)] = None
     """A sensitivity file of `sidestep estimate`, or the tensor folder that holds one: its modules, ranks and alphas."""

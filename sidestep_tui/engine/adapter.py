@@ -24,14 +24,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sidestep_tui.acestep.keymap import to_diffusers, to_original
-from sidestep_tui.config.adapter import (
-    AdapterBase,
-    DoraSettings,
-    LohaSettings,
-    LokrSettings,
-    LoraSettings,
-    OftSettings,
-)
+from sidestep_tui.config.adapter import AdapterBase
+from sidestep_tui.engine.adapter_config import new_config
 from sidestep_tui.engine.targets import Target
 from sidestep_tui.engine.tensor_files import write_tensors
 from sidestep_tui.errors import SidestepError
@@ -69,7 +63,7 @@ class AdapterFile:
 
 def inject_new(transformer: nn.Module, settings: AdapterBase, targets: Sequence[Target], seed: int) -> PeftConfig:
     """Puts a fresh adapter on the DiT: initialised from `seed`, trainable, float32; everything else frozen."""
-    config = _new_config(settings, targets)
+    config = new_config(settings, targets)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         inject_adapter_in_model(config, transformer, adapter_name=_NAME)
@@ -199,44 +193,6 @@ def peft_config(file: AdapterFile) -> PeftConfig:
         if field in known:
             known[field] = {to_diffusers(name): value for name, value in known[field].items()}
     return kind(**known)
-
-
-def _new_config(settings: AdapterBase, targets: Sequence[Target]) -> PeftConfig:
-    names = [to_diffusers(target.module) for target in targets]
-    own = {
-        "rank_pattern": {to_diffusers(t.module): t.rank for t in targets if t.rank is not None},
-        "alpha_pattern": {to_diffusers(t.module): t.alpha for t in targets if t.alpha is not None},
-    }
-    match settings:
-        case LoraSettings():
-            return LoraConfig(
-                r=settings.rank,
-                lora_alpha=settings.alpha,
-                lora_dropout=settings.dropout,
-                use_rslora=settings.rank_stabilised,
-                use_dora=isinstance(settings, DoraSettings),
-                target_modules=names,
-                **own,
-            )
-        case LokrSettings():
-            return LoKrConfig(
-                r=settings.rank,
-                alpha=settings.alpha,
-                decompose_factor=settings.factor,
-                rank_dropout=settings.dropout,
-                target_modules=names,
-                **own,
-            )
-        case LohaSettings():
-            return LoHaConfig(
-                r=settings.rank, alpha=settings.alpha, rank_dropout=settings.dropout, target_modules=names, **own
-            )
-        case OftSettings():
-            return OFTConfig(
-                r=0, oft_block_size=settings.block_size, module_dropout=settings.dropout, target_modules=names
-            )
-        case _:
-            raise TypeError(type(settings))
 
 
 def _check_modules(declared: object, weights: dict[str, Tensor], folder: Path) -> None:

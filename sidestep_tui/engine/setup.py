@@ -11,8 +11,9 @@ from torch import nn
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine.adapter import inject_new, put_weights, read_adapter, trainable
+from sidestep_tui.engine.adapter import inject_new, trainable
 from sidestep_tui.engine.batches import Drawing
+from sidestep_tui.engine.checkpoint import list_checkpoints
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.devices import choose_device, choose_dtype
 from sidestep_tui.engine.ema import MovingAverage
@@ -24,6 +25,7 @@ from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.sample_songs import SampleSong, songs_to_sample, with_conditions
 from sidestep_tui.engine.sharding import shard_frozen_weights
 from sidestep_tui.engine.songs import Split, split_songs
+from sidestep_tui.engine.start_from import start_from
 from sidestep_tui.engine.store import SongStore
 from sidestep_tui.engine.targets import choose_targets
 from sidestep_tui.engine.tensors import Manifest, SharedTensors, read_shared
@@ -92,8 +94,8 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
     context.phase("loading the model", checkpoint.path.name)
     transformer = checkpoint.load_transformer("cpu" if sharded else device, dtype)
     adapter = inject_new(transformer, settings.adapter, targets, settings.training.seed)
-    if settings.adapter.start_from is not None:
-        put_weights(transformer, read_adapter(settings.adapter.start_from).weights)
+    if settings.adapter.start_from is not None and not list_checkpoints(context.run):
+        start_from(transformer, settings.adapter, settings.adapter.start_from)
     if settings.memory.attention == "banded":
         use_fast_blocks(transformer)
     use_checkpointing(transformer, settings.memory.checkpointing)
