@@ -44,7 +44,9 @@ def run(context: JobContext, settings: PreprocessSettings) -> Results:
     manifest = _earlier_manifest(settings.output, checkpoint)
     context.phase("reading the data set", str(settings.dataset))
     dataset, measures = load_dataset(settings.dataset), MeasureCache()
-    measure_first(context, dataset, measures)
+    team = form_team(context)
+    if team.speaks:
+        measure_first(context, dataset, measures)
     planner = Planner(dataset, settings, checkpoint, dtype, measures)
     bench = Bench(
         context=context,
@@ -56,7 +58,6 @@ def run(context: JobContext, settings: PreprocessSettings) -> Results:
         manifest=replace(manifest, dataset=_about(planner.dataset)),
         scratch=Scratch(settings.output),
     )
-    team = form_team(context)
     todo = _plan(bench, planner) if team.speaks else []
     audio_seconds, wall_seconds = _encode(bench, team, team.share(todo))
     audio_seconds, wall_seconds = _merge(bench, team, audio_seconds, wall_seconds)
