@@ -1,28 +1,32 @@
 """`sidestep dataset check`: findings, measures, and with `--prompts` the exact text that the model will read."""
 
+import math
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from sidestep_tui.acestep.model_config import Variant
+from sidestep_tui.acestep.model_config import LATENT_RATE, Variant
 from sidestep_tui.acestep.prompts import LYRIC_TOKEN_LIMIT, TEXT_TOKEN_LIMIT, SongFields, lyric_prompt, text_prompt
 from sidestep_tui.cli.dataset_measures import measure_all, measures_document, measures_view
 from sidestep_tui.cli.lines import counted
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
+from sidestep_tui.config.jobs import PreprocessSettings
 from sidestep_tui.dataset.effective import genre_songs
 from sidestep_tui.dataset.findings import check_dataset
 from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.prompts import song_fields
 from sidestep_tui.dataset.session import load_dataset
-from sidestep_tui.dataset.song import Dataset, Finding, Severity
+from sidestep_tui.dataset.song import Dataset, Finding, Severity, Song
 from sidestep_tui.dataset.text import printable
-from sidestep_tui.dataset.treatment import treatment_of
+from sidestep_tui.dataset.treatment import Treatment, treated_times, treatment_of
+from sidestep_tui.dataset.wordings import Wording
 from sidestep_tui.errors import ExitCode
 
+_GRID: Final = PreprocessSettings.model_fields["crop_grid_seconds"].default
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: ""}
 
 
@@ -30,9 +34,25 @@ def configure(parser: Parser) -> None:
     """Adds the verb's arguments."""
     parser.add_argument("--no-sound", action="store_true", help="do not decode songs that were not measured before")
     parser.add_argument("--prompts", action="store_true", help="show the exact text and lyric strings of every song")
+    crops = "with --prompts: also those of crops of this length"
+    parser.add_argument("--crop_seconds", type=_seconds, metavar="X", help=crops)
+    grid = "how far apart the crops lie (default %(default)g)"
+    parser.add_argument("--crop_grid_seconds", type=_seconds, default=_GRID, metavar="X", help=grid)
     parser.add_argument("--model", type=Path, metavar="MODEL", help="count tokens with this model's tokenizer")
     parser.add_argument("--base", choices=[*Variant], help="what the model was made from, where it does not say")
     parser.set_defaults(call=_run)
+
+
+def _seconds(text: str) -> float:
+    """A length of at least one second.
+
+    Raises:
+        ValueError: argparse names the text.
+    """
+    seconds = float(text)
+    if not 1 <= seconds < math.inf:
+        raise ValueError(text)
+    return seconds
 
 
 def _run(options: Namespace, out: Output) -> int:
@@ -55,23 +75,40 @@ def _run(options: Namespace, out: Output) -> int:
 
 def _prompts(dataset: Dataset, measures: MeasureCache, options: Namespace) -> list[dict[str, Any]]:
     genre = genre_songs(dataset)
-    told = {
-        song.key: song_fields(
-            song,
-            dataset.metadata,
-            use_genre=song.key in genre,
-            duration=treatment_of(song, dataset.metadata, measures.known(song)).seconds(song.duration),
-        )
-        for song in dataset.songs
-    }
+    told = {}
+    for song in dataset.songs:
+        treatment = treatment_of(song, dataset.metadata, measures.known(song))
+        seconds = treatment.seconds(song.duration)
+        fields = song_fields(song, dataset.metadata, use_genre=song.key in genre, duration=seconds)
+        told.update({(song.key, of): told_of for of, told_of in _descriptions(song, fields, treatment, options)})
     counts = _token_counts(told, options) if options.model else {}
     return [
-        {"song": key, "text": text_prompt(fields), "lyrics": lyric_prompt(fields), **counts.get(key, {})}
-        for key, fields in told.items()
+        {"song": key}
+        | ({"crop": of} if of else {})
+        | {"text": text_prompt(fields), "lyrics": lyric_prompt(fields)}
+        | counts.get((key, of), {})
+        for (key, of), fields in told.items()
     ]
 
 
-def _token_counts(told: dict[str, SongFields], options: Namespace) -> dict[str, dict[str, Any]]:
+def _descriptions(
+    song: Song, fields: SongFields, treatment: Treatment, options: Namespace
+) -> list[tuple[str, SongFields]]:
+    """What is said of the whole song, under an empty name, and of its crops, under the seconds at which they begin."""
+    from sidestep_tui.engine.preprocess_descriptions import CropGrid, describe
+
+    rate, crop = LATENT_RATE, options.crop_seconds
+    grid = None if crop is None else CropGrid(round(crop * rate), round(options.crop_grid_seconds * rate))
+    wordings = (Wording("caption", fields.caption),)
+    seconds, times = treatment.seconds(song.duration), treated_times(song.lyric_times, treatment)
+    described = describe(fields, wordings, times, seconds, math.ceil(seconds * rate), grid)
+    return [
+        (", ".join(f"{first / rate:.2f}-{last / rate:.2f} s" for first, last in one.starts), one.fields)
+        for one in described
+    ]
+
+
+def _token_counts(told: dict[tuple[str, str], SongFields], options: Namespace) -> dict[tuple[str, str], dict[str, Any]]:
     """Tokens of both prompts, and whether the model reads less than all of them."""
     from sidestep_tui.acestep.checkpoint import open_checkpoint
     from sidestep_tui.acestep.conditioning import tokenize_song
@@ -111,7 +148,8 @@ def _finding_lines(finding: Finding) -> list[Text]:
 
 
 def _prompt_lines(prompt: dict[str, Any]) -> list[Text]:
-    lines = [Text(printable(prompt["song"]), style="bold")]
+    crop = f", crops that begin at {prompt['crop']}" if "crop" in prompt else ""
+    lines = [Text(f"{printable(prompt['song'])}{crop}", style="bold")]
     for name, tokens, cut, limit in (
         ("text", "text_tokens", "text_cut", TEXT_TOKEN_LIMIT),
         ("lyrics", "lyric_tokens", "lyrics_cut", LYRIC_TOKEN_LIMIT),

@@ -54,6 +54,21 @@ def test_check_shows_the_exact_prompts(sidestep, songs):
     assert "- keyscale: D major\n" in sidestep("dataset", "check", songs, "--prompts").out
 
 
+def test_check_shows_the_prompts_of_crops(sidestep, songs):
+    tone = np.random.default_rng(0).normal(0, 0.1, (6 * 48_000, 2))
+    soundfile.write(songs / "c.wav", tone, 48_000)
+    (songs / "c.lrc").write_text("[Verse]\n[00:00]snow\n[00:03]river\n")
+    arguments = ("dataset", "check", songs, "--prompts", "--crop_seconds", "3", "--crop_grid_seconds", "3")
+    prompts = [prompt for prompt in sidestep(*arguments, "--json").json()["prompts"] if prompt["song"] == "c.wav"]
+    assert [prompt.get("crop") for prompt in prompts] == [None, "0.00-1.48 s", "1.52-3.00 s"]
+    assert [prompt["lyrics"].split("# Lyric\n")[1] for prompt in prompts] == [
+        "[Verse]\nsnow\nriver<|endoftext|>", "[Verse]\nsnow<|endoftext|>", "[Verse]\nriver<|endoftext|>",
+    ]  # fmt: skip
+    assert [prompt["text"].count("- duration: 3 seconds") for prompt in prompts] == [0, 1, 1]
+    assert "c.wav, crops that begin at 1.52-3.00 s" in sidestep(*arguments).out
+    assert sidestep(*arguments[:-3], "0").code == 2
+
+
 def test_check_counts_tokens_with_the_models_tokenizer(sidestep, songs, tiny_checkpoint):
     (songs / "b.lyrics.txt").write_text("la " * 5000)
     prompts = sidestep("dataset", "check", songs, "--model", tiny_checkpoint, "--json").json()["prompts"]
