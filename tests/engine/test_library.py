@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import DataSettings
@@ -144,3 +146,33 @@ def test_a_run_over_two_folders_resumes_to_the_same_bits(
     first, again = (load_file(run.final / "adapter_model.safetensors") for run in (whole, resumed))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert len([e for e in read_events(resumed.events_file) if isinstance(e, StepCompleted)]) == 5
+
+
+@pytest.mark.slow
+def test_two_ranks_deal_crops_wordings_and_mixtures_as_one_with_twice_the_accumulation(
+    engine: Any, train_document: dict[str, Any], songs: Path, second: Path
+) -> None:
+    """Every song gets a second wording and conditions of crops, then two folders are mixed over two processes."""
+    for folder in (songs, second):
+        document = json.loads((folder / "manifest.json").read_text("utf-8"))
+        for song in document["songs"]:
+            tensors = load_file(folder / song["file"])
+            names = {"condition.crop.0": 0, "condition.wording.1": 1, "condition.crop.0.wording.1": 1}
+            for name, wording in names.items():
+                tensors[name] = torch.roll(tensors["condition"], len(name), dims=1)
+                crop = {"crop_frames": 25, "starts": [[0, 3]]} if "crop" in name else {"starts": []}
+                told = {"tensor": name, "tokens": song["condition_tokens"], "prompt": "", "lyrics": ""}
+                song["further"].append(told | crop | {"wording": wording})
+            save_file(tensors, folder / song["file"])
+        (folder / "manifest.json").write_text(json.dumps(document), "utf-8")
+    document = put(put(train_document, "data.more_tensors", [str(second)]), "data.weights", [1, 2])
+    document = put(put(document, "data.crop_seconds", 1), "data.residence", "stream")
+    alone, _ = engine.run("alone", "train", put(document, "training.gradient_accumulation", 2))
+    shared = engine.create("shared", "train", put(document, "training.processes", 2))
+    finished = subprocess.run(
+        [sys.executable, "-m", "sidestep_tui.engine", str(shared.path)], capture_output=True, timeout=240, check=False
+    )
+    assert finished.returncode == 0, finished.stderr.decode()[-2000:]
+    ours, theirs = (load_file(Path(run.final) / "adapter_model.safetensors") for run in (shared, alone))
+    for key, value in theirs.items():
+        torch.testing.assert_close(ours[key], value, atol=1e-6, rtol=0)
