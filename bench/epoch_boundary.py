@@ -25,21 +25,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--frames", type=int, default=1500, help="latent frames of each song, 25 a second")
+    parser.add_argument("--residence", default="auto", help="where the songs live")
+    parser.add_argument("--crop-seconds", type=float, help="train on crops instead of whole songs")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = build_model(folder)
         write_random_songs(folder / "tensors", model, STEPS_PER_EPOCH, options.frames)
-        events = work(folder / "run", "train", _settings(folder, model, options.epochs, options.device))
+        events = work(folder / "run", "train", _settings(folder, model, options))
     _report([event for event in events if isinstance(event, StepCompleted)], events)
 
 
-def _settings(folder: Path, model: Path, epochs: int, device: str) -> dict[str, object]:
+def _settings(folder: Path, model: Path, options: argparse.Namespace) -> dict[str, object]:
     return {
-        "model": {"checkpoint": str(model), "device": device},
-        "data": {"tensors": str(folder / "tensors")},
-        "training": {"epochs": epochs},
+        "model": {"checkpoint": str(model), "device": options.device},
+        "data": {
+            "tensors": str(folder / "tensors"),
+            "residence": options.residence,
+            "crop_seconds": options.crop_seconds,
+        },
+        "training": {"epochs": options.epochs},
         "validation": {"songs": 0},
         "logging": {"tensorboard": False},
     }
