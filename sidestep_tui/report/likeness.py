@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import EstimateSettings, PreprocessSettings
@@ -57,7 +57,15 @@ def data_set_of(settings: Section | None, source: Path | None = None) -> DataSet
     return DataSet(name, keys, source or _preprocessed_from(tensors), source is not None)
 
 
-def describe_songs(data_set: DataSet | None) -> list[tuple[str, Descriptors]]:
+class DescribedSong(NamedTuple):
+    """A song of the data set and what it is like."""
+
+    key: str
+    descriptors: Descriptors
+    path: Path
+
+
+def describe_songs(data_set: DataSet | None) -> list[DescribedSong]:
     """The data set's songs that can be read, at most 60 spread evenly over it, each by its first three minutes.
 
     Raises:
@@ -72,18 +80,18 @@ def describe_songs(data_set: DataSet | None) -> list[tuple[str, Descriptors]]:
             raise
         return []  # moved or removed since: the page says that the songs were not found
     known = [song for song in songs if not data_set.keys or song.key in data_set.keys]
-    described = ((song.key, _describe(song)) for song in known[:: max(1, -(-len(known) // _MOST_SONGS))])
-    return [(key, found) for key, found in described if found is not None]
+    described = ((song, _describe(song)) for song in known[:: max(1, -(-len(known) // _MOST_SONGS))])
+    return [DescribedSong(song.key, found, song.audio_path) for song, found in described if found is not None]
 
 
 def likeness_section(
-    samples: Mapping[str, Sequence[tuple[str, Descriptors]]], songs: Sequence[tuple[str, Descriptors]], source: str
+    samples: Mapping[str, Sequence[tuple[str, Descriptors]]], songs: Sequence[DescribedSong], source: str
 ) -> Html | None:
     """A table for each prompt; None where there are no samples, and a word on it where there are no songs.
 
     Args:
         samples: by prompt, each with its label.
-        songs: of the data set, by key.
+        songs: of the data set.
         source: what the songs are called together.
     """
     if not samples:
@@ -91,10 +99,10 @@ def likeness_section(
     if not songs:
         words = "The songs of the data set were not found here; `sidestep report RUN --dataset FOLDER` names them."
         return section("likeness", "Likeness to the data set", element("p", words, class_="note"))
-    against = SongSet(songs)
+    against = SongSet([(song.key, song.descriptors) for song in songs])
     usual = against.usual_distance()
     scale = "" if usual is None else f" The songs themselves lie {usual:.2f} from the one nearest to them."
-    heads = ["sample", "nearest song", "distance to it", "to the set", *_FIGURES]
+    heads = ["sample", "nearest song", "to it", "to the set", *_FIGURES]
     return section(
         "likeness",
         "Likeness to the data set",
@@ -115,7 +123,7 @@ def likeness_section(
     )
 
 
-_FIGURES: Final = ("LUFS", "centroid, Hz", "bandwidth, octaves", "roll-off, Hz", "onsets a second", "BPM", "key")
+_FIGURES: Final = ("LUFS", "centroid, Hz", "width, oct.", "roll-off, Hz", "onsets/s", "BPM", "key")
 
 
 def _row(label: str, d: Descriptors, songs: SongSet) -> list[str]:

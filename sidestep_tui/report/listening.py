@@ -22,18 +22,30 @@ class Heard:
     address: str
 
 
-def samples_section(groups: Sequence[Group], heard: Mapping[Path, Heard], missing: int) -> Html | None:
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A song of the data set that stands beside samples; `heard` is its beginning."""
+
+    key: str
+    path: Path
+    heard: Heard
+
+
+def samples_section(
+    groups: Sequence[Group], heard: Mapping[Path, Heard], missing: int, neighbours: Mapping[Group, Neighbour]
+) -> Html | None:
     """Every group with its players; None where nothing was generated.
 
     Args:
         groups: as `samples.find_groups` gives them.
         heard: the songs that could be read, by path.
         missing: how many could not.
+        neighbours: the data set's song that stands beside a group.
     """
     if not groups:
         return None
     lost = f"{missing} of the songs are no longer on disk or cannot be decoded." if missing else None
-    shown = (_group(group, heard) for group in groups)
+    shown = (_group(group, heard, neighbours.get(group)) for group in groups)
     return section("samples", "Samples", element("p", lost, class_="note") if lost else None, *shown)
 
 
@@ -54,7 +66,7 @@ def comparison_section(groups: Sequence[Group], heard: Mapping[Path, Heard], run
     )
 
 
-def _group(group: Group, heard: Mapping[Path, Heard]) -> Html:
+def _group(group: Group, heard: Mapping[Path, Heard], neighbour: Neighbour | None) -> Html:
     takes = [take for take in group.takes if take.path in heard]
     levels = [level for take in takes if (level := heard[take.path].sound.loudness) is not None]
     quietest = min(levels, default=0.0)
@@ -66,31 +78,48 @@ def _group(group: Group, heard: Mapping[Path, Heard]) -> Html:
         "article",
         element("h3", name_of(group.prompt), class_="prompt"),
         element("p", element("span", f"seed {group.seed}"), conditions, class_="note spread"),
-        element("div", *(_player(key, take, heard[take.path], quietest) for take in takes), class_="takes"),
+        element(
+            "div",
+            *(_player(key, take, heard[take.path], quietest) for take in takes),
+            _neighbour(neighbour) if neighbour is not None else None,
+            class_="takes",
+        ),
     )
+
+
+def _neighbour(song: Neighbour) -> Html:
+    """A player that takes no part in the blind comparison: it has no group."""
+    return _figure(song.key, "nearest song", song.heard, song.path, class_="take near")
 
 
 def _player(group: str, take: Take, heard: Heard, quietest: float) -> Html:
-    sound = heard.sound
-    level = quietest if sound.loudness is None else sound.loudness
+    level = quietest if heard.sound.loudness is None else heard.sound.loudness
     gain = 10 ** ((quietest - level) / _DECIBELS_PER_FACTOR_OF_TEN)
-    caption = element(
-        "figcaption",
-        element("strong", take.label),
-        element("span", f"{duration(sound.seconds)}, {number(sound.loudness, 3)} LUFS", class_="note"),
-    )
-    spectrogram = element(
-        "img", src=data_uri("image/png", sound.spectrogram), alt=f"Spectrogram of {take.label}", class_="spectrogram"
-    )
-    return element(
-        "figure",
-        caption,
-        element("div", sound.wave, spectrogram, class_="pictures"),
-        element("audio", src=heard.address, controls=True, preload="metadata"),
-        element("p", element("code", str(take.path)), class_="path"),
+    return _figure(
+        take.label, "", heard, take.path,
         class_="take" + (" base" if take.is_base else ""), data_group=group, data_label=take.label,
         data_gain=f"{gain:.4f}",
     )  # fmt: skip
+
+
+def _figure(title: str, remark: str, heard: Heard, path: Path, **attributes: str) -> Html:
+    sound = heard.sound
+    told = [remark] if remark else []
+    told += [duration(sound.seconds), f"{number(sound.loudness, 3)} LUFS"]
+    picture = data_uri("image/png", sound.spectrogram)
+    return element(
+        "figure",
+        element("figcaption", element("strong", name_of(title)), element("span", ", ".join(told), class_="note")),
+        element(
+            "div",
+            sound.wave,
+            element("img", src=picture, alt=f"Spectrogram of {title}", class_="spectrogram"),
+            class_="pictures",
+        ),
+        element("audio", src=heard.address, controls=True, preload="metadata"),
+        element("p", element("code", str(path)), class_="path"),
+        **attributes,
+    )
 
 
 def _digest(identity: str) -> str:

@@ -78,8 +78,9 @@ function shuffled(items) {
   return mixed;
 }
 
-// Every two takes of one group, in random order and with random sides.
-function pairsOf(all) {
+// Every two takes of one group, in random order and with random sides. Songs of the data set belong to none.
+function pairsOf(everything) {
+  const all = everything.filter((take) => take.group);
   const pairs = [];
   all.forEach((one, i) => {
     for (const other of all.slice(i + 1)) if (other.group === one.group) pairs.push(shuffled([one, other]));

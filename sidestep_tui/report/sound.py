@@ -1,4 +1,4 @@
-"""One generated song, decoded once: what plays in a browser, what is drawn, and what it is like."""
+"""One song, decoded once: what plays in a browser, what is drawn, and what it is like."""
 
 import base64
 import tempfile
@@ -36,15 +36,15 @@ class Sound:
         return data_uri(MEDIA_TYPES[self.suffix], self.audio)
 
 
-def read_sound(path: Path) -> Sound:
-    """Reads a generated song.
+def read_sound(path: Path, excerpt_seconds: float | None = None) -> Sound:
+    """Reads a song, whole or its beginning.
 
     Raises:
         SidestepError: it is missing or cannot be decoded.
     """
-    waveform = read_audio(path, max_seconds=_LONGEST_SECONDS)
+    waveform = read_audio(path, max_seconds=excerpt_seconds or _LONGEST_SECONDS)
     suffix = path.suffix.lower()
-    if suffix in MEDIA_TYPES:
+    if suffix in MEDIA_TYPES and excerpt_seconds is None:
         audio = path.read_bytes()
     else:
         suffix = ".mp3"

@@ -18,6 +18,7 @@ from sidestep_tui.report.curves import loss_section, validation_section
 from sidestep_tui.report.descriptors import Descriptors
 from sidestep_tui.report.likeness import data_set_of, describe_songs, likeness_section
 from sidestep_tui.report.listening import Heard, comparison_section, samples_section
+from sidestep_tui.report.neighbours import find_neighbours
 from sidestep_tui.report.novelty import novelty_section, training_latents
 from sidestep_tui.report.page import render
 from sidestep_tui.report.samples import Group, find_groups
@@ -100,7 +101,7 @@ def _compose(
             loss_section(state),
             validation_section(state),
             sensitivity_section(_sensitivity(summary, settings)),
-            samples_section(groups, heard, missing),
+            samples_section(groups, heard, missing, find_neighbours(groups, heard, songs)),
             comparison_section(groups, heard, f"{summary.run.path} {summary.created_at}"),
             likeness_section(samples, songs, name),
             novelty_section(groups, training_latents(tensors) if tensors is not None else None),

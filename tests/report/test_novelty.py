@@ -11,9 +11,11 @@ from sidestep_tui.report.novelty import (
     LEAST_THRESHOLD,
     WINDOW,
     TrainingLatents,
+    novelty_section,
     read_latents,
     training_latents,
 )
+from sidestep_tui.report.samples import Group, Take
 
 
 def song(seed, frames=600, channels=64):
@@ -83,3 +85,21 @@ def test_latents_are_read_from_a_tensor_folder(tmp_path):
     assert len(training) == 1
     assert training_latents(tmp_path / "nowhere") is None
     assert read_latents(tmp_path / "songs" / "b.safetensors") is None
+
+
+def test_the_page_flags_the_sample_that_repeats_a_song_and_no_other(tmp_path):
+    training = TrainingLatents({f"song {seed}": song(seed) for seed in range(6)})
+    sounds = {"new": song(50), "copied": song(3)[100:400]}
+    for name, latents in sounds.items():
+        save_file({"latents": latents.astype(np.float16)}, tmp_path / f"{name}.safetensors")
+    takes = [Take(tmp_path / name, name, None, False, tmp_path / f"{name}.safetensors") for name in (*sounds, "lost")]
+    page = novelty_section([Group("a <prompt>", 7, (), tuple(takes))], training)
+    new, copied, lost = page.split("<tr>")[2:]
+    assert "a &lt;prompt&gt;" in new
+    assert "repeats training audio?" not in new + lost
+    assert "repeats training audio?" in copied
+    assert "<bdi>song 3</bdi>" in copied
+    assert f"{training.threshold:.2f}" in page
+    assert "not a verdict" in page
+    assert "not found" in novelty_section([Group("p", 7, (), tuple(takes))], None)
+    assert novelty_section([Group("p", 7, (), (Take(tmp_path / "a.wav", "old", None, False),))], training) is None

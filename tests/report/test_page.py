@@ -122,6 +122,12 @@ def test_what_was_saved_and_what_went_wrong_is_told(full):
     assert "0.5125" in full.text["results"]
 
 
+def test_the_nearest_song_of_the_data_set_is_heard_beside_the_samples_and_is_not_compared_blindly(full):
+    (near,) = (given for given in full.all("figure") if given.get("class") == "take near")
+    assert not {"data-group", "data-label"} & near.keys()
+    assert "song 0.flac\nnearest song, 1 s" in full.text["samples"]  # the very sound of the last sample
+
+
 def test_samples_stand_in_the_order_of_steps_with_the_base_model_first(full):
     takes = [given for given in full.all("figure") if "data-label" in given]
     assert [take["data-label"] for take in takes] == ["base model", "step 8", "final (step 40) × 0.5"]

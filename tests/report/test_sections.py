@@ -99,7 +99,7 @@ def test_the_songs_are_found_through_the_run_that_preprocessed_them(training_run
     found = data_set_of(training_run().settings())
     assert (found.name, found.source) == ("Evening songs", data_set)
     (data_set / "song 2.flac").rename(data_set / "not preprocessed.flac")
-    assert [key for key, _ in describe_songs(found)] == ["song 0.flac", "song 1.flac"]
+    assert [song.key for song in describe_songs(found)] == ["song 0.flac", "song 1.flac"]
     data_set.rename(data_set.with_name("moved"))
     assert describe_songs(found) == []
 
