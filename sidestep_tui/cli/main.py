@@ -33,6 +33,8 @@ class Verb:
         return configure
 
 
+_LOW_BANDWIDTH: Final = "SIDESTEP_LOW_BANDWIDTH"  # as in tui.preferences, which is not imported for every verb
+
 VERBS: Final = (
     Verb("demo", "the whole path on a tiny built-in model, without a card", "demo:configure"),
     Verb("doctor", "what this machine can do, and the fix for what it cannot", "doctor:configure"),
@@ -87,7 +89,7 @@ def help_text() -> str:
             "",
             "usage: sidestep [VERB …]",
             "",
-            f"  {'':<{width}}  without a verb: the terminal application",
+            f"  {'':<{width}}  without a verb: the terminal application (--low-bandwidth draws less)",
             *shown,
             "",
             "`sidestep VERB --help` shows a verb's arguments. Every verb takes --json and --debug.",
@@ -98,6 +100,9 @@ def help_text() -> str:
 def _dispatch(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if "--low-bandwidth" in arguments:
+        arguments.remove("--low-bandwidth")
+        os.environ[_LOW_BANDWIDTH] = "1"  # for this session, whichever verb opens the terminal application
     if not arguments:
         from sidestep_tui.tui.app import run_tui
 

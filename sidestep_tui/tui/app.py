@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.tui.preferences import chosen_theme, remember_theme
+from sidestep_tui.tui.preferences import chosen_theme, low_bandwidth, remember_low_bandwidth, remember_theme
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sidestep_tui.runs.machine import MachineSnapshot
 
 _QUIT: Final = "Leave Side-Step; running engines go on"
+_LOW_BANDWIDTH: Final = "-low-bandwidth"
+_LOW_BANDWIDTH_SECONDS: Final = 1.0
 
 
 class SidestepApp(App[None]):
@@ -57,6 +59,7 @@ class SidestepApp(App[None]):
         self.clock = clock
         self._machine = machine
         self.animation_level = "none"  # every frame of an animation is bytes on somebody's slow line
+        self.set_class(low_bandwidth(), _LOW_BANDWIDTH)
         self._start_screen = start_screen or "home"
         self._start_arguments = arguments or {}
         for theme in THEMES:
@@ -68,6 +71,15 @@ class SidestepApp(App[None]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own variables, for themes that do not set them."""
         return dict(DEFAULT_VARIABLES)
+
+    @property
+    def low_bandwidth(self) -> bool:
+        """Whether little is drawn: at most once a second what a run changes, and plain borders."""
+        return self.has_class(_LOW_BANDWIDTH)
+
+    def redraw_seconds(self, usual: float) -> float:
+        """How long a screen that follows something waits between two looks."""
+        return max(usual, _LOW_BANDWIDTH_SECONDS) if self.low_bandwidth else usual
 
     def get_default_screen(self) -> Screen[object]:
         """The start screen itself, so that nothing blank is drawn before it; home where it cannot be opened."""
@@ -107,6 +119,8 @@ class SidestepApp(App[None]):
         """The palette: the colour themes, and every action of the current screen."""
         for theme in THEMES:
             yield SystemCommand(f"Theme: {theme.name}", "Change the colours", lambda name=theme.name: self._use(name))
+        other = "off" if self.low_bandwidth else "on"
+        yield SystemCommand(f"Low bandwidth: {other}", "Draw less, for a thin line", self._switch_bandwidth)
         for active in screen.active_bindings.values():
             binding = active.binding
             if binding.description and active.enabled and not binding.system and binding.show:
@@ -132,6 +146,14 @@ class SidestepApp(App[None]):
         from sidestep_tui.tui.confirm import ConfirmScreen
 
         self.push_screen(ConfirmScreen(question, yes="Quit"), lambda yes: self.exit() if yes else None)
+
+    def _switch_bandwidth(self) -> None:
+        self.toggle_class(_LOW_BANDWIDTH)
+        try:
+            remember_low_bandwidth(self.low_bandwidth)
+        except SidestepError as error:
+            self.tell_error(error)
+        self.tell("It holds in full for screens that are opened from now on.")
 
     def _use(self, theme: str) -> None:
         self.theme = theme

@@ -1,18 +1,24 @@
-"""What the terminal application remembers about itself between sessions: the colour theme."""
+"""What the terminal application remembers between sessions: the colour theme, and whether the line is thin.
+
+`SIDESTEP_THEME` and `SIDESTEP_LOW_BANDWIDTH` decide for one session.
+"""
 
 import json
 import os
 from pathlib import Path
+from typing import Any, Final
 
 from sidestep_tui.config.places import data_home
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.tui.themes import THEMES
 
+LOW_BANDWIDTH: Final = "SIDESTEP_LOW_BANDWIDTH"
+
 
 def chosen_theme() -> str:
     """The theme named by `SIDESTEP_THEME`, else the one chosen last, else the first; unknown names are passed over."""
     names = [theme.name for theme in THEMES]
-    wanted = [os.environ.get("SIDESTEP_THEME"), _remembered()]
+    wanted = [os.environ.get("SIDESTEP_THEME"), _remembered().get("theme")]
     return next((name for name in wanted if name in names), names[0])
 
 
@@ -22,16 +28,34 @@ def remember_theme(name: str) -> None:
     Raises:
         SidestepError: the file cannot be written.
     """
-    write_json_atomic(_file(), {"theme": name})
+    _remember("theme", name)
 
 
-def _remembered() -> str | None:
+def low_bandwidth() -> bool:
+    """Whether to draw little: `SIDESTEP_LOW_BANDWIDTH` (empty and `0` say no), else what was chosen last."""
+    told = os.environ.get(LOW_BANDWIDTH)
+    return told not in ("", "0") if told is not None else _remembered().get("low_bandwidth") is True
+
+
+def remember_low_bandwidth(low: bool) -> None:
+    """Keeps the choice for the next session.
+
+    Raises:
+        SidestepError: the file cannot be written.
+    """
+    _remember("low_bandwidth", low)
+
+
+def _remember(name: str, value: str | bool) -> None:
+    write_json_atomic(_file(), {**_remembered(), name: value})
+
+
+def _remembered() -> dict[str, Any]:
     try:
         document = json.loads(_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    theme = document.get("theme") if isinstance(document, dict) else None
-    return theme if isinstance(theme, str) else None
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _file() -> Path:

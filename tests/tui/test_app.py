@@ -173,3 +173,19 @@ async def test_any_size_of_terminal_works(
         await pilot.resize_terminal(80, 24)
         await pilot.press("escape", "escape")
         assert isinstance(app.screen, HomeScreen)
+
+
+async def test_low_bandwidth_is_chosen_by_the_palette_and_remembered(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        assert app.redraw_seconds(0.25) == 0.25
+        switch = next(c.callback for c in app.get_system_commands(app.screen) if c.title == "Low bandwidth: on")
+        switch()
+        await pilot.pause()
+        assert app.redraw_seconds(0.25) == 1.0
+    assert make_app().low_bandwidth
+    assert make_app().theme == "dark"
+    monkeypatch.setenv("SIDESTEP_LOW_BANDWIDTH", "0")
+    assert not make_app().low_bandwidth

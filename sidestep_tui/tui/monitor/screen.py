@@ -92,7 +92,7 @@ class MonitorScreen(EngineKeys, ChartKeys):
         self.set_context(self.run.name)
         self.action_open_panel(1)
         self.call_after_refresh(self.read)
-        self.set_interval(_POLL_SECONDS, self._read_if_in_front)
+        self.set_interval(self.sidestep.redraw_seconds(_POLL_SECONDS), self._read_if_in_front)
 
     def _read_if_in_front(self) -> None:
         if self.is_current and not self._reading.locked():
