@@ -1,0 +1,127 @@
+"""A real engine through real terminals: start, lose the terminal, come back elsewhere to the whole story, stop."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from sidestep_tui.runs import events as ev
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.history import summarise
+from sidestep_tui.runs.log import read_events
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
+]
+PATIENCE_SECONDS = 120
+SIDESTEP = (sys.executable, "-m", "sidestep_tui.cli.main")
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Waits for a condition, and not a moment longer than it takes."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.05)
+
+
+class Terminals:
+    """tmux sessions of one server of our own, 80 × 24."""
+
+    def __init__(self, folder: Path) -> None:
+        self._tmux = ("tmux", "-S", str(folder / "socket"), "-f", "/dev/null")
+
+    def start(self, name: str, *command: str | Path) -> None:
+        line = shlex.join(map(str, command))
+        self._run("new-session", "-d", "-s", name, "-x", "80", "-y", "24", f"{line}; exec cat")
+
+    def text(self, name: str) -> str:
+        return self._run("capture-pane", "-p", "-t", name)
+
+    def press(self, name: str, *keys: str) -> None:
+        self._run("send-keys", "-t", name, *keys)
+
+    def kill(self, name: str) -> None:
+        self._run("kill-session", "-t", name)
+
+    def close(self) -> None:
+        subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
+
+    def _run(self, *words: str) -> str:
+        return subprocess.run([*self._tmux, *words], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def terminals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminals]:
+    opened = Terminals(tmp_path_factory.mktemp("t"))  # a socket's path is short
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def tensors(tmp_path: Path, tiny_checkpoint: Path) -> Path:
+    """Four encoded songs of noise for the tiny model."""
+    from sidestep_tui.acestep import open_checkpoint
+    from sidestep_tui.engine import tensors as t
+
+    checkpoint, folder = open_checkpoint(tiny_checkpoint), tmp_path / "tensors"
+    width, entries = checkpoint.config.encoder_hidden_size, []
+    for index in range(4):
+        key = f"song {index}.wav"
+        song = t.SongTensors(
+            latent_mean=torch.randn(50, 64), latent_std=torch.full((50, 64), 0.1), condition=torch.randn(9, width)
+        )
+        t.write_song(folder, t.song_file(key), song)
+        entries.append(t.SongEntry(key, t.song_file(key), 50, 9, str(index), 2.0, "prompt", "lyrics"))
+    t.write_shared(folder, t.SharedTensors(silence_latent=torch.randn(200, 64), null_condition=torch.randn(1, width)))
+    t.write_manifest(folder, t.Manifest(checkpoint.fingerprint(), checkpoint.variant, width, {}, tuple(entries)))
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[RunDirectory]:
+    """A run directory to be; no engine is left behind on it, however the test ends."""
+    made = RunDirectory(tmp_path / "long")
+    yield made
+    if made.alive():
+        pid = next(event.pid for event in read_events(made.events_file) if isinstance(event, ev.RunStarted))
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_run_outlives_its_terminal_and_is_stopped_from_another(
+    terminals: Terminals, tensors: Path, tiny_checkpoint: Path, run: RunDirectory
+) -> None:
+    words = ("train", tensors, "--model", tiny_checkpoint, "--output", run.path, "--detach", "--model.device", "cpu")
+    terminals.start("first", *SIDESTEP, *words, "--training.epochs", "100000", "--lr", "1e-5")
+    until(run.alive, "the engine starts")
+    until(lambda: "is running" in terminals.text("first"), "the command returns")
+    terminals.start("watcher", *SIDESTEP, "watch", run.path)
+    until(lambda: "step " in terminals.text("watcher"), "the lines tell of steps")
+    terminals.kill("first")
+    terminals.kill("watcher")
+    seen = summarise(run).state.step
+    until(lambda: summarise(run).state.step > seen + 3, "the run goes on without any terminal")
+    terminals.start("second", *SIDESTEP, "runs", "attach", run.path)
+    until(lambda: "● running" in terminals.text("second"), "another terminal shows the run")
+    until(lambda: "of 300 000 steps" in terminals.text("second"), "with its plan from before")
+    until(lambda: "step" in terminals.text("second") and "┤" in terminals.text("second"), "and its curve")
+    terminals.press("second", "x")
+    until(lambda: "Stop the run long?" in terminals.text("second"), "it asks")
+    assert run.alive()
+    terminals.press("second", "y")
+    until(lambda: not run.alive(), "the engine saves and ends")
+    until(lambda: "■ stopped" in terminals.text("second"), "the viewer says so")
+    told = read_events(run.events_file)
+    steps = [event.step for event in told if isinstance(event, ev.StepCompleted)]
+    assert steps == list(range(1, len(steps) + 1))
+    assert isinstance(told[-1], ev.RunStopped)
+    assert (run.checkpoints / f"step-{steps[-1]:08d}").is_dir()
