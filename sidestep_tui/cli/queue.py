@@ -8,10 +8,10 @@ from rich.text import Text
 
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
-from sidestep_tui.cli.run_views import extent_text
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.errors import ExitCode, SidestepError
 from sidestep_tui.runs import standing
+from sidestep_tui.runs.compare import extent_text
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import RunSummary, find_run, summarise
 from sidestep_tui.runs.queue import is_worked_on

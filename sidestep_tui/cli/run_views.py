@@ -12,8 +12,8 @@ from sidestep_tui.cli.describe import value_text
 from sidestep_tui.cli.lines import duration, number, problem_text
 from sidestep_tui.config.fields import leaves
 from sidestep_tui.dataset.text import printable
+from sidestep_tui.runs.compare import best_validation_loss, extent_text, last_loss
 from sidestep_tui.runs.history import RunSummary
-from sidestep_tui.runs.state import RunState
 
 _COLOURS = {"running": "cyan", "completed": "green", "failed": "red", "interrupted": "yellow", "stopped": "yellow"}
 
@@ -107,23 +107,6 @@ def comparison_table(summaries: list[RunSummary], rows: list[tuple[str, list[Any
     for name, values in rows:
         table.add_row(name, *(Text(printable(value_text(value))) for value in values))
     return table
-
-
-def extent_text(state: RunState) -> str:
-    """How far a run is."""
-    if state.total_steps is not None:
-        return f"{state.step}/{state.total_steps} steps"
-    return f"{state.progress.done}/{state.progress.total} {state.progress.unit}" if state.progress else ""
-
-
-def last_loss(state: RunState) -> float | None:
-    """The loss of the newest step that had one."""
-    return next((loss for loss in reversed(state.curves.loss[-100:]) if loss == loss), None)
-
-
-def best_validation_loss(state: RunState) -> float | None:
-    """The lowest loss on held-out songs."""
-    return min((v.loss for v in state.validations if v.loss is not None), default=None)
 
 
 def _pairs(facts: dict[str, Any]) -> Table:

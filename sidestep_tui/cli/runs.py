@@ -9,10 +9,10 @@ from sidestep_tui.cli import run_views
 from sidestep_tui.cli.follow import attach
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
-from sidestep_tui.config.fields import leaves
 from sidestep_tui.errors import ExitCode, SidestepError, UsageError
+from sidestep_tui.runs.compare import differing_settings, outcomes
 from sidestep_tui.runs.control import COMMANDS, send_command
-from sidestep_tui.runs.history import RunSummary, find_run, list_runs, summarise
+from sidestep_tui.runs.history import find_run, list_runs, summarise
 from sidestep_tui.runs.removal import remove_run
 
 
@@ -117,28 +117,10 @@ def _agreed(question: str) -> bool:
 
 def _compare(options: Namespace, out: Output) -> int:
     summaries = [summarise(find_run(name)) for name in options.names]
-    rows = [*_outcomes(summaries), *_differing_settings(summaries)]
+    rows = [*outcomes(summaries), *differing_settings(summaries)]
     document = {
         "runs": [run_views.run_document(summary) for summary in summaries],
         "differences": dict(rows),
     }
     out.show(document, lambda: run_views.comparison_table(summaries, rows))
     return ExitCode.DONE
-
-
-def _outcomes(summaries: list[RunSummary]) -> list[tuple[str, list[Any]]]:
-    states = [summary.state for summary in summaries]
-    return [
-        ("condition", [summary.condition for summary in summaries]),
-        ("done", [run_views.extent_text(state) for state in states]),
-        ("loss", [run_views.last_loss(state) for state in states]),
-        ("best validation", [run_views.best_validation_loss(state) for state in states]),
-        ("s/step", [state.recent_seconds_per_step() for state in states]),
-    ]
-
-
-def _differing_settings(summaries: list[RunSummary]) -> list[tuple[str, list[Any]]]:
-    flat = [dict(leaves(summary.run.settings().model_dump(mode="json"))) for summary in summaries]
-    paths = dict.fromkeys(path for settings in flat for path in settings)
-    rows = ((path, [settings.get(path) for settings in flat]) for path in paths)
-    return [(path, values) for path, values in rows if any(value != values[0] for value in values)]

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from sidestep_tui.config.places import runs_home
 from sidestep_tui.runs import events as ev
+from sidestep_tui.runs import standing
 from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.notes import write_note
 from sidestep_tui.tui.app import SidestepApp
 
 MakeApp = Callable[..., SidestepApp]
@@ -165,3 +168,37 @@ def test_preprocessing(
     ]
     run = living(make_run("encode songs", "preprocess", events, start=NOW - 60, gap=20))
     assert matches(make_app("monitor", run=run), size)
+
+
+def test_queue_empty(size: tuple[int, int], make_app: MakeApp, matches: Callable[..., bool]) -> None:
+    assert matches(make_app("queue"), size)
+
+
+def test_queue(
+    size: tuple[int, int],
+    make_app: MakeApp,
+    make_run: MakeRun,
+    training_events: Events,
+    living: Any,
+    matches: Callable[..., bool],
+) -> None:
+    several_runs(make_run, training_events)
+    standing.set_paused(True)
+    for name in ("too-fast", "夜に駆ける [bold]", "saved for later", "gone"):
+        standing.add(RunDirectory(runs_home() / name))
+    assert matches(make_app("queue"), size, "j")
+
+
+@pytest.mark.parametrize("keys", [("c", "enter"), ("o", "o"), ("question_mark",)], ids=["compare", "sorted", "help"])
+def test_home_history(
+    keys: tuple[str, ...],
+    size: tuple[int, int],
+    make_app: MakeApp,
+    make_run: MakeRun,
+    training_events: Events,
+    living: Any,
+    matches: Callable[..., bool],
+) -> None:
+    run = living(several_runs(make_run, training_events))
+    write_note(run, "warm strings; try a lower rate [next]")
+    assert matches(make_app(), size, *keys)

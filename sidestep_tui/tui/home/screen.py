@@ -20,11 +20,11 @@ from textual.widgets import Static
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.confirm import ConfirmScreen, stop_question
 from sidestep_tui.tui.figures import size
+from sidestep_tui.tui.home.history import HistoryKeys
 from sidestep_tui.tui.home.run_table import RunTable
 from sidestep_tui.tui.routes import ROUTES
-from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.starting import start_engine
-from sidestep_tui.tui.text import clean
+from sidestep_tui.tui.text import clean, shorten
 from sidestep_tui.tui.widgets.machine import MachineLines
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ Side-Step teaches ACE-Step 1.5 your own music:
 """
 
 
-class HomeScreen(SidestepScreen[None]):
+class HomeScreen(HistoryKeys):
     """The list of runs, newest first, and the way to everything else."""
 
     HEADING = ""
@@ -72,6 +72,7 @@ class HomeScreen(SidestepScreen[None]):
         runs: "list[RunSummary]"
         machine: "MachineSnapshot"
         advice: str
+        notes: dict[str, str]
 
     @dataclass
     class Unreadable(Message):
@@ -81,7 +82,6 @@ class HomeScreen(SidestepScreen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._runs: list[RunSummary] = []
         self._catalog: RunCatalog | None = None
         self._reading = threading.Lock()  # a slow disk must not have two threads in one catalogue
 
@@ -114,6 +114,7 @@ class HomeScreen(SidestepScreen[None]):
     @work(thread=True, exclusive=True, group="runs")
     def read_runs(self) -> None:
         """Reads what is new of every run, and the machine."""
+        from sidestep_tui.runs.notes import read_note
         from sidestep_tui.tui.follow import RunCatalog
         from sidestep_tui.tui.home.next_step import next_step
 
@@ -124,14 +125,16 @@ class HomeScreen(SidestepScreen[None]):
             except OSError as error:
                 self.post_message(self.Unreadable(str(error)))
                 return
-        self.post_message(self.Refreshed(runs, self.sidestep.read_machine(), next_step(runs, self.sidestep.clock())))
+            notes = {str(run.run.path): note for run in runs if (note := read_note(run.run))}
+        advice = next_step(runs, self.sidestep.clock())
+        self.post_message(self.Refreshed(runs, self.sidestep.read_machine(), advice, notes))
 
     @on(Refreshed)
     def _show(self, event: Refreshed) -> None:
-        self._runs = event.runs
+        self.all_runs, self.notes = event.runs, event.notes
         table = self.query_one(RunTable)
         notice = self.query_one("#notice", Static)
-        table.show(event.runs, self.sidestep.clock())
+        self.show_runs()
         table.display = bool(event.runs)
         notice.display = not event.runs
         if event.runs:
@@ -143,6 +146,22 @@ class HomeScreen(SidestepScreen[None]):
         self.query_one("#next", Static).update(Content.assemble(("Next  ", "bold $accent"), clean(event.advice)))
         self.refresh_bindings()
 
+    def show_runs(self) -> None:
+        """Fills the table, and says in its title what is left out."""
+        from sidestep_tui.tui.home.arrange import arranged
+
+        shown = arranged(self.all_runs, self.notes, self.words, self.order)
+        self.query_one(RunTable).show(shown, self.sidestep.clock())
+        found = f" with “{clean(self.words)}”: {len(shown)} of {len(self.all_runs)}" if self.words.strip() else ""
+        order = f", by {self.order}" if self.order != "newest" else ""
+        self.query_one("#run-panel").border_title = Content(f"Runs{found}{order}")
+        self._show_note()
+
+    def _show_note(self) -> None:
+        run = self.current()
+        note = self.notes.get(str(run.run.path), "") if run is not None else ""
+        self.query_one("#run-panel").border_subtitle = Content(shorten(clean(note), max(10, self.size.width - 8)))
+
     @on(Unreadable)
     def _show_error(self, event: Unreadable) -> None:
         notice = self.query_one("#notice", Static)
@@ -152,11 +171,12 @@ class HomeScreen(SidestepScreen[None]):
 
     @on(RunTable.RowSelected)
     def _open(self) -> None:
-        if run := self._current():
+        if run := self.current():
             self.sidestep.open("monitor", run=run.run)
 
     @on(RunTable.RowHighlighted)
     def _cursor_moved(self) -> None:
+        self._show_note()
         self.refresh_bindings()
 
     def action_new(self) -> None:
@@ -169,7 +189,7 @@ class HomeScreen(SidestepScreen[None]):
 
     def action_resume(self) -> None:
         """Starts the engine of the run under the cursor."""
-        if run := self._current():
+        if run := self.current():
             self._launch(run)
 
     @work(thread=True, group="launch")
@@ -182,7 +202,7 @@ class HomeScreen(SidestepScreen[None]):
         """Asks, then asks the engine."""
         from sidestep_tui.runs.control import send_command
 
-        run = self._current()
+        run = self.current()
         if run is None or not await self.app.push_screen_wait(stop_question(run.run.name)):
             return
         try:
@@ -197,7 +217,7 @@ class HomeScreen(SidestepScreen[None]):
         """Says what would go and how much it is, asks, then deletes."""
         from sidestep_tui.runs.removal import disk_used, remove_run
 
-        run = self._current()
+        run = self.current()
         if run is None:
             return
         held = await asyncio.to_thread(disk_used, run.run)
@@ -217,7 +237,7 @@ class HomeScreen(SidestepScreen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys appear only where they would do something."""
-        run = self._current()
+        run = self.current()
         match action:
             case "resume":
                 return run is not None and run.condition in ("interrupted", "stopped", "failed", "waiting")
@@ -228,8 +248,9 @@ class HomeScreen(SidestepScreen[None]):
             case "go":
                 return parameters[0] in ROUTES
             case _:
-                return True
+                return super().check_action(action, parameters)
 
-    def _current(self) -> "RunSummary | None":
+    def current(self) -> "RunSummary | None":
+        """The run under the cursor."""
         key = self.query_one(RunTable).current_key if self.is_mounted else None
-        return next((run for run in self._runs if str(run.run.path) == key), None)
+        return next((run for run in self.all_runs if str(run.run.path) == key), None)

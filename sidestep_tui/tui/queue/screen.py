@@ -32,9 +32,9 @@ _PADDING, _SCROLLBAR, _NARROWEST = 2, 1, 12
 _EMPTY = """\
 [b]The queue is empty[/b]
 
-Press [b $footer-key-foreground]a[/] to put a run into it: one that was saved in the wizard without being started,
-or one that was interrupted. The runs work one after another, also when you leave
-or your connection drops.\
+Press [b $footer-key-foreground]a[/] to put a run into it: one that was saved in the wizard without \
+being started, or one that was interrupted. The runs work one after another, \
+also when you leave or your line drops.\
 """
 
 

@@ -1,0 +1,278 @@
+"""What the terminal application costs: first paint, key press to paint, processor share, bytes on the line, memory.
+
+    python -m bench.tui_latency [--seconds 8] [--songs 10000]
+
+An engine's events are written at fifty a second by this process. First paint, processor share and bytes are measured
+on the real command in a pseudo-terminal of 120 × 36; key presses with Textual's pilot, from the key to the made escape
+sequence; memory by replaying a day of events (one step every half second, a device sample every two) in the command.
+"""
+
+import argparse
+import asyncio
+import fcntl
+import os
+import pty
+import select
+import signal
+import statistics
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import psutil
+from textual import events
+
+from bench.table_scroll import Ours, songs
+from sidestep_tui.config.model import ModelSettings
+from sidestep_tui.config.places import runs_home
+from sidestep_tui.config.train import DataSettings, TrainSettings
+from sidestep_tui.dataset.session import EditSession
+from sidestep_tui.runs import events as ev
+from sidestep_tui.runs.directory import RunDirectory, create_run
+from sidestep_tui.runs.log import EventWriter
+from sidestep_tui.tui.dataset.review import Review
+from sidestep_tui.tui.monitor.screen import MonitorScreen
+
+COLUMNS, ROWS = 120, 36
+EVENTS_A_SECOND: Final = 50
+DAY_STEPS: Final = 172_800
+QUIET_SECONDS: Final = 0.03  # a pause in the output that ends a redraw
+
+
+def make_run(name: str, steps: int) -> RunDirectory:
+    """A training run of so many steps."""
+    settings = TrainSettings(
+        model=ModelSettings(checkpoint=Path("/models/turbo")), data=DataSettings(tensors=Path("/data/tensors"))
+    )
+    run = create_run(runs_home() / name, "train", settings)
+    with EventWriter(run.events_file) as log:
+        log.write(ev.RunStarted(job="train", pid=1, host="box", device="cuda:0", version="0"))
+        log.write(
+            ev.Planned(
+                total_steps=1_000_000, steps_per_epoch=100, epochs=10_000, songs=100, validation_songs=1,
+                trainable_parameters=44_040_192, adapted_modules=192,
+            )
+        )  # fmt: skip
+        for number in range(1, steps + 1):
+            log.write(step(number))
+            if number % 4 == 0:
+                log.write(sample(number))
+    return run
+
+
+def step(number: int) -> ev.StepCompleted:
+    wave = number * 0.618 % 1
+    return ev.StepCompleted(
+        step=number, epoch=number // 100, loss=0.4 + 0.2 * wave, gradient_norm=1 + wave, learning_rate=1e-4,
+        seconds=0.5, data_seconds=0.01, timesteps=(wave,), losses=(0.4 + 0.2 * wave,),
+    )  # fmt: skip
+
+
+def sample(number: int) -> ev.DeviceSampled:
+    return ev.DeviceSampled(process_bytes=3 * 2**30 + number, device_bytes=9 * 2**30, device_total_bytes=24 * 2**30)
+
+
+class Writer(threading.Thread):
+    """Plays the engine of a run: holds its lock and writes fifty events a second."""
+
+    def __init__(self, run: RunDirectory, first: int) -> None:
+        super().__init__(daemon=True)
+        self._run, self._next, self._ended = run, first, threading.Event()
+
+    def run(self) -> None:
+        with self._run.held(), EventWriter(self._run.events_file) as log:
+            while not self._ended.wait(1 / EVENTS_A_SECOND):
+                log.write(step(self._next))
+                self._next += 1
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join()
+
+
+class Terminal:
+    """The command in a pseudo-terminal; everything that it draws is read and counted."""
+
+    def __init__(self, *words: str) -> None:
+        self.began = time.perf_counter()
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        environment = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(Path(__file__).parents[1])}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sidestep_tui.cli.main", *words],
+            stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
+        )  # fmt: skip
+        os.close(slave)
+        self._master = master
+
+    def wait_for(self, text: bytes, patience: float = 30) -> float:
+        """Seconds from the start of the process until this text was drawn."""
+        seen = b""
+        while text not in seen:
+            if time.perf_counter() - self.began > patience:
+                raise TimeoutError(f"{text!r} was not drawn: {seen[-300:]!r}")
+            seen += self._read(1.0)
+        return time.perf_counter() - self.began
+
+    def watch(self, seconds: float) -> tuple[int, int]:
+        """Bytes and redraws within so many seconds."""
+        deadline, total, redraws, quiet_since = time.perf_counter() + seconds, 0, 0, 0.0
+        while time.perf_counter() < deadline:
+            data = self._read(0.005)
+            now = time.perf_counter()
+            if data:
+                redraws += now - quiet_since > QUIET_SECONDS
+                quiet_since, total = now, total + len(data)
+        return total, redraws
+
+    def close(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        os.close(self._master)
+
+    def _read(self, patience: float) -> bytes:
+        ready, _, _ = select.select([self._master], [], [], patience)
+        return os.read(self._master, 65536) if ready else b""
+
+
+def first_paint(repeats: int) -> list[float]:
+    """Seconds to the first panel of home, warm."""
+    found = []
+    for _ in range(repeats + 1):
+        terminal = Terminal()
+        found.append(terminal.wait_for(b"Machine"))
+        terminal.close()
+    return found[1:]
+
+
+def watching(run: RunDirectory, first: int, seconds: float, *words: str) -> tuple[float, float, float]:
+    """Share of one core, bytes a second and redraws a second while the monitor follows fifty events a second."""
+    writer = Writer(run, first)
+    writer.start()
+    terminal = Terminal(*words, "runs", "attach", str(run.path))
+    try:
+        terminal.wait_for(b"running")
+        terminal.watch(1.5)
+        process = psutil.Process(terminal.process.pid)
+        before, began = sum(process.cpu_times()[:2]), time.perf_counter()
+        total, redraws = terminal.watch(seconds)
+        elapsed = time.perf_counter() - began
+        return (sum(process.cpu_times()[:2]) - before) / elapsed, total / elapsed, redraws / elapsed
+    finally:
+        terminal.close()
+        writer.end()
+
+
+def memory_of(run: RunDirectory) -> tuple[float, int]:
+    """Seconds until a run is drawn, and resident bytes of the viewer a moment later."""
+    terminal = Terminal("runs", "attach", str(run.path))
+    seconds = terminal.wait_for(b"interrupted")
+    terminal.watch(1.0)
+    resident = psutil.Process(terminal.process.pid).memory_info().rss
+    terminal.close()
+    return seconds, resident
+
+
+async def press(app: Ours, keys: Sequence[str], ready: Callable[[], bool]) -> list[float]:
+    """Seconds from each key to its paint."""
+    found = []
+    async with app.run_test(size=(COLUMNS, ROWS)) as pilot:
+        await pilot.pause()
+        while not ready():
+            await pilot.pause()
+        for key in keys:
+            await pilot.pause()
+            while not app.paints.empty():
+                app.paints.get_nowait()
+            began = time.perf_counter()
+            app.post_message(events.Key(key, None))
+            await asyncio.wait_for(app.paints.get(), 10)
+            found.append(time.perf_counter() - began)
+    return found
+
+
+def table_keys(run: RunDirectory, number: int, root: Path) -> list[float]:
+    """Keys in the table of songs, while a monitor beneath it is written to."""
+    app = Ours(Review(EditSession(songs(number, root))))
+    writer = Writer(run, 10_000_000)
+    writer.start()
+    try:
+        return asyncio.run(press(app, ["down", "down", "pagedown", "up"] * 40, lambda: True))
+    finally:
+        writer.end()
+
+
+class Watching(Ours):
+    """The monitor on a living run, with its paints noted."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        super().__init__(Review(EditSession(songs(1, run.path))))
+        self._watched = run
+
+    def on_mount(self) -> None:
+        self.push_screen(MonitorScreen(self._watched))
+
+
+def monitor_keys(run: RunDirectory) -> list[float]:
+    """Keys on the chart of a run of ten thousand steps that grows by fifty a second."""
+    app = Watching(run)
+    writer = Writer(run, 20_000)
+    writer.start()
+    try:
+        keys = ["left", "left", "plus", "minus", "2", "1"] * 25
+        return asyncio.run(press(app, keys, lambda: getattr(app.screen, "summary", None) is not None))
+    finally:
+        writer.end()
+
+
+def milliseconds(seconds: list[float]) -> str:
+    ordered = sorted(seconds)
+    p95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
+    return f"p50 {1e3 * statistics.median(ordered):.0f} ms, p95 {1e3 * p95:.0f} ms"
+
+
+def tell(name: str, value: str) -> None:
+    print(f"| {name:<36} | {value} |", flush=True)
+
+
+def measure(seconds: float, number: int) -> None:
+    """Every figure, told as soon as it is known."""
+    paints = first_paint(5)
+    tell("first paint, warm", f"{statistics.median(paints):.2f} s ({min(paints):.2f} to {max(paints):.2f})")
+    for name, words in (("monitor", ()), ("low bandwidth", ("--low-bandwidth",))):
+        share, rate, redraws = watching(make_run(name, 10_000), 10_001, seconds, *words)
+        tell(f"{name}: share of a core", f"{share:.1%}")
+        tell(f"{name}: on the line", f"{rate / 1024:.1f} KiB/s, {redraws:.1f} redraws/s")
+    tell("key to paint, monitor", milliseconds(monitor_keys(make_run("keys", 10_000))))
+    opened, _ = memory_of(make_run("hundred thousand", 100_000))
+    tell("100000 steps open in", f"{opened:.2f} s, process start included")
+    opened, resident = memory_of(make_run("a day", DAY_STEPS))
+    tell(f"a day of {DAY_STEPS} steps opens in", f"{opened:.2f} s, process start included")
+    tell("resident memory with it", f"{resident / 2**20:.0f} MiB")
+    run = make_run("beneath the table", 100)
+    tell(f"key to paint, {number} songs", milliseconds(table_keys(run, number, run.path)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--songs", type=int, default=10_000)
+    options = parser.parse_args()
+    load = os.getloadavg()[0]
+    print(
+        f"{os.cpu_count()} processors, load {load:.1f}; python {sys.version.split()[0]}; {COLUMNS}×{ROWS}", flush=True
+    )
+    with TemporaryDirectory() as folder:
+        os.environ["SIDESTEP_HOME"] = folder
+        measure(options.seconds, options.songs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""A note on a run: what a person wants to remember about it, one small text file in its directory."""
+
+from sidestep_tui.errors import UsageError
+from sidestep_tui.files import write_text_atomic
+from sidestep_tui.runs.directory import RunDirectory
+
+MOST_CHARACTERS = 2000
+
+
+def read_note(run: RunDirectory) -> str:
+    """The note, empty where there is none or it cannot be read."""
+    try:
+        return (run.path / "note.txt").read_text(encoding="utf-8", errors="replace")[:MOST_CHARACTERS].strip()
+    except OSError:
+        return ""
+
+
+def write_note(run: RunDirectory, text: str) -> None:
+    """Replaces the note; an empty one is taken away.
+
+    Raises:
+        UsageError: the text is too long.
+        SidestepError: it cannot be written.
+    """
+    text = text.strip()
+    if len(text) > MOST_CHARACTERS:
+        raise UsageError("The note is too long.", where=run.path, fix=f"at most {MOST_CHARACTERS} characters")
+    if text:
+        write_text_atomic(run.path / "note.txt", text + "\n")
+    else:
+        (run.path / "note.txt").unlink(missing_ok=True)

@@ -1,0 +1,40 @@
+"""Which runs the list shows and in which order. Pure."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sidestep_tui.runs.compare import best_validation_loss
+from sidestep_tui.runs.history import RunSummary
+from sidestep_tui.tui.outline import last_loss
+
+ORDERS: Final = ("newest", "name", "condition", "loss", "validation")
+
+
+def arranged(runs: Sequence[RunSummary], notes: dict[str, str], words: str, order: str) -> list[RunSummary]:
+    """The runs that fit every word, sorted.
+
+    Args:
+        runs: all runs, the newest first.
+        notes: the note of each run by its path.
+        words: parts of names, jobs, conditions or notes, in any order and case.
+        order: one of `ORDERS`; runs without the figure come last.
+    """
+    wanted = words.casefold().split()
+
+    def told(run: RunSummary) -> str:
+        return f"{run.run.name} {run.job} {run.condition} {notes.get(str(run.run.path), '')}".casefold()
+
+    def figure(run: RunSummary) -> tuple[bool, float]:
+        value = last_loss(run.state) if order == "loss" else best_validation_loss(run.state)
+        return value is None, value or 0.0
+
+    kept = [run for run in runs if all(word in told(run) for word in wanted)]
+    match order:
+        case "name":
+            return sorted(kept, key=lambda run: run.run.name.casefold())
+        case "condition":
+            return sorted(kept, key=lambda run: run.condition)
+        case "loss" | "validation":
+            return sorted(kept, key=figure)
+        case _:
+            return kept

@@ -1,0 +1,74 @@
+"""Two runs side by side: their smoothed losses in one chart, and what differs between them below."""
+
+from typing import Any, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from sidestep_tui.runs.compare import differing_settings, outcomes
+from sidestep_tui.runs.history import RunSummary
+from sidestep_tui.tui.chart.curve import Curve
+from sidestep_tui.tui.chart.widget import Chart
+from sidestep_tui.tui.chart.window import Window
+from sidestep_tui.tui.figures import number
+from sidestep_tui.tui.monitor.columns import StepColumns
+from sidestep_tui.tui.screen import SidestepScreen
+from sidestep_tui.tui.text import clean
+from sidestep_tui.tui.widgets.table import KeyTable, cell
+
+_NAME, _PADDING, _NARROWEST = 28, 2, 12
+_COLOURS = ("curve-smooth", "curve-validation")
+
+
+class CompareScreen(SidestepScreen[None]):
+    """Shows two runs as they are now.
+
+    Args:
+        first: a run.
+        second: another one.
+    """
+
+    HEADING = "Compare"
+    ABOUT = "What differs between two runs: how they did, and every setting that is not the same."
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("b", "back", "Back", show=False)]
+    DEFAULT_CSS = "CompareScreen #curves { height: 1fr; } CompareScreen #differences { height: 1fr; }"
+
+    def __init__(self, first: RunSummary, second: RunSummary) -> None:
+        super().__init__()
+        self._runs = (first, second)
+
+    def compose_body(self) -> ComposeResult:
+        """The chart and the table."""
+        yield Chart(empty="These runs have no loss.", id="curves")
+        with Vertical(classes="panel", id="differences") as panel:
+            panel.border_title = "What differs"
+            yield KeyTable(id="compared")
+
+    def on_mount(self) -> None:
+        """Draws both."""
+        self.query_one(Chart).show([self._curve(i) for i in (0, 1)], Window(), logarithmic=False)
+        self.query_one(KeyTable).focus()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Fills the width."""
+        width = max(_NARROWEST, (self.size.width - _NAME - 3 * _PADDING - 5) // 2)
+        table = self.query_one(KeyTable)
+        table.set_columns([("", _NAME), *((clean(summary.run.name), width) for summary in self._runs)])
+        rows = [*outcomes(self._runs), *differing_settings(self._runs)]
+        table.set_rows([(name, (cell(name), *(cell(_text(value)) for value in values))) for name, values in rows])
+
+    def _curve(self, index: int) -> Curve:
+        summary, columns = self._runs[index], StepColumns()
+        columns.extend(summary.state.curves)
+        mark = "ab"[index]
+        return Curve(
+            clean(summary.run.name), _COLOURS[index], columns.get("step"), columns.get("smooth_loss"), mark, sparse=True
+        )
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    return number(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,134 @@
+"""Home's keys for the history: find, sort, note, compare, run again with changes, put into the queue."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.binding import Binding, BindingType
+
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.tui.screen import SidestepScreen
+
+if TYPE_CHECKING:
+    from sidestep_tui.runs.history import RunSummary
+
+
+class HistoryKeys(SidestepScreen[None]):
+    """A list of runs that can be searched and sorted. What the keys need is imported when they are pressed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "find", "Find", tooltip="Show only runs with these words"),
+        Binding("o", "order", "Order", show=False, tooltip="Sort by age, name, condition or loss"),
+        Binding("e", "again", "Again", show=False, tooltip="Run again with changes, in the wizard"),
+        Binding("c", "compare", "Compare", show=False, tooltip="Curves and settings beside another run"),
+        Binding("N", "note", "Note", show=False, tooltip="Write a note on the run"),
+        Binding("a", "enqueue", "To the queue", show=False, tooltip="Let the run wait in the queue"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all_runs: list[RunSummary] = []
+        self.notes: dict[str, str] = {}
+        self.words = ""
+        self.order = "newest"
+
+    def current(self) -> "RunSummary | None":
+        """The run under the cursor."""
+        raise NotImplementedError
+
+    def show_runs(self) -> None:
+        """Shows the runs that fit, in their order."""
+        raise NotImplementedError
+
+    @work
+    async def action_find(self) -> None:
+        """Asks for words."""
+        from sidestep_tui.tui.wizard.dialogs import AskScreen
+
+        words = await self.app.push_screen_wait(AskScreen("Find runs", self.words, note="nothing shows all of them"))
+        if words is not None:
+            self.words = words
+            self.show_runs()
+
+    def action_order(self) -> None:
+        """The next order."""
+        from sidestep_tui.tui.home.arrange import ORDERS
+
+        self.order = ORDERS[(ORDERS.index(self.order) + 1) % len(ORDERS)]
+        self.show_runs()
+
+    def action_again(self) -> None:
+        """Opens the wizard with the settings of the run."""
+        run = self.current()
+        if run is None:
+            return
+        try:
+            self.sidestep.open("wizard", settings=run.run.settings())
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+
+    @work
+    async def action_compare(self) -> None:
+        """Asks with which run, and shows both."""
+        from sidestep_tui.tui.home.compare_screen import CompareScreen
+        from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
+
+        run = self.current()
+        others = [other for other in self.all_runs if run is not None and other.run != run.run and other.job == run.job]
+        if run is None or not others:
+            self.sidestep.tell("There is no other run of this kind.", "warning")
+            return
+        choices = [Choice(str(other.run.path), other.run.name, other.condition) for other in others]
+        chosen = await self.app.push_screen_wait(PickScreen(f"Compare {run.run.name} with", lambda _text: choices))
+        other = next((other for other in others if str(other.run.path) == chosen), None)
+        if other is not None:
+            self.app.push_screen(CompareScreen(run, other))
+
+    @work
+    async def action_note(self) -> None:
+        """Asks for a note and keeps it beside the run."""
+        from sidestep_tui.runs.notes import read_note, write_note
+        from sidestep_tui.tui.wizard.dialogs import AskScreen
+
+        run = self.current()
+        if run is None:
+            return
+        text = await self.app.push_screen_wait(AskScreen(f"Note on {run.run.name}", read_note(run.run)))
+        if text is None:
+            return
+        try:
+            write_note(run.run, text)
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+        self.notes[str(run.run.path)] = text.strip()
+        self.show_runs()
+
+    @work(thread=True, group="queue")
+    def action_enqueue(self) -> None:
+        """Puts the run at the end of the queue."""
+        from sidestep_tui.runs import standing
+
+        run = self.current()
+        if run is None:
+            return
+        try:
+            standing.add(run.run)
+            standing.ensure_worker()
+        except SidestepError as error:
+            self.app.call_from_thread(self.sidestep.tell_error, error)
+        else:
+            self.app.call_from_thread(self.sidestep.tell, f"{run.run.name} waits in the queue: u shows it.")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys appear only where they would do something."""
+        run = self.current()
+        match action:
+            case "find" | "order":
+                return bool(self.all_runs)
+            case "note" | "compare":
+                return run is not None
+            case "again":
+                return run is not None and run.job == "train"
+            case "enqueue":
+                return run is not None and run.condition in ("waiting", "interrupted", "stopped")
+            case _:
+                return super().check_action(action, parameters)

@@ -1,0 +1,98 @@
+"""The history on home: finding, sorting, notes, comparing, and running again with changes."""
+
+from collections.abc import Awaitable, Callable
+
+from textual.content import Content
+from textual.pilot import Pilot
+
+from sidestep_tui.runs import events as ev
+from sidestep_tui.runs import standing
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.history import summarise
+from sidestep_tui.runs.notes import read_note
+from sidestep_tui.tui.app import SidestepApp
+from sidestep_tui.tui.home.arrange import arranged
+from sidestep_tui.tui.home.compare_screen import CompareScreen
+from sidestep_tui.tui.home.run_table import RunTable
+from sidestep_tui.tui.widgets.table import KeyTable
+from sidestep_tui.tui.wizard.screen import WizardScreen
+
+MakeApp = Callable[..., SidestepApp]
+MakeRun = Callable[..., RunDirectory]
+Settle = Callable[[Pilot[None]], Awaitable[None]]
+Events = Callable[..., list[ev.Event]]
+NOW = 1_760_000_000.0
+
+
+def names(app: SidestepApp) -> list[str]:
+    table = app.screen.query_one(RunTable)
+    return [table.get_row_at(index)[1].plain for index in range(table.row_count)]
+
+
+def test_runs_are_found_by_any_words_and_sorted(make_run: MakeRun, training_events: Events) -> None:
+    slow, fast = make_run("Slow waltz", events=training_events(5)), make_run("fast", events=training_events(300))
+    songs = make_run("songs", "preprocess")
+    runs = [summarise(run) for run in (songs, slow, fast)]
+    notes = {str(fast.path): "the one with Strings"}
+
+    def found(words: str, order: str = "newest") -> list[str]:
+        return [run.run.name for run in arranged(runs, notes, words, order)]
+
+    assert found("") == ["songs", "Slow waltz", "fast"]
+    assert found("WALTZ train") == ["Slow waltz"]
+    assert found("strings") == ["fast"]
+    assert found("interrupted", "name") == ["fast", "Slow waltz"]
+    assert found("", "loss") == ["fast", "Slow waltz", "songs"]
+    assert found("", "validation") == ["fast", "songs", "Slow waltz"]
+
+
+async def test_finding_sorting_and_a_note_that_stays(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
+) -> None:
+    run = make_run("a", events=training_events(5), start=NOW - 10)
+    make_run("b", events=training_events(5), start=NOW - 5)
+    app = make_app()
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("o")
+        assert names(app) == ["a", "b"]
+        await pilot.press("g", "N", *"best [so far]", "enter")
+        await settle(pilot)
+        assert app.screen.query_one("#run-panel").border_subtitle == Content("best [so far]").markup
+        await pilot.press("slash", *"far", "enter")
+        await settle(pilot)
+        assert names(app) == ["a"]
+    assert read_note(run) == "best [so far]"
+
+
+async def test_two_runs_are_compared(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
+) -> None:
+    make_run("a", events=training_events(5), start=NOW - 10)
+    make_run("b", events=training_events(120), start=NOW - 5)
+    app = make_app()
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("c", "enter")
+        await settle(pilot)
+        assert isinstance(app.screen, CompareScreen)
+        table = app.screen.query_one(KeyTable)
+        rows = [[cell.plain for cell in table.get_row_at(index)] for index in range(table.row_count)]
+    assert ["done", "120/1200 steps", "5/1200 steps"] in rows
+
+
+async def test_a_run_is_repeated_with_changes_or_queued(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
+) -> None:
+    run = make_run("a", events=training_events(5))
+    standing.set_paused(True)
+    app = make_app()
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("a")
+        await settle(pilot)
+        assert standing.read().runs == (run,)
+        await pilot.press("e")
+        await pilot.pause()
+        assert isinstance(app.screen, WizardScreen)
+        assert app.screen.state.document.document["data"]["tensors"] == "/data/tensors"
