@@ -4,11 +4,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
-from sidestep_tui.dataset.duplicates import same_content
+from sidestep_tui.dataset.duplicates import same_content, same_sound
 from sidestep_tui.dataset.effective import effective_caption, is_instrumental
 from sidestep_tui.dataset.label_findings import check_labels
 from sidestep_tui.dataset.label_measures import MeasureCache
-from sidestep_tui.dataset.language import guess_language
+from sidestep_tui.dataset.language import detect_language
 from sidestep_tui.dataset.lrc import has_times
 from sidestep_tui.dataset.song import Dataset, DatasetMetadata, Finding, Severity, Song
 from sidestep_tui.dataset.sound_findings import check_sound
@@ -26,6 +26,13 @@ _HTML = re.compile(r"<\s*/?\s*(?:br|p|div|span|html|body|a|b|i|script)\b[^>]*>|&
 _FEW_WORDS = 3
 _REPEATED_HALF = 8
 _LONG_LYRICS = 8
+_SURE_OF_LANGUAGE = 0.9
+_WRITTEN_ALIKE = {
+    "zh": {"zh", "yue", "ja"}, "ru": {"ru", "uk", "bg", "sr"}, "ar": {"ar", "fa", "ur"}, "hi": {"hi", "ne", "sa"},
+    "no": {"no", "da"}, "da": {"da", "no"}, "id": {"id", "ms"}, "ms": {"ms", "id"}, "hr": {"hr", "sr"},
+    "cs": {"cs", "sk"}, "sk": {"sk", "cs"},
+}  # fmt: skip
+"""What lyrics may be said to be that are taken for a language: its neighbours in script or in words."""
 
 _Check = Callable[[Song, DatasetMetadata], Finding | None]
 
@@ -42,7 +49,7 @@ def check_dataset(dataset: Dataset, measures: MeasureCache | None = None) -> lis
     Returns:
         Errors first, then warnings, then information; within each by song.
     """
-    found = [*dataset.findings, *_failed(dataset), *_whole(dataset)]
+    found = [*dataset.findings, *_failed(dataset), *_whole(dataset, measures)]
     for song in dataset.songs:
         found += [finding for check in _CHECKS if (finding := check(song, dataset.metadata)) is not None]
         found += check_labels(song)
@@ -57,7 +64,7 @@ def _failed(dataset: Dataset) -> Iterator[Finding]:
         yield Finding(Severity.ERROR, "unreadable", f"It is left out: {failure.reason}.", failure.key, failure.fix)
 
 
-def _whole(dataset: Dataset) -> Iterator[Finding]:
+def _whole(dataset: Dataset, measures: MeasureCache | None) -> Iterator[Finding]:
     if not dataset.songs:
         yield Finding(Severity.ERROR, "no-songs", "There is not one song that can be read.", fix="see what failed")
     captions = Counter(song.caption for song in dataset.songs if song.caption)
@@ -66,11 +73,23 @@ def _whole(dataset: Dataset) -> Iterator[Finding]:
             message = f'All {count} songs have the same caption: "{printable(caption[:60])}".'
             fix = "describe what sets each song apart; the trigger tag is for what they share"
             yield Finding(Severity.WARNING, "identical-captions", message, fix=fix)
+    yield from _copies(dataset, measures)
+    yield from _shared_sidecars(dataset)
+
+
+def _copies(dataset: Dataset, measures: MeasureCache | None) -> Iterator[Finding]:
+    """One finding for each song that another holds already, byte for byte or by its sound."""
+    fix = "remove one of them; repeat is there for weight"
+    told: set[str] = set()
     for keys in same_content(dataset.songs):
         for key in keys[1:]:
-            message = f"The file is a copy of {printable(keys[0])}."
-            yield Finding(Severity.WARNING, "duplicate", message, key, "remove one of them; repeat is there for weight")
-    yield from _shared_sidecars(dataset)
+            told.add(key)
+            yield Finding(Severity.WARNING, "duplicate", f"The file is a copy of {printable(keys[0])}.", key, fix)
+    for first, key, differing in same_sound(dataset.songs, measures) if measures is not None else ():
+        if key not in told:
+            told.add(key)
+            message = f"It is the recording of {printable(first)}: {1 - differing:.0%} of their fingerprints agree."
+            yield Finding(Severity.WARNING, "same-recording", message, key, fix)
 
 
 def _shared_sidecars(dataset: Dataset) -> Iterator[Finding]:
@@ -141,13 +160,17 @@ def _language(song: Song, metadata: DatasetMetadata) -> Finding | None:
     if song.language == "unknown":
         return Finding(Severity.WARNING, "missing-language", "The language of the lyrics is unknown.", song.key,
                        "set language, such as language=en")  # fmt: skip
-    guess = guess_language(song.lyrics)
-    written = {"zh": {"zh", "yue", "ja"}, "ru": {"ru", "uk", "bg", "sr"}, "ar": {"ar", "fa", "ur"},
-               "hi": {"hi", "ne", "sa"}}.get(guess or "", {guess})  # fmt: skip
-    if guess is None or song.language in written:
+    guess = detect_language(song.lyrics)
+    if guess is None or song.language in _WRITTEN_ALIKE.get(guess.code, {guess.code}):
         return None
-    message = f"The language is {song.language}, but the lyrics are written as {guess} is."
-    return Finding(Severity.WARNING, "language-mismatch", message, song.key, f"set language={guess} if that is right")
+    if guess.confidence is None:
+        message = f"The language is {song.language}, but the lyrics are written as {guess.code} is."
+    elif guess.confidence >= _SURE_OF_LANGUAGE:
+        message = f"The language is {song.language}, but the lyrics read like {guess.code} ({guess.confidence:.0%})."
+    else:
+        return None
+    fix = f"set language={guess.code} if that is right"
+    return Finding(Severity.WARNING, "language-mismatch", message, song.key, fix)
 
 
 def _tempo(song: Song, _: DatasetMetadata) -> Finding | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sidestep_tui.dataset.findings import FASTEST, SLOWEST
-from sidestep_tui.dataset.language import guess_language
+from sidestep_tui.dataset.language import detect_language
 from sidestep_tui.dataset.measure import Measures
 from sidestep_tui.dataset.song import DatasetMetadata, Finding, Song
 from sidestep_tui.dataset.structure import structure_tags
@@ -126,8 +126,8 @@ def _folded(stanza: str) -> str:
 
 
 def _language(song: Song, _: DatasetMetadata) -> Fix:
-    guess = guess_language(song.lyrics)
-    return Fix(f"set {guess}", {"language": guess}) if guess else Fix("choose the language", asks="language")
+    guess = detect_language(song.lyrics)
+    return Fix(f"set {guess.code}", {"language": guess.code}) if guess else Fix("choose the language", asks="language")
 
 
 def _no_lyrics(_song: Song, _: DatasetMetadata) -> Fix:

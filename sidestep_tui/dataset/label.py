@@ -15,7 +15,7 @@ from sidestep_tui.dataset.analysis.result import Analyser, Analysis, Guess
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform, read_audio
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.label_measures import MeasureCache
-from sidestep_tui.dataset.language import guess_language
+from sidestep_tui.dataset.language import detect_language
 from sidestep_tui.dataset.measure import LONGEST_MEASURED, measure
 from sidestep_tui.dataset.probe import Progress
 from sidestep_tui.dataset.song import Belief, Dataset, DatasetMetadata, Finding, Severity, Song, Source
@@ -140,8 +140,11 @@ def _whole(tempo: Guess[float]) -> Guess[str]:
 
 
 def _language(song: Song) -> tuple[dict[str, Any], dict[str, Belief]]:
-    guess = guess_language(song.lyrics)
-    return ({}, {}) if guess is None else ({"language": guess}, {"language": Belief("script")})
+    guess = detect_language(song.lyrics)
+    if guess is None:
+        return {}, {}
+    by = "script" if guess.confidence is None else "py3langid"
+    return {"language": guess.code}, {"language": Belief(by, guess.confidence)}
 
 
 def _is_missing(song: Song, name: str) -> bool:

@@ -1,8 +1,11 @@
-"""Languages: the codes that ACE-Step 1.5 knows, other spellings of them, and a guess from the script of the lyrics."""
+"""Languages: the codes that ACE-Step 1.5 knows, other spellings of them, and guesses from script and words."""
 
+import threading
 import unicodedata
 from collections import Counter
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
 
 # The codes that the model was trained with (upstream `acestep/constants.py`).
 LANGUAGES = frozenset({
@@ -29,6 +32,9 @@ _SCRIPTS = {
     "HEBREW": "he", "THAI": "th", "GREEK": "el", "DEVANAGARI": "hi",
 }  # fmt: skip
 _SHARE_NEEDED = 0.2
+_FEWEST_LETTERS = 20
+_LEAST_CONFIDENCE = 0.5
+_LOADING = threading.Lock()
 _UKRAINIAN = frozenset("іїєґІЇЄҐ")
 _PERSIAN = frozenset("پچژگ")
 
@@ -42,6 +48,46 @@ def language_code(text: str) -> str | None:
         if candidate in _SPELLINGS:
             return _SPELLINGS[candidate]
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageGuess:
+    """What lyrics look like."""
+
+    code: str
+    confidence: float | None
+    """0 to 1 for languages in Latin letters; None where the script tells it."""
+
+
+@lru_cache(maxsize=20_000)
+def detect_language(lyrics: str) -> LanguageGuess | None:
+    """The language of lyrics: by their script, else by their words.
+
+    The first lyrics in Latin letters load a model of some megabytes, which takes a second or two: not while somebody
+    waits for a key. Words are told apart by py3langid (Lui and Baldwin, "langid.py", ACL 2012).
+
+    Returns:
+        None for a few words, for words that could be of many languages, and for languages that ACE-Step does not know.
+    """
+    script = guess_language(lyrics)
+    if script is not None:
+        return LanguageGuess(script, None)
+    words = _outside_brackets(lyrics)
+    if sum(letter.isalpha() for letter in words) < _FEWEST_LETTERS:
+        return None
+    with _LOADING:
+        code, confidence = _identifier().classify(words)
+    if code not in LANGUAGES or confidence < _LEAST_CONFIDENCE:
+        return None
+    return LanguageGuess(code, round(float(confidence), 3))
+
+
+@cache
+def _identifier() -> Any:
+    """py3langid's model, with probabilities."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 def guess_language(lyrics: str) -> str | None:

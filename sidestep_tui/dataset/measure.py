@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform
+from sidestep_tui.dataset.fingerprint import encode, fingerprint
 
 _HOP = SAMPLE_RATE // 10
 _HOPS_PER_BLOCK = 4
@@ -46,6 +47,8 @@ class Measures:
     """Both sides are the same."""
     bandwidth: float
     """Hz, above which there is nothing: lossy codecs cut at 16 kHz (128 kbit/s) to 20 kHz (320 kbit/s)."""
+    fingerprint: str = ""
+    """As `fingerprint.encode` writes it: tells the same recording in another file."""
 
 
 def measure(waveform: Waveform) -> Measures:
@@ -60,6 +63,7 @@ def measure(waveform: Waveform) -> Measures:
         silence_end=end,
         false_stereo=_is_false_stereo(waveform),
         bandwidth=_bandwidth(waveform),
+        fingerprint=encode(fingerprint(waveform)),
     )
 
 

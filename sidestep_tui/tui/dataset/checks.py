@@ -12,7 +12,7 @@ from sidestep_tui.dataset.findings import check_dataset
 from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.song import Dataset, Finding, Severity, Song
 
-_OF_SEVERAL = frozenset({"duplicate", "shared-name"})
+_OF_SEVERAL = frozenset({"duplicate", "same-recording", "shared-name"})
 """Findings of one song that only a look at all of them shows."""
 
 SYMBOLS = {Severity.ERROR: ("×", "error"), Severity.WARNING: ("!", "warning"), Severity.INFO: ("·", "text-muted")}
