@@ -1,17 +1,22 @@
-"""`sidestep dataset label`: fills what is missing from the sound itself, and by a provider where one is named."""
+"""`sidestep dataset label`: fills what is missing from the sound, by a provider, or by local models in an engine."""
 
+import time
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sidestep_tui.cli.follow import launch_and_follow
 from sidestep_tui.cli.lines import counted
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
+from sidestep_tui.config.label import LabelSettings
+from sidestep_tui.config.places import runs_home
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.fields import field_named
 from sidestep_tui.dataset.label import LABEL_FIELDS, label_dataset
 from sidestep_tui.dataset.label_measures import MeasureCache
+from sidestep_tui.dataset.proposals import Proposals, still_missing
 from sidestep_tui.dataset.providers.base import Usage
 from sidestep_tui.dataset.providers.catalogue import PROVIDERS, open_provider
 from sidestep_tui.dataset.providers.run import label_with_provider
@@ -19,6 +24,7 @@ from sidestep_tui.dataset.session import EditSession, open_session
 from sidestep_tui.dataset.song import Finding, Severity
 from sidestep_tui.dataset.where import parse_where
 from sidestep_tui.errors import ExitCode, UsageError
+from sidestep_tui.runs.directory import create_run
 
 
 def configure(parser: Parser) -> None:
@@ -30,6 +36,8 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--base-url", metavar="URL", help="another server that speaks the provider's protocol")
     parser.add_argument("--model", metavar="NAME", help="another model of the provider")
     parser.add_argument("--per-minute", type=float, metavar="N", help="requests to the provider per minute at most")
+    parser.add_argument("--captioner", type=Path, metavar="DIR", help="captions by a local Qwen2.5-Omni model")
+    parser.add_argument("--transcriber", type=Path, metavar="DIR", help="lyrics by a local Qwen2.5-Omni model")
     parser.add_argument(
         "--save", action="store_true", help="save the data set; otherwise the edits wait in its journal"
     )
@@ -42,7 +50,9 @@ def _run(options: Namespace, out: Output) -> int:
     fits = parse_where(options.where) if options.where else None
     keys = None if fits is None else [song.key for song in session.dataset.songs if fits(song)]
     told = _Told(session, out)
-    if options.provider is None:
+    if options.captioner or options.transcriber:
+        _listen(options, fields, keys, told, out)
+    elif options.provider is None:
         for labels in label_dataset(
             session.dataset, fields, progress=told.progress, keys=keys, measures=MeasureCache()
         ):
@@ -66,10 +76,32 @@ def _ask(options: Namespace, fields: list[str], keys: list[str] | None, told: "_
         told.take(given.key, given.edit, given.findings)
 
 
+def _listen(options: Namespace, fields: list[str], keys: list[str] | None, told: "_Told", out: Output) -> None:
+    """An engine run with local models, which frees the card when it ends; its answers come in at once."""
+    settings = LabelSettings(
+        dataset=options.dataset,
+        by="local",
+        fields=tuple(fields),
+        songs=tuple(keys or ()),
+        captioner=options.captioner,
+        transcriber=options.transcriber,
+    )
+    run = create_run(runs_home() / f"label-local-{time.time_ns()}", "label", settings)
+    launch_and_follow(run, out, detach=False)
+    proposals = Proposals(run.path)
+    waiting = proposals.waiting()
+    edits = still_missing(told.session.dataset, waiting)
+    for done, edit in enumerate(edits, start=1):
+        told.progress(done, len(edits))
+        told.take((edit.keys or ("",))[0], edit, ())
+    proposals.take(len(waiting))
+
+
 def _fields(options: Namespace) -> list[str]:
     """The fields under their own names; all that can be told offline where none is given and no provider is asked."""
     if options.fields is None:
-        return [] if options.provider else [*LABEL_FIELDS]
+        asked = options.provider or options.captioner or options.transcriber
+        return [] if asked else [*LABEL_FIELDS]
     named = [(name, field_named(name)) for name in options.fields.split(",")]
     for name, target in named:
         if target is None:

@@ -7,10 +7,11 @@ from pydantic import Field
 
 from sidestep_tui.config.base import Section, Shown, When
 from sidestep_tui.config.generate import GenerateSettings
+from sidestep_tui.config.label import LabelSettings
 from sidestep_tui.config.model import ModelSettings
 from sidestep_tui.config.train import TrainSettings
 
-JobName = Literal["preprocess", "import", "estimate", "train", "generate", "export", "verify"]
+JobName = Literal["label", "preprocess", "import", "estimate", "train", "generate", "export", "verify"]
 ExportFormat = Literal["peft", "diffusers", "comfyui", "lycoris", "merged"]
 ExportPrecision = Literal["float32", "float16", "bfloat16"]
 
@@ -150,6 +151,7 @@ class VerifySettings(Section):
 
 
 JOBS: Final[dict[JobName, type[Section]]] = {
+    "label": LabelSettings,
     "preprocess": PreprocessSettings,
     "import": ImportSettings,
     "estimate": EstimateSettings,

@@ -16,6 +16,7 @@ class Job(Protocol):
 
 
 _MODULES: Final[dict[JobName, str]] = {
+    "label": "sidestep_tui.engine.label",
     "preprocess": "sidestep_tui.engine.preprocess",
     "import": "sidestep_tui.engine.import_tensors",
     "estimate": "sidestep_tui.engine.estimate",

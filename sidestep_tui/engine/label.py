@@ -1,0 +1,98 @@
+"""The job `label`: fills what is missing in a data set, song by song, into proposals that a session takes over.
+
+Every answer is on the disk before the next song begins, so an interrupted run continues with the songs that are left.
+Keys of providers come from the environment or their file, never from the run's settings.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sidestep_tui.config.label import LabelSettings
+from sidestep_tui.dataset.edits import Edit
+from sidestep_tui.dataset.label import LABEL_FIELDS, label_dataset
+from sidestep_tui.dataset.label_measures import MeasureCache
+from sidestep_tui.dataset.proposals import Proposals
+from sidestep_tui.dataset.providers.base import Provider, Usage
+from sidestep_tui.dataset.providers.catalogue import open_provider
+from sidestep_tui.dataset.providers.run import label_with_provider
+from sidestep_tui.dataset.session import load_dataset
+from sidestep_tui.dataset.song import Dataset, Finding
+from sidestep_tui.engine.context import JobContext, Results
+from sidestep_tui.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    key: str
+    edit: Edit | None
+    findings: tuple[Finding, ...]
+    usage: Usage = field(default_factory=Usage)
+
+
+def run(context: JobContext, settings: LabelSettings) -> Results:
+    """Labels the songs.
+
+    Raises:
+        SidestepError: the data set, the provider or a model cannot be used, or five songs in a row failed.
+        StopRequestedError: on request, between two songs.
+    """
+    context.phase("reading the data set", str(settings.dataset))
+    dataset = load_dataset(settings.dataset)
+    proposals = Proposals(context.run.path)
+    answered = {key for edit in proposals.all() for key in edit.keys or ()}
+    chosen = set(settings.songs) or {song.key for song in dataset.songs}
+    keys = [song.key for song in dataset.songs if song.key in chosen - answered]
+    context.phase("labelling", f"{len(keys)} songs by {settings.by}")
+    filled = failed = 0
+    total = [len(keys)]
+    usage = Usage()
+    for done, answer in enumerate(_answers(context, dataset, settings, keys, total), start=1):
+        if answer.edit is not None:
+            proposals.add(answer.edit)
+            filled += 1
+        for finding in answer.findings:
+            context.warn(f"{answer.key}: {finding.message}", answer.key, finding.fix or "")
+        failed += any(finding.code in ("unreadable-audio", "provider-failed") for finding in answer.findings)
+        usage += answer.usage
+        context.progress(done, total[0], "songs", answer.key, failed)
+        context.stop_if_requested()
+    return {"songs": total[0], "labelled": filled, "failed": failed, **usage.as_dict()}
+
+
+def _answers(
+    context: JobContext, dataset: Dataset, settings: LabelSettings, keys: list[str], total: list[int]
+) -> Iterator[_Answer]:
+    """One answer after another; `total` becomes the number of songs that are asked about."""
+    if settings.by == "sound":
+        fields = settings.fields or LABEL_FIELDS
+        for labels in label_dataset(dataset, fields, keys=keys, measures=MeasureCache()):
+            troubles = tuple(finding for finding in labels.findings if finding.code == "unreadable-audio")
+            yield _Answer(labels.key, labels.edit, troubles)
+        return
+
+    def count(_done: int, all_songs: int) -> None:
+        total[0] = all_songs
+
+    for provider in _providers(context, settings):
+        wanted = [name for name in settings.fields or sorted(provider.fields) if name in provider.fields]
+        for given in label_with_provider(dataset, provider, wanted or settings.fields, count, keys=keys):
+            yield _Answer(given.key, given.edit, given.findings, given.usage)
+
+
+def _providers(context: JobContext, settings: LabelSettings) -> Iterator[Provider]:
+    """Whom to ask, one after another: of local models one is in memory at a time."""
+    if settings.by != "local":
+        yield open_provider(
+            settings.by,
+            base_url=settings.base_url,
+            model=settings.model_name,
+            requests_per_minute=settings.per_minute,
+        )
+        return
+    if settings.captioner is None and settings.transcriber is None:
+        raise UsageError(
+            "No local model is named.", where="captioner, transcriber", fix="give the folder of one of them or both"
+        )
+    from sidestep_tui.engine.label_models import local_providers
+
+    yield from local_providers(context, settings)
