@@ -9,10 +9,11 @@ from textual.widgets import Input, Static
 
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.tui.dataset.base import ReviewingScreen
 from sidestep_tui.tui.dataset.columns import COLUMNS
 from sidestep_tui.tui.dataset.dialogs import BulkEditScreen
 from sidestep_tui.tui.dataset.find_line import FindLine
+from sidestep_tui.tui.dataset.label_line import LabelLine
+from sidestep_tui.tui.dataset.label_screen import LabellingScreen
 from sidestep_tui.tui.dataset.review import Order
 from sidestep_tui.tui.dataset.song_screen import SongScreen
 from sidestep_tui.tui.dataset.song_table import SongTable, TableHead
@@ -25,7 +26,7 @@ _NOTHING_FITS: Final = "[b]No song fits[/b]\n\n[b $footer-key-foreground]backspa
 _OF_SONGS: Final = frozenset({"mark", "mark_all", "bulk_edit", "sort", "reverse", "jump", "next_unreviewed", "accept"})
 
 
-class ReviewScreen(ReviewingScreen[None]):
+class ReviewScreen(LabellingScreen):
     """The songs of a data set."""
 
     HEADING = "Data set"
@@ -55,6 +56,7 @@ class ReviewScreen(ReviewingScreen[None]):
     def compose_body(self) -> ComposeResult:
         """The figures, the table, the line that finds."""
         yield Summary(self.review)
+        yield LabelLine()
         yield TableHead(self.review)
         yield SongTable(self.review)
         yield Static(id="nothing")
@@ -67,6 +69,7 @@ class ReviewScreen(ReviewingScreen[None]):
         self.show_changes()
         self.query_one(SongTable).focus()
         self.call_after_refresh(self.check)
+        self.query_one(LabelLine).find(dataset)
         if dataset.replayed:
             edits = self.review.session.edits
             self.sidestep.tell(f"{count(edits)} unsaved edits of an earlier session are back. w saves them, u undoes.")

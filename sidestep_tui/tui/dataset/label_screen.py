@@ -1,0 +1,126 @@
+"""The part of the review that starts labelling, follows it, and takes what it finds into the session."""
+
+import asyncio
+from typing import ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+
+from sidestep_tui.config.label import LabelSettings, LabelSource
+from sidestep_tui.dataset.proposals import still_missing
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.control import send_command
+from sidestep_tui.tui.dataset.base import ReviewingScreen
+from sidestep_tui.tui.dataset.label_line import LabelLine
+from sidestep_tui.tui.dataset.labelling import FIELDS_OF, SOURCES, LabelRun, make_run, prepare, source_note
+from sidestep_tui.tui.figures import count
+from sidestep_tui.tui.routes import make_screen
+from sidestep_tui.tui.starting import start_engine
+from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
+
+_EVERYTHING = "everything"
+
+
+class LabellingScreen(ReviewingScreen[None]):
+    """A review with a `LabelLine`. The engine outlives the terminal; what it finds waits until somebody takes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l", "label", "Label", tooltip="Have tempo, key, captions or lyrics filled in, in the background"),
+        Binding("L", "labelling", "Labelling", show=False, tooltip="Stop the labelling, or look at its run"),
+    ]
+
+    @work(exclusive=True, group="dialog")
+    async def action_label(self) -> None:
+        """Asks who fills in what for which songs, and starts."""
+        settings = await self._settings()
+        if settings is None:
+            return
+        try:
+            run = await asyncio.to_thread(make_run, settings)
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+            return
+        if await asyncio.to_thread(start_engine, self.sidestep, run):
+            self.query_one(LabelLine).follow(LabelRun(run))
+
+    async def _settings(self) -> LabelSettings | None:
+        """The answers; None where somebody left."""
+        listed = [Choice(source, source.capitalize(), source_note(source)) for source in SOURCES]
+        picked = await self.app.push_screen_wait(PickScreen("Who fills in what is missing", lambda _: listed))
+        source = next((one for one in SOURCES if one == picked), None)
+        fields = await self._fields(source) if source else None
+        if source is None or fields is None:
+            return None
+        keys = list(self.review.songs)
+        if self.review.marked:
+            marked = [key for key in keys if key in self.review.marked]
+            scopes = [Choice("marked", f"The {count(len(marked))} marked songs"), Choice("all", "All songs")]
+            scope = await self.app.push_screen_wait(PickScreen("Which songs", lambda _: scopes))
+            if scope is None:
+                return None
+            keys = marked if scope == "marked" else keys
+        settings = prepare(self.review.dataset, source, fields, keys)
+        return await self._local(settings) if source == "local" else settings
+
+    async def _fields(self, source: LabelSource) -> tuple[str, ...] | None:
+        known = FIELDS_OF[source]
+        if len(known) == 1:
+            return known
+        choices = [Choice(_EVERYTHING, "Everything missing", ", ".join(known)), *(Choice(one, one) for one in known)]
+        picked = await self.app.push_screen_wait(PickScreen("What to fill in", lambda _: choices))
+        return None if picked is None else () if picked == _EVERYTHING else (picked,)
+
+    async def _local(self, settings: LabelSettings) -> LabelSettings | None:
+        """Asks for the folders of the models that the fields need."""
+        given: dict[str, str] = {}
+        for role, fields in (("captioner", {"caption"}), ("transcriber", {"lyrics", "language"})):
+            if not settings.fields or fields & set(settings.fields):
+                note = f"the folder of ACE-Step/acestep-{role}; empty leaves it out"
+                text = await self.app.push_screen_wait(AskScreen(f"The {role}", "", note=note))
+                if text is None:
+                    return None
+                given |= {role: text} if text.strip() else {}
+        return LabelSettings.model_validate(settings.model_dump() | given)
+
+    @work(exclusive=True, group="dialog")
+    async def action_labelling(self) -> None:
+        """Stops the run or opens its monitor."""
+        line = self.query_one(LabelLine)
+        if line.summary is None:
+            return
+        choices = [Choice("look", "Look at the run", "each song, each failure")]
+        if line.running is not None:
+            choices.insert(0, Choice("stop", "Stop it", "what was found stays"))
+        choice = await self.app.push_screen_wait(PickScreen(line.summary.run.name, lambda _: choices))
+        if choice == "look":
+            self.app.push_screen(make_screen("monitor", run=line.summary.run))
+        elif choice == "stop":
+            try:
+                send_command(line.summary.run, "stop")
+            except SidestepError as error:
+                self.sidestep.tell_error(error)
+
+    @on(LabelLine.Found)
+    def _take_found(self, event: LabelLine.Found) -> None:
+        """What nobody has said meanwhile becomes edits, in the journal before the run forgets them."""
+        if event.edits:
+            fitting = still_missing(self.review.dataset, event.edits)
+            if fitting and not self.apply_all(fitting):
+                return
+            try:
+                event.run.take(len(event.edits))
+            except SidestepError as error:
+                self.sidestep.tell_error(error)
+        if event.summary.condition != "running":
+            self.review.measures.refresh()
+            self.check()
+            results = event.summary.state.results
+            self.sidestep.tell(f"Labelling has ended: {results.get('labelled', 0)} songs got something. u takes back.")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Labelling needs songs; looking at it a run."""
+        if action == "label":
+            return bool(self.review.songs)
+        if action == "labelling":
+            return self.is_mounted and self.query_one(LabelLine).summary is not None
+        return super().check_action(action, parameters)

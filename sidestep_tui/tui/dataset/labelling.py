@@ -1,0 +1,116 @@
+"""Labelling runs of a data set: which can be started, what they need, and what they have found. No Textual here."""
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, get_args
+
+from sidestep_tui.config.label import LabelSettings, LabelSource
+from sidestep_tui.config.places import runs_home
+from sidestep_tui.dataset.edits import Edit
+from sidestep_tui.dataset.label import LABEL_FIELDS
+from sidestep_tui.dataset.proposals import Proposals
+from sidestep_tui.dataset.providers.catalogue import PROVIDERS
+from sidestep_tui.dataset.providers.keys import find_key, keys_file
+from sidestep_tui.dataset.song import Dataset
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.directory import RunDirectory, create_run
+from sidestep_tui.runs.history import RunSummary, run_folders
+from sidestep_tui.tui.follow import RunFollower
+
+FIELDS_OF: Final = {
+    "sound": LABEL_FIELDS,
+    "gemini": ("caption", "genre", "lyrics", "language"),
+    "openai": ("caption", "genre", "lyrics", "language"),
+    "whisper": ("lyrics", "language"),
+    "scribe": ("lyrics", "language"),
+    "lrclib": ("lyrics",),
+    "local": ("caption", "lyrics", "language"),
+}
+"""What each source can fill, in the order in which it is offered."""
+SOURCES: Final[tuple[LabelSource, ...]] = get_args(LabelSource)
+
+
+def source_note(source: str) -> str:
+    """What a source fills and whether it can be asked now."""
+    if source == "sound":
+        return "tempo, key, metre, language; offline"
+    if source == "local":
+        return "captions, lyrics by ACE-Step's own models; offline"
+    return f"{key_note(source)}; {', '.join(FIELDS_OF[source])}"
+
+
+def key_note(source: str) -> str:
+    """Whether the key of a provider is there; never the key."""
+    variable = PROVIDERS[source].key_variable
+    if variable is None:
+        return "no key needed"
+    try:
+        return "key found" if find_key(variable) else f"needs {variable}"
+    except SidestepError:
+        return f"{keys_file().name} cannot be used"
+
+
+def dataset_path(dataset: Dataset) -> Path:
+    """What a run of this data set reads."""
+    return dataset.saved.path if dataset.saved is not None else dataset.root.absolute()
+
+
+def prepare(dataset: Dataset, source: LabelSource, fields: Collection[str], keys: Collection[str]) -> LabelSettings:
+    """The settings of a run on these songs; all of them are written as none, so that the file stays small."""
+    chosen = () if len(keys) == len(dataset.songs) else tuple(keys)
+    return LabelSettings(dataset=dataset_path(dataset), by=source, fields=tuple(fields), songs=chosen)
+
+
+def make_run(settings: LabelSettings) -> RunDirectory:
+    """A new run among the user's own; start it in a thread.
+
+    Raises:
+        SidestepError: it cannot be written.
+    """
+    base = runs_home() / f"label-{settings.by}-{time.strftime('%Y%m%d-%H%M%S')}"
+    place, count = base, 1
+    while RunDirectory(place).exists():
+        count += 1
+        place = base.with_name(f"{base.name}-{count}")
+    return create_run(place, "label", settings)
+
+
+@dataclass
+class LabelRun:
+    """A run that the review follows. For one thread at a time."""
+
+    run: RunDirectory
+
+    def __post_init__(self) -> None:
+        self._follower = RunFollower(self.run)
+        self._proposals = Proposals(self.run.path)
+
+    def poll(self) -> tuple[RunSummary, list[Edit]]:
+        """The run now, and what it has found that nobody has taken yet."""
+        summary = self._follower.poll()  # first: what the run says to be done is on the disk by then
+        return summary, self._proposals.waiting()
+
+    def take(self, count: int) -> None:
+        """Remembers that so many more proposals are in the session's journal.
+
+        Raises:
+            SidestepError: it cannot be written.
+        """
+        self._proposals.take(count)
+
+
+def open_runs(dataset: Dataset) -> list[LabelRun]:
+    """The runs on this data set that still work or hold what nobody has taken, the oldest first."""
+    path, found = dataset_path(dataset), []
+    for folder in run_folders():
+        run = RunDirectory(folder)
+        try:
+            if run.job() != "label" or run.settings().model_dump()["dataset"] != path:
+                continue
+            if run.alive() or Proposals(folder).waiting():
+                found.append((run.created_at(), LabelRun(run)))
+        except (SidestepError, OSError):  # a stray folder among the runs
+            continue
+    return [one for _, one in sorted(found, key=lambda pair: pair[0])]

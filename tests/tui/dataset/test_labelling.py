@@ -1,0 +1,120 @@
+"""Labelling from the review: started, followed, stopped; what it finds becomes edits that can be undone."""
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import OptionList
+
+from sidestep_tui.dataset.edits import Edit
+from sidestep_tui.dataset.proposals import Proposals
+from sidestep_tui.dataset.song import Belief, Source
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.tui.app import SidestepApp
+from sidestep_tui.tui.dataset import label_screen, labelling
+from sidestep_tui.tui.dataset.label_line import LabelLine
+from sidestep_tui.tui.dataset.screen import ReviewScreen
+
+from .conftest import OpenReview
+
+Eventually = Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]
+
+
+def screen(pilot: Pilot[None]) -> ReviewScreen:
+    assert isinstance(pilot.app.screen, ReviewScreen)
+    return pilot.app.screen
+
+
+def proposal(key: str, **changes: object) -> Edit:
+    return Edit(changes, (key,), Source.GUESSED, {name: Belief("builtin", 0.7, None) for name in changes})
+
+
+def left_by_a_run(album: Path, *edits: Edit) -> RunDirectory:
+    """A labelling run of the album whose engine is gone."""
+    settings = labelling.LabelSettings(dataset=album)
+    run = labelling.make_run(settings)
+    for edit in edits:
+        Proposals(run.path).add(edit)
+    return run
+
+
+async def test_what_a_run_found_while_nobody_looked_comes_in(
+    make_app: Callable[..., SidestepApp], album: Path, eventually: Eventually
+) -> None:
+    """Only what is still missing; as one step; once."""
+    run = left_by_a_run(
+        album, proposal("01 waltz.wav", bpm="184"), proposal("live/06 שיר ארוך.wav", bpm="100", keyscale="C major")
+    )
+    async with make_app("dataset", path=album).run_test(size=(120, 36)) as pilot:
+        await eventually(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        review = screen(pilot).review
+        await eventually(pilot, lambda: review.songs["live/06 שיר ארוך.wav"].bpm == 100)
+        song = review.songs["live/06 שיר ארוך.wav"]
+        assert (song.source("bpm"), song.beliefs["bpm"].confidence) == (Source.GUESSED, 0.7)
+        assert review.songs["01 waltz.wav"].bpm == 92
+        assert Proposals(run.path).waiting() == []
+        await pilot.press("u")
+        await pilot.pause()
+        assert review.songs["live/06 שיר ארוך.wav"].bpm is None
+    assert labelling.open_runs(review.dataset) == []
+
+
+async def test_marked_songs_are_labelled_by_the_chosen_source(
+    open_review: OpenReview, album: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[RunDirectory] = []
+    monkeypatch.setattr(label_screen, "start_engine", lambda _app, run: bool(started.append(run)) or True)
+    monkeypatch.setenv("GEMINI_API_KEY", "secret-word")
+    async with open_review(album, (80, 24)) as pilot:
+        await pilot.press("space", "l")
+        await pilot.pause()
+        listed = pilot.app.screen.query_one(OptionList)
+        notes = [str(listed.get_option_at_index(index).prompt) for index in range(listed.option_count)]
+        assert "key found" in notes[1]
+        assert "needs OPENAI_API_KEY" in notes[2]
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        await pilot.press("enter")
+        await eventually(pilot, lambda: bool(started))
+        assert screen(pilot).query_one(LabelLine).display
+    config = json.loads(started[0].config_file.read_text())
+    assert config["settings"]["by"] == "gemini"
+    assert config["settings"]["fields"] == ["caption"]
+    assert config["settings"]["songs"] == ["01 waltz.wav"]
+    assert "secret-word" not in started[0].config_file.read_text()
+
+
+@pytest.mark.slow
+async def test_the_engine_labels_while_the_review_stays_open(
+    open_review: OpenReview, album: Path, eventually: Eventually
+) -> None:
+    """A real engine in the background; keys are answered meanwhile, and it can be stopped or left alone."""
+    async with open_review(album) as pilot:
+        review = screen(pilot).review
+        await pilot.press("l")
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause()
+        await pilot.press("enter")
+        deadline = time.monotonic() + 90
+        line = screen(pilot).query_one(LabelLine)
+        while (line.summary is None or line.summary.condition != "completed") and time.monotonic() < deadline:
+            await pilot.press("j")
+            await pilot.pause(0.2)
+        await pilot.pause()
+        assert line.summary is not None
+        assert "6 of 6" in str(line.render())
+        assert review.songs["live/06 שיר ארוך.wav"].source("language") is not Source.DEFAULT
+        assert all(review.measures.known(song) is not None for song in review.songs.values())
+
+
+def test_a_run_of_another_data_set_is_none_of_ours(album: Path, tmp_path: Path) -> None:
+    from sidestep_tui.dataset.session import load_dataset
+
+    left_by_a_run(tmp_path / "other", proposal("a.wav", bpm="100"))
+    assert labelling.open_runs(load_dataset(album)) == []
