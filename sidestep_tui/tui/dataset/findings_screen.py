@@ -67,7 +67,7 @@ class FindingsScreen(ReviewingScreen[str | None]):
         groups = self.review.checks.groups()
         self._groups = {group.code: group for group in groups}
         table = self.query_one("#kinds", KeyTable)
-        width = max(30, self.app.size.width - 38)
+        width = max(30, self.app.size.width - 40)
         if not table.columns:
             table.set_columns([("", 1), ("Kind", 24), ("Count", 5), ("What it means, for instance", width)])
         table.set_rows([(group.code, self._cells(group, width)) for group in groups])

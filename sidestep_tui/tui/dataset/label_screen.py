@@ -25,7 +25,6 @@ class LabellingScreen(ReviewingScreen[None]):
     """A review with a `LabelLine`. The engine outlives the terminal; what it finds waits until somebody takes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("l", "label", "Label", tooltip="Have tempo, key, captions or lyrics filled in, in the background"),
         Binding("L", "labelling", "Labelling", show=False, tooltip="Stop the labelling, or look at its run"),
     ]
 

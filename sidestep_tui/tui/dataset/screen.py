@@ -40,6 +40,7 @@ class ReviewScreen(LabellingScreen):
         Binding("e", "bulk_edit", "Edit", tooltip="Set a field of the marked songs"),
         Binding("v", "accept", "Accept", tooltip="This song is reviewed, or is not any more"),
         Binding("f", "findings", "Findings", tooltip="Everything that was found, by kind"),
+        Binding("l", "label", "Label", tooltip="Have tempo, key, captions or lyrics filled in, in the background"),
         Binding("t", "settings", "Tag …", tooltip="Trigger tag, genre ratio: for all songs"),
         Binding("s", "sort", "Sort", tooltip="Sort by a column"),
         Binding("S", "reverse", "Reverse", show=False, tooltip="Sort the other way round"),
