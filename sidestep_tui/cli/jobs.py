@@ -82,6 +82,7 @@ class JobVerb:
 
 
 configure_train = JobVerb("train", "data.tensors").configure
+configure_label = JobVerb("label", "dataset").configure
 configure_preprocess = JobVerb("preprocess", "dataset").configure
 configure_import = JobVerb("import", "source").configure
 configure_estimate = JobVerb("estimate", "tensors").configure
