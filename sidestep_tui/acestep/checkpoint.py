@@ -164,7 +164,7 @@ class Checkpoint:
 
         if self.layout is Layout.ORIGINAL:
             return read_silence_file(self.path / "silence_latent.pt", self.config.latent_channels)
-        entries = self._entries("condition_encoder")
+        entries = self.entries("condition_encoder")
         if "silence_latent" not in entries:
             raise SidestepError("The model has no silence latent.", where=self.path / "condition_encoder")
         return read_tensor(entries["silence_latent"])[0].float()
@@ -182,16 +182,33 @@ class Checkpoint:
             parts = ("transformer", "condition_encoder")
             document = {part: read_json(self.folders.part(part) / "config.json") for part in parts}
             entries = [
-                replace(entry, name=f"{part}.{name}") for part in parts for name, entry in self._entries(part).items()
+                replace(entry, name=f"{part}.{name}") for part in parts for name, entry in self.entries(part).items()
             ]
         return fingerprint(_without(document, _NOT_WEIGHTS), entries)
 
     @cached_property
     def parameter_count(self) -> int:
         """Parameters of the DiT, from the file headers."""
-        return sum(entry.parameters for entry in self._entries("transformer").values())
+        return sum(entry.parameters for entry in self.entries("transformer").values())
 
-    def _entries(self, component: str) -> dict[str, TensorEntry]:
+    @property
+    def stored_components(self) -> tuple[str, ...]:
+        """Which of the model's own components have weights here; the audio tokenizers may be left out in diffusers."""
+        if self.layout is Layout.ORIGINAL:
+            return tuple(keymap.COMPONENT_PREFIXES)
+        return tuple(name for name in keymap.COMPONENT_PREFIXES if (self.path / name).is_dir())
+
+    def arguments(self, component: str) -> dict[str, Any]:
+        """What the diffusers class of one component is built with."""
+        if self.layout is Layout.ORIGINAL:
+            arguments = component_arguments(read_json(self.path / "config.json"), component)
+        else:
+            arguments = _without_private(read_json(self.folders.part(component) / "config.json"))
+        if component == "transformer":
+            arguments |= {"is_turbo": self.variant is Variant.TURBO, "model_version": str(self.variant)}
+        return arguments
+
+    def entries(self, component: str) -> dict[str, TensorEntry]:
         """The stored tensors of one component under their diffusers names."""
         if self.layout is Layout.DIFFUSERS:
             return index_folder(self.folders.part(component))
@@ -221,13 +238,7 @@ class Checkpoint:
     ) -> Any:
         from sidestep_tui.acestep.weights import build_and_fill
 
-        if self.layout is Layout.ORIGINAL:
-            arguments = component_arguments(read_json(self.path / "config.json"), component)
-        else:
-            arguments = _without_private(read_json(self.folders.part(component) / "config.json"))
-        if component == "transformer":
-            arguments |= {"is_turbo": self.variant is Variant.TURBO, "model_version": str(self.variant)}
-        return build_and_fill(module_class, arguments, self._entries(component), device, dtype, absent)
+        return build_and_fill(module_class, self.arguments(component), self.entries(component), device, dtype, absent)
 
 
 def _without_private(document: dict[str, Any]) -> dict[str, Any]:

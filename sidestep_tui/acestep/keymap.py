@@ -63,3 +63,8 @@ def split_original_key(key: str) -> tuple[str, str] | None:
         if key.startswith(prefix):
             return component, to_diffusers(key.removeprefix(prefix))
     return None
+
+
+def join_original_key(component: str, name: str) -> str:
+    """The inverse of `split_original_key`: what an original checkpoint file calls a component's tensor."""
+    return name if name in _TOP_LEVEL else COMPONENT_PREFIXES[component] + to_original(name)

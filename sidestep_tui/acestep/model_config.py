@@ -124,6 +124,33 @@ def component_arguments(original: dict[str, Any], component: str) -> dict[str, A
     return arguments
 
 
+def original_document(components: dict[str, dict[str, Any]], config: ModelConfig) -> dict[str, Any]:
+    """The original layout's `config.json` from what the diffusers classes are built with.
+
+    Args:
+        components: the arguments of each component.
+        config: of the model, for what diffusers does not keep.
+    """
+    transformer, encoder = components["transformer"], components["condition_encoder"]
+    document: dict[str, Any] = {"architectures": ["AceStepConditionGenerationModel"], "model_type": "acestep"}
+    for component, arguments in components.items():
+        sizes = _SIZE_KEYS if component == "transformer" else ()
+        keys = (*_SHARED_KEYS, *_OWN_KEYS[component], *sizes)
+        document |= {key: arguments[key] for key in keys if arguments.get(key) is not None}
+    if config.is_xl:
+        document |= {f"encoder_{key}": encoder[key] for key in _SIZE_KEYS}
+    else:
+        document.pop("encoder_hidden_size", None)
+    return document | {
+        "is_turbo": config.is_turbo,
+        "model_version": transformer["model_version"],
+        "layer_types": list(config.layer_types),
+        "timestep_mu": config.timestep_mu,
+        "timestep_sigma": config.timestep_sigma,
+        "timbre_fix_frame": config.timbre_fix_frame,
+    }
+
+
 def parse_config(transformer: dict[str, Any], encoder: dict[str, Any], source: Path) -> ModelConfig:
     """The model's numbers from the arguments of its transformer and of its condition encoder.
 
@@ -174,16 +201,29 @@ def find_variant(config: dict[str, Any], base: Variant | None, folder: Path) -> 
     Raises:
         SidestepError: nothing says what the model was made from (community fine-tunes).
     """
+    return _variant_and_reason(config, base, folder)[0]
+
+
+def variant_reason(config: dict[str, Any], base: Variant | None, folder: Path) -> str:
+    """Why `find_variant` answers as it does.
+
+    Raises:
+        SidestepError: nothing says what the model was made from.
+    """
+    return _variant_and_reason(config, base, folder)[1]
+
+
+def _variant_and_reason(config: dict[str, Any], base: Variant | None, folder: Path) -> tuple[Variant, str]:
     if base is not None:
-        return base
+        return base, "as given with --base"
     version = config.get("model_version")
     if version in tuple(Variant):
-        return Variant(version)
+        return Variant(version), "model_version in its config"
     if config.get("is_turbo") is True:
-        return Variant.TURBO
+        return Variant.TURBO, "is_turbo in its config"
     for variant in (Variant.BASE, Variant.SFT):
         if config.get("is_turbo") is False and folder.name == f"acestep-v15-xl-{variant}":
-            return variant
+            return variant, "the published folder name"
     raise SidestepError(
         "The model does not say whether it was made from turbo, base or sft.",
         where=folder,
