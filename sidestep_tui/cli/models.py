@@ -1,5 +1,6 @@
 """`sidestep models`: which model folders there are, and what is in one, from configs and file headers alone."""
 
+import hashlib
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,12 @@ from rich.text import Text
 
 from sidestep_tui.acestep.checkpoint import Checkpoint, open_checkpoint
 from sidestep_tui.acestep.layout import Folders, Layout, find_folders
-from sidestep_tui.acestep.model_config import Variant
+from sidestep_tui.acestep.model_config import Variant, read_json, variant_reason
 from sidestep_tui.acestep.safetensors_index import index_folder
+from sidestep_tui.cli.models_fetch import configure_convert, configure_download
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
+from sidestep_tui.config.places import model_homes
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.errors import ExitCode, SidestepError
 
@@ -29,28 +32,43 @@ def configure(parser: Parser) -> None:
     """Adds the verbs below `models`."""
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     listing: Parser = verbs.add_parser("list", help="model folders in and below a folder")
-    listing.add_argument("folder", type=Path, nargs="?", default=None, metavar="FOLDER", help="default: checkpoints")
+    listing.add_argument(
+        "folder", type=Path, nargs="?", default=None, metavar="FOLDER", help="default: the usual places for models"
+    )
     listing.set_defaults(call=_list)
     inspection: Parser = verbs.add_parser("inspect", help="layout, variant, sizes and missing files of one model")
     inspection.add_argument("model", type=Path, metavar="MODEL", help="a model folder")
     inspection.add_argument("--base", choices=[*Variant], help="what a fine-tune was made from")
+    inspection.add_argument("--checksum", action="store_true", help="SHA-256 of every weights file (reads them all)")
     inspection.set_defaults(call=_inspect)
+    configure_download(verbs.add_parser("download", help="fetch a model from the Hugging Face Hub"))
+    configure_convert(verbs.add_parser("convert", help="write a model in the other layout"))
 
 
 def _list(options: Namespace, out: Output) -> int:
-    folder = options.folder or (Path("checkpoints") if Path("checkpoints").is_dir() else Path())
-    if not folder.is_dir():
-        raise SidestepError("There is no such folder.", where=folder, fix="give the folder that holds the models")
-    documents = [_summary(found) for found in _models_in(folder)]
-    out.show(documents, lambda: _table(documents, folder))
+    places = model_homes() if options.folder is None else [options.folder]
+    if options.folder is not None and not options.folder.is_dir():
+        raise SidestepError(
+            "There is no such folder.", where=options.folder, fix="give the folder that holds the models"
+        )
+    documents = [_summary(found) for place in places if place.is_dir() for found in _models_in(place)]
+    out.show(documents, lambda: _table(documents, places))
     return ExitCode.DONE
 
 
 def _inspect(options: Namespace, out: Output) -> int:
     base = None if options.base is None else Variant(options.base)
-    document = _details(open_checkpoint(options.model, base))
+    document = _details(open_checkpoint(options.model, base), base)
+    if options.checksum:
+        files = sorted({Path(file) for part in document["parts"].values() for file in part["files"]})
+        document["sha256"] = {str(file): _sha256(file) for file in files}
     out.show(document, lambda: _pairs(document))
     return ExitCode.FAILED if document["missing"] else ExitCode.DONE
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _models_in(folder: Path) -> Iterator[Folders]:
@@ -75,7 +93,7 @@ def _summary(found: Folders) -> dict[str, Any]:
     return {"name": found.root.name, "path": found.root, "layout": found.layout, **facts}
 
 
-def _details(checkpoint: Checkpoint) -> dict[str, Any]:
+def _details(checkpoint: Checkpoint, base: Variant | None) -> dict[str, Any]:
     """Everything that can be told about a model without loading it."""
     config = checkpoint.config
     missing: list[dict[str, str | None]] = []
@@ -94,6 +112,8 @@ def _details(checkpoint: Checkpoint) -> dict[str, Any]:
         "path": checkpoint.path,
         "layout": checkpoint.layout,
         "variant": checkpoint.variant,
+        "variant_because": variant_reason(_config_of(checkpoint), base, checkpoint.path),
+        "fingerprint": checkpoint.fingerprint() if not missing else None,
         "is_xl": checkpoint.is_xl,
         "dit_parameters": checkpoint.parameter_count,
         "hidden_size": config.hidden_size,
@@ -102,6 +122,12 @@ def _details(checkpoint: Checkpoint) -> dict[str, Any]:
         "parts": parts,
         "missing": missing,
     }
+
+
+def _config_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The document that may name the variant."""
+    folder = checkpoint.path if checkpoint.layout is Layout.ORIGINAL else checkpoint.folders.part("transformer")
+    return read_json(folder / "config.json")
 
 
 def _needed_files(checkpoint: Checkpoint) -> Iterator[tuple[Path, str]]:
@@ -118,15 +144,19 @@ def _weights(folder: Path) -> dict[str, Any]:
     entries = list(index_folder(folder).values())
     return {
         "path": folder,
+        "files": sorted({entry.file for entry in entries}),
         "parameters": sum(entry.parameters for entry in entries),
         "dtypes": sorted({entry.dtype for entry in entries}),
         "bytes": sum(file.stat().st_size for file in {entry.file for entry in entries}),
     }
 
 
-def _table(documents: list[dict[str, Any]], folder: Path) -> RenderableType:
+def _table(documents: list[dict[str, Any]], places: list[Path]) -> RenderableType:
     if not documents:
-        return Text(printable(f"There is no ACE-Step 1.5 model in {folder}."))
+        looked = ", ".join(map(str, places))
+        return Text(
+            printable(f"There is no ACE-Step 1.5 model in {looked}. `sidestep models download NAME` fetches one.")
+        )
     table = Table(box=None, pad_edge=False)
     for column in ("MODEL", "LAYOUT", "VARIANT", "DIT PARAMETERS", "PLACE"):
         table.add_column(column, overflow="fold")
@@ -148,11 +178,15 @@ def _pairs(document: dict[str, Any]) -> RenderableType:
     shape = f"{document['layers']} layers of {document['hidden_size']}, {document['heads']} heads"
     table.add_row("model", Text(printable(str(document["path"]))))
     table.add_row("layout", document["layout"])
-    table.add_row("variant", _variant(document))
+    table.add_row("variant", f"{_variant(document)} ({document['variant_because']})")
     table.add_row("DiT", f"{document['dit_parameters']:,} parameters, {shape}")
     for name, part in document["parts"].items():
         size = f"{part['parameters']:,} parameters, {', '.join(part['dtypes'])}, {filesize.decimal(part['bytes'])}"
         table.add_row(name.replace("_", " "), size)
+    if document["fingerprint"] is not None:
+        table.add_row("fingerprint", document["fingerprint"])
+    for file, digest in document.get("sha256", {}).items():
+        table.add_row("sha256", Text(printable(f"{digest}  {file}")))
     for lack in document["missing"]:
         table.add_row("missing", Text(printable(f"{lack['error']} {lack['where']} Fix: {lack['fix']}")), style="red")
     return table

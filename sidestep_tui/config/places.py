@@ -42,3 +42,10 @@ def cache_home() -> Path:
     """What may be deleted at any time."""
     home = _home()
     return home / "cache" if home else _DIRS.user_cache_path
+
+
+def model_homes() -> list[Path]:
+    """Where model folders usually lie: here, among our own data, where ACE-Step keeps them."""
+    ours = [Path("checkpoints"), data_home() / "checkpoints"]
+    told = os.environ.get("ACESTEP_CHECKPOINTS_DIR")
+    return [*ours, *([Path(told).expanduser()] if told else []), Path.home() / "ACE-Step-1.5" / "checkpoints"]

@@ -1,5 +1,7 @@
 """`sidestep models`: told from configs and headers, without torch."""
 
+import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -40,6 +42,50 @@ def test_list_finds_the_models_in_a_folder(sidestep, reference_checkpoint):
         "acestep-v15-xl-turbo": "turbo",
     }
     assert "xl turbo" in sidestep("models", "list", folder).out
+
+
+def test_list_looks_in_the_usual_places(sidestep, reference_checkpoint, tmp_path, monkeypatch):
+    folder = reference_checkpoint("acestep-v15-turbo").parent
+    monkeypatch.chdir(tmp_path)
+    assert "models download" in sidestep("models", "list").out
+    monkeypatch.setenv("ACESTEP_CHECKPOINTS_DIR", str(folder))
+    assert len(sidestep("models", "list", "--json").json()) == 3
+
+
+def test_a_fine_tune_asks_for_its_base(sidestep, reference_checkpoint, tmp_path):
+    model = tmp_path / "checkpoints" / "my-tune"
+    shutil.copytree(reference_checkpoint("acestep-v15-turbo").parent, model.parent)
+    (model.parent / "acestep-v15-turbo").rename(model)
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({k: v for k, v in config.items() if "turbo" not in f"{k}{v}"}))
+    result = sidestep("models", "inspect", model)
+    assert result.code == 1
+    assert "--base" in result.err
+    document = sidestep("models", "inspect", model, "--base", "sft", "--json").json()
+    assert (document["variant"], document["variant_because"]) == ("sft", "as given with --base")
+
+
+def test_inspect_says_why_and_gives_checksums(sidestep, reference_checkpoint):
+    model = reference_checkpoint("acestep-v15-turbo")
+    document = sidestep("models", "inspect", model, "--checksum", "--json").json()
+    assert document["variant_because"] == "model_version in its config"
+    assert len(document["fingerprint"]) == 64
+    file = model / "model.safetensors"
+    assert document["sha256"][str(file)] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert "model_version in its config" in sidestep("models", "inspect", model).out
+
+
+def test_convert_there_and_back(sidestep, reference_checkpoint, tmp_path):
+    model = reference_checkpoint("acestep-v15-xl-turbo")
+    there, back = tmp_path / "there", tmp_path / "checkpoints" / "back"
+    lines = sidestep("models", "convert", model, "--layout", "diffusers", "--output", there, "--json").json_lines()
+    assert lines[-1]["layout"] == "diffusers"
+    assert lines[-2]["done"] == lines[-2]["total"] > 10
+    result = sidestep("models", "convert", there, "--layout", "original", "--output", back)
+    assert (result.code, "original layout" in result.out) == (0, True)
+    fingerprints = [sidestep("models", "inspect", path, "--json").json()["fingerprint"] for path in (model, back)]
+    assert fingerprints[0] == fingerprints[1]
+    assert sidestep("models", "convert", there, "--layout", "original", "--output", back).code == 1
 
 
 def test_list_of_a_folder_without_models(sidestep, tmp_path):

@@ -1,0 +1,157 @@
+"""Model folders from the Hugging Face Hub: what there is, how large it is, and downloads that go on where they broke.
+
+Needs no torch, so the terminal's first-run set-up can use it as well as `sidestep models download`. Mirrors are named
+by HF_ENDPOINT; where a token is needed, huggingface_hub finds it in its usual place, and it is never shown.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, Final
+
+from sidestep_tui.errors import SidestepError
+
+_MAIN: Final = "ACE-Step/Ace-Step1.5"
+_SHARED: Final = ("vae", "Qwen3-Embedding-0.6B")
+_IN_MAIN: Final = "acestep-v15-turbo"
+OFFICIAL: Final = (
+    *(_IN_MAIN, "acestep-v15-base", "acestep-v15-sft"),
+    *("acestep-v15-xl-turbo", "acestep-v15-xl-base", "acestep-v15-xl-sft"),
+    *("acestep-v15-turbo-shift1", "acestep-v15-turbo-shift3", "acestep-v15-turbo-continuous"),
+)
+"""Folder names of the published models."""
+_WANTED: Final = ("*.safetensors", "*.json", "*.pt", "*.txt", "*.py")
+
+OnProgress = Callable[[int, int], None]
+"""Called with bytes that are here and bytes in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file of a model on the Hub and its place below the folder of models."""
+
+    repository: str
+    revision: str
+    path: str
+    below: str
+    size: int
+
+    def target(self, folder: Path) -> Path:
+        """Where it lies below `folder` once it is here."""
+        return folder / self.below / self.path
+
+    def is_here(self, folder: Path) -> bool:
+        """Whether it is there whole: a file that was not finished has another name."""
+        target = self.target(folder)
+        return target.is_file() and target.stat().st_size == self.size
+
+
+def plan_download(name: str, folder: Path) -> list[RemoteFile]:
+    """The files of a model, and of the VAE and text encoder where `folder` lacks them, with their sizes.
+
+    Args:
+        name: an official folder name, or `OWNER/NAME` of any model on the Hub.
+        folder: what holds, or will hold, the models.
+
+    Raises:
+        SidestepError: there is no such model, or the Hub cannot be reached.
+    """
+    if name not in OFFICIAL and "/" not in name:
+        raise SidestepError(
+            f"There is no published model {name!r}.",
+            where=name,
+            fix=f"choose one of {', '.join(OFFICIAL)}, or OWNER/NAME",
+        )
+    files: list[RemoteFile] = []
+    shared = [part for part in _SHARED if not (folder / part / "config.json").is_file()]
+    in_main = [*([name] if name == _IN_MAIN else []), *shared]
+    if in_main:
+        files += [file for file in _files(_MAIN, "") if file.path.split("/")[0] in in_main]
+    if name != _IN_MAIN:
+        repository = name if "/" in name else f"ACE-Step/{name}"
+        files += _files(repository, name.rpartition("/")[2])
+    return files
+
+
+def download(files: Sequence[RemoteFile], folder: Path, on_progress: OnProgress = lambda _done, _total: None) -> None:
+    """Fetches what is not here yet; a call that was cut is made again and goes on.
+
+    Raises:
+        SidestepError: the disk is too small, the connection was lost, or the Hub refuses.
+    """
+    from huggingface_hub import hf_hub_download
+
+    missing = [file for file in files if not file.is_here(folder)]
+    total = sum(file.size for file in files)
+    done = total - sum(file.size for file in missing)
+    folder.mkdir(parents=True, exist_ok=True)
+    if (free := shutil.disk_usage(folder).free) < total - done:
+        raise SidestepError(
+            f"The download needs {(total - done) / 1e9:.1f} GB, {free / 1e9:.1f} GB are free.",
+            where=folder,
+            fix="free some space or choose another folder",
+        )
+    on_progress(done, total)
+    for file in missing:
+        with _errors_named(file.repository):
+            hf_hub_download(
+                file.repository,
+                file.path,
+                revision=file.revision,
+                local_dir=folder / file.below,
+                tqdm_class=_counter(done, total, on_progress),
+            )
+        done += file.size
+        on_progress(done, total)
+
+
+def _files(repository: str, below: str) -> list[RemoteFile]:
+    from huggingface_hub import HfApi
+
+    with _errors_named(repository):
+        info = HfApi().model_info(repository, files_metadata=True)
+    return [
+        RemoteFile(repository, info.sha or "main", file.rfilename, below, file.size or 0)
+        for file in info.siblings or []
+        if any(fnmatch(file.rfilename, pattern) for pattern in _WANTED)
+    ]
+
+
+def _counter(before: int, total: int, on_progress: OnProgress) -> Any:
+    """A progress bar as huggingface_hub wants it, that draws nothing and counts the bytes of one file."""
+    from huggingface_hub.utils import tqdm
+
+    class Counter(tqdm):  # type: ignore[misc]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options | {"disable": True})
+            self.here = before + int(options.get("initial") or 0)
+
+        def update(self, n: float | None = 1) -> None:
+            self.here += int(n or 0)
+            on_progress(min(self.here, total), total)
+
+    return Counter
+
+
+@contextmanager
+def _errors_named(repository: str) -> Iterator[None]:
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+
+    try:
+        yield
+    except RepositoryNotFoundError as error:
+        raise SidestepError(
+            "There is no such model on the Hub, or it is private.",
+            where=repository,
+            fix="check the name; `hf auth login` gives access to private models",
+        ) from error
+    except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
+        raise SidestepError(
+            f"The download stopped: {type(error).__name__}.",
+            where=repository,
+            fix="run the same command again, it goes on where it stopped; HF_ENDPOINT names a mirror",
+        ) from error

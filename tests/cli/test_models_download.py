@@ -1,0 +1,106 @@
+"""`sidestep models download` against a Hub on loopback: sizes first, whole files, and on where it was cut."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.runs.hub import Hub, serving_hub
+
+TOKEN = "hf_secret0123456789"
+WEIGHTS = bytes(range(256)) * 100_000
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with serving_hub() as hub:
+        shared = {
+            "vae/config.json": b"{}",
+            "vae/model.safetensors": b"v" * 5000,
+            "Qwen3-Embedding-0.6B/config.json": b"{}",
+        }
+        main = {"acestep-v15-turbo/config.json": b"{}", "acestep-v15-turbo/model.safetensors": WEIGHTS}
+        hub.repositories["ACE-Step/Ace-Step1.5"] = shared | main | {"acestep-5Hz-lm-1.7B/model.safetensors": b"no"}
+        hub.repositories["ACE-Step/acestep-v15-base"] = {
+            "config.json": b"{}",
+            "README.md": b"#",
+            "model.safetensors": WEIGHTS,
+        }
+        yield hub
+
+
+def run(hub: Hub, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own: huggingface_hub reads its endpoint once."""
+    own = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    command = [sys.executable, "-m", "sidestep_tui.cli.main", "models", "download", *map(str, arguments)]
+    return subprocess.run(command, env=os.environ | own | environment, capture_output=True, text=True, timeout=120)
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_sizes_are_told_before_anything_is_fetched(hub: Hub, tmp_path: Path) -> None:
+    done = run(hub, "acestep-v15-turbo", "--to", tmp_path / "models", "--sizes", "--json")
+    assert done.returncode == 0, done.stderr
+    (document,) = lines(done)
+    assert document["bytes"] == len(WEIGHTS) + 5000 + 3 * 2
+    assert (document["bytes_here"], len(document["files"])) == (0, 5)
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_model_comes_with_what_it_needs_beside_it(hub: Hub, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    done = run(hub, "acestep-v15-base", "--to", models, "--json")
+    assert done.returncode == 0, done.stderr
+    assert (models / "acestep-v15-base" / "model.safetensors").read_bytes() == WEIGHTS
+    assert (models / "vae" / "model.safetensors").read_bytes() == b"v" * 5000
+    assert not (models / "acestep-v15-turbo").exists()
+    assert not (models / "acestep-v15-base" / "README.md").exists()
+    progress = [line for line in lines(done) if line.get("type") == "Progress"]
+    assert progress[-1]["done"] == progress[-1]["total"] == len(WEIGHTS) + 5000 + 2 * 2 + 2
+    asked = len(hub.asked)
+    again = run(hub, "acestep-v15-base", "--to", models, "--json")
+    assert again.returncode == 0
+    assert lines(again)[0]["bytes_here"] == lines(again)[0]["bytes"]
+    assert all(path.startswith("/api/") for _, path, _ in hub.asked[asked:])
+
+
+def test_a_cut_connection_is_taken_up_where_it_broke(hub: Hub, tmp_path: Path) -> None:
+    hub.cut_after = [15_000_000]  # the client keeps pieces of 10 MB
+    done = run(hub, "acestep-v15-base", "--to", tmp_path / "models")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "models" / "acestep-v15-base" / "model.safetensors").read_bytes() == WEIGHTS
+    assert len(hub.ranges()) == 1
+    assert int(hub.ranges()[0].removeprefix("bytes=").rstrip("-")) > 0
+
+
+def test_the_token_reaches_the_hub_and_no_log(hub: Hub, tmp_path: Path) -> None:
+    done = run(hub, "acestep-v15-base", "--to", tmp_path / "models", "--debug", HF_DEBUG="1", HF_HUB_VERBOSITY="debug")
+    assert any(headers.get("authorization") == f"Bearer {TOKEN}" for _, _, headers in hub.asked)
+    assert TOKEN not in done.stdout + done.stderr
+
+
+def test_unknown_names_and_a_silent_hub_are_told_in_words(hub: Hub, tmp_path: Path) -> None:
+    for name, words in (("acestep-v16", "no published model"), ("someone/nothing", "no such model on the Hub")):
+        done = run(hub, name, "--to", tmp_path / "models")
+        assert done.returncode == 1
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+    done = run(hub, "acestep-v15-base", "--to", tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "run the same command again" in done.stderr
+
+
+def test_planning_loads_no_torch() -> None:
+    program = (
+        "import sys\nimport sidestep_tui.runs.model_download as m\n"
+        "m._counter(0, 1, print)\nprint('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
