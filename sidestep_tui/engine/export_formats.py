@@ -4,6 +4,7 @@ The readers are the proof: what they find in a written file must do what the tra
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from sidestep_tui.engine.adapter import CONFIG_FILE, PREFIX, WEIGHTS_FILE, Adapt
 from sidestep_tui.engine.export_lycoris import (
     LYCORIS_FILE,
     lycoris_metadata,
+    module_of_stem,
     read_lycoris,
     refuse_leftover_keys,
     write_lycoris,
@@ -34,6 +36,8 @@ DIFFUSERS_FILE: Final = "pytorch_lora_weights.safetensors"
 COMFYUI_FILE: Final = "adapter.safetensors"
 _DIFFUSERS_PREFIX: Final = "transformer."
 _METADATA_KEY: Final = "lora_adapter_metadata"
+_LORA_KEY: Final = re.compile(r"\.(lora_A\.weight|lora_B\.weight|lora_magnitude_vector)$")
+_OTHER_FACTOR: Final = {"down.weight": "up.weight", "A.weight": "B.weight"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Format:
         families: what the consumer can apply.
         refusal: why it takes no other.
         write: writes into a folder; tensors in the given dtype.
-        read: the modules of what was written, with the scale that the consumer gives them.
+        read: the modules of such a file, or of the folder that it lies in, with the scale that the consumer gives them.
     """
 
     families: frozenset[Family]
@@ -91,15 +95,19 @@ def write_diffusers(folder: Path, _file: AdapterFile, modules: Modules, dtype: t
     _save(folder / DIFFUSERS_FILE, tensors, dtype, {"format": "pt", _METADATA_KEY: metadata})
 
 
-def read_diffusers(folder: Path) -> dict[str, ModuleAdapter]:
-    """What diffusers makes of a LoRA file with its own module names."""
-    tensors, metadata = _load(folder / DIFFUSERS_FILE)
-    stored: dict[str, Any] = json.loads(metadata[_METADATA_KEY])
-    config = {key.removeprefix(_DIFFUSERS_PREFIX): value for key, value in stored.items()} | {"peft_type": "LORA"}
-    for pattern in ("rank_pattern", "alpha_pattern"):
-        config[pattern] = {to_original(name): value for name, value in config[pattern].items()}
+def read_diffusers(path: Path) -> dict[str, ModuleAdapter]:
+    """What diffusers makes of a LoRA file with its own module names: the scale is 1 where no metadata gives another."""
+    file = _in(path, DIFFUSERS_FILE)
+    tensors, metadata = load_tensors(file)
     weights = {PREFIX + to_original(key.removeprefix(_DIFFUSERS_PREFIX)): value for key, value in tensors.items()}
-    return split_modules(AdapterFile(config, weights))
+    refuse_leftover_keys([key for key in weights if not _LORA_KEY.search(key)], file)
+    stored: dict[str, Any] = json.loads(metadata.get(_METADATA_KEY, "{}"))
+    config = {key.removeprefix(_DIFFUSERS_PREFIX): value for key, value in stored.items()}
+    for pattern in ("rank_pattern", "alpha_pattern"):
+        config[pattern] = {to_original(name): value for name, value in config.get(pattern, {}).items()}
+    if not stored:
+        config |= {"r": 1, "lora_alpha": 1, "use_dora": any("magnitude" in key for key in weights)}
+    return split_modules(AdapterFile(config | {"peft_type": "LORA"}, weights))
 
 
 def write_comfyui(folder: Path, file: AdapterFile, modules: Modules, dtype: torch.dtype) -> None:
@@ -116,18 +124,26 @@ def write_comfyui(folder: Path, file: AdapterFile, modules: Modules, dtype: torc
     _save(folder / COMFYUI_FILE, tensors, dtype, {"format": "pt"})
 
 
-def read_comfyui(folder: Path) -> dict[str, ModuleAdapter]:
-    """What ComfyUI makes of the file: the scale is alpha / rank where there is an alpha, else 1."""
-    tensors, _ = _load(folder / COMFYUI_FILE)
-    if not any(key.endswith(".lora_down.weight") for key in tensors):
-        return read_lycoris(folder / COMFYUI_FILE)
+def read_comfyui(path: Path) -> dict[str, ModuleAdapter]:
+    """What ComfyUI makes of a file: the scale is alpha / rank where there is an alpha, else 1.
+
+    It finds modules under several names and takes PEFT's names of the factors too (`comfy/lora.py`).
+    """
+    file = _in(path, COMFYUI_FILE)
+    tensors, _ = load_tensors(file)
+    if any(".lokr_w" in key or ".hada_w" in key for key in tensors):
+        return read_lycoris(file)
     modules: dict[str, ModuleAdapter] = {}
-    for key in [key for key in tensors if key.endswith(".lora_down.weight")]:
-        stem = key.removesuffix(".lora_down.weight")
-        down, up, alpha = tensors.pop(key), tensors.pop(f"{stem}.lora_up.weight"), tensors.pop(f"{stem}.alpha", None)
-        scale = 1.0 if alpha is None else float(alpha) / len(down)
-        modules[stem.removeprefix(PREFIX)] = ModuleAdapter("lora", {"lora_A.weight": down, "lora_B.weight": up}, scale)
-    refuse_leftover_keys(tensors, folder / COMFYUI_FILE)
+    for key in list(tensors):
+        stem, _, factor = key.rpartition(".lora_")
+        name = module_of_stem(stem)
+        if name is None or factor not in _OTHER_FACTOR:
+            continue
+        down, up = tensors.pop(key), tensors.pop(f"{stem}.lora_{_OTHER_FACTOR[factor]}")
+        alpha = tensors.pop(f"{stem}.alpha", None)
+        scale = 1.0 if alpha is None else float(alpha) / max(len(down), 1)
+        modules[name] = ModuleAdapter("lora", {"lora_A.weight": down, "lora_B.weight": up}, scale)
+    refuse_leftover_keys(tensors, file)
     return modules
 
 
@@ -153,9 +169,13 @@ FORMATS: Final[dict[ExportFormat, Format]] = {
         frozenset({"lokr", "loha"}),
         "the LyCORIS form is for LoKr and LoHa",
         _write_lycoris,
-        lambda folder: read_lycoris(folder / LYCORIS_FILE),
+        lambda path: read_lycoris(_in(path, LYCORIS_FILE)),
     ),
 }
+
+
+def _in(path: Path, name: str) -> Path:
+    return path / name if path.is_dir() else path
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor], dtype: torch.dtype, metadata: dict[str, str]) -> None:
@@ -164,7 +184,8 @@ def _save(path: Path, tensors: Mapping[str, Tensor], dtype: torch.dtype, metadat
     save_file(stored, path, metadata)
 
 
-def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file."""
     with safe_open(path, "pt") as stored:
         tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 - not a dict
         return tensors, stored.metadata() or {}

@@ -15,7 +15,16 @@ from sidestep_tui.engine.export_modules import ModuleAdapter
 from sidestep_tui.errors import SidestepError
 
 LYCORIS_FILE: Final = "lokr_weights.safetensors"
-_KEY: Final = re.compile(r"lycoris_layers_(\d+)_(self_attn|cross_attn|mlp)_(\w+)$")
+_STEM: Final = re.compile(
+    r"(?:base_model[._]model|lycoris|diffusion_model[._]decoder|lora_unet_decoder)[._]"
+    r"layers[._](\d+)[._](self_attn|cross_attn|mlp)[._]((?:q|k|v|o|gate|up|down)_proj)$"
+)
+
+
+_TENSORS: Final = {
+    *("alpha", "lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b"),
+    *("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"),
+}
 
 
 def write_lycoris(
@@ -41,20 +50,29 @@ def read_lycoris(path: Path) -> dict[str, ModuleAdapter]:
     """The modules of a file, scaled as its consumers do.
 
     Raises:
-        SidestepError: a key names no module of the DiT.
+        SidestepError: a key names no module of the DiT, or a tensor of another family (`dora_scale`).
     """
     grouped: dict[str, dict[str, Tensor]] = {}
     leftover: list[str] = []
     with safe_open(path, "pt") as stored:
         for key in stored.keys():  # noqa: SIM118 - not a dict
-            stem, _, tensor = key.partition(".")
-            if match := _KEY.match(stem):
-                layer, part, projection = match.groups()
-                grouped.setdefault(f"layers.{layer}.{part}.{projection}", {})[tensor] = stored.get_tensor(key)
+            stem, _, tensor = key.rpartition(".")
+            name = module_of_stem(stem)
+            if name is not None and tensor in _TENSORS:
+                grouped.setdefault(name, {})[tensor] = stored.get_tensor(key)
             else:
                 leftover.append(key)
     refuse_leftover_keys(leftover, path)
     return {name: _module(tensors) for name, tensors in grouped.items()}
+
+
+def module_of_stem(stem: str) -> str | None:
+    """The original module name behind what consumers put before a tensor's name; None where they know no module.
+
+    `lycoris_layers_0_mlp_up_proj`, `base_model.model.layers.0.mlp.up_proj` -> `layers.0.mlp.up_proj`.
+    """
+    match = _STEM.match(stem)
+    return None if match is None else "layers.{}.{}.{}".format(*match.groups())
 
 
 def lycoris_metadata(config: Mapping[str, Any], modules: Mapping[str, ModuleAdapter]) -> dict[str, str]:
