@@ -142,7 +142,7 @@ class Demo:
         """The adapter as one file for ComfyUI, proven to do what was trained."""
         output = self.folder / "export-comfyui"
         results = self._work("export", "export", adapter=self.adapter, output=output, format="comfyui").results
-        file = output / "adapter.safetensors"
+        file = output / f"{output.name}.safetensors"
         _require(file.is_file(), "an exported file", output)
         return f"{file.name}, {results['modules']} modules, difference {results['largest_relative_difference']:.0e}"
 

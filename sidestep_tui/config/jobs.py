@@ -8,11 +8,12 @@ from pydantic import Field
 from sidestep_tui.config.base import Section, Shown, When
 from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.label import LabelSettings
-from sidestep_tui.config.model import ModelSettings
+from sidestep_tui.config.model import BaseVariant, ModelSettings
 from sidestep_tui.config.train import TrainSettings
 
 JobName = Literal["label", "preprocess", "import", "estimate", "train", "generate", "export", "verify"]
 ExportFormat = Literal["peft", "diffusers", "comfyui", "lycoris", "merged"]
+ModelLayout = Literal["original", "diffusers"]
 ExportPrecision = Literal["float32", "float16", "bfloat16"]
 
 
@@ -118,10 +119,10 @@ class ExportSettings(Section):
     """Write a trained adapter in the form that a consumer loads."""
 
     adapter: Annotated[Path, Shown(personal=True)]
-    """A checkpoint or `final` folder of a run."""
+    """A checkpoint or `final` folder of a run, or with `from_difference` a fine-tuned model."""
 
-    output: Annotated[Path, Shown(short="output", personal=True)]
-    """Where the exported adapter goes."""
+    output: Annotated[Path | None, Shown(short="output", personal=True)] = None
+    """The new folder; empty names one after the run, the family and the form, in the run's `exports`."""
 
     format: Annotated[ExportFormat, Shown(short="format")] = "peft"
     """peft (ACE-Step's Gradio and API), diffusers, comfyui or lycoris (one file each), or merged (a whole model)."""
@@ -129,11 +130,29 @@ class ExportSettings(Section):
     checkpoint: Annotated[Path | None, Shown("advanced", personal=True, when=When("format", ("merged",)))] = None
     """The model that the adapter was trained on, for a merged export."""
 
-    precision: Annotated[ExportPrecision, Shown("advanced")] = "float32"
-    """Of the exported weights; half the bits make half the file. A merged model keeps its own."""
+    base: Annotated[BaseVariant | None, Shown("advanced", when=When("format", ("merged",)))] = None
+    """What the model was made from, where its config does not say and the layout is to change."""
+
+    layout: Annotated[ModelLayout | None, Shown("advanced", when=When("format", ("merged",)))] = None
+    """Of a merged model: original (ACE-Step) or diffusers; empty keeps the layout that the model has."""
+
+    precision: Annotated[ExportPrecision | None, Shown("advanced")] = None
+    """Of the exported weights; half the bits make half the file. Empty: float32, and a merged model keeps its own."""
 
     rank: Annotated[int | None, Field(ge=1, le=1024), Shown("advanced", short="rank")] = None
-    """Reduce a LoRA to this rank, keeping its strongest directions; empty keeps all of them."""
+    """Reduce a LoRA to this rank, keeping its strongest directions; empty keeps all (64 of a difference)."""
+
+    from_difference: Annotated[Path | None, Shown("advanced", personal=True)] = None
+    """The model that a fine-tuned model was made from: their difference becomes a LoRA, and that is exported."""
+
+    licence: Annotated[str | None, Field(max_length=100), Shown("advanced")] = None
+    """The licence that the model card names, as the Hub spells it: mit, cc-by-4.0, openrail, …"""
+
+    push: Annotated[str | None, Field(pattern=r"^[\w.-]+/[\w.-]+$"), Shown("advanced", short="push")] = None
+    """A repository on the Hugging Face Hub, OWNER/NAME, that the exported folder is uploaded to."""
+
+    public: Annotated[bool, Shown("advanced")] = False
+    """Whether a repository that `push` makes can be seen by everyone."""
 
 
 class VerifySettings(Section):

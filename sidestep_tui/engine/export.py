@@ -6,19 +6,23 @@ from typing import Final
 import torch
 from safetensors import SafetensorError
 
-from sidestep_tui.acestep.checkpoint import open_checkpoint
+from sidestep_tui.acestep.checkpoint import Checkpoint, open_checkpoint
+from sidestep_tui.acestep.layout import Layout
 from sidestep_tui.acestep.model_config import Variant
 from sidestep_tui.config.jobs import ExportFormat, ExportPrecision, ExportSettings
 from sidestep_tui.engine.adapter import AdapterFile, read_adapter
 from sidestep_tui.engine.context import JobContext, Results
-from sidestep_tui.engine.export_formats import FORMATS, Modules
+from sidestep_tui.engine.export_difference import extract_lora
+from sidestep_tui.engine.export_formats import COMFYUI_FILE, FORMATS, Modules
 from sidestep_tui.engine.export_merge import write_merged
 from sidestep_tui.engine.export_modules import family_of, split_modules
 from sidestep_tui.engine.export_rank import reduce_rank
-from sidestep_tui.engine.model_card import model_card
+from sidestep_tui.engine.model_card import default_output, model_card
+from sidestep_tui.engine.push import push_folder
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import directory_atomic, write_text_atomic
 
+_RANK: Final = 64  # of a LoRA from a difference, where none is given
 _DTYPES: Final[dict[ExportPrecision, torch.dtype]] = {
     "float32": torch.float32,
     "float16": torch.float16,
@@ -34,16 +38,18 @@ def run(context: JobContext, settings: ExportSettings) -> Results:
         SidestepError: the adapter cannot be read, its consumer cannot take its family, or the output exists.
     """
     context.phase("reading the adapter", str(settings.adapter))
-    file = read_adapter(settings.adapter)
-    kept = 1.0
-    if settings.rank is not None:
-        file, kept = reduce_rank(file, settings.rank)
-    results = _merge(context, settings, file) if settings.format == "merged" else _write(context, settings, file)
-    size = sum(path.stat().st_size for path in settings.output.rglob("*") if path.is_file())
-    card = model_card(settings, file, split_modules(file))
-    write_text_atomic(settings.output / "README.md", card)
+    file, kept = _extract(context, settings) if settings.from_difference else _read(settings)
+    modules = split_modules(file)
+    output = settings.output or default_output(settings, file, modules)
+    write = _merge if settings.format == "merged" else _write
+    results = write(context, settings, file, output)
+    size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
+    write_text_atomic(output / "README.md", model_card(settings, output.name, file, modules))
+    if settings.push is not None:
+        context.phase("uploading", settings.push)
+        results["pushed"] = push_folder(output, settings.push, public=settings.public)
     return results | {
-        "output": str(settings.output),
+        "output": str(output),
         "format": settings.format,
         "family": family_of(file.config),
         "bytes": size,
@@ -51,41 +57,81 @@ def run(context: JobContext, settings: ExportSettings) -> Results:
     }
 
 
-def _write(context: JobContext, settings: ExportSettings, file: AdapterFile) -> Results:
+def _read(settings: ExportSettings) -> tuple[AdapterFile, float]:
+    """The adapter, reduced where that is asked for, and the share of its energy that is kept."""
+    file = read_adapter(settings.adapter)
+    return (file, 1.0) if settings.rank is None else reduce_rank(file, settings.rank)
+
+
+def _extract(context: JobContext, settings: ExportSettings) -> tuple[AdapterFile, float]:
+    """The difference of two models as a LoRA, and the share of its energy that is kept."""
+    assert settings.from_difference is not None
+    base, tuned = (open_checkpoint(path, Variant.TURBO) for path in (settings.from_difference, settings.adapter))
+    found = extract_lora(
+        base, tuned, settings.rank or _RANK, lambda done, total: context.progress(done, total, "modules")
+    )
+    if found.left_out:
+        context.warn(
+            f"{len(found.left_out)} tensors differ that a LoRA does not reach, for instance {found.left_out[0]}.",
+            settings.adapter,
+            "the adapter lacks their part of the change",
+        )
+    return found.file, found.energy_kept
+
+
+def _write(context: JobContext, settings: ExportSettings, file: AdapterFile, output: Path) -> Results:
     """The adapter alone, read back as its consumer reads it before the folder gets its name."""
     modules, family = split_modules(file), family_of(file.config)
-    form, dtype = FORMATS[settings.format], _DTYPES[settings.precision]
+    form, dtype = FORMATS[settings.format], _DTYPES[settings.precision or "float32"]
     if family not in form.families:
         takers = [name for name, other in FORMATS.items() if family in other.families]
         raise SidestepError(
             f"A {family} adapter cannot be exported for {settings.format}: {form.refusal}.",
             where=settings.adapter,
-            fix=f"choose one of: {', '.join([*takers, *(['merged'] if family != 'oft' else [])])}",
+            fix=f"choose one of: {', '.join([*takers, 'merged'])}",
         )
     context.phase("writing", settings.format)
-    with directory_atomic(settings.output) as folder:
+    with directory_atomic(output) as folder:
         try:
             form.write(folder, file, modules, dtype)
         except SafetensorError as error:
             raise SidestepError(
-                f"The adapter cannot be written: {error}.", where=settings.output, fix="free some disk space"
+                f"The adapter cannot be written: {error}.", where=output, fix="free some disk space"
             ) from error
         context.phase("checking")
         difference = largest_difference(modules, form.read(folder))
-        check_difference(difference, dtype, settings.format, settings.output)
+        check_difference(difference, dtype, settings.format, output)
+        if (single := folder / COMFYUI_FILE).is_file():  # lies among many in ComfyUI's folder: named after the output
+            single.rename(folder / f"{output.name}.safetensors")
     return {"modules": len(modules), "largest_relative_difference": difference}
 
 
-def _merge(context: JobContext, settings: ExportSettings, file: AdapterFile) -> Results:
+def _merge(context: JobContext, settings: ExportSettings, file: AdapterFile, output: Path) -> Results:
     """The whole model with the adapter in its weights."""
     if settings.checkpoint is None:
         raise UsageError("A merged export needs the model.", where="checkpoint", fix="name it with --checkpoint")
-    # The variant does not matter to weights; naming one keeps fine-tunes whose config is silent from being refused.
-    checkpoint = open_checkpoint(settings.checkpoint, Variant.TURBO)
+    checkpoint = _open(settings, settings.checkpoint)
     modules = split_modules(file)
     context.phase("merging", checkpoint.path.name)
-    write_merged(settings.output, checkpoint, modules, lambda done, total: context.progress(done, total, "modules"))
+    write_merged(
+        output,
+        checkpoint,
+        modules,
+        None if settings.layout is None else Layout(settings.layout),
+        None if settings.precision is None else _DTYPES[settings.precision],
+        lambda done, total: context.progress(done, total, "tensors"),
+    )
     return {"modules": len(modules)}
+
+
+def _open(settings: ExportSettings, path: Path) -> Checkpoint:
+    """The model to merge into; one that does not say its variant may be merged in the layout that it has."""
+    try:
+        return open_checkpoint(path, None if settings.base is None else Variant(settings.base))
+    except SidestepError:
+        if settings.layout is not None:  # another layout's config has to name it
+            raise
+        return open_checkpoint(path, Variant.TURBO)
 
 
 def largest_difference(trained: Modules, exported: Modules) -> float:

@@ -1,85 +1,157 @@
-"""The README.md beside an exported adapter: what it is, how it was trained, how it is loaded."""
+"""The README.md beside an exported adapter: what it is, how it was trained, how it is loaded; and its default name."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from sidestep_tui.acestep.model_config import Variant
+from sidestep_tui.config.fields import look_up
 from sidestep_tui.config.jobs import ExportFormat, ExportSettings
 from sidestep_tui.engine.adapter import AdapterFile
 from sidestep_tui.engine.export_modules import ModuleAdapter, family_of
 from sidestep_tui.engine.generate_pipeline import VARIANT_SAMPLING
-from sidestep_tui.engine.tensors import read_manifest
+from sidestep_tui.engine.tensors import Manifest, read_manifest
 from sidestep_tui.errors import SidestepError
 
 _LOADING: Final[dict[ExportFormat, str]] = {
     "peft": "Point ACE-Step's LoRA path to this folder, or load it with `peft.PeftModel.from_pretrained`.",
     "diffusers": "`AceStepPipeline.load_lora_weights` with the path of this folder.",
-    "comfyui": "Put `adapter.safetensors` into ComfyUI's `models/loras` and load it with a LoRA loader node.",
+    "comfyui": "Put `{name}.safetensors` into ComfyUI's `models/loras` and load it with a LoRA loader node.",
     "merged": "Load it like any ACE-Step 1.5 model; no adapter is needed.",
     "lycoris": "Point ACE-Step's LoKr path to `lokr_weights.safetensors`.",
 }
+_TOLD: Final = {
+    "Alpha": "adapter.alpha",
+    "Optimizer": "optimizer.name",
+    "Learning rate": "optimizer.learning_rate",
+    "Schedule": "schedule.name",
+    "Epochs": "training.epochs",
+    "Batch size": "training.batch_size",
+    "Gradient accumulation": "training.gradient_accumulation",
+    "Crop (seconds)": "data.crop_seconds",
+    "Seed": "training.seed",
+}
+_SAMPLES: Final = 12
 
 
-def model_card(settings: ExportSettings, file: AdapterFile, modules: dict[str, ModuleAdapter]) -> str:
-    """The card as Markdown with the Hub's header."""
+def run_of(adapter: Path) -> Path | None:
+    """The run directory that an adapter lies in."""
+    return next((folder for folder in adapter.resolve().parents if (folder / "config.json").is_file()), None)
+
+
+def default_output(settings: ExportSettings, file: AdapterFile, modules: Mapping[str, ModuleAdapter]) -> Path:
+    """Where an export goes that was given no place: `RUN/exports/RUN-lora-r64-comfyui`."""
+    run = run_of(settings.adapter)
+    home = settings.adapter.resolve().parent if run is None else run
+    source = settings.adapter.resolve().name if run is None else run.name
+    ranks = [module.rank for module in modules.values() if module.rank is not None]
+    size = f"-r{max(ranks)}" if ranks else ""
+    return home / "exports" / f"{source}-{family_of(file.config)}{size}-{settings.format}"
+
+
+def model_card(settings: ExportSettings, name: str, file: AdapterFile, modules: Mapping[str, ModuleAdapter]) -> str:
+    """The card as Markdown with the Hub's header. `name` is that of the exported folder."""
     family = family_of(file.config)
+    run = run_of(settings.adapter)
+    document = _settings(run)
+    manifest = _manifest(document)
+    tag = manifest.dataset.get("custom_tag") if manifest else None
+    base = file.config.get("base_model_name_or_path") or "ACE-Step 1.5"
+    precision = settings.precision or ("of the model" if settings.format == "merged" else "float32")
     ranks = sorted({module.rank for module in modules.values() if module.rank is not None})
+    facts = {
+        "Made for": base,
+        "Adapted modules": len(modules),
+        "Rank": ", ".join(map(str, ranks)) or "whole matrices",
+        "Precision": precision,
+        "Strength as trained": "1.0",
+        **({} if document is None else _training(settings.adapter, document)),
+        **({} if manifest is None else _songs(manifest)),
+    }
     lines = [
-        "---",
-        "library_name: " + ("diffusers" if settings.format == "diffusers" else "peft"),
-        "pipeline_tag: text-to-audio",
-        "tags: [ace-step, music, " + family + "]",
-        "---",
+        *_header(settings, family, tag),
+        f"# {name}",
         "",
-        f"# {settings.output.name}",
-        "",
-        f"A {family} adapter for ACE-Step 1.5, in the form for {settings.format}. {_LOADING[settings.format]}",
+        f"{'An' if family == 'oft' else 'A'} {family} adapter for ACE-Step 1.5, in the form for {settings.format}. "
+        + _LOADING[settings.format].format(name=name),
         "",
         "| | |",
         "|---|---|",
-        f"| Made for | {file.config.get('base_model_name_or_path') or 'ACE-Step 1.5'} |",
-        f"| Adapted modules | {len(modules)} |",
-        f"| Rank | {', '.join(map(str, ranks)) or 'whole matrices'} |",
-        f"| Precision | {settings.precision} |",
-        "| Strength as trained | 1.0 |",
-        *(f"| {name} | {value} |" for name, value in _training(settings.adapter)),
+        *(f"| {fact} | {value} |" for fact, value in facts.items()),
     ]
+    samples = _samples(run)
+    if samples:
+        lines += ["", "## Samples of the training", "", *(f"- {sample}" for sample in samples)]
     return "\n".join(lines) + "\n"
 
 
-def _training(adapter: Path) -> list[tuple[str, Any]]:
-    """What the run that the adapter lies in says about its training; nothing when it lies in none."""
-    for folder in adapter.resolve().parents:
-        try:
-            document = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            settings = document["settings"]
-            facts = [
-                ("Learning rate", settings["optimizer"]["learning_rate"]),
-                ("Epochs", settings["training"]["epochs"]),
-                ("Seed", settings["training"]["seed"]),
-            ]
-            tensors = Path(settings["data"]["tensors"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        return facts + _songs(tensors)
-    return []
-
-
-def _songs(tensors: Path) -> list[tuple[str, Any]]:
-    """What the songs say, where they still lie: how many, how long, the trigger tag, and how to sample the variant."""
-    try:
-        manifest = read_manifest(tensors)
-    except SidestepError:
-        return []
-    minutes = sum(song.duration for song in manifest.songs) / 60
-    facts = [
-        ("Songs", f"{len(manifest.songs)} ({minutes:.1f} minutes)"),
-        ("Trigger tag", manifest.dataset.get("custom_tag") or "none"),
-        ("Variant", manifest.variant),
+def _header(settings: ExportSettings, family: str, tag: object) -> list[str]:
+    """What the Hub reads: library, task, tags, licence and trigger tag."""
+    return [
+        "---",
+        "library_name: " + ("diffusers" if settings.format == "diffusers" else "peft"),
+        "pipeline_tag: text-to-audio",
+        f"tags: [ace-step, music, {family}]",
+        *([f"license: {json.dumps(settings.licence)}"] if settings.licence else []),
+        *([f"instance_prompt: {json.dumps(tag, ensure_ascii=False)}"] if tag else []),
+        "---",
+        "",
     ]
+
+
+def _settings(run: Path | None) -> dict[str, Any] | None:
+    """The settings of a training run; None where there is none, or none that can be read."""
+    if run is None:
+        return None
+    try:
+        document: Any = json.loads((run / "config.json").read_text(encoding="utf-8"))
+        return dict(document["settings"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _training(adapter: Path, document: dict[str, Any]) -> dict[str, Any]:
+    facts = {fact: value for fact, path in _TOLD.items() if (value := look_up(document, path)) is not None}
+    try:
+        steps = json.loads((adapter / "trainer.json").read_text(encoding="utf-8"))["step"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return facts
+    return facts | {"Steps": steps}
+
+
+def _manifest(document: dict[str, Any] | None) -> Manifest | None:
+    """The data set, where its tensors still lie."""
+    try:
+        return None if document is None else read_manifest(Path(document["data"]["tensors"]))
+    except (SidestepError, KeyError, TypeError):
+        return None
+
+
+def _songs(manifest: Manifest) -> dict[str, Any]:
+    """How many songs, how long, the trigger tag, and how to sample the variant."""
+    minutes = sum(song.duration for song in manifest.songs) / 60
+    facts: dict[str, Any] = {
+        "Songs": f"{len(manifest.songs)} ({minutes:.1f} minutes)",
+        "Trigger tag": manifest.dataset.get("custom_tag") or "none",
+        "Variant": manifest.variant,
+    }
     if manifest.variant in VARIANT_SAMPLING:
         own = VARIANT_SAMPLING[Variant(manifest.variant)]
         guided = "the pipeline's own guidance" if own.guidance_scale is None else "no guidance"
-        facts.append(("Recommended", f"{own.steps} steps, shift {own.shift:g}, {guided}"))
+        facts["Recommended"] = f"{own.steps} steps, shift {own.shift:g}, {guided}"
     return facts
+
+
+def _samples(run: Path | None) -> list[str]:
+    """The newest songs that the run generated while it trained, with their prompts."""
+    from sidestep_tui.runs.events import SampleWritten
+    from sidestep_tui.runs.log import read_events
+
+    if run is None or not (run / "events.jsonl").is_file():
+        return []
+    written = [event for event in read_events(run / "events.jsonl") if isinstance(event, SampleWritten)]
+    return [
+        f"`{Path(event.path).name}`: {event.prompt}" + ("" if event.step is None else f" (step {event.step})")
+        for event in written[-_SAMPLES:]
+    ]

@@ -23,7 +23,7 @@ def test_the_demo_does_all_of_its_work(tmp_path: Path, capsys: pytest.CaptureFix
     document = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert [stage["ok"] for stage in document["stages"]] == [True] * 7
     assert document["last_validation_loss"] < document["first_validation_loss"]
-    assert (folder / "export-comfyui" / "adapter.safetensors").stat().st_size > 0.9 * document["adapter_bytes"]
+    assert (folder / "export-comfyui" / "export-comfyui.safetensors").stat().st_size > 0.9 * document["adapter_bytes"]
     runs = {summary.run.name: summary.condition for summary in list_runs()}
     names = ("preprocess", "estimate", "train", "generate-base", "generate-adapter", "export")
     assert runs == dict.fromkeys(names, "completed")

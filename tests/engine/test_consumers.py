@@ -25,7 +25,6 @@ from sidestep_tui.config.adapter import (
     OftSettings,
 )
 from sidestep_tui.engine.adapter import load_adapter
-from sidestep_tui.engine.export_formats import COMFYUI_FILE
 from sidestep_tui.engine.export_lycoris import LYCORIS_FILE
 from sidestep_tui.engine.targets import all_targets
 from tests.engine.conftest import trained
@@ -214,7 +213,7 @@ def test_comfyui_finds_every_key_and_every_module(
 ) -> None:
     adapter, output = exported(family, "comfyui", own)
     base = weights_of(original_decoder(turbo))
-    tensors = load_file(output / COMFYUI_FILE)
+    tensors = load_file(output / f"{output.name}.safetensors")
     found = {
         name: base[name] + comfyui_delta(stem, tensors)
         for stem, name in comfyui_names(base).items()

@@ -1,7 +1,7 @@
 """Exports: what each consumer loads does what was trained, and what cannot be taken is refused with the reason."""
 
-import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,14 @@ from sidestep_tui.config.adapter import (
 )
 from sidestep_tui.engine.adapter import load_adapter, read_adapter
 from sidestep_tui.engine.export import largest_difference
-from sidestep_tui.engine.export_formats import COMFYUI_FILE, FORMATS
+from sidestep_tui.engine.export_formats import FORMATS
 from sidestep_tui.engine.export_lycoris import LYCORIS_FILE
 from sidestep_tui.engine.export_modules import split_modules
+from sidestep_tui.engine.export_read import read_exported
 from sidestep_tui.engine.generate_adapter import apply_adapter
+from sidestep_tui.engine.tensors import read_manifest, write_manifest
+from sidestep_tui.runs.events import SampleWritten
+from sidestep_tui.runs.log import EventWriter
 from tests.engine.conftest import trained
 
 FAMILIES: dict[str, AdapterBase] = {
@@ -78,7 +82,7 @@ def test_the_exported_file_does_what_was_trained(
     adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES[family], own)
     output, results = export(adapter, form)
     wanted = split_modules(read_adapter(adapter))
-    assert largest_difference(wanted, FORMATS[form].read(output)) < 1e-6
+    assert largest_difference(wanted, read_exported(output)[1]) < 1e-6
     assert results["modules"] == len(wanted) == 4 * 11
     assert (output / "README.md").read_text("utf-8").startswith("---\n")
 
@@ -168,9 +172,12 @@ def test_a_missing_alpha_is_caught(
 ) -> None:
     adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES["lora"])
     output, _ = export(adapter, "comfyui")
-    tensors = load_file(output / COMFYUI_FILE)
-    save_file({key: value for key, value in tensors.items() if not key.endswith(".alpha")}, output / COMFYUI_FILE)
-    difference = largest_difference(split_modules(read_adapter(adapter)), FORMATS["comfyui"].read(output))
+    tensors = load_file(output / f"{output.name}.safetensors")
+    save_file(
+        {key: value for key, value in tensors.items() if not key.endswith(".alpha")},
+        output / f"{output.name}.safetensors",
+    )
+    difference = largest_difference(split_modules(read_adapter(adapter)), read_exported(output)[1])
     assert difference == pytest.approx(2 / 3, rel=1e-4)  # scale 1 instead of 3
 
 
@@ -192,11 +199,11 @@ def test_a_missing_module_is_named(
 
     adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES["lora"])
     output, _ = export(adapter, "comfyui")
-    tensors = load_file(output / COMFYUI_FILE)
+    tensors = load_file(output / f"{output.name}.safetensors")
     kept = {key: value for key, value in tensors.items() if "layers.2.mlp.down_proj" not in key}
-    save_file(kept, output / COMFYUI_FILE)
+    save_file(kept, output / f"{output.name}.safetensors")
     with pytest.raises(SidestepError, match=r"layers\.2\.mlp\.down_proj"):
-        largest_difference(split_modules(read_adapter(adapter)), FORMATS["comfyui"].read(output))
+        largest_difference(split_modules(read_adapter(adapter)), read_exported(output)[1])
 
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
@@ -205,7 +212,7 @@ def test_half_precision_halves_the_file_and_keeps_alpha(
 ) -> None:
     adapter = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=4, alpha=12.3))
     output, results = export(adapter, "comfyui", precision=precision)
-    tensors = load_file(output / COMFYUI_FILE)
+    tensors = load_file(output / f"{output.name}.safetensors")
     assert {tensors[key].dtype for key in tensors if not key.endswith("alpha")} == {getattr(torch, precision)}
     assert tensors["base_model.model.layers.0.self_attn.q_proj.alpha"] == pytest.approx(12.3)
     assert 1e-6 < results["largest_relative_difference"] < 0.02
@@ -226,19 +233,32 @@ def test_a_lower_rank_keeps_the_strongest_directions(
 
 
 def test_the_card_tells_how_the_adapter_was_made(
-    export: Callable[..., tuple[Path, Any]], tiny_checkpoint: Path, tmp_path: Path, songs: Path
+    engine: Any, train_document: dict[str, Any], songs: Path, tmp_path: Path
 ) -> None:
-    run = tmp_path / "training"
-    trained(tiny_checkpoint, run / "final", FAMILIES["lora"])
-    settings = {
-        "optimizer": {"learning_rate": 0.0003},
-        "training": {"epochs": 12, "seed": 5},
-        "data": {"tensors": str(songs)},
-    }
-    (run / "config.json").write_text(json.dumps({"settings": settings}), "utf-8")
-    output, _ = export(run / "final", "comfyui")
-    card = (output / "README.md").read_text("utf-8")
-    for line in ("| Learning rate | 0.0003 |", "| Songs | 5 (", "| Recommended | 8 steps, shift 3, no guidance |"):
+    manifest = read_manifest(songs)
+    write_manifest(songs, replace(manifest, dataset={"custom_tag": "snowsong"}))
+    run, _ = engine.run("snow", "train", train_document)
+    with EventWriter(run.events_file) as events:
+        events.write(SampleWritten(path="samples/step-8.wav", prompt="snowsong, slow strings", seed=1, step=8))
+    document = {"adapter": str(run.path / "final"), "format": "comfyui", "licence": "cc-by-4.0"}
+    _, state = engine.run("export", "export", document)
+    output = run.path / "exports" / "snow-lora-r4-comfyui"
+    assert state.results["output"] == str(output)
+    assert (output / "snow-lora-r4-comfyui.safetensors").is_file()
+    card = (output / "README.md").read_text("utf-8").splitlines()
+    for line in (
+        'license: "cc-by-4.0"',
+        'instance_prompt: "snowsong"',
+        "| Made for | acestep-v15-turbo |",
+        "| Alpha | 8.0 |",
+        "| Learning rate | 0.001 |",
+        "| Epochs | 2 |",
+        "| Steps | 8 |",
+        f"| Songs | 5 ({sum(song.duration for song in manifest.songs) / 60:.1f} minutes) |",
+        "| Trigger tag | snowsong |",
+        "| Recommended | 8 steps, shift 3, no guidance |",
+        "- `step-8.wav`: snowsong, slow strings (step 8)",
+    ):
         assert line in card
 
 
