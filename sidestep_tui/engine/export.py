@@ -1,5 +1,6 @@
 """The job `export`: a trained adapter in the form that a consumer loads, read back and compared before it counts."""
 
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from sidestep_tui.engine.export_modules import family_of, split_modules
 from sidestep_tui.engine.export_rank import reduce_rank
 from sidestep_tui.engine.model_card import default_output, model_card
 from sidestep_tui.engine.push import push_folder
+from sidestep_tui.engine.velocity_record import RECORD_FILE
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import directory_atomic, write_text_atomic
 
@@ -101,6 +103,9 @@ def _write(context: JobContext, settings: ExportSettings, file: AdapterFile, out
         context.phase("checking")
         difference = largest_difference(modules, form.read(folder))
         check_difference(difference, dtype, settings.format, output)
+        record = settings.adapter / RECORD_FILE
+        if record.is_file() and settings.rank is None:  # a reduced adapter does something else
+            shutil.copyfile(record, folder / RECORD_FILE)
         if (single := folder / COMFYUI_FILE).is_file():  # lies among many in ComfyUI's folder: named after the output
             single.rename(folder / f"{output.name}.safetensors")
     return {"modules": len(modules), "largest_relative_difference": difference}

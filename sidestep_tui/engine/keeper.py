@@ -1,6 +1,7 @@
 """What a training run leaves on disk: checkpoints to resume from, the best adapter, the final one."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from torch import Tensor
@@ -19,6 +20,7 @@ from sidestep_tui.engine.checkpoint import (
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.optimizer import inference_weights, load_state
 from sidestep_tui.engine.setup import Setup
+from sidestep_tui.engine.velocity_record import write_record
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.events import CheckpointSaved
 
@@ -47,6 +49,7 @@ class Keeper:
         )
         path = save_checkpoint(run, state, setup.adapter, setup.model_name)
         if path is not None:
+            self._record(path, path / "ema")
             remove_old_checkpoints(run, self._keep_last)
             self._context.emit(CheckpointSaved(step=position.step, path=str(path.relative_to(run.path))))
 
@@ -61,6 +64,7 @@ class Keeper:
         average = self._average()
         if average is not None:
             replace_folder(run.path / f"{kind}-ema", position.step, setup.adapter, average, setup.model_name)
+        self._record(path, run.path / f"{kind}-ema")
         self._context.emit(CheckpointSaved(step=position.step, path=str(path.relative_to(run.path)), kind=kind))
 
     def restore(self, trained_on: str) -> Position:
@@ -102,6 +106,15 @@ class Keeper:
         if setup.average is not None and state.ema is not None:
             with setup.average.in_place():
                 put_weights(setup.transformer, state.ema)
+
+    def _record(self, folder: Path, average_folder: Path) -> None:
+        """Leaves beside saved weights what they do to the model, for `sidestep verify`."""
+        setup = self._setup
+        with inference_weights(setup.optimizer, setup.parameters):
+            write_record(folder, setup.transformer)
+        if setup.average is not None:
+            with setup.average.in_place():
+                write_record(average_folder, setup.transformer)
 
     def _average(self) -> dict[str, Tensor] | None:
         setup = self._setup

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
-from sidestep_tui.acestep.checkpoint import Checkpoint
-from sidestep_tui.acestep.flow import seeded_generator
 from sidestep_tui.acestep.keymap import to_diffusers
-from sidestep_tui.acestep.model_config import LATENT_CHANNELS
-from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.jobs import VerifySettings
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device
@@ -20,11 +18,16 @@ from sidestep_tui.engine.export_modules import ModuleAdapter
 from sidestep_tui.engine.export_read import read_exported
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.engine.targets import all_targets
+from sidestep_tui.engine.velocity_record import VelocityRecord, find_record, fixed_velocity
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_json_atomic
 
-_FRAMES, _TOKENS, _TIMESTEP = 250, 64, 0.6
-_TOLERANCE = 1e-4
+_TOLERANCE: Final = 1e-4
+_TOLERANCES: Final = {torch.float32: _TOLERANCE, torch.float16: 5e-3, torch.bfloat16: 4e-2}
+"""By the precision of the adapter's file: how far the velocity's change may be from the recorded one (relative)."""
+_ROUNDING: Final = 3e-6
+"""Of the velocity itself: what float32 arithmetic in another order, or on another device, moves it by."""
+_DTYPES: Final = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def run(context: JobContext, settings: VerifySettings) -> Results:
 
     Raises:
         SidestepError: a module or shape has no partner in the model, a weight is not a number, the adapter does
-            nothing, or it differs from the one that it is held `against`.
+            nothing, or it differs from the record of its training or from the one that it is held `against`.
     """
     context.phase("reading the adapter", str(settings.adapter))
     form, modules = read_exported(settings.adapter)
@@ -60,23 +63,63 @@ def run(context: JobContext, settings: VerifySettings) -> Results:
         difference = largest_difference(read_exported(settings.against)[1], modules)
 
     context.phase("measuring")
-    transformer = checkpoint.load_transformer(choose_device(settings), torch.float32)
-    plain = _fixed_velocity(transformer, checkpoint)
+    record = find_record(settings.adapter)
+    # A float32 model that was trained in bfloat16 was rounded first: the record is of the rounded weights.
+    stored = torch.float32 if record is None else _DTYPES[record.dtype]
+    transformer = checkpoint.load_transformer(choose_device(settings), stored).float()
+    plain = fixed_velocity(transformer)
     reports = put_into(transformer, modules)
-    change = float((_fixed_velocity(transformer, checkpoint) - plain).norm() / plain.norm())
+    change = fixed_velocity(transformer) - plain
     dead = [report.module for report in reports if report.dead]
     report_file = settings.output or context.run.path / "verify.json"
     write_json_atomic(report_file, {"form": form, "modules": [asdict(report) for report in reports]})
-    _judge(settings, change, difference)
-    return {
+    scales = [report.scale for report in reports]
+    results: Results = {
         "form": form,
         "family": next(iter(modules.values())).family,
         "modules": len(modules),
         "dead_modules": len(dead),
-        "velocity_change": change,
+        "smallest_scale": min(scales),
+        "largest_scale": max(scales),
+        "velocity_change": float(change.norm() / plain.norm()),
         "largest_relative_difference": difference,
         "report": str(report_file),
     }
+    _judge(settings, float(change.norm()), difference)
+    if record is None:
+        context.warn("There is no record of the training beside the adapter.", settings.adapter, "compare: --against")
+        return results
+    return results | _compare(settings.adapter, record, plain, change, modules)
+
+
+def _compare(
+    adapter: Path, record: VelocityRecord, plain: Tensor, change: Tensor, modules: Mapping[str, ModuleAdapter]
+) -> Results:
+    """Holds the measured change of the velocity against the one that the training recorded.
+
+    Raises:
+        SidestepError: it is another model, or the adapter does something else than it did in training.
+    """
+    if abs(float(plain.norm()) - record.plain) > 1e-3 * record.plain:
+        raise SidestepError(
+            "The adapter was trained on another model: this one answers differently without it.",
+            where=adapter,
+            fix="give the model that it was trained on",
+        )
+    coarsest = max((tensor.dtype for one in modules.values() for tensor in one.tensors.values() if tensor.ndim > 0),
+                   key=lambda dtype: _TOLERANCES.get(dtype, 0.0))  # fmt: skip
+    tolerance = _TOLERANCES.get(coarsest, _TOLERANCES[torch.float32])
+    recorded = float(record.change.norm())
+    error = float((change - record.change).norm())
+    results: Results = {"difference_from_training": error / recorded if recorded else error, "tolerance": tolerance}
+    if error > tolerance * recorded + _ROUNDING * record.plain:
+        raise SidestepError(
+            f"The adapter changes the velocity otherwise than in training: by {error / max(recorded, 1e-12):.2e} "
+            f"(relative; {tolerance:g} is allowed).",
+            where=adapter,
+            fix="export it again; a file that lacks alpha is applied at another strength",
+        )
+    return results
 
 
 def put_into(transformer: nn.Module, modules: Mapping[str, ModuleAdapter]) -> list[ModuleReport]:
@@ -96,21 +139,6 @@ def put_into(transformer: nn.Module, modules: Mapping[str, ModuleAdapter]) -> li
         reports.append(ModuleReport(name, module.rank, module.scale, change, float(weight.norm()), change == 0.0))
         weight.data.copy_(merged)
     return reports
-
-
-def _fixed_velocity(transformer: nn.Module, checkpoint: Checkpoint) -> Tensor:
-    """The DiT's answer to inputs that are the same on every machine, [1, 250, 64] on the CPU."""
-    generator = seeded_generator(0, "verify")
-    noise, condition, context = (
-        torch.randn(shape, generator=generator)
-        for shape in (
-            (1, _FRAMES, LATENT_CHANNELS),
-            (1, _TOKENS, checkpoint.config.encoder_hidden_size),
-            (1, _FRAMES, 2 * LATENT_CHANNELS),
-        )
-    )
-    with torch.no_grad():
-        return velocity(transformer, noise, torch.tensor([_TIMESTEP]), condition, context).cpu()
 
 
 def _judge(settings: VerifySettings, change: float, difference: float | None) -> None:

@@ -1,0 +1,140 @@
+"""What an adapter does to the model on fixed inputs, recorded where it was trained and measured again where it is used.
+
+The record lies beside the adapter's weights and goes with an export. The model is frozen, so the recorded change of
+the velocity can be asked of any copy of the adapter, in any form, on any machine. It is computed in float32: frozen
+weights in half precision are widened block by block, which changes no value, and narrowed again.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import Tensor, nn
+
+from sidestep_tui.acestep.flow import seeded_generator
+from sidestep_tui.acestep.model_config import LATENT_CHANNELS
+from sidestep_tui.acestep.velocity import velocity
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.files import write_json_atomic
+
+if TYPE_CHECKING:
+    from diffusers import AceStepTransformer1DModel
+
+RECORD_FILE: Final = "velocity_record.json"
+_FRAMES, _TOKENS, _TIMESTEP = 64, 64, 0.6
+_HALF: Final = (torch.bfloat16, torch.float16)
+
+
+@dataclass(frozen=True, slots=True)
+class VelocityRecord:
+    """What an adapter did on the fixed inputs.
+
+    Attributes:
+        dtype: of the frozen weights, without `torch.`; a float32 checkpoint trained in bfloat16 was rounded to it.
+        plain: the norm of the velocity without the adapter.
+        change: what the adapter adds to the velocity, [1, 64, 64], float32.
+    """
+
+    dtype: str
+    plain: float
+    change: Tensor
+
+
+def fixed_velocity(transformer: "AceStepTransformer1DModel") -> Tensor:
+    """The DiT's answer to inputs that are the same on every machine, [1, 64, 64] float32 on the CPU."""
+    generator = seeded_generator(0, "verify")
+    width = transformer.condition_embedder.in_features
+    shapes = ((1, _FRAMES, LATENT_CHANNELS), (1, _TOKENS, width), (1, _FRAMES, 2 * LATENT_CHANNELS))
+    noise, condition, context = (torch.randn(shape, generator=generator) for shape in shapes)
+    with torch.no_grad(), _in_float32(transformer):
+        return velocity(transformer, noise, torch.tensor([_TIMESTEP]), condition, context).cpu()
+
+
+def write_record(folder: Path, transformer: "AceStepTransformer1DModel") -> None:
+    """Records what the adapter on the DiT does, as it is now, in `folder`; the DiT is left as it was."""
+    was_training = transformer.training
+    dtype = str(transformer.proj_in_conv.weight.dtype).removeprefix("torch.")
+    transformer.eval()
+    try:
+        with _adapters_off(transformer):
+            plain = fixed_velocity(transformer)
+        change = fixed_velocity(transformer) - plain
+    finally:
+        transformer.train(was_training)
+    document = {
+        "about": "the change of the velocity that this adapter makes on fixed inputs; `sidestep verify` compares it",
+        "frozen_weights": dtype,
+        "plain_norm": float(plain.norm()),
+        "shape": list(change.shape),
+        "change": base64.b64encode(change.numpy().astype("<f4").tobytes()).decode("ascii"),
+    }
+    write_json_atomic(folder / RECORD_FILE, document)
+
+
+def find_record(adapter: Path) -> VelocityRecord | None:
+    """The record beside an adapter's file or in its folder; None where there is none.
+
+    Raises:
+        SidestepError: it is damaged.
+    """
+    file = (adapter if adapter.is_dir() else adapter.parent) / RECORD_FILE
+    if not file.is_file():
+        return None
+    try:
+        document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        values = np.frombuffer(base64.b64decode(document["change"]), dtype="<f4").reshape(document["shape"])
+        return VelocityRecord(document["frozen_weights"], document["plain_norm"], torch.from_numpy(values.copy()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SidestepError("The record of the training is damaged.", where=file, fix="take another copy") from error
+
+
+@contextmanager
+def _adapters_off(transformer: nn.Module) -> Iterator[None]:
+    layers = [module for module in transformer.modules() if isinstance(module, BaseTunerLayer)]
+    asks = [(parameter, parameter.requires_grad) for parameter in transformer.parameters()]
+    for layer in layers:
+        layer.enable_adapters(False)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.enable_adapters(True)  # which also asks for gradients, wanted or not
+        for parameter, before in asks:
+            parameter.requires_grad_(before)
+
+
+@contextmanager
+def _in_float32(transformer: "AceStepTransformer1DModel") -> Iterator[None]:
+    """Half-precision weights as float32 while they are used: the blocks one at a time, the rest for the whole time."""
+    dtypes = {p: p.dtype for p in transformer.parameters() if p.dtype in _HALF}
+    of_blocks = {p for block in transformer.layers for p in block.parameters()}
+
+    def widen(module: nn.Module, *_: object) -> None:
+        for parameter in module.parameters():
+            if parameter in dtypes:
+                parameter.data = parameter.data.float()
+
+    def narrow(module: nn.Module, *_: object) -> None:
+        for parameter in module.parameters():
+            if parameter in dtypes:
+                parameter.data = parameter.data.to(dtypes[parameter])
+
+    hooks = [block.register_forward_pre_hook(widen) for block in transformer.layers]
+    hooks += [block.register_forward_hook(narrow, always_call=True) for block in transformer.layers]
+    others = [p for p in dtypes if p not in of_blocks]
+    try:
+        for parameter in others:
+            parameter.data = parameter.data.float()
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for parameter in others:
+            parameter.data = parameter.data.to(dtypes[parameter])
