@@ -184,6 +184,15 @@ def set_scale(transformer: nn.Module, scale: float, name: str = _NAME) -> None:
         layer.set_scale(name, scale)
 
 
+def scale_of(layer: nn.Module, name: str = _NAME) -> tuple[float, int]:
+    """What an injected layer multiplies its adapter by, and the adapter's rank.
+
+    Raises:
+        AttributeError, KeyError: there is no adapter on it.
+    """
+    return float(layer.scaling[name]), int(layer.r[name])  # type: ignore[index]
+
+
 def peft_config(file: AdapterFile) -> PeftConfig:
     """PEFT's configuration of a saved adapter, with diffusers' module names."""
     kind = _CONFIGS[file.config["peft_type"]]

@@ -1,61 +1,58 @@
-"""An existing adapter as the start of a run: ours or from elsewhere, every key accounted for, its effect unchanged."""
+"""A run that goes on from an adapter: any form that is read for generation becomes the weights training starts with."""
 
-from dataclasses import replace
 from pathlib import Path
 
-from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
-from sidestep_tui.acestep.keymap import to_original
-from sidestep_tui.config.adapter import AdapterBase
-from sidestep_tui.engine.adapter import PREFIX, put_weights
+from sidestep_tui.acestep.keymap import to_diffusers
+from sidestep_tui.config.adapter import AdapterBase, adapter_family
+from sidestep_tui.engine.adapter import PREFIX, put_weights, scale_of
+from sidestep_tui.engine.export_modules import ModuleAdapter
 from sidestep_tui.engine.export_read import read_exported
 from sidestep_tui.errors import SidestepError
 
 
 def start_from(transformer: nn.Module, settings: AdapterBase, path: Path) -> None:
-    """Puts an adapter's weights into the one that was just injected.
-
-    Where the run scales a module otherwise (another alpha, rank stabilisation, a file whose scale is folded into its
-    weights), a factor is multiplied so that the first step begins with what the adapter does.
+    """Gives the freshly injected adapter the effect of the one at `path`, whatever scale each of them has.
 
     Args:
         transformer: the DiT with the run's adapter injected.
         settings: of the run's adapter.
-        path: an adapter in any form that `sidestep export` writes or ACE-Step, ComfyUI and diffusers load.
+        path: an adapter in any form that `sidestep export` writes, or that ACE-Step, ComfyUI and diffusers load.
 
     Raises:
-        SidestepError: it cannot be read, is of another family, or has other modules or ranks; one is named.
+        SidestepError: it cannot be read, or is of another family, of other modules, or of other ranks.
     """
-    form, modules = read_exported(path)
-    family = vars(settings)["family"]
-    if other := sorted({module.family for module in modules.values()} - {family}):
+    family = adapter_family(settings)
+    _, modules = read_exported(path)
+    theirs = next(iter(modules.values())).family
+    if theirs != family:
         raise SidestepError(
-            f"The adapter to start from is of the family {other[0]}, the run's of {family}.",
+            f"The adapter to start from is a {theirs}, the run trains a {family}.",
             where=path,
-            fix=f"set adapter.family to {other[0]}, or start from nothing",
+            fix=f"set adapter.family to {theirs}",
         )
-    scales = _scales(transformer)
     weights: dict[str, Tensor] = {}
     for name, module in modules.items():
-        own = scales.get(name, module.scale)
-        fitting = module if own == module.scale else replace(module, scale=module.scale / own).unscaled()
-        weights |= {f"{PREFIX}{name}.{tensor}": value for tensor, value in fitting.tensors.items()}
+        fitted = module if family == "oft" else module.rescaled(_scale(transformer, name, module, path))
+        weights |= {f"{PREFIX}{name}.{key}": tensor for key, tensor in fitted.tensors.items()}
+    put_weights(transformer, weights)
+
+
+def _scale(transformer: nn.Module, name: str, module: ModuleAdapter, path: Path) -> float:
+    """The scale that training gives to a module."""
     try:
-        put_weights(transformer, weights)
-    except SidestepError as error:
+        scale, rank = scale_of(transformer.get_submodule(to_diffusers(name)))
+    except (AttributeError, KeyError) as error:  # torch: no such module; PEFT: no adapter on it
         raise SidestepError(
-            f"The adapter to start from ({form}) is not of this run's modules and ranks. {error.what}",
+            f"The adapter to start from has weights for {name}, which this run does not adapt.",
             where=path,
-            fix="set adapter.rank and adapter.targets to what it was trained with, or start from nothing",
+            fix="choose the same modules in adapter.targets, and the model size that it was trained on",
         ) from error
-
-
-def _scales(transformer: nn.Module) -> dict[str, float]:
-    """The factor of every injected module's update, by original name; families without one are left out."""
-    return {
-        to_original(name): float(scale)
-        for name, layer in transformer.named_modules()
-        if isinstance(layer, BaseTunerLayer)
-        for scale in layer.scaling.values()
-    }
+    if module.rank is not None and module.rank != rank:
+        raise SidestepError(
+            f"The adapter to start from has rank {module.rank} at {name}, this run {rank}.",
+            where=path,
+            fix=f"set adapter.rank to {module.rank}",
+        )
+    return scale

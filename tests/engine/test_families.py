@@ -19,7 +19,6 @@ from sidestep_tui.config.adapter import AdapterBase, AdapterSettings
 from sidestep_tui.config.optimisation import DEFAULT_RATES, OptimizerSettings
 from sidestep_tui.engine.adapter import adapter_weights, inject_new, load_adapter, save_adapter, set_scale, trainable
 from sidestep_tui.engine.optimizer import build_optimizer, set_rate
-from sidestep_tui.engine.start_from import start_from
 from sidestep_tui.engine.targets import choose_targets
 from sidestep_tui.errors import SidestepError
 from tests.engine.conftest import Engine
@@ -201,46 +200,6 @@ def test_a_run_can_start_from_an_adapter(engine: Engine, train_document: dict[st
     second, _ = engine.run("second", "train", document)
     for key, value in _weights(first.final).items():
         torch.testing.assert_close(_weights(second.final)[key], value, atol=1e-9, rtol=1e-6)
-
-
-@pytest.mark.parametrize("form", ["peft", "diffusers", "comfyui", "lycoris"])
-@pytest.mark.parametrize("family", ["lora", "lokr"])
-def test_any_exported_form_starts_with_the_effect_that_it_had(
-    engine: Engine, train_document: dict[str, Any], checkpoint: Checkpoint, tmp_path: Path, form: str, family: str
-) -> None:
-    if (family, form) in (("lora", "lycoris"), ("lokr", "diffusers")):
-        pytest.skip("a form that this family has not")
-    trained, _ = engine.run("trained", "train", {**train_document, "adapter": FAMILIES[family]})
-    export = {"adapter": str(trained.final), "output": str(tmp_path / "exported"), "format": form}
-    engine.run("export", "export", export)
-    known = _model(checkpoint)
-    load_adapter(known, trained.final)
-    for alpha in (8, 3):
-        settings = TypeAdapter(AdapterSettings).validate_python({**FAMILIES[family], "alpha": alpha})
-        started = _model(checkpoint)
-        inject_new(started, settings, choose_targets(settings, checkpoint.config), seed=9)
-        start_from(started, settings, tmp_path / "exported")
-        torch.testing.assert_close(_velocity(started), _velocity(known), atol=1e-5, rtol=1e-5)
-    assert (_velocity(known) - _velocity(_model(checkpoint))).abs().max() > 1e-4
-
-
-@pytest.mark.parametrize(
-    ("other", "words"),
-    [
-        ({"family": "loha", "rank": 4}, "of the family lora, the run's of loha"),
-        ({"rank": 8}, "do not fit"),
-        ({"rank": 4, "targets": {"mlp": False}}, "do not fit"),
-    ],
-)
-def test_an_adapter_of_another_kind_is_no_start(checkpoint: Checkpoint, tmp_path: Path, other: Any, words: str) -> None:
-    transformer, config = _adapted(checkpoint, "lora")
-    save_adapter(tmp_path, config, adapter_weights(transformer), "m")
-    settings = TypeAdapter(AdapterSettings).validate_python(other)
-    fresh = _model(checkpoint)
-    inject_new(fresh, settings, choose_targets(settings, checkpoint.config), seed=9)
-    with pytest.raises(SidestepError, match=words) as caught:
-        start_from(fresh, settings, tmp_path)
-    assert caught.value.where == str(tmp_path)
 
 
 def test_a_run_goes_on_without_the_adapter_that_it_started_from(
