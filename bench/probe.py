@@ -1,79 +1,117 @@
-"""What `sidestep estimate` costs over a plain forward and backward pass, in memory and in time.
+"""What `sidestep estimate` costs over a plain forward and backward pass, in time and in memory.
 
-    python -m bench.probe [--shape 2b] [--tokens 750] [--condition 256] [--passes 2]
+    OMP_NUM_THREADS=1 python -m bench.probe --clock cpu [--shape 2b] [--tokens 750] [--condition 256] [--layers 4]
 
-Each side runs in a process of its own, with its own peak of resident memory: the pass through the frozen model alone,
-the same with every linear layer probed and ranked, and an ordinary backward pass that keeps the gradient of every
-probed weight, as naive estimators do (left out where the memory does not suffice).
+Both sides are the same pass through the frozen model with every layer recomputed and gradients of all activations; one
+of them with every linear layer probed and ranked. They take turns. With `--naive` a third side keeps the gradient of
+every probed weight in an ordinary backward pass, as naive estimators do (twice the model's memory).
+Memory is measured first, as the rise of resident memory (Linux) with an allocator that gives every larger block back.
 """
 
 import argparse
-import resource
-import subprocess
-import sys
-import time
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
+from diffusers import AceStepTransformer1DModel
 
-from bench.common import describe_machine
+from bench.common import CLOCKS, alternate, describe_machine, print_table, seconds_of
+from bench.memory import M_MMAP_THRESHOLD, MIB, rise_of
 from bench.shapes import SHAPES, build_transformer, lora_targets
 from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.acestep.velocity import velocity
+from sidestep_tui.engine.devices import keep_freed_memory
 from sidestep_tui.engine.probe import probed
 from sidestep_tui.engine.ranking import Ranking
 from sidestep_tui.engine.recompute import use_checkpointing
 
-SIDES = ("pass", "probed", "kept")
+CPU = torch.device("cpu")
 
 
-def one_side(options: argparse.Namespace) -> None:
-    """Prints the median seconds of a pass and the peak of resident memory in MB."""
+@dataclass(frozen=True)
+class Sides:
+    """Three ways through one model with one input."""
+
+    model: AceStepTransformer1DModel
+    x: torch.Tensor
+    condition: torch.Tensor
+    context: torch.Tensor
+    ranking: Ranking
+
+    def plain(self) -> None:
+        velocity(self.model, self.x, torch.tensor([0.5]), self.condition, self.context).square().mean().backward()
+
+    def probed(self) -> None:
+        with probed(self.model, lora_targets(self.model), self.ranking.observe):
+            self.plain()
+        self.ranking.take(0)
+
+    def naive(self) -> None:
+        weights = [self.model.get_submodule(name).weight.requires_grad_() for name in lora_targets(self.model)]
+        self.plain()
+        for weight in weights:
+            weight.requires_grad_(False).grad = None
+
+
+def make_sides(options: argparse.Namespace) -> Sides:
     shape = SHAPES[options.shape]
+    shape = replace(shape, layers=options.layers or shape.layers)
     model = build_transformer(shape)
     use_banded_attention(model)
     use_checkpointing(model, "all")
-    names, ranking = lora_targets(model), Ranking((1 / 3, 1 / 3, 1 / 3))
-    if options.side == "kept":
-        for name in names:
-            model.get_submodule(name).weight.requires_grad_()
     g = torch.Generator().manual_seed(0)
     x = torch.randn(1, 2 * options.tokens, 64, generator=g, requires_grad=True)
     condition = torch.randn(1, options.condition, shape.condition, generator=g, requires_grad=True)
-    context, seconds = torch.randn(1, 2 * options.tokens, 128, generator=g), []
-    with probed(model, names if options.side == "probed" else [], ranking.observe):
-        for number in range(options.passes + 1):
-            began = time.perf_counter()
-            velocity(model, x, torch.tensor([0.5]), condition, context).square().mean().backward()
-            if options.side == "probed":
-                ranking.take(number % 3)
-            if number:  # the first pass warms up, and chooses the ranking's directions
-                seconds.append(time.perf_counter() - began)
-    print(sorted(seconds)[len(seconds) // 2], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+    context = torch.randn(1, 2 * options.tokens, 128, generator=g)
+    return Sides(model, x, condition, context, Ranking((1 / 3, 1 / 3, 1 / 3)))
+
+
+def bookkeeping(ranking: Ranking) -> int:
+    """Bytes of statistics that stay from draw to draw."""
+    tensors = [
+        tensor
+        for one in ranking.statistics.values()
+        for tensor in (one.basis, one.energy, *one.sketches.values())
+        if tensor is not None
+    ]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=sorted(SHAPES), default="2b")
+    parser.add_argument("--layers", type=int, help="so many layers of that width")
     parser.add_argument("--tokens", type=int, default=750)
     parser.add_argument("--condition", type=int, default=256)
-    parser.add_argument("--passes", type=int, default=2)
-    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall")
+    parser.add_argument("--naive", action="store_true", help="also keep every weight's gradient")
     options = parser.parse_args()
-    if options.side:
-        return one_side(options)
-    print(describe_machine(torch.device("cpu")))
-    print(f"{options.shape}, {options.tokens} tokens, {options.condition} condition tokens, float32")
-    base: tuple[float, float] | None = None
-    for side in SIDES:
-        command = [sys.executable, "-m", "bench.probe", *sys.argv[1:], "--side", side]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode:
-            print(f"{side:8} did not finish (exit {result.returncode})")
-            continue
-        seconds, peak = map(float, result.stdout.split()[-2:])
-        base = base or (seconds, peak)
-        print(f"{side:8} {seconds:8.1f} s {seconds / base[0]:6.2f}× {peak:9.0f} MB {peak - base[1]:+9.0f} MB")
-    return None
+    print(describe_machine(CPU))
+    sides = make_sides(options)
+    layers = len(sides.model.layers)
+    load = f"{options.tokens} + {options.condition} tokens"
+    print(f"{options.shape}, {layers} layers, {load}, float32, {options.clock} time\n")
+    ways: dict[str, Callable[[], None]] = {"plain": sides.plain, "probed": sides.probed}
+    if options.naive:
+        ways["naive"] = sides.naive
+    ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 64 * 1024)
+    rises = {name: rise_of(way, CPU) for name, way in ways.items()}
+    rises["probed"] += bookkeeping(sides.ranking)
+    keep_freed_memory()
+    timings = alternate(ways, options.repeats, CPU, CLOCKS[options.clock])
+    rows = [
+        [
+            name,
+            seconds_of(timings[name]),
+            f"{timings[name].median / timings['plain'].median:.2f}×",
+            f"{rises[name] / MIB:.0f} MiB",
+            f"{(rises[name] - rises['plain']) / MIB:+.0f} MiB",
+        ]
+        for name in ways
+    ]
+    print_table(["pass", "time", "against plain", "rise of memory", "against plain"], rows)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def rank_modules(checkpoint: Checkpoint, teacher: AceStepTransformer1DModel, see
     """What `sidestep estimate` measures, with the distance to the teacher as the loss."""
     model, ranking = load(checkpoint), Ranking((1 / 3, 1 / 3, 1 / 3))
     names = [to_diffusers(name) for name in all_targets(checkpoint.config)]
-    with probed(model, names, lambda name, gradient: ranking.observe(to_original(name), gradient)):
+    with probed(model, names, lambda name, *factors: ranking.observe(to_original(name), *factors)):
         for draw in range(DRAWS):
             batch = inputs(checkpoint.config.encoder_hidden_size, 10_000 * seed + draw, count=1)
             with torch.no_grad():

@@ -22,9 +22,9 @@ from sidestep_tui.engine.ranking import Progressed, Ranking, load_progress, save
 from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.sensitivity import BANDS, band_weights
 from sidestep_tui.engine.step import mixed_precision
-from sidestep_tui.engine.store import StreamedSong
+from sidestep_tui.engine.store import EncodedSong, HeldSong
 from sidestep_tui.engine.targets import all_targets
-from sidestep_tui.engine.tensors import Manifest, SongEntry, read_manifest, read_shared
+from sidestep_tui.engine.tensors import Manifest, SongEntry, read_all, read_manifest, read_shared
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.events import SensitivityUpdated
 from sidestep_tui.runs.sensitivity_file import USUAL_NAME, write_sensitivity
@@ -66,7 +66,7 @@ def run(context: JobContext, settings: EstimateSettings) -> Results:
     estimate = Estimate(context, settings, manifest, ranking, transformer)
     modules = [to_diffusers(name) for name in all_targets(checkpoint.config)]
     context.phase("measuring", f"{len(modules)} modules")
-    with probed(transformer, modules, lambda name, gradient: ranking.observe(to_original(name), gradient)):
+    with probed(transformer, modules, lambda name, *factors: ranking.observe(to_original(name), *factors)):
         estimate.measure()
     return estimate.finish()
 
@@ -155,22 +155,31 @@ class Estimate:
                 yield Draw(number, song, (number // len(songs) + number) % len(BANDS))
 
     def _take(self, draw: Draw) -> None:
-        """One draw; where the memory does not suffice, with ever shorter windows."""
+        """One draw. A song that cannot be read, or gives no finite gradient, is named and left out from now on."""
+        try:
+            song = HeldSong(draw.song, read_all(self._settings.tensors, draw.song))
+        except SidestepError as error:
+            self._leave_out(draw.song, error.what)
+            return
+        if not self._pass_through(draw, song) or not self._ranking.take(draw.band):
+            self._leave_out(draw.song, "The song's loss or gradient is not a number.")
+            return
+        self._measured += 1
+        self._stream()
+
+    def _leave_out(self, song: SongEntry, why: str) -> None:
+        self._left_out.add(song.key)
+        self._context.warn(f"{why} It is left out.", song.key, "preprocess it again")
+
+    def _pass_through(self, draw: Draw, song: EncodedSong) -> bool:
+        """Forward and backward; where the memory does not suffice, with ever shorter windows."""
         while True:
             try:
-                finite = self._backward(self._batch(draw))
-                break
+                return self._backward(self._batch(draw, song))
             except torch.OutOfMemoryError as error:
                 self._ranking.forget()
                 torch.cuda.empty_cache()
                 self._shorten(draw.song, error)
-        if not finite:
-            self._left_out.add(draw.song.key)
-            self._context.warn("The song's loss is not a number; it is left out.", draw.song.key, "preprocess it again")
-            return
-        self._ranking.take(draw.band)
-        self._measured += 1
-        self._stream()
 
     def _backward(self, batch: Batch) -> bool:
         """A forward and a backward pass under the probe; False where the loss is not finite."""
@@ -196,7 +205,7 @@ class Estimate:
         self._crop = seconds
         self._context.warn(f"The device's memory is full; windows of {seconds:.0f} s are measured from now on.")
 
-    def _batch(self, draw: Draw) -> Batch:
+    def _batch(self, draw: Draw, song: EncodedSong) -> Batch:
         third = 1 / len(BANDS)
         objective = ObjectiveSettings(
             timesteps="uniform",
@@ -206,7 +215,6 @@ class Estimate:
         )
         crop = None if self._crop is None else round(self._crop * LATENT_RATE)
         drawing = Drawing(self._settings.seed, objective, 0.0, 1.0, crop, fresh_latents=True)
-        song = StreamedSong(draw.song, self._settings.tensors)
         null = self._shared["null_condition"]
         return collate([draw_sample(drawing, draw.number, draw.song.key, song, null)], self._shared)
 

@@ -1,5 +1,6 @@
 """The ranking of an estimate under way: every module's gradients, their order, and the ranks that it earns them."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,7 @@ from sidestep_tui.config.jobs import EstimateSettings
 from sidestep_tui.engine.allocation import ModuleShape, allocate_ranks
 from sidestep_tui.engine.sensitivity import BANDS, Measurement, ModuleStatistics
 from sidestep_tui.engine.tensor_files import write_state
+from sidestep_tui.engine.weight_gradient import SharedInputs, WeightGradient
 from sidestep_tui.runs.events import ModuleSensitivity
 
 if TYPE_CHECKING:
@@ -30,24 +32,30 @@ class Ranking:
     weights: tuple[float, ...]
     statistics: dict[str, ModuleStatistics] = field(default_factory=dict)
     _pending: dict[str, Measurement] = field(default_factory=dict)
+    _inputs: SharedInputs = field(default_factory=SharedInputs)
     _orders: list[tuple[str, ...]] = field(default_factory=list)
 
-    def observe(self, name: str, gradient: Tensor) -> None:
-        """Reduces a gradient that the probe shows."""
+    def observe(self, name: str, outputs: Tensor, inputs: Tensor) -> None:
+        """Reduces a gradient whose factors the probe shows: the outputs' gradient [N, out] and the inputs [N, in]."""
+        gradient = WeightGradient(outputs, self._inputs.of(inputs))
         self._pending[name] = self.statistics.setdefault(name, ModuleStatistics()).measure(gradient)
 
-    def take(self, band: int) -> None:
-        """Counts what was observed since the last call, as one draw of a band."""
+    def take(self, band: int) -> bool:
+        """Counts what was observed since the last call, as one draw of a band; nothing of it if any is not finite."""
         names = list(self._pending)
         squares = torch.stack([self._pending[name].square for name in names]).tolist()
+        if not all(math.isfinite(square) for square in squares):
+            self.forget()
+            return False
         for name, square in zip(names, squares, strict=True):
-            seen = self._pending[name]
-            self.statistics[name].add(square, seen.energy.cpu(), seen.sketch.cpu(), band)
-        self._pending.clear()
+            self.statistics[name].add(square, self._pending[name], band)
+        self.forget()
+        return True
 
     def forget(self) -> None:
-        """Drops what an unfinished draw has shown."""
+        """Drops what the draw has shown that is not taken."""
         self._pending.clear()
+        self._inputs.clear()
 
     def places(self) -> list[ModuleSensitivity]:
         """The modules, strongest first."""

@@ -16,6 +16,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from sidestep_tui.engine.weight_gradient import WeightGradient
+
 BANDS: Final = ("texture", "balance", "structure")
 """The thirds of the timestep from t = 0 (nearly the song) to t = 1 (nearly noise)."""
 
@@ -43,9 +45,10 @@ def band_weights(mu: float, sigma: float) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One gradient, reduced: squared norm (a scalar), energy among the module's directions [k, k], sketch."""
+    """One gradient, reduced: squared norm (a scalar), the directions [in, k] and its energy [k, k] in them, sketch."""
 
     square: Tensor
+    basis: Tensor
     energy: Tensor
     sketch: Tensor
 
@@ -60,22 +63,22 @@ class ModuleStatistics:
     sketches: dict[int, Tensor] = field(default_factory=dict)
     sketch_squares: list[float] = field(default_factory=lambda: [0.0 for _ in BANDS])
 
-    def measure(self, gradient: Tensor) -> Measurement:
-        """Reduces a gradient [out, in], float32, without a wait for the device.
+    def measure(self, gradient: WeightGradient) -> Measurement:
+        """Reduces a gradient [out, in] by its factors, without a wait for the device.
 
-        The first gradient's leading right singular vectors (randomised SVD with one power iteration,
-        arXiv:0909.4061) become the basis V [in, k]; the energy of a gradient is (G V)^T (G V).
+        The first gradient that is taken in gives the directions: its leading right singular vectors (randomised SVD
+        with one power iteration, arXiv:0909.4061) become the basis V [in, k]; the energy of a gradient is
+        (G V)^T (G V).
         """
-        if self.basis is None:
-            self.basis = _leading_directions(gradient)
-        seen = gradient @ self.basis
-        outputs, inputs = gradient.shape
-        left, right = _projection(outputs, gradient.device, 1), _projection(inputs, gradient.device, 2)
-        square = torch.linalg.vector_norm(gradient).square()  # unlike square().sum(), without a second matrix
-        return Measurement(square, seen.T @ seen, left.T @ (gradient @ right))
+        basis = _leading_directions(gradient) if self.basis is None else self.basis
+        seen, (outputs, inputs) = gradient.times(basis), gradient.shape
+        left, right = _projection(outputs, basis.device, 1), _projection(inputs, basis.device, 2)
+        return Measurement(gradient.square(), basis, seen.T @ seen, gradient.between(left, right))
 
-    def add(self, square: float, energy: Tensor, sketch: Tensor, band: int) -> None:
-        """Takes in a measurement, its tensors on the CPU."""
+    def add(self, square: float, seen: Measurement, band: int) -> None:
+        """Takes in a measurement, whose squared norm was fetched from the device already."""
+        energy, sketch = seen.energy.cpu(), seen.sketch.cpu()
+        self.basis = seen.basis
         self.squares[band].append(square)
         self.energy = energy if self.energy is None else self.energy + energy
         self.sketches[band] = sketch if band not in self.sketches else self.sketches[band] + sketch
@@ -126,12 +129,12 @@ class ModuleStatistics:
         return [float(value) / total for value in values] if total > 0 else [0.0] * len(values)
 
 
-def _leading_directions(gradient: Tensor) -> Tensor:
-    """An orthonormal basis [in, k] of about the k strongest right singular directions of a matrix [out, in]."""
-    k = min(DIRECTIONS, *gradient.shape)
-    start = torch.randn(len(gradient), k, generator=torch.Generator().manual_seed(0)).to(gradient.device)
-    basis = torch.linalg.qr(gradient.T @ start)[0]
-    refined: Tensor = torch.linalg.qr(gradient.T @ (gradient @ basis))[0]
+def _leading_directions(gradient: WeightGradient) -> Tensor:
+    """An orthonormal basis [in, k] of about the k strongest right singular directions of a gradient [out, in]."""
+    k, outputs = min(DIRECTIONS, *gradient.shape), gradient.shape[0]
+    start = torch.randn(outputs, k, generator=torch.Generator().manual_seed(0)).to(gradient.outputs.device)
+    basis = torch.linalg.qr(gradient.transposed_times(start))[0]
+    refined: Tensor = torch.linalg.qr(gradient.transposed_times(gradient.times(basis)))[0]
     return refined
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.engine.allocation import ModuleShape, allocate_ranks
 from sidestep_tui.engine.probe import probed
+from sidestep_tui.engine.ranking import Ranking
 from sidestep_tui.engine.recompute import Policy, use_checkpointing
 from sidestep_tui.engine.sensitivity import ModuleStatistics, band_weights
 from sidestep_tui.engine.targets import all_targets
-from sidestep_tui.engine.tensors import read_manifest
+from sidestep_tui.engine.tensors import read_manifest, write_manifest
+from sidestep_tui.engine.weight_gradient import Inputs, SharedInputs, WeightGradient
 from sidestep_tui.runs.events import SensitivityUpdated
 from sidestep_tui.runs.log import read_events
 from tests.engine.conftest import Engine
@@ -49,11 +52,19 @@ def test_probed_gradients_equal_those_of_autograd(reference_checkpoint: Callable
     seen: dict[str, torch.Tensor] = {}
     x.requires_grad_()
     condition.requires_grad_()
-    with probed(transformer, names, lambda name, gradient: seen.update({name: gradient})):
+    squares: dict[str, float] = {}
+    shared = SharedInputs()
+
+    def observe(name: str, outputs: torch.Tensor, inputs: torch.Tensor) -> None:
+        seen[name] = outputs.T @ inputs
+        squares[name] = WeightGradient(outputs, shared.of(inputs)).square().item()
+
+    with probed(transformer, names, observe):
         loss().backward()
     assert seen.keys() == naive.keys()
     for name in names:
         assert ((seen[name] - naive[name]).norm() / naive[name].norm()).item() < 1e-5
+        assert squares[name] == pytest.approx(naive[name].double().square().sum().item(), rel=1e-5)
         assert "forward" not in vars(transformer.get_submodule(name))
     assert all(parameter.grad is None for parameter in transformer.parameters())
 
@@ -67,6 +78,11 @@ def test_band_weights_are_the_share_of_the_models_own_draws() -> None:
     assert list(weights) == pytest.approx(shares.tolist(), abs=5e-3)
 
 
+def _factors(gradient: torch.Tensor) -> WeightGradient:
+    """A gradient [out, in] as the probe would show it."""
+    return WeightGradient(torch.eye(len(gradient)), Inputs(gradient))
+
+
 def test_the_spectrum_finds_planted_directions() -> None:
     g = torch.Generator().manual_seed(0)
     left, right = (
@@ -76,8 +92,8 @@ def test_the_spectrum_finds_planted_directions() -> None:
     planted = left @ torch.diag(torch.tensor([5.0, 3.0, 1.0])) @ right.T
     statistics = ModuleStatistics()
     for band in (0, 1, 2):
-        measured = statistics.measure(planted)
-        statistics.add(measured.square.item(), measured.energy, measured.sketch, band)
+        measured = statistics.measure(_factors(planted))
+        statistics.add(measured.square.item(), measured, band)
     energies = [25 / 35, 9 / 35, 1 / 35]
     assert statistics.spectrum()[:3] == pytest.approx(energies, rel=1e-4)
     assert sum(statistics.spectrum()[3:]) == pytest.approx(0, abs=1e-5)
@@ -94,8 +110,8 @@ def test_the_signal_is_what_all_draws_agree_on() -> None:
     for draw in range(600):
         noise = torch.randn(80, 50, generator=g) / 80**0.5
         for statistics, gradient in ((with_signal, agreed + noise), (noise_alone, noise)):
-            seen = statistics.measure(gradient)
-            statistics.add(seen.square.item(), seen.energy, seen.sketch, draw % 3)
+            seen = statistics.measure(_factors(gradient))
+            statistics.add(seen.square.item(), seen, draw % 3)
     weights = (0.2, 0.3, 0.5)
     assert noise_alone.mean(weights)[0] > 40  # the squared norm sees the noise alone
     assert with_signal.signal(weights) == pytest.approx(1.0, abs=0.2)
@@ -162,6 +178,83 @@ def test_a_song_with_a_loss_that_is_no_number_is_left_out(
     _, state = engine.run("estimate", "estimate", _document(turbo, songs, tmp_path / "r.json"))
     assert state.results["songs_left_out"] == 1
     assert [warning.where for warning in state.warnings] == [entry.key]
+
+
+def test_a_song_whose_tensors_cannot_be_used_is_left_out(
+    engine: Engine, turbo: Path, songs: Path, tmp_path: Path
+) -> None:
+    first, second = read_manifest(songs).songs[:2]
+    tensors = load_file(songs / first.file)
+    tensors["latent_mean"][3, 5] = math.nan
+    save_file(tensors, songs / first.file)
+    (songs / second.file).unlink()
+    _, state = engine.run("estimate", "estimate", _document(turbo, songs, tmp_path / "r.json"))
+    assert state.results["songs_left_out"] == 2
+    assert [warning.where for warning in state.warnings] == [first.key, second.key]
+    assert "Not a number" in state.warnings[0].what
+
+
+def test_a_gradient_that_is_no_number_counts_for_nothing() -> None:
+    ranking, g = Ranking((0.2, 0.3, 0.5)), torch.Generator().manual_seed(0)
+    outputs, inputs = torch.randn(30, 20, generator=g), torch.randn(30, 10, generator=g)
+    for name in ("layers.0.good", "layers.0.bad"):
+        ranking.observe(name, outputs, inputs * (math.nan if name.endswith("bad") else 1))
+    assert not ranking.take(0)
+    assert ranking.places() == []
+    for name in ("layers.0.good", "layers.0.bad"):
+        ranking.observe(name, outputs, inputs)
+    assert ranking.take(0)
+    exact = (outputs.T @ inputs).double().square().sum().item()
+    assert [place.sensitivity for place in ranking.places()] == pytest.approx([exact, exact], rel=1e-5)
+    assert all(math.isfinite(share) for entry in ranking.entries(by_layer=False) for share in entry["spectrum"])
+
+
+def test_the_squared_norm_is_exact_whichever_way_is_cheaper() -> None:
+    g = torch.Generator().manual_seed(3)
+    for tokens in (1, 50, 700):  # blocks of tokens; more tokens than the matrix is worth
+        shared = Inputs(torch.randn(tokens, 96, generator=g))
+        for width in (8, 130):
+            gradient = WeightGradient(torch.randn(tokens, width, generator=g), shared)
+            exact = (gradient.outputs.double().T @ shared.matrix.double()).square().sum().item()
+            assert gradient.square().item() == pytest.approx(exact, rel=1e-6)
+
+
+def test_one_song_is_enough(engine: Engine, turbo: Path, songs: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(songs)
+    write_manifest(songs, replace(manifest, songs=manifest.songs[:1]))
+    _, state = engine.run("one", "estimate", _document(turbo, songs, tmp_path / "r.json", batches=4))
+    assert state.results["batches"] == 4
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("empty", "no songs"),
+        ("missing", "no preprocessed songs"),
+        ("other model", "another model"),
+        ("nan", "No song gave a finite gradient"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(
+    engine: Engine, turbo: Path, songs: Path, tmp_path: Path, fault: str, told: str
+) -> None:
+    manifest = read_manifest(songs)
+    if fault == "empty":
+        write_manifest(songs, replace(manifest, songs=()))
+    elif fault == "missing":
+        (songs / "manifest.json").unlink()
+    elif fault == "other model":
+        write_manifest(songs, replace(manifest, model="0" * 16))
+    else:
+        for entry in manifest.songs:
+            tensors = load_file(songs / entry.file)
+            save_file({**tensors, "latent_mean": torch.full_like(tensors["latent_mean"], math.nan)}, songs / entry.file)
+    code, state = engine.work(engine.create("refused", "estimate", _document(turbo, songs, tmp_path / "r.json")))
+    assert code == 1
+    assert state.failure is not None
+    assert told in state.failure.what
+    assert not (tmp_path / "r.json").exists()
+    assert len(state.warnings) == (len(manifest.songs) if fault == "nan" else 0)
 
 
 def test_a_stopped_estimate_keeps_what_it_knows_and_goes_on_to_the_same_ranking(
