@@ -106,7 +106,10 @@ class EstimateSettings(Section):
     """The proposal spends as many parameters as a LoRA of this rank on every module."""
 
     rank_floor: Annotated[int, Field(ge=0, le=1024), Shown("advanced")] = 1
-    """No module is proposed less, so that no kind of module is starved; 0 may leave modules out."""
+    """No module is proposed less; 0 may leave modules out."""
+
+    kind_share: Annotated[float, Field(ge=0, le=1), Shown("advanced")] = 0.25
+    """Each kind of module (q, k, v, o of both attentions, gate, up, down) keeps at least this part of an even share."""
 
     rank_ceiling: Annotated[int, Field(ge=1, le=1024), Shown("advanced")] = 256
     """No module is proposed more."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.config.jobs import EstimateSettings
-from sidestep_tui.engine.allocation import ModuleShape, allocate_ranks
+from sidestep_tui.engine.allocation import ModuleShape, RankBounds, allocate_ranks
 from sidestep_tui.engine.sensitivity import BANDS, Measurement, ModuleStatistics
 from sidestep_tui.engine.tensor_files import write_state
 from sidestep_tui.engine.weight_gradient import SharedInputs, WeightGradient
@@ -104,9 +104,11 @@ class Ranking:
             outputs, inputs = transformer.get_submodule(to_diffusers(place.module)).weight.shape
             statistics = self.statistics[place.module]
             spectrum = tuple(statistics.spectrum())
-            shapes[place.module] = ModuleShape(inputs, outputs, statistics.signal(self.weights), spectrum)
+            kind = place.module.split(".", 2)[2]
+            shapes[place.module] = ModuleShape(kind, inputs, outputs, statistics.signal(self.weights), spectrum)
         budget = sum(settings.rank * shape.cost for shape in shapes.values())
-        ranks = allocate_ranks(shapes, budget, min(settings.rank_floor, settings.rank), settings.rank_ceiling)
+        floor = min(settings.rank_floor, settings.rank)
+        ranks = allocate_ranks(shapes, budget, RankBounds(floor, settings.rank_ceiling, settings.kind_share))
         return [
             {"module": name, "rank": rank, "alpha": rank * settings.alpha_per_rank}
             for name, rank in ranks.items()

@@ -15,7 +15,7 @@ from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.acestep.velocity import velocity
-from sidestep_tui.engine.allocation import ModuleShape, allocate_ranks
+from sidestep_tui.engine.allocation import ModuleShape, RankBounds, allocate_ranks
 from sidestep_tui.engine.probe import probed
 from sidestep_tui.engine.ranking import Ranking
 from sidestep_tui.engine.recompute import Policy, use_checkpointing
@@ -126,15 +126,33 @@ def test_the_standard_error_is_that_of_stratified_means() -> None:
 
 
 def test_ranks_go_where_they_pay_within_the_budget() -> None:
-    strong = ModuleShape(100, 100, 10.0, tuple([0.1] * 10))
-    weak = ModuleShape(100, 100, 1.0, tuple([0.1] * 10))
-    narrow = ModuleShape(100, 100, 10.0, (1.0, 0.0, 0.0))
+    strong = ModuleShape("mlp.up_proj", 100, 100, 10.0, tuple([0.1] * 10))
+    weak = ModuleShape("mlp.up_proj", 100, 100, 1.0, tuple([0.1] * 10))
+    narrow = ModuleShape("mlp.up_proj", 100, 100, 10.0, (1.0, 0.0, 0.0))
     modules = {"strong": strong, "weak": weak, "narrow": narrow}
-    ranks = allocate_ranks(modules, budget=200 * 14, floor=1, ceiling=8)
+    ranks = allocate_ranks(modules, budget=200 * 14, bounds=RankBounds(1, 8))
     assert sum(rank * 200 for rank in ranks.values()) <= 200 * 14
     assert ranks == {"strong": 8, "weak": 5, "narrow": 1}
     uniform_gain = sum(m.gain(r) for m in modules.values() for r in range(4))
     assert sum(m.gain(r) for name, m in modules.items() for r in range(ranks[name])) > uniform_gain
+
+
+def test_every_kind_of_module_keeps_its_share() -> None:
+    flat = tuple([0.1] * 10)
+    modules = {f"layers.{layer}.loud": ModuleShape("loud", 60, 40, 1000.0, flat) for layer in range(4)}
+    modules |= {f"layers.{layer}.quiet": ModuleShape("quiet", 60, 40, 1.0 + layer, flat) for layer in range(4)}
+    budget = 8 * 100 * 4  # four ranks everywhere
+
+    def ranks_of(kind: str, share: float) -> list[int]:
+        ranks = allocate_ranks(modules, budget, RankBounds(0, 10, share))
+        assert sum(100 * rank for rank in ranks.values()) == budget
+        return [ranks[name] for name, module in modules.items() if module.kind == kind]
+
+    assert sum(ranks_of("quiet", 0.0)) == 0  # the budget does not fill the loud ones
+    # Half of an even share is 8 ranks; within the kind they go to its strongest module, up to the ceiling.
+    assert ranks_of("quiet", 0.5) == [0, 0, 0, 8]
+    assert ranks_of("quiet", 1.0) == [0, 0, 6, 10]
+    assert sum(ranks_of("loud", 1.0)) == 16
 
 
 def _document(turbo: Path, songs: Path, output: Path, **changes: Any) -> dict[str, Any]:
