@@ -7,20 +7,22 @@ from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.state import RunState
 
 _SECONDS_BETWEEN_STEPS: Final = 10.0
+_SHOWN_MODULES: Final = 3
 
 
 class LineWriter:
-    """Turns events into lines. Steps and progress come too often: they speak at most every ten seconds of the run."""
+    """Turns events into lines. What comes too often (steps, progress, rankings) speaks every ten seconds of the run."""
 
     def __init__(self) -> None:
-        self._last_spoken = 0.0
+        self._last_spoken: dict[type[ev.Event], float] = {}
 
     def line(self, event: ev.AnyEvent, state: RunState) -> str | None:
         """The line for an event, or None; `state` is the state after it."""
-        if isinstance(event, ev.StepCompleted | ev.Progress):
-            if event.time - self._last_spoken < _SECONDS_BETWEEN_STEPS and not _is_last(event, state):
+        if isinstance(event, ev.StepCompleted | ev.Progress | ev.SensitivityUpdated):
+            since = event.time - self._last_spoken.get(type(event), 0.0)
+            if since < _SECONDS_BETWEEN_STEPS and not _is_last(event, state):
                 return None
-            self._last_spoken = event.time
+            self._last_spoken[type(event)] = event.time
         text = describe(event, state)
         return f"{time.strftime('%H:%M:%S', time.localtime(event.time))}  {text}" if text else None
 
@@ -65,8 +67,16 @@ def describe(event: ev.AnyEvent, state: RunState) -> str | None:  # noqa: C901 -
             return f"failed: {problem_text(event)}"
         case ev.RunCompleted():
             return ", ".join(["completed", *(f"{name} {_result(value)}" for name, value in event.results.items())])
-        case ev.EpochCompleted() | ev.DeviceSampled() | ev.SensitivityUpdated():
+        case ev.SensitivityUpdated():
+            return f"strongest after {event.batches_done} of {event.batches_total} batches: {_strongest(event)}"
+        case ev.EpochCompleted() | ev.DeviceSampled():
             return None
+
+
+def _strongest(event: ev.SensitivityUpdated) -> str:
+    """The first modules of a ranking with their relative standard errors."""
+    first = [module for module in event.modules[:_SHOWN_MODULES] if module.sensitivity > 0]
+    return ", ".join(f"{one.module} ±{100 * one.stderr / one.sensitivity:.0f}%" for one in first) or "none"
 
 
 def step_text(event: ev.StepCompleted, state: RunState) -> str:
@@ -115,5 +125,11 @@ def _result(value: str | float | None) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _is_last(event: ev.StepCompleted | ev.Progress, state: RunState) -> bool:
-    return event.done == event.total if isinstance(event, ev.Progress) else event.step == state.total_steps
+def _is_last(event: ev.StepCompleted | ev.Progress | ev.SensitivityUpdated, state: RunState) -> bool:
+    match event:
+        case ev.Progress():
+            return event.done == event.total
+        case ev.SensitivityUpdated():
+            return event.batches_done == event.batches_total
+        case ev.StepCompleted():
+            return event.step == state.total_steps

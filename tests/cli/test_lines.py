@@ -13,7 +13,7 @@ from sidestep_tui.cli.views import JsonView, LinesView, LiveView
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.state import RunState, apply, replay
 
-SILENT = {ev.EpochCompleted, ev.DeviceSampled, ev.SensitivityUpdated}
+SILENT = {ev.EpochCompleted, ev.DeviceSampled}
 PLAN = ev.Planned(
     total_steps=100, steps_per_epoch=10, epochs=10, songs=10, validation_songs=2, trainable_parameters=23552,
     adapted_modules=4,
@@ -33,6 +33,16 @@ TOLD = [
         ),
         "step 1/100  epoch 1  loss 0.5000  lr 1.00e-04  0.25 s/step",
     ),
+    (
+        ev.SensitivityUpdated(
+            batches_done=1,
+            batches_total=2,
+            modules=tuple(ev.ModuleSensitivity(f"layers.{i}.mlp.up_proj", 4.0 - i, 0.5) for i in range(4)),
+        ),
+        "strongest after 1 of 2 batches: layers.0.mlp.up_proj ±12%, layers.1.mlp.up_proj ±17%, "
+        "layers.2.mlp.up_proj ±25%",
+    ),
+    (ev.SensitivityUpdated(batches_done=2, batches_total=2, modules=()), "strongest after 2 of 2 batches: none"),
     (ev.StepSkipped(step=2, reason="the loss is not finite"), "step 2 skipped: the loss is not finite"),
     (ev.ValidationCompleted(step=5, loss=None), "validation after step 5: loss not finite"),
     (
@@ -72,11 +82,24 @@ def test_steps_speak_every_ten_seconds_and_at_the_end():
     assert spoken == [1, 21, 41, 61, 81, 100]
 
 
+def test_rankings_and_progress_do_not_silence_each_other():
+    writer, state, spoken = LineWriter(), RunState(), []
+    for number in range(1, 25):
+        for event in (
+            ev.SensitivityUpdated(batches_done=number, batches_total=24, modules=(), time=1000.0 + 5 * number),
+            ev.Progress(done=number, total=24, unit="batches", time=1000.0 + 5 * number),
+        ):
+            state = apply(state, event)
+            if writer.line(event, state):
+                spoken.append((type(event).__name__, number))
+    numbers = [*range(1, 24, 2), 24]
+    assert spoken == [(name, number) for number in numbers for name in ("SensitivityUpdated", "Progress")]
+
+
 def every_event():
     silent = (
         ev.EpochCompleted(epoch=0, step=1, loss=None, seconds=1.0),
         ev.DeviceSampled(process_bytes=1),
-        ev.SensitivityUpdated(batches_done=1, batches_total=2, modules=()),
     )
     return [*(event for event, _ in TOLD), *silent]
 
