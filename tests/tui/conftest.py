@@ -13,6 +13,7 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
+from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import (
     EstimateSettings,
     ExportSettings,
@@ -64,6 +65,7 @@ class MakeRun(Protocol):
         job: JobName = "train",
         events: Sequence[ev.Event] = (),
         *,
+        settings: Section | None = None,
         start: float = NOW - 3600,
         gap: float = 0.5,
     ) -> RunDirectory: ...
@@ -89,6 +91,7 @@ def make_run(monkeypatch: pytest.MonkeyPatch) -> MakeRun:
         job: JobName = "train",
         events: Sequence[ev.Event] = (),
         *,
+        settings: Section | None = None,
         start: float = NOW - 3600,
         gap: float = 0.5,
     ) -> RunDirectory:
@@ -96,7 +99,7 @@ def make_run(monkeypatch: pytest.MonkeyPatch) -> MakeRun:
         frozen = SimpleNamespace(time=lambda: next(times))
         with monkeypatch.context() as patch:
             patch.setattr("sidestep_tui.runs.directory.time", frozen)
-            run = create_run(runs_home() / name, job, _SETTINGS[job])
+            run = create_run(runs_home() / name, job, settings or _SETTINGS[job])
             patch.setattr(log, "time", frozen)
             with EventWriter(run.events_file) as writer:
                 for event in events:

@@ -1,28 +1,43 @@
-"""The sensitivity panel: the heat map, and the ranking beside it; the cursor in one marks the module in the other."""
+"""The sensitivity panel: the heat map, and the ranking beside it; the cursor in one marks the module in the other.
+
+Once the estimate has ended, its file tells the rank that each module earns, and a key takes it into the wizard.
+"""
+
+from pathlib import Path
+from typing import ClassVar, cast
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from sidestep_tui.config.jobs import EstimateSettings
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import ModuleSensitivity
+from sidestep_tui.runs.sensitivity_file import USUAL_NAME, read_sensitivity
 from sidestep_tui.runs.state import RunState
 from sidestep_tui.tui.figures import count, number
+from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.sensitivity.grid import make_grid, place_of
 from sidestep_tui.tui.sensitivity.heat_map import HeatMap
 from sidestep_tui.tui.themes import rich_style
 from sidestep_tui.tui.widgets.table import KeyTable, Row, cell
 
 _WIDE = 100
-_RANK, _NAME, _VALUE, _ERROR = 4, 11, 8, 5
+_PLACE, _NAME, _VALUE, _RANK, _ERROR = 4, 11, 8, 4, 5
 _PADDING, _SCROLLBAR = 2, 1
 _MARGIN = 3
 
 
 class SensitivityPanel(Horizontal):
-    """Follows an estimate: give it each new state."""
+    """Follows an estimate: give it each new state of its run."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "train_these", "Train these", tooltip="Set up a training run with these modules and ranks"),
+    ]
     DEFAULT_CSS = """
     SensitivityPanel { height: 1fr; }
     SensitivityPanel > Vertical { padding: 0 2 0 1; }
@@ -33,6 +48,9 @@ class SensitivityPanel(Horizontal):
         super().__init__(id=id)
         self._modules: tuple[ModuleSensitivity, ...] = ()
         self._laid_out: list[tuple[str, int]] = []
+        self._settings: EstimateSettings | None = None
+        self._ranks: dict[str, int] | None = None
+        """Proposed ranks by module, once the estimate has ended."""
 
     def compose(self) -> ComposeResult:
         """The map at the left, the ranking at the right."""
@@ -41,20 +59,56 @@ class SensitivityPanel(Horizontal):
             yield HeatMap()
         yield KeyTable(id="ranking")
 
-    def show(self, state: RunState) -> None:
+    def show(self, run: RunDirectory, state: RunState) -> None:
         """Shows the ranking after the newest batch."""
         update = state.sensitivity
         if update is None:
             self.query_one("#batches", Static).update(Content.styled("Nothing is measured yet.", "$text-muted"))
             return
+        self._take_proposal(run, ended=state.status in ("completed", "stopped"))
         done, total = count(update.batches_done), count(update.batches_total)
-        self.query_one("#batches", Static).update(
-            f"[$text-muted]measured on[/] {done} of {total} [$text-muted]batches[/]"
-        )
+        told = f"[$text-muted]measured on[/] {done} of {total} [$text-muted]batches[/]"
+        if self._ranks is not None and self._settings is not None:
+            told += f"\n[$text-muted]ranks for the budget of rank[/] {self._settings.rank}"
+        self.query_one("#batches", Static).update(told)
         self._modules = update.modules
         self.query_one(HeatMap).grid = make_grid(update.modules)
         self._fit()
         self.call_after_refresh(self._fill)
+
+    def _take_proposal(self, run: RunDirectory, *, ended: bool) -> None:
+        """Reads the file of an estimate that has ended; a resumed one will write another."""
+        before = self._ranks
+        if not ended:
+            self._ranks = None
+        elif self._ranks is None:
+            self._settings = cast(EstimateSettings, run.settings())
+            try:
+                proposal = read_sensitivity(self._ranking_file(self._settings)).proposal
+            except SidestepError:  # it was moved away since
+                return
+            self._ranks = {entry.module: entry.rank for entry in proposal}
+        if before is not self._ranks:
+            self.refresh_bindings()
+
+    @staticmethod
+    def _ranking_file(settings: EstimateSettings) -> Path:
+        return settings.output or settings.tensors / USUAL_NAME
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is something to train once the file is there."""
+        return self._ranks is not None if action == "train_these" else super().check_action(action, parameters)
+
+    def action_train_these(self) -> None:
+        """Opens the wizard with the model, the songs and the ranking of this estimate."""
+        if self._settings is None:
+            return
+        choices = {
+            "model.checkpoint": str(self._settings.model.checkpoint),
+            "data.tensors": str(self._settings.tensors),
+            "adapter.targets_from": str(self._ranking_file(self._settings)),
+        }
+        cast("SidestepScreen[None]", self.screen).sidestep.open("wizard", values=choices)
 
     def on_resize(self, event: events.Resize) -> None:
         """More room makes wider cells."""
@@ -68,27 +122,32 @@ class SensitivityPanel(Horizontal):
 
     def _fill(self) -> None:
         table = self.query_one(KeyTable)
-        name_width = max(_NAME, table.size.width - _RANK - _VALUE - _ERROR - 4 * _PADDING - _SCROLLBAR)
-        columns = [("   #", _RANK), ("Module", name_width), ("Strength", _VALUE), ("    ±", _ERROR)]
+        fixed = [_PLACE, _VALUE, _ERROR] + ([_RANK] if self._ranks is not None else [])
+        name_width = max(_NAME, table.size.width - sum(fixed) - (len(fixed) + 1) * _PADDING - _SCROLLBAR)
+        columns = [("   #", _PLACE), ("Module", name_width), ("Strength", _VALUE)]
+        columns += [("Rank", _RANK)] if self._ranks is not None else []
+        columns.append(("    ±", _ERROR))
         fits = sum(width + _PADDING for _, width in columns) + _SCROLLBAR <= table.size.width
         if not fits:  # the error is the first to go
             columns.pop()
         if columns != self._laid_out:
             self._laid_out = columns
             table.set_columns(columns)
-        rows = [self._row(rank, module) for rank, module in enumerate(self._modules, start=1)]
+        rows = [self._row(place, module) for place, module in enumerate(self._modules, start=1)]
         table.set_rows([(key, cells[: len(columns)]) for key, cells in rows])
 
-    def _row(self, rank: int, module: ModuleSensitivity) -> Row:
+    def _row(self, place: int, module: ModuleSensitivity) -> Row:
         muted = rich_style(self, "text-muted")
         error = f"{100 * module.stderr / module.sensitivity:.0f} %" if module.sensitivity > 0 else "–"
-        cells = (
-            cell(str(rank), muted, right=True),
+        cells = [
+            cell(str(place), muted, right=True),
             cell(_label(module.module)),
             cell(number(module.sensitivity, 3), right=True),
-            cell(error, muted, right=True),
-        )
-        return module.module, cells
+        ]
+        if self._ranks is not None:
+            cells.append(cell(str(self._ranks.get(module.module, "–")), right=True))
+        cells.append(cell(error, muted, right=True))
+        return module.module, tuple(cells)
 
     @on(KeyTable.RowHighlighted)
     def _mark(self, event: KeyTable.RowHighlighted) -> None:

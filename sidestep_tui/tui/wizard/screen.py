@@ -68,6 +68,7 @@ class WizardScreen(SidestepScreen[None]):
         super().__init__()
         document = starting_document(preset, config, values)
         self.state = WizardState(document)
+        self.state.advanced = any(document.find(path).tier == "advanced" for path in values or ())
         self._untouched = document
         self._step = 0
         self._before_typing: WizardDocument | None = None
