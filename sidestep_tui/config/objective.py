@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from sidestep_tui.config.base import Section, Shown, When
+from sidestep_tui.config.base import Section, Shown, When, split_captions
 
 
 class ObjectiveSettings(Section):
@@ -43,6 +43,26 @@ class ObjectiveSettings(Section):
 
     condition_dropout: Annotated[float, Field(ge=0, le=1), Shown("advanced")] = 0.15
     """Share of samples whose condition is replaced by the null condition, so that guidance keeps working."""
+
+    prior_weight: Annotated[float, Field(ge=0, le=100), Shown("advanced")] = 0.0
+    """Weight of prior preservation: on `prior_prompts` the adapted model must keep saying what the model says without
+    the adapter (after arXiv:2208.12242), so that it does not forget other music. Each such step takes about twice as
+    long. 0 switches it off."""
+
+    prior_prompts: Annotated[str, Field(max_length=20_000), Shown("advanced")] = ""
+    """Captions of music that must not change, separated by `|`: broad ones, unlike your songs."""
+
+    prior_every: Annotated[int, Field(ge=1, le=10_000), Shown("advanced", unit="steps")] = 1
+    """Apply it at every so many steps."""
+
+    prior_seconds: Annotated[float, Field(ge=1, le=600), Shown("advanced", unit="seconds")] = 30.0
+    """Length of the music that the model generates from these captions before training, to be preserved on."""
+
+    @model_validator(mode="after")
+    def _prior_has_prompts(self) -> "ObjectiveSettings":
+        if self.prior_weight > 0 and not split_captions(self.prior_prompts):
+            raise ValueError("prior_weight needs prior_prompts: captions of music that must not change")
+        return self
 
     @model_validator(mode="after")
     def _band_is_open(self) -> "ObjectiveSettings":

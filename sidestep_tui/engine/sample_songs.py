@@ -69,6 +69,19 @@ def songs_to_sample(context: JobContext, settings: TrainSettings, manifest: Mani
     return tuple(songs)
 
 
+def prior_songs(settings: TrainSettings) -> tuple[SampleSong, ...]:
+    """The songs on which the adapter must leave the model as it is."""
+    objective = settings.objective
+    if objective.prior_weight == 0:
+        return ()
+    model = settings.model.model_dump()
+    document = {"model": model, "duration": objective.prior_seconds, "seed": settings.training.seed}
+    return tuple(
+        SampleSong(GenerateSettings.model_validate({**document, "output": f"prior-{number}", "prompt": caption}))
+        for number, caption in enumerate(split_captions(objective.prior_prompts), start=1)
+    )
+
+
 def with_conditions(
     checkpoint: Checkpoint, songs: Sequence[SampleSong], device: torch.device, dtype: torch.dtype
 ) -> tuple[SampleSong, ...]:

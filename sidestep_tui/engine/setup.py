@@ -22,7 +22,7 @@ from sidestep_tui.engine.opening import check_same_model, open_model
 from sidestep_tui.engine.optimizer import build_optimizer
 from sidestep_tui.engine.ranks import Ranks, join_ranks
 from sidestep_tui.engine.recompute import use_checkpointing
-from sidestep_tui.engine.sample_songs import SampleSong, songs_to_sample, with_conditions
+from sidestep_tui.engine.sample_songs import SampleSong, prior_songs, songs_to_sample, with_conditions
 from sidestep_tui.engine.sharding import shard_frozen_weights
 from sidestep_tui.engine.songs import Split, split_songs
 from sidestep_tui.engine.start_from import start_from
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 class Setup:
     """The opened parts of a training run. Only the DiT is resident: encoders were needed once, before it was loaded.
 
-    `samples` have no conditions yet where nobody asked for any in advance.
+    `samples` have no conditions yet where nobody asked for any in advance. `prior` is for prior preservation.
     """
 
     checkpoint: Checkpoint
@@ -59,6 +59,7 @@ class Setup:
     adapted_modules: int
     ranks: Ranks
     samples: tuple[SampleSong, ...]
+    prior: tuple[SampleSong, ...]
 
     @property
     def model_name(self) -> str:
@@ -86,10 +87,11 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
     device = choose_device(settings)
     dtype = choose_dtype(settings.model, device)
     sharded = settings.training.sharding == "fsdp"
-    samples = songs_to_sample(context, settings, manifest)
-    generates = context.events is not None or sharded  # the speaking rank alone, or all that share its weights
-    if generates and settings.samples.every_epochs is not None:
-        samples = with_conditions(checkpoint, samples, device, dtype)
+    samples, prior = songs_to_sample(context, settings, manifest), prior_songs(settings)
+    if context.events is not None or sharded:  # the speaking rank alone generates, or all that share its weights
+        if settings.samples.every_epochs is not None:
+            samples = with_conditions(checkpoint, samples, device, dtype)
+        prior = with_conditions(checkpoint, prior, device, dtype)
 
     context.phase("loading the model", checkpoint.path.name)
     transformer = checkpoint.load_transformer("cpu" if sharded else device, dtype)
@@ -123,6 +125,7 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
         adapted_modules=len(targets),
         ranks=ranks,
         samples=samples,
+        prior=prior,
     )
 
 

@@ -1,7 +1,7 @@
 """Gradients of one optimizer step: all micro-batches, every sample weighing the same, the whole norm clipped."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,7 @@ def accumulate_gradients(
     gradient_clip: float,
     dropout_key: tuple[int, int],
     ranks: Ranks,
+    further: Callable[[], object] = lambda: None,
 ) -> tuple[list[float], float]:
     """Leaves the clipped mean gradient of the whole step in the parameters.
 
@@ -53,6 +54,7 @@ def accumulate_gradients(
         gradient_clip: largest norm of the whole gradient; 0 for none.
         dropout_key: run seed and step, from which an adapter's dropout draws are seeded.
         ranks: with whom the step is shared.
+        further: adds gradients that are no sample's, before those of the samples.
 
     Returns:
         The unweighted loss of every sample of the step in order, and the gradient's norm before clipping.
@@ -64,6 +66,7 @@ def accumulate_gradients(
     collected: list[torch.Tensor] = []
     failure = None
     try:
+        further()
         collected = _backward(transformer, share, objective, dropout_key)
     except torch.OutOfMemoryError as error:
         failure = str(error)  # the words alone: the error itself would keep the activations that filled the memory

@@ -18,6 +18,7 @@ from sidestep_tui.engine.keeper import Keeper
 from sidestep_tui.engine.memory_full import out_of_memory
 from sidestep_tui.engine.optimizer import change_peak, set_rate
 from sidestep_tui.engine.plan import Step, StepPlan
+from sidestep_tui.engine.prior import build_prior
 from sidestep_tui.engine.progress import advanced, begun, damping, mean_loss, reason_to_end, skipped
 from sidestep_tui.engine.requests import Action, Requests
 from sidestep_tui.engine.sampler import Sampler
@@ -57,6 +58,8 @@ class Trainer:
         self._judge = Judge(context, settings, setup, self._keeper)
         self._position = begun(self._keeper.restore(setup.manifest.fingerprint), settings)
         self._sampler = Sampler(context, setup)
+        self._prior = build_prior(context, settings.objective, setup)
+        self._prior_loss: float | None = None
         actions: dict[str, Action] = {
             "save": lambda _: self._save(),
             "validate": lambda _: self._validate(),
@@ -108,6 +111,7 @@ class Trainer:
                     data_seconds=loaded.waited,
                     timesteps=tuple(draw.t for draw in draws),
                     losses=tuple(losses),
+                    prior_loss=self._prior_loss,
                 )
             )
             self._advance(advanced(self._position, step.number, draws, losses, self._settings))
@@ -155,6 +159,10 @@ class Trainer:
 
     def _accumulate(self, loaded: LoadedStep) -> tuple[list[float], float]:
         setup, settings = self._setup, self._settings
+
+        def add_prior() -> None:
+            self._prior_loss = self._prior.add_gradients(setup.transformer, loaded.step.number)
+
         return accumulate_gradients(
             setup.transformer,
             list(setup.parameters.values()),
@@ -163,6 +171,7 @@ class Trainer:
             settings.optimizer.gradient_clip,
             (setup.drawing.seed, loaded.step.number),
             setup.ranks,
+            add_prior,
         )
 
     def _skip(self, loaded: LoadedStep, losses: list[float]) -> None:

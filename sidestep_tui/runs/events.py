@@ -66,7 +66,10 @@ class Progress(Event, frozen=True):
 
 
 class StepCompleted(Event, frozen=True):
-    """One optimizer step. Losses and timesteps are those of its samples, in order; NaN is written as null."""
+    """One optimizer step. Losses and timesteps are those of its samples, in order; NaN is written as null.
+
+    `prior_loss` is how far the model has moved on the prompts of prior preservation, where it was measured.
+    """
 
     step: int
     epoch: int
@@ -77,6 +80,7 @@ class StepCompleted(Event, frozen=True):
     data_seconds: float
     timesteps: tuple[float, ...] = ()
     losses: tuple[float | None, ...] = ()
+    prior_loss: float | None = None
 
 
 class StepSkipped(Event, frozen=True):
