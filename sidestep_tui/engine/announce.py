@@ -1,6 +1,7 @@
 """What a training run says about itself before its first step: its size, and where open settings came from."""
 
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.config.variants import ModelTraits, chosen_values
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.plan import StepPlan
 from sidestep_tui.engine.setup import Setup
@@ -53,13 +54,10 @@ def _warn_of_crops(context: JobContext, settings: TrainSettings, setup: Setup) -
 
 def _reasons(settings: TrainSettings, setup: Setup) -> dict[str, str]:
     """Values that the settings leave open, and where they were taken from."""
-    reasons = {}
-    if settings.objective.timestep_mu is None:
-        reasons["objective.timestep_mu"] = f"{setup.drawing.timestep_mu:g}, from the checkpoint"
-    if settings.objective.timestep_sigma is None:
-        reasons["objective.timestep_sigma"] = f"{setup.drawing.timestep_sigma:g}, from the checkpoint"
-    if settings.optimizer.learning_rate is None:
-        reasons["optimizer.learning_rate"] = f"{settings.optimizer.peak_rate:g}, of {settings.optimizer.name}"
+    checkpoint = setup.checkpoint
+    config = checkpoint.config
+    traits = ModelTraits(checkpoint.variant.value, checkpoint.is_xl, config.timestep_mu, config.timestep_sigma)
+    reasons = {path: str(chosen) for path, chosen in chosen_values(settings, traits).items()}
     if settings.model.precision == "auto":
         reasons["model.precision"] = f"{str(setup.dtype).removeprefix('torch.')}, what {setup.device} computes in"
     return reasons

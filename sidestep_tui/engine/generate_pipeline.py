@@ -1,6 +1,5 @@
 """diffusers' AceStepPipeline, put together from a checkpoint of either layout, and what each variant wants of it."""
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
@@ -10,30 +9,15 @@ from torch import Tensor
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.model_config import Variant
 from sidestep_tui.config.generate import GenerateSettings, Task
+from sidestep_tui.config.variants import VARIANT_SAMPLING, Sampling
 
 _HEADROOM: Final = 1.4
 """Free memory over the size of the weights below which they take turns on the card."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How the noise is turned into music. `guidance_scale` None takes the pipeline's own."""
-
-    steps: int
-    shift: float
-    guidance_scale: float | None
-
-
-VARIANT_SAMPLING: Final = {
-    Variant.TURBO: Sampling(steps=8, shift=3.0, guidance_scale=1.0),
-    Variant.BASE: Sampling(steps=50, shift=1.0, guidance_scale=None),
-    Variant.SFT: Sampling(steps=50, shift=1.0, guidance_scale=None),
-}
-
-
 def choose_sampling(settings: GenerateSettings, variant: Variant) -> Sampling:
     """The settings where they say something, else the variant's own values; turbo is never guided."""
-    own = VARIANT_SAMPLING[variant]
+    own = VARIANT_SAMPLING[variant.value]
     guided = variant is not Variant.TURBO and settings.guidance_scale is not None
     return Sampling(
         steps=settings.steps or own.steps,

@@ -8,9 +8,9 @@ from typing import Any, Final
 from sidestep_tui.acestep.model_config import Variant
 from sidestep_tui.config.fields import look_up
 from sidestep_tui.config.jobs import ExportFormat, ExportSettings
+from sidestep_tui.config.variants import VARIANT_SAMPLING
 from sidestep_tui.engine.adapter import AdapterFile
 from sidestep_tui.engine.export_modules import ModuleAdapter, family_of
-from sidestep_tui.engine.generate_pipeline import VARIANT_SAMPLING
 from sidestep_tui.engine.tensors import Manifest, read_manifest
 from sidestep_tui.errors import SidestepError
 
@@ -137,7 +137,7 @@ def _songs(manifest: Manifest) -> dict[str, Any]:
         "Variant": manifest.variant,
     }
     if manifest.variant in VARIANT_SAMPLING:
-        own = VARIANT_SAMPLING[Variant(manifest.variant)]
+        own = VARIANT_SAMPLING[Variant(manifest.variant).value]
         guided = "the pipeline's own guidance" if own.guidance_scale is None else "no guidance"
         facts["Recommended"] = f"{own.steps} steps, shift {own.shift:g}, {guided}"
     return facts
