@@ -143,7 +143,7 @@ class MonitorScreen(EngineKeys, ChartKeys):
             curves = [*chart.make(self._columns, state), *self.overlays.curves(chart.overlay)]
             self.query_one(f"#{name}", Chart).show(curves, self.window, logarithmic=self.logarithmic)
         elif name == "sensitivity":
-            self.query_one(SensitivityPanel).show(self._run, state)
+            self.query_one(SensitivityPanel).show(self.run, state)
         elif name == "progress":
             self.query_one(ProgressPanel).state = state
         elif name == "events":
