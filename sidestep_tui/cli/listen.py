@@ -83,6 +83,9 @@ def _run(options: Namespace, out: Output) -> int:
     pair = _chosen(samples, options.samples)
     document = {"samples": [sample.document() for sample in samples], "shown": [sample.number for sample in pair]}
     out.show(document, lambda: _render(samples, pair, out.console))
+    out.say("\nTo fetch one, on the machine in front of you:")
+    for sample in pair:
+        out.say(f"  {copy_command(sample.take.path)}")
     return ExitCode.DONE
 
 
@@ -108,8 +111,6 @@ def _render(samples: Sequence[_Sample], pair: Sequence[_Sample], console: Consol
     if sounds:
         width = (console.width - _GAP * (len(sounds) - 1)) // len(sounds) - LABEL_CELLS
         parts += [Text(), *_beside(sounds, min(_WIDEST, width), coloured=console.color_system is not None)]
-    parts.append(Text("\nTo fetch one, on the machine in front of you:"))
-    parts += [Text(f"  {printable(copy_command(sample.take.path))}", no_wrap=True, overflow="fold") for sample in pair]
     return Group(*parts)
 
 

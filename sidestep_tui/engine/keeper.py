@@ -108,8 +108,13 @@ class Keeper:
                 put_weights(setup.transformer, state.ema)
 
     def _record(self, folder: Path, average_folder: Path) -> None:
-        """Leaves beside saved weights what they do to the model, for `sidestep verify`."""
+        """Leaves beside saved weights what they do to the model, for `sidestep verify`.
+
+        With sharded weights a pass of this rank alone would wait for the others for ever: there is no record then.
+        """
         setup = self._setup
+        if setup.ranks.sharded:
+            return
         with inference_weights(setup.optimizer, setup.parameters):
             write_record(folder, setup.transformer)
         if setup.average is not None:

@@ -11,6 +11,7 @@ from sidestep_tui.cli.settings import SettingFlags
 from sidestep_tui.config.adapter import AdapterSettings, LoraSettings
 from sidestep_tui.config.base import Section, Shown, When
 from sidestep_tui.config.fields import adapter_families, defaults_of, leaves, look_up, put, remove, setting_fields
+from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.jobs import JOBS
 from sidestep_tui.config.layers import problems_of
 from sidestep_tui.config.train import TrainSettings
@@ -62,6 +63,8 @@ def test_every_setting_has_help_and_its_default_is_valid(model):
         if not field.required:
             family = next((w.values[0] for w in field.when if w.path == "adapter.family"), "lora")
             document = put(defaults_of(model, family), field.path, field.default)
+            if model is GenerateSettings:
+                document = put(document, "prompt", "a song")  # a prompt, or a file of them, must be given
             told = [problem for problem in problems_of(model, document) if problem.message != "is required"]
             assert told == []
 

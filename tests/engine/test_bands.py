@@ -19,6 +19,8 @@ from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.bands import BANDS, LAG, UNIFORM, BandLosses
 from sidestep_tui.engine.batches import Drawing, Sample, draw_sample
+from sidestep_tui.engine.store import HeldSong
+from sidestep_tui.engine.tensors import SongEntry
 from sidestep_tui.runs.events import StepCompleted
 from sidestep_tui.runs.log import read_events
 from tests.engine.conftest import Engine
@@ -77,7 +79,8 @@ def drawing(train_document: dict[str, Any]) -> Drawing:
 
 def _samples(drawing: Drawing, shares: tuple[float, ...]) -> list[Sample]:
     one = torch.zeros(1, 64)
-    song: Any = {"latent_mean": one, "latent_std": one, "condition": one}
+    entry = SongEntry("song", "song.safetensors", 1, 1, "hash", 0.04, "", "")
+    song = HeldSong(entry, {"latent_mean": one, "latent_std": one, "condition": one})
     return [draw_sample(drawing, epoch, "song", song, one, shares) for epoch in range(DRAWS)]
 
 

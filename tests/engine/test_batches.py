@@ -11,6 +11,8 @@ from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.batches import Drawing, Sample, draw_sample
 from sidestep_tui.engine.objective import weighted
+from sidestep_tui.engine.store import HeldSong
+from sidestep_tui.engine.tensors import SongEntry
 
 DRAWS = 4000
 NULL = torch.full((1, 64), 7.0)
@@ -20,7 +22,9 @@ def _samples(document: dict[str, Any], **objective: Any) -> list[Sample]:
     for name, value in objective.items():
         document = put(document, f"objective.{name}", value)
     drawing = Drawing.of(TrainSettings.model_validate(document), mu=-0.4, sigma=1.0)
-    song: Any = {"latent_mean": torch.zeros(1, 64), "latent_std": torch.zeros(1, 64), "condition": torch.zeros(3, 64)}
+    one = torch.zeros(1, 64)
+    entry = SongEntry("song", "song.safetensors", 1, 3, "hash", 0.04, "", "")
+    song = HeldSong(entry, {"latent_mean": one, "latent_std": one, "condition": torch.zeros(3, 64)})
     return [draw_sample(drawing, epoch, "song", song, NULL) for epoch in range(DRAWS)]
 
 

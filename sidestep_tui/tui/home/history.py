@@ -62,7 +62,7 @@ class HistoryKeys(SidestepScreen[None]):
         if run is None:
             return
         try:
-            self.sidestep.open("wizard", settings=run.run.settings())
+            self.sidestep.open("wizard", config=run.run.config_file)
         except SidestepError as error:
             self.sidestep.tell_error(error)
 
