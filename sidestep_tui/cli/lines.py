@@ -58,7 +58,8 @@ def describe(event: ev.AnyEvent, state: RunState) -> str | None:  # noqa: C901 -
         case ev.CheckpointSaved():
             return f"{'checkpoint' if event.kind == 'regular' else event.kind} saved after step {event.step}"
         case ev.CommandApplied():
-            return f"{event.command} after step {event.step}"
+            values = "".join(f" {path}={value}" for path, value in event.arguments.items())
+            return f"{event.command}{values} after step {event.step}"
         case ev.WarningRaised():
             return f"warning: {problem_text(event)}"
         case ev.RunStopped():
