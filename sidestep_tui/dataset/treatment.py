@@ -127,7 +127,7 @@ def treated_times(times: Iterable[LyricTime], treatment: Treatment) -> tuple[Lyr
     Lines that are over by then or begin after its end are left out; the one that is being sung begins at 0.
     """
     ordered = tuple(times)
-    ends = [*(time.seconds for time in ordered[1:]), math.inf][: len(ordered)]
+    ends = [*(time.seconds for time in ordered), math.inf][1:]
     return tuple(
         LyricTime(max(0.0, round(time.seconds - treatment.start, 3)), time.line)
         for time, over in zip(ordered, ends, strict=True)

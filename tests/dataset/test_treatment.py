@@ -89,3 +89,4 @@ def test_times_follow_the_trim() -> None:
     times = tuple(LyricTime(seconds, f"line {seconds:g}") for seconds in (1.0, 4.0, 9.5, 20.0))
     assert treated_times(times, Treatment(5.0, 18.0)) == (LyricTime(0.0, "line 4"), LyricTime(4.5, "line 9.5"))
     assert treated_times(times, Treatment()) == times
+    assert treated_times((), Treatment(5.0, 18.0)) == ()
