@@ -1,8 +1,8 @@
 """The saved data set is ACE-Step 1.5's dataset JSON: its own builder opens what we save, and we what it saves.
 
-Our own members (`path`, `repeat`, `trim_start`, `trim_end`, `gain_db`, `lyric_times`, `sources`, `beliefs`, and in the
-metadata `root`, `trim_silence`, `normalization`, `target_lufs`) are ones that its builder skips; members of other tools
-are kept and written back, those of songs whose audio is missing too.
+Our own members (`path`, `captions`, `repeat`, `trim_start`, `trim_end`, `gain_db`, `held_out`, `lyric_times`,
+`sources`, `beliefs`, and in the metadata `root`, `trim_silence`, `normalization`, `target_lufs`) are ones that its
+builder skips; members of other tools are kept and written back, those of songs whose audio is missing too.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sidestep_tui.dataset.captions import MEMBER, paragraphs
 from sidestep_tui.dataset.document import Document, read_document, read_metadata
 from sidestep_tui.dataset.effective import effective_lyrics, is_instrumental
 from sidestep_tui.dataset.fields import FIELDS, field_named
@@ -149,6 +150,7 @@ def _sample(song: Song, dataset: Dataset) -> dict[str, Any]:
         "filename": song.audio_path.name,
         "duration": int(song.duration),
         **{name: getattr(song, name) for name in FIELDS},
+        **_captions(song),
         "lyrics": effective_lyrics(song, dataset.metadata),
         "raw_lyrics": raw or song.lyrics,
         "formatted_lyrics": song.extra.get("formatted_lyrics", ""),
@@ -164,6 +166,12 @@ def _sample(song: Song, dataset: Dataset) -> dict[str, Any]:
         if target is not None and getattr(song, target.name) == target.default:
             written[name] = value
     return written
+
+
+def _captions(song: Song) -> dict[str, tuple[str, ...]]:
+    """The wordings of a caption that has several, in the member where other tools look for them."""
+    several = paragraphs(song.caption)
+    return {MEMBER: several} if len(several) > 1 and MEMBER not in song.extra else {}
 
 
 def _locate(samples: tuple[Mapping[str, Any], ...], root: Path, base: Path) -> tuple[list[_Located], list[Failure]]:

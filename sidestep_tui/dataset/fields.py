@@ -9,7 +9,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from sidestep_tui.dataset import values
+from sidestep_tui.dataset import captions, values
 from sidestep_tui.dataset.song import Finding, Severity
 from sidestep_tui.dataset.text import printable
 
@@ -149,7 +149,21 @@ def read_record(record: Mapping[str, Any], *, song: str | None, where: str) -> R
                     "two-values", f"{where} gives {target.name} twice; {printable(name)} is ignored.", song, target.name
                 )
             )
+    findings += _take_captions(found, extra, song, where)
     return Reading(found, extra, tuple(findings))
+
+
+def _take_captions(found: dict[str, Any], extra: dict[str, Any], song: str | None, where: str) -> list[Finding]:
+    """Several captions as one of several paragraphs; what is no list of texts stays as it is."""
+    for name in [name for name in extra if normal_name(name) == captions.MEMBER]:
+        try:
+            caption = captions.joined(found.get("caption", ""), extra[name])
+        except ValueError as error:
+            return [_finding("unreadable-value", f"{printable(name)} in {where}: {error}.", song, "caption")]
+        del extra[name]
+        if caption:
+            found["caption"] = caption
+    return []
 
 
 @lru_cache(maxsize=2_000)

@@ -6,16 +6,15 @@ dropping tags. Each is a function of (seed, song, number) and is encoded once; t
 
 import hashlib
 import random
-import re
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from sidestep_tui.dataset.captions import paragraphs
 from sidestep_tui.dataset.effective import effective_caption
 from sidestep_tui.dataset.song import DatasetMetadata, Song
 
 WordingKind = Literal["caption", "genre"]
 
-_PARAGRAPHS: Final = re.compile(r"\n\s*\n")
 _FEWEST_TAGS: Final = 3
 _LONGEST_TAG_WORDS: Final = 5
 
@@ -77,12 +76,12 @@ def vary(caption: str, key: str, law: WordingLaw) -> tuple[str, ...]:
     """A caption in at most `law.count` forms: its paragraphs as written, then redrawn lists of tags."""
     if law.count == 1:
         return (caption,)
-    paragraphs = [part.strip() for part in _PARAGRAPHS.split(caption) if part.strip()] or [caption]
+    written = paragraphs(caption) or (caption,)
     redrawn = (
-        _redraw(paragraphs[number % len(paragraphs)], f"{law.seed}\0{key}\0{number}", law)
-        for number in range(len(paragraphs), law.count)
+        _redraw(written[number % len(written)], f"{law.seed}\0{key}\0{number}", law)
+        for number in range(len(written), law.count)
     )
-    return tuple(dict.fromkeys([*paragraphs[: law.count], *redrawn]))
+    return tuple(dict.fromkeys([*written[: law.count], *redrawn]))
 
 
 def tags_of(caption: str) -> tuple[str, ...]:

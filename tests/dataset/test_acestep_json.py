@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sidestep_tui.dataset.acestep_json import changed_since_read, read_dataset_file, save_dataset
 from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.dataset.scan import scan_folder
+from sidestep_tui.dataset.session import open_session
 from sidestep_tui.dataset.song import Dataset, LyricTime, Source
 from sidestep_tui.errors import SidestepError
 from tests.dataset.conftest import MakeSong, tone
@@ -232,3 +233,17 @@ def test_any_document_is_read_or_refused_and_what_is_read_can_be_saved(tmp_path:
         assert [song.key for song in again.songs] == [song.key for song in dataset.songs]
         refusal = ""
     assert "Traceback" not in refusal
+
+
+def test_several_captions_survive_and_follow_an_edit(make_song: MakeSong, root: Path, write: Write) -> None:
+    make_song("a.wav")
+    file = write([{"audio_path": "a.wav", "caption": "one", "captions": ["one", "two"]}])
+    session = open_session(file)
+    assert session.dataset.songs[0].caption == "one\n\ntwo"
+    session.save()
+    assert json.loads(file.read_text())["samples"][0]["captions"] == ["one", "two"]
+    session = open_session(file)
+    session.edit(["a.wav"], {"caption": "three"})
+    session.save()
+    assert "captions" not in json.loads(file.read_text())["samples"][0]
+    assert read_dataset_file(file).songs[0].caption == "three"

@@ -293,3 +293,14 @@ def test_any_sidecar_is_read_or_named(tmp_path: Path, content: bytes) -> None:
     said, times = read_sidecars(folder, "a.wav", "a.wav")
     assert set(times) <= set(said)
     assert all(isinstance(reading.values.get("lyrics", ""), str) for reading in said.values())
+
+
+def test_several_captions_become_paragraphs(make_song: MakeSong, root: Path) -> None:
+    listed = {"captions": ["slow folk, violin", "A sad song.\n\nA woman sings.", "slow folk, violin"]}
+    make_song("a.wav", **{".json": json.dumps({"caption": "warm", **listed})})
+    make_song("b.wav", **{".json": json.dumps({"Captions": "alone"})})
+    make_song("c.wav", **{".json": json.dumps({"captions": [1, 2], "caption": "kept"})})
+    a, b, c = scan_folder(root).songs
+    assert a.caption == "warm\n\nslow folk, violin\n\nA sad song.\nA woman sings."
+    assert (b.caption, c.caption) == ("alone", "kept")
+    assert c.extra == {"captions": [1, 2]}
