@@ -63,7 +63,8 @@ class ValidationSettings(Section):
     """Songs kept out of training, to see over-fitting."""
 
     songs: Annotated[int, Field(ge=0, le=1000), Shown(unit="songs")] = 1
-    """How many songs are held out; 0 validates nothing. Sets of fewer than four songs hold none out."""
+    """How many songs are drawn to be held out; 0 draws none. Sets of fewer than four songs hold none out. Songs that
+    the data set marks as `held_out` are held out instead, whatever stands here."""
 
     every_epochs: Annotated[int, Field(ge=1), Shown("advanced", unit="epochs", resumable=True)] = 10
     """How often the held-out songs are measured, on fixed noise and timesteps."""

@@ -66,6 +66,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
             Field("trim_start", values.read_seconds, None),
             Field("trim_end", values.read_seconds, None),
             Field("gain_db", values.read_gain, None),
+            Field("held_out", values.read_flag, False, ("holdout", "hold_out")),
             Field("reviewed", values.read_flag, False),
         )
     }

@@ -13,7 +13,7 @@ from sidestep_tui.dataset.song import INSTRUMENTAL, AudioInfo, DatasetMetadata, 
 
 # Worked out anew whenever a data set is read, or read here.
 _OURS = frozenset({"audio_path", "path", "filename", "duration", "labeled", "lyric_times", "sources", "beliefs"})
-_ALWAYS_WRITTEN = ("repeat", "reviewed")
+_ALWAYS_WRITTEN = ("repeat", "held_out", "reviewed")
 """Fields that every saved sample has; their default says nothing."""
 _MAY_BE_EMPTY = frozenset({"formatted_lyrics", "raw_lyrics"})
 """Members that every sample has for ACE-Step's builder and that say nothing when empty."""

@@ -166,6 +166,8 @@ class Song:
     """Seconds from the beginning of the file where the song ends; None where the data set decides."""
     gain_db: float | None = None
     """By how much the song is made louder, in dB; None where the data set decides."""
+    held_out: bool = False
+    """It never trains: a run measures on it whether it learns or memorises."""
     reviewed: bool = False
     """Somebody has looked at all of it and found it good."""
     lyric_times: tuple[LyricTime, ...] = ()

@@ -1,6 +1,6 @@
 """What a training run says about itself before its first step: its size, and where open settings came from."""
 
-from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.config.train import TrainSettings, ValidationSettings
 from sidestep_tui.config.variants import ModelTraits, chosen_values
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.plan import StepPlan
@@ -15,6 +15,7 @@ def announce(context: JobContext, settings: TrainSettings, setup: Setup, plan: S
             f"{len(setup.manifest.songs)} songs are too few to hold one out: over-fitting will not be seen.",
             fix="preprocess four songs or more",
         )
+    _warn_of_split(context, settings, setup)
     _warn_of_crops(context, settings, setup)
     if settings.data.genre_ratio is not None and not any(song.has_both_kinds for song in setup.manifest.songs):
         context.warn(
@@ -34,6 +35,18 @@ def announce(context: JobContext, settings: TrainSettings, setup: Setup, plan: S
             reasons=_reasons(settings, setup),
         )
     )
+
+
+def _warn_of_split(context: JobContext, settings: TrainSettings, setup: Setup) -> None:
+    """Says that the settings are not met where the data set marks songs and they ask for another number."""
+    marked = sum(song.held_out for song in setup.manifest.songs)
+    asked = settings.validation.songs
+    if marked and asked not in (marked, ValidationSettings.model_fields["songs"].default):
+        context.warn(
+            f"The data set holds out {marked} songs itself: validation.songs={asked} is not used.",
+            settings.data.tensors,
+            "leave validation.songs alone, or set held_out in the data set and preprocess again",
+        )
 
 
 def _warn_of_crops(context: JobContext, settings: TrainSettings, setup: Setup) -> None:

@@ -98,7 +98,7 @@ def _plan(bench: Bench, planner: Planner) -> list[PlannedSong]:
             continue
         entry = bench.known.get(song.key)
         if entry and entry.source == planned.source and is_whole(bench.folder, entry):
-            bench.finished[song.key] = replace(entry, repeat=planned.repeat)
+            bench.finished[song.key] = replace(entry, repeat=planned.repeat, held_out=planned.held_out)
         else:
             todo.append(planned)
         bench.context.progress(done, len(dataset.songs), "files", song.key, len(bench.failed))

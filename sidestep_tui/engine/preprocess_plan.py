@@ -40,6 +40,7 @@ class PlannedSong:
         audio_source: identifies the audio and how it is encoded.
         text_source: identifies the texts and how they are encoded.
         repeat: how often an epoch sees it.
+        held_out: it is measured and never trained on.
         treatment: where the audio begins and ends, and how much louder it becomes.
         wordings: of its caption, that of `fields` first.
         times: of its lyrics' lines, counted from where the treated audio begins.
@@ -52,6 +53,7 @@ class PlannedSong:
     audio_source: str
     text_source: str
     repeat: int
+    held_out: bool
     treatment: Treatment
     wordings: tuple[Wording, ...]
     times: tuple[LyricTime, ...] = ()
@@ -128,6 +130,7 @@ class Planner:
             audio_source=_identity(*self._made_by, content, str(longest), *treatment.identity()),
             text_source=_identity(*self._made_by, *map(str, astuple(fields)), *self._further(times, wordings)),
             repeat=song.repeat * (repeats_of_folder(song.key) if self._folder_repeats else 1),
+            held_out=song.held_out,
             treatment=treatment.cut_to(self._longest, song.duration),
             wordings=wordings,
             times=times,

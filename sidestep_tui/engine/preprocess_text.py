@@ -163,6 +163,7 @@ def _write_song(bench: Bench, song: PlannedSong, conditions: Sequence[Tensor], p
             prompt=whole.prompt,
             lyrics=whole.lyrics,
             repeat=song.repeat,
+            held_out=song.held_out,
             cut=whole.cut,
             kind=whole.kind,
             further=tuple(others),

@@ -33,23 +33,35 @@ class Split:
 
 
 def split_songs(manifest: Manifest, folder: Path, held_out: int, seed: int) -> Split:
-    """Holds songs out as a function of the seed, never all of them, and none of a very small set.
+    """Holds out the songs that the data set marks; where it marks none, draws some as a function of the seed.
 
-    A song that is in the data twice, in two folders or under two names, does not train while it is held out.
+    Never all of them are drawn, and none of a very small set. A song that is in the data twice, in two folders or under
+    two names, does not train while it is held out.
+
+    Args:
+        manifest: the songs.
+        folder: where they lie, for errors.
+        held_out: how many to draw; what the data set marks needs no number.
+        seed: of the draw.
 
     Raises:
-        SidestepError: the folder has no song.
+        SidestepError: the folder has no song, or every song is held out.
     """
     songs = sorted(manifest.songs, key=lambda song: song.key)
     if not songs:
         raise SidestepError("The folder has no songs.", where=folder, fix="preprocess some with `sidestep preprocess`")
+    chosen = {song.key for song in songs if song.held_out} or _drawn(songs, held_out, seed)
+    heard = {song.audio for song in songs if song.key in chosen}
+    training = tuple(Item(song, n) for song in songs if song.audio not in heard for n in range(song.repeat))
+    if not training:
+        fix = "let a song train: set its held_out to no in the data set, and preprocess again"
+        raise SidestepError("Every song is held out of training.", where=folder, fix=fix)
+    return Split(training, validation=tuple(song for song in songs if song.key in chosen))
+
+
+def _drawn(songs: list[SongEntry], held_out: int, seed: int) -> set[str]:
     import torch
 
     count = 0 if len(songs) < _SMALLEST_SET_WITH_VALIDATION else min(held_out, len(songs) // 2)
     order = torch.randperm(len(songs), generator=seeded_generator(seed, "validation split")).tolist()
-    chosen = {songs[index].key for index in order[:count]}
-    heard = {song.audio for song in songs if song.key in chosen}
-    return Split(
-        training=tuple(Item(song, n) for song in songs if song.audio not in heard for n in range(song.repeat)),
-        validation=tuple(song for song in songs if song.key in chosen),
-    )
+    return {songs[index].key for index in order[:count]}

@@ -51,6 +51,7 @@ class SongEntry:
     cut: bool = False
     further: tuple[ConditionEntry, ...] = ()
     kind: WordingKind = "caption"
+    held_out: bool = False
 
     @property
     def audio(self) -> str:
@@ -87,11 +88,12 @@ class Manifest:
 
     @property
     def fingerprint(self) -> str:
-        """Identifies songs, texts and repeats: the same give the same value wherever the folder lies."""
+        """Identifies songs, texts, repeats and what is held out, wherever the folder lies."""
         digest = hashlib.sha256(self.model.encode())
         for song in sorted(self.songs, key=lambda song: song.key):
             repeats = "" if song.repeat == 1 else f"{song.repeat}\0"
-            digest.update(f"{song.key}\0{song.source}\0{repeats}".encode())
+            held_out = "held out\0" if song.held_out else ""
+            digest.update(f"{song.key}\0{song.source}\0{repeats}{held_out}".encode())
         return digest.hexdigest()[:16]
 
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,20 @@ def test_a_song_that_is_held_out_is_not_trained_on_under_another_name(songs: Pat
     (held_out,) = split.validation
     assert held_out.source not in {one.song.source for one in split.training}
     assert len(split.training) == 8
+
+
+def test_songs_that_the_data_set_holds_out_are_not_drawn_again(songs: Path) -> None:
+    manifest = read_manifest(songs)
+    kept = {"song 1.wav", "song 3.wav"}
+    marked = replace(manifest, songs=tuple(replace(one, held_out=one.key in kept) for one in manifest.songs))
+    for seed in range(8):
+        split = split_songs(marked, songs, held_out=1, seed=seed)
+        assert {one.key for one in split.validation} == kept
+        assert {one.song.key for one in split.training} == {one.key for one in manifest.songs} - kept
+    assert marked.fingerprint != manifest.fingerprint  # a run that resumes would learn what it was measured on
+    all_of_them = replace(manifest, songs=tuple(replace(one, held_out=True) for one in manifest.songs))
+    with pytest.raises(SidestepError, match="Every song is held out"):
+        split_songs(all_of_them, songs, held_out=1, seed=1)
 
 
 def test_a_run_over_two_folders_resumes_to_the_same_bits(

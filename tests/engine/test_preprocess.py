@@ -109,6 +109,34 @@ def test_trimmed_and_normalised_sound_is_what_is_encoded(
     assert path.read_bytes() == before
 
 
+def test_songs_held_out_in_the_review_are_held_out_of_training(
+    engine: Any, document: dict[str, Any], folder: Path, tmp_path: Path, encoded: list[int]
+) -> None:
+    """From the mark in the review through the tensors to what the run measures; a new mark encodes nothing."""
+    engine.run("before", "preprocess", document)
+    session = open_session(folder)
+    session.edit(["song 1.flac"], {"held_out": True})
+    _, state = engine.run("marked", "preprocess", document)
+    assert (state.results["encoded"], len(encoded)) == (0, 3)
+    held_out = [song.key for song in read_manifest(tmp_path / "tensors").songs if song.held_out]
+    assert held_out == ["song 1.flac"]
+    training = {
+        "model": document["model"],
+        "data": {"tensors": document["output"]},
+        "adapter": {"rank": 2},
+        "training": {"epochs": 1},
+        "validation": {"every_epochs": 1, "songs": 2},
+        "logging": {"tensorboard": False},
+    }
+    _, state = engine.run("train", "train", training)
+    assert state.plan is not None
+    assert (state.plan.songs, state.plan.validation_songs) == (2, 1), "three are too few to draw from, not to mark"
+    assert state.validations[-1].songs.keys() == {"song 1.flac"}
+    assert "The data set holds out 1 songs itself: validation.songs=2 is not used." in [
+        warning.what for warning in state.warnings
+    ]
+
+
 def test_new_texts_need_no_vae(
     engine: Any, document: dict[str, Any], folder: Path, tmp_path: Path, encoded: list[int]
 ) -> None:

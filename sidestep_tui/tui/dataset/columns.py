@@ -56,6 +56,10 @@ def tallied(counts: tuple[int, int, int]) -> str:
     return " ".join(parts[:2])
 
 
+def _mark(song: Song, review: "Review") -> Cell:
+    return ("◆", "accent") if song.key in review.marked else ("○" if song.held_out else "", "secondary")
+
+
 def _name(song: Song, _: "Review") -> Cell:
     return printable(splitext(song.key)[0]), _PLAIN
 
@@ -79,7 +83,7 @@ def _findings(song: Song, review: "Review") -> Cell:
 
 
 _ALL: Final = (
-    Column("marked", "", 1, lambda song, review: ("◆" if song.key in review.marked else "", "accent"),
+    Column("marked", "", 1, _mark,
            lambda song, review: song.key not in review.marked, what="marked songs first"),
     Column("song", "Song", 0, _name, lambda song, _: song.key.casefold(), what="path of the file"),
     Column("duration", "Time", 5, lambda song, _: (minutes(song.duration), _PLAIN),

@@ -15,6 +15,7 @@ _LONG: Final = ("caption", "lyrics")
 _NOT_SAID: Final = "none"
 _PICKED: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
     "is_instrumental": (("yes", "nobody sings"), ("no", "it is sung"), (_NOT_SAID, "nobody has said")),
+    "held_out": (("yes", "never trained on: every run measures on it"), ("no", "it trains")),
     "prompt_override": (
         ("caption", "whatever the genre ratio says"),
         ("genre", "whatever the genre ratio says"),
@@ -81,6 +82,7 @@ def shown_value(song: Song, name: str) -> str:
         "trim_start": "" if song.trim_start is None else f"{song.trim_start:g}",
         "trim_end": "" if song.trim_end is None else f"{song.trim_end:g}",
         "gain_db": "" if song.gain_db is None else f"{song.gain_db:g}",
+        "held_out": "yes" if song.held_out else "no",
     }
     return str(values[name])
 

@@ -44,6 +44,7 @@ def _condition(name: str, checks: Checks, marked: Collection[str]) -> Filter:
         "marked": lambda song: song.key in marked,
         "reviewed": lambda song: song.reviewed,
         "unreviewed": lambda song: not song.reviewed,
+        "heldout": lambda song: song.held_out,
         "findings": lambda song: bool(checks.of(song.key)),
     }
     if name in plain:

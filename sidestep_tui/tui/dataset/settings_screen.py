@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from sidestep_tui.dataset.effective import effective_caption, genre_songs, is_instrumental
 from sidestep_tui.dataset.fields import METADATA_FIELDS
+from sidestep_tui.dataset.split import hold_out
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.dataset.base import ReviewingScreen
@@ -45,10 +46,14 @@ _CHOICES: Final[dict[str, Sequence[tuple[str, str]]]] = {
         ("lufs", "one loudness for all, and no peak above -1 dB"),
     ),
 }
-_ELSEWHERE: Final = (
-    "[b]Validation[/b]\nThe training run draws the songs that it holds out, by song and for its whole length: "
-    "[b]validation.songs[/b] in the wizard says how many. No copy of them may stay in training: "
-    "[b]@duplicate[/b] in the line that finds shows copies."
+_HELD_OUT: Final = "held_out"
+_SPLIT: Final = (
+    "Held out",
+    "songs that no run trains on and every run measures; 0: each run draws its own, as validation.songs says",
+)
+_HINT: Final = (
+    "[b]@heldout[/b] in the line that finds shows the songs that are held out, [b]@same-recording[/b] copies. "
+    "[b]held_out[/b] of a song, or of marked songs with [b]e[/b], chooses others."
 )
 
 
@@ -69,7 +74,7 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
         Binding("t,escape", "back", "Back", tooltip="Go back to the songs"),
     ]
     DEFAULT_CSS = """
-    DatasetSettingsScreen SettingTable { height: 9; margin: 1 1 0 1; }
+    DatasetSettingsScreen SettingTable { height: 10; margin: 1 1 0 1; }
     DatasetSettingsScreen Static { padding: 0 2; margin-bottom: 1; }
     """
 
@@ -82,7 +87,7 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
         yield SettingTable(id="settings")
         yield Static(id="what", classes="muted")
         yield Static(id="effect")
-        yield Static(_ELSEWHERE)
+        yield Static(_HINT, classes="muted")
 
     def on_mount(self) -> None:
         """Fills the list."""
@@ -97,8 +102,13 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
         rows = []
         for name in METADATA_FIELDS:
             rows.append((name, (cell(_TITLES[name][0]), cell(self._shown(name)))))
+        rows.append((_HELD_OUT, (cell(_SPLIT[0]), cell(self._held_out()))))
         self.query_one("#settings", KeyTable).set_rows(rows)
         self.query_one("#effect", Static).update(self._effect())
+
+    def _held_out(self) -> str:
+        number = sum(song.held_out for song in self.review.dataset.songs)
+        return f"{count(number)} song{'s' * (number != 1)}" if number else "drawn by each run"
 
     def _shown(self, name: str) -> str:
         value = self._value(name)
@@ -145,13 +155,17 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
     def _explain(self) -> None:
         """Says what the field under the cursor does."""
         name = self.query_one("#settings", KeyTable).current_key
-        self.query_one("#what", Static).update(_TITLES[name][1] if name else "")
+        what = _SPLIT[1] if name == _HELD_OUT else _TITLES[name][1] if name else ""
+        self.query_one("#what", Static).update(what)
 
     @on(KeyTable.RowSelected)
     @work(exclusive=True, group="dialog")
     async def _change(self) -> None:
         """Asks for a new value."""
         name = self.query_one("#settings", KeyTable).current_key or "name"
+        if name == _HELD_OUT:
+            await self._split()
+            return
         title, what = _TITLES[name]
         if name in _CHOICES:
             choices = [Choice(key, key, note) for key, note in _CHOICES[name]]
@@ -170,3 +184,15 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
             self.sidestep.tell_error(error)
             return
         self.after_edit()
+
+    async def _split(self) -> None:
+        """Asks how many songs are held out, and marks as many."""
+        held = str(sum(song.held_out for song in self.review.dataset.songs))
+        text = await self.app.push_screen_wait(AskScreen(_SPLIT[0], held, check=self._split_problem, note=_SPLIT[1]))
+        if text is not None and (edits := hold_out(self.review.dataset, int(text))):
+            self.apply_all(edits)
+
+    def _split_problem(self, text: str) -> str | None:
+        most = max(0, len(self.review.songs) - 1)
+        fits = text.isascii() and text.isdigit() and int(text) <= most
+        return None if fits else f"A number from 0 to {most}."

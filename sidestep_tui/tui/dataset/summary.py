@@ -29,6 +29,7 @@ class Summary(Widget):
         full, rest = bar(review.reviewed / songs if songs else 0, _BAR) if wide else ("", "")
         seconds = sum(song.duration for song in review.songs.values())
         unsaved = review.session.edits if review.session.has_unsaved_edits else 0
+        held_out = sum(song.held_out for song in review.songs.values())
         left_out = len(review.dataset.failures)
         return Content.assemble(
             (f"{count(songs)} song{'s' * (songs != 1)}", "bold"),
@@ -39,5 +40,6 @@ class Summary(Widget):
             (rest, "$text-muted"),
             f"{' ' * wide}✓ {count(review.reviewed)} reviewed",
             (f"   ◆ {count(len(review.marked))} marked" if review.marked else "", "$accent"),
+            (f"   ○ {count(held_out)} held out" if held_out else "", "$secondary"),
             (f"   ● {count(unsaved)} unsaved" if unsaved else "", "$warning"),
         )

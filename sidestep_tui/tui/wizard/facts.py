@@ -48,6 +48,8 @@ class DataFacts:
     songs: int = 0
     load: Load = field(default_factory=Load)
     longest_seconds: float | None = None
+    held_out: int = 0
+    """Songs that the data set itself keeps out of training; 0 leaves it to the settings."""
 
     @property
     def title(self) -> str:
@@ -137,6 +139,7 @@ def look_at_songs(path: Path) -> DataFacts:
             len(songs),
             Load(frames, tokens) if known else Load(),
             frames / FRAMES_PER_SECOND if known else None,
+            sum(bool(song.get("held_out")) for song in songs),
         )
     count = sum(len(folder.audio) for folder in Walk(path).folders())
     return DataFacts("songs", count) if count else DataFacts("empty")

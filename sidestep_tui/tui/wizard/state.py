@@ -116,7 +116,7 @@ class WizardState:
         training = settings.training
         steps = optimizer_steps(
             self.data.songs,
-            settings.validation.songs,
+            self.data.held_out or settings.validation.songs,
             training.epochs,
             training.batch_size,
             training.gradient_accumulation,

@@ -287,3 +287,24 @@ async def test_silence_is_trimmed_by_one_key_and_the_prompt_follows(
         await pilot.pause()
         assert "- duration: 8 seconds" in prompts(pilot)
     assert path.read_bytes() == before
+
+
+async def test_a_number_of_songs_is_held_out_for_validation(open_review: OpenReview, album: Path) -> None:
+    async with open_review(album, (80, 24), "t") as pilot:
+        await pilot.pause()
+        await pilot.press("end", "enter")
+        await pilot.pause()
+        line = pilot.app.screen.query_one(Input)
+        line.value = "6"
+        await pilot.press("enter")
+        await pilot.pause()
+        assert pilot.app.screen.query(Input), "all six songs cannot be held out"
+        line.value = "2"
+        await pilot.press("enter")
+        await pilot.pause()
+        screen = pilot.app.screen
+        assert isinstance(screen, DatasetSettingsScreen)
+        assert sum(song.held_out for song in screen.review.dataset.songs) == 2
+        await pilot.press("u")
+        await pilot.pause()
+        assert not any(song.held_out for song in screen.review.dataset.songs)

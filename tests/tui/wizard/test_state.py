@@ -90,6 +90,12 @@ def test_steps_of_the_run_count_songs_held_out_and_the_last_smaller_group() -> N
     assert WizardState().optimizer_steps() == 0
 
 
+def test_steps_of_the_run_follow_the_songs_that_the_data_set_holds_out(tmp_path: Path) -> None:
+    manifest = {"songs": [{"frames": 50, "condition_tokens": 9, "held_out": number < 4} for number in range(14)]}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert look_at_songs(tmp_path).held_out == 4
+
+
 def test_recommended_epochs_fall_with_the_number_of_songs() -> None:
     assert [recommended_epochs(songs) for songs in (1, 10, 20, 100, 5000)] == [1000, 800, 800, 500, 200]
     values = [recommended_epochs(songs) for songs in range(1, 600)]
