@@ -13,9 +13,9 @@ from sidestep_tui.cli import dataset_check, dataset_edit, dataset_label
 from sidestep_tui.cli.lines import counted, duration
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
+from sidestep_tui.cli.progress import read_dataset
 from sidestep_tui.dataset.acestep_json import save_dataset
 from sidestep_tui.dataset.fields import FIELDS
-from sidestep_tui.dataset.session import load_dataset
 from sidestep_tui.dataset.song import Dataset, Song
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.errors import ExitCode
@@ -45,7 +45,7 @@ def _verb(verbs: Any, name: str, summary: str) -> Parser:
 
 
 def _scan(options: Namespace, out: Output) -> int:
-    dataset = load_dataset(options.dataset)
+    dataset = read_dataset(options.dataset)
     out.show(_scan_document(dataset), lambda: _scan_view(dataset))
     return ExitCode.DONE if dataset.songs else ExitCode.FAILED
 
@@ -57,7 +57,7 @@ def _review(options: Namespace, _out: Output) -> int:
 
 
 def _convert(options: Namespace, out: Output) -> int:
-    saved = save_dataset(load_dataset(options.dataset), options.output, overwrite=options.overwrite)
+    saved = save_dataset(read_dataset(options.dataset), options.output, overwrite=options.overwrite)
     place = saved.saved.path if saved.saved else options.output
     if out.as_json:
         out.json_line({"saved": place, "songs": len(saved.songs)})

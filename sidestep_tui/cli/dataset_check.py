@@ -14,12 +14,12 @@ from sidestep_tui.cli.dataset_measures import measure_all, measures_document, me
 from sidestep_tui.cli.lines import counted
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
+from sidestep_tui.cli.progress import read_dataset
 from sidestep_tui.config.jobs import PreprocessSettings
 from sidestep_tui.dataset.effective import genre_songs
 from sidestep_tui.dataset.findings import check_dataset
 from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.prompts import song_fields
-from sidestep_tui.dataset.session import load_dataset
 from sidestep_tui.dataset.song import Dataset, Finding, Severity, Song
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.dataset.treatment import Treatment, treated_times, treatment_of
@@ -56,8 +56,8 @@ def _seconds(text: str) -> float:
 
 
 def _run(options: Namespace, out: Output) -> int:
-    dataset = load_dataset(options.dataset)
-    measures = MeasureCache() if options.no_sound else measure_all(dataset, out)
+    dataset = read_dataset(options.dataset)
+    measures = MeasureCache() if options.no_sound else measure_all(dataset)
     findings = check_dataset(dataset, measures)
     prompts = _prompts(dataset, measures, options) if options.prompts or options.model else []
     document = {

@@ -9,10 +9,11 @@ from sidestep_tui.cli.dataset_measures import measure_all
 from sidestep_tui.cli.lines import counted
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
+from sidestep_tui.cli.progress import read_dataset
 from sidestep_tui.dataset.fields import FIELDS, METADATA_FIELDS
 from sidestep_tui.dataset.findings import check_dataset
 from sidestep_tui.dataset.grouped_fixes import grouped_fix
-from sidestep_tui.dataset.session import EditSession, load_dataset
+from sidestep_tui.dataset.session import EditSession
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.dataset.where import parse_assignment, parse_where
 from sidestep_tui.errors import ExitCode, SidestepError, UsageError
@@ -59,7 +60,7 @@ def _edit(options: Namespace, out: Output) -> int:
         raise UsageError("There is nothing to set.", fix="give --set FIELD=VALUE or --set-data-set FIELD=VALUE")
     changes = dict(parse_assignment(text) for text in options.set)
     metadata_changes = dict(_metadata_assignment(text) for text in options.set_data_set)
-    session = EditSession(load_dataset(options.dataset, replay=False))
+    session = EditSession(read_dataset(options.dataset, replay=False))
     keys = _chosen(session.dataset, options) if changes else []
     with _nothing_left_unsaved(session):
         if changes:
@@ -75,9 +76,9 @@ def _edit(options: Namespace, out: Output) -> int:
 
 
 def _fix(options: Namespace, out: Output) -> int:
-    session = EditSession(load_dataset(options.dataset, replay=False))
+    session = EditSession(read_dataset(options.dataset, replay=False))
     dataset = session.dataset
-    measures = measure_all(dataset, out)
+    measures = measure_all(dataset)
     findings = check_dataset(dataset, measures)
     if not any(finding.code == options.finding for finding in findings):
         known = ", ".join(sorted({finding.code for finding in findings})) or "none"

@@ -10,6 +10,7 @@ from sidestep_tui.cli.follow import launch_and_follow
 from sidestep_tui.cli.lines import counted
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
+from sidestep_tui.cli.progress import read_dataset
 from sidestep_tui.config.label import LabelSettings
 from sidestep_tui.config.places import runs_home
 from sidestep_tui.dataset.edits import Edit
@@ -20,7 +21,7 @@ from sidestep_tui.dataset.proposals import Proposals, still_missing
 from sidestep_tui.dataset.providers.base import Usage
 from sidestep_tui.dataset.providers.catalogue import PROVIDERS, open_provider
 from sidestep_tui.dataset.providers.run import label_with_provider
-from sidestep_tui.dataset.session import EditSession, open_session
+from sidestep_tui.dataset.session import EditSession
 from sidestep_tui.dataset.song import Finding, Severity
 from sidestep_tui.dataset.where import parse_where
 from sidestep_tui.errors import ExitCode, UsageError
@@ -46,7 +47,7 @@ def configure(parser: Parser) -> None:
 
 def _run(options: Namespace, out: Output) -> int:
     fields = _fields(options)
-    session = open_session(options.dataset)
+    session = EditSession(read_dataset(options.dataset, replay=False))
     fits = parse_where(options.where) if options.where else None
     keys = None if fits is None else [song.key for song in session.dataset.songs if fits(song)]
     told = _Told(session, out)

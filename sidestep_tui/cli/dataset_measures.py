@@ -1,14 +1,13 @@
 """What the sound of songs shows, measured for a command: every song once, and as a table."""
 
 import math
-from contextlib import nullcontext
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sidestep_tui.cli.output import Output
+from sidestep_tui.cli.progress import progress_bar
 from sidestep_tui.dataset.label import label_dataset
 from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.measure import Measures
@@ -16,15 +15,16 @@ from sidestep_tui.dataset.song import Dataset, Song
 from sidestep_tui.dataset.text import printable
 
 
-def measure_all(dataset: Dataset, out: Output) -> MeasureCache:
-    """Measures the songs that were not measured since their files changed; a song that cannot be decoded has none."""
+def measure_all(dataset: Dataset) -> MeasureCache:
+    """Measures the songs that were not measured since their files changed; a song that cannot be decoded has none.
+
+    Each song's measures are kept at once, so that an interrupted command goes on where it was.
+    """
     measures = MeasureCache()
     missing = [song.key for song in dataset.songs if measures.known(song) is None]
-    status = out.console.status("") if out.is_live and missing else nullcontext()
-    with status as live:
-        for done, labels in enumerate(label_dataset(dataset, (), keys=missing, measures=measures), start=1):
-            if live is not None:
-                live.update(Text(printable(f"measuring the sound: {done} of {len(missing)}  {labels.key}")))
+    with progress_bar("measuring the sound") as tell:
+        for _ in label_dataset(dataset, (), progress=tell, keys=missing, measures=measures):
+            pass
     return measures
 
 
