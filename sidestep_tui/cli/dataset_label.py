@@ -26,6 +26,8 @@ from sidestep_tui.dataset.song import Finding, Severity
 from sidestep_tui.dataset.where import parse_where
 from sidestep_tui.errors import ExitCode, UsageError
 from sidestep_tui.runs.directory import create_run
+from sidestep_tui.runs.log import read_events
+from sidestep_tui.runs.state import replay
 
 
 def configure(parser: Parser) -> None:
@@ -89,6 +91,8 @@ def _listen(options: Namespace, fields: list[str], keys: list[str] | None, told:
     )
     run = create_run(runs_home() / f"label-local-{time.time_ns()}", "label", settings)
     launch_and_follow(run, out, detach=False)
+    results = replay(read_events(run.events_file)).results
+    songs, failed = (value if isinstance(value := results.get(name), int) else 0 for name in ("songs", "failed"))
     proposals = Proposals(run.path)
     waiting = proposals.waiting()
     edits = still_missing(told.session.dataset, waiting)
@@ -96,6 +100,7 @@ def _listen(options: Namespace, fields: list[str], keys: list[str] | None, told:
         told.progress(done, len(edits))
         told.take((edit.keys or ("",))[0], edit, ())
     proposals.take(len(waiting))
+    told.count(songs=songs, failed=failed)
 
 
 def _fields(options: Namespace) -> list[str]:
@@ -122,7 +127,7 @@ class _Told:
         self.session = session
         self.usage = Usage()
         self._out = out
-        self._filled = 0
+        self._filled = self._failed = 0
         self._findings: list[Finding] = []
         self._done = self._total = 0
 
@@ -147,9 +152,15 @@ class _Told:
         for finding in findings:
             self._out.say(f"{key}: {finding.severity.value}: {finding.message}")
 
+    def count(self, *, songs: int, failed: int) -> None:
+        """What an engine counted: its own log has named the songs that failed."""
+        self._total, self._failed = songs, failed
+
     def finish(self, saved: Path | None) -> int:
         """The last line, and the exit code: failed if a song could not be read or answered."""
-        failed = sum(one.severity is Severity.ERROR or one.code == "provider-failed" for one in self._findings)
+        failed = self._failed + sum(
+            one.severity is Severity.ERROR or one.code == "provider-failed" for one in self._findings
+        )
         if self._out.as_json:
             summary = {"songs": self._total, "labelled": self._filled, "failed": failed, "saved": saved}
             self._out.json_line(summary | {"usage": self.usage.as_dict()})

@@ -105,7 +105,7 @@ class _Labeller:
             except SidestepError as error:
                 return Labels(song.key, None, (_unreadable(song, error),))
             if self.measures is not None and known is None:
-                known = measure(waveform)
+                known = measure(waveform, whole=song.duration <= LONGEST_MEASURED)
                 self.measures.store(song, known)
             if heard:
                 self._listen(waveform, heard, changes, beliefs)

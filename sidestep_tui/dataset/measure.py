@@ -51,8 +51,13 @@ class Measures:
     """As `fingerprint.encode` writes it: tells the same recording in another file."""
 
 
-def measure(waveform: Waveform) -> Measures:
-    """Measures a song. [2, samples] at 48 kHz with at least one sample, as `audio.read_audio` gives it."""
+def measure(waveform: Waveform, *, whole: bool = True) -> Measures:
+    """Measures a song.
+
+    Args:
+        waveform: [2, samples] at 48 kHz with at least one sample, as `audio.read_audio` gives it.
+        whole: False where the recording goes on after the waveform, so that a pause there is not its end.
+    """
     start, end = _silence(waveform)
     peak = float(np.abs(waveform).max(initial=0.0))
     return Measures(
@@ -60,7 +65,7 @@ def measure(waveform: Waveform) -> Measures:
         peak=peak,
         clipped_runs=_clipped_runs(waveform) if peak >= _FULL_SCALE else 0,
         silence_start=start,
-        silence_end=end,
+        silence_end=end if whole else 0.0,
         false_stereo=_is_false_stereo(waveform),
         bandwidth=_bandwidth(waveform),
         fingerprint=encode(fingerprint(waveform)),

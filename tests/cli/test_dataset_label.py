@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 
 from sidestep_tui.dataset.audio import write_audio
+from sidestep_tui.dataset.edits import Edit
+from sidestep_tui.dataset.proposals import Proposals
 from sidestep_tui.dataset.session import load_dataset
 from sidestep_tui.dataset.song import Source
 from sidestep_tui.errors import ExitCode
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.events import RunCompleted, RunStarted
+from sidestep_tui.runs.log import EventWriter
 
 
 @pytest.fixture
@@ -78,3 +83,22 @@ def test_provider_that_is_not_reached_fails_and_says_so(
     result = sidestep("dataset", "label", songs, "--provider", "lrclib", "--base-url", "http://127.0.0.1:9")
     assert result.code == ExitCode.FAILED
     assert "was not reached" in result.out
+
+
+def test_what_a_local_model_could_not_do_is_counted(
+    sidestep: Callable[..., Any], songs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine's failures are the command's: no zero songs, zero failed and exit code 0."""
+
+    def engine(run: RunDirectory, _out: object, *, detach: bool) -> None:
+        Proposals(run.path).add(Edit({"caption": "slow"}, ("a.wav",), Source.PROVIDER))
+        with EventWriter(run.events_file) as events:
+            events.write(RunStarted(job="label", pid=1, host="", device="cpu", version="", settings={}))
+            events.write(RunCompleted(results={"songs": 3, "labelled": 1, "failed": 2}))
+
+    monkeypatch.setattr("sidestep_tui.cli.dataset_label.launch_and_follow", engine)
+    result = sidestep("dataset", "label", songs, "--captioner", songs, "--json")
+    song, summary = result.json_lines()
+    assert song["set"] == {"caption": "slow"}
+    assert (summary["songs"], summary["labelled"], summary["failed"]) == (3, 1, 2)
+    assert result.code == ExitCode.FAILED

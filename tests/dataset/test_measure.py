@@ -63,6 +63,12 @@ def test_silence_clipping_and_false_stereo() -> None:
     }
 
 
+def test_a_pause_where_the_measuring_stops_is_not_the_end_of_the_song() -> None:
+    waveform = np.concatenate([sine(2, -20.0), np.zeros((2, 3 * SAMPLE_RATE), np.float32)], axis=1)
+    assert measure(waveform).silence_end == pytest.approx(3.0, abs=0.02)
+    assert measure(waveform, whole=False).silence_end == 0.0
+
+
 def test_a_silent_song_is_an_error() -> None:
     waveform = np.zeros((2, SAMPLE_RATE), dtype=np.float32)
     measures = measure(waveform)

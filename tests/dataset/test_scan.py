@@ -304,3 +304,21 @@ def test_several_captions_become_paragraphs(make_song: MakeSong, root: Path) -> 
     assert a.caption == "warm\n\nslow folk, violin\n\nA sad song.\nA woman sings."
     assert (b.caption, c.caption) == ("alone", "kept")
     assert c.extra == {"captions": [1, 2]}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read_is_named(make_song: MakeSong, root: Path, scan: Scan) -> None:
+    for folder in ("open", "closed"):
+        (root / folder).mkdir()
+        make_song(f"{folder}/a.wav")
+    make_song("open/b.wav").chmod(0)
+    (root / "closed").chmod(0)
+    try:
+        dataset = scan()
+        assert [song.key for song in dataset.songs] == ["open/a.wav"]
+        assert {(failure.key, failure.fix is not None) for failure in dataset.failures} == {
+            ("closed", True),
+            ("open/b.wav", True),
+        }
+    finally:
+        (root / "closed").chmod(0o700)

@@ -57,7 +57,7 @@ def tallied(counts: tuple[int, int, int]) -> str:
 
 
 def _mark(song: Song, review: "Review") -> Cell:
-    return ("◆", "accent") if song.key in review.marked else ("○" if song.held_out else "", "secondary")
+    return "◆" if song.key in review.marked else "○" if song.held_out else "", "accent"
 
 
 def _name(song: Song, _: "Review") -> Cell:

@@ -22,6 +22,7 @@ from sidestep_tui.tui.widgets.scroll import KeyScroll
 
 _KEY: Final = "b $footer-key-foreground"
 _MOST_VALUES: Final = 4
+_SPREAD: Final = 40  # cells of the dialog beside the name of a field and the scrollbar
 
 
 class TextScreen(ModalScreen[str | None]):
@@ -129,7 +130,9 @@ class BulkEditScreen(ModalScreen[Mapping[str, Any] | None]):
             text = "–" if value == default else shorten(clean(str(value)), 18)
             parts.append(f"{text} ×{songs}" if len(held) > 1 else text)
         more = f" · {len(held) - _MOST_VALUES} more" if len(held) > _MOST_VALUES else ""
-        return Content.assemble((name.ljust(17), "bold"), (shorten(" · ".join(parts), 50) + more, "$text-muted"))
+        return Content.assemble(
+            (name.ljust(17), "bold"), (shorten(" · ".join(parts), _SPREAD - len(more)) + more, "$text-muted")
+        )
 
 
 class BusyScreen(ModalScreen[None]):

@@ -40,6 +40,6 @@ class Summary(Widget):
             (rest, "$text-muted"),
             f"{' ' * wide}✓ {count(review.reviewed)} reviewed",
             (f"   ◆ {count(len(review.marked))} marked" if review.marked else "", "$accent"),
-            (f"   ○ {count(held_out)} held out" if held_out else "", "$secondary"),
+            (f"   ○ {count(held_out)} held out" if held_out else "", "$accent"),
             (f"   ● {count(unsaved)} unsaved" if unsaved else "", "$warning"),
         )

@@ -12,7 +12,10 @@ from textual.widgets import OptionList
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.proposals import Proposals
 from sidestep_tui.dataset.song import Belief, Source
+from sidestep_tui.runs.control import take_commands
 from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.events import RunStarted
+from sidestep_tui.runs.log import EventWriter
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.dataset import label_screen, labelling
 from sidestep_tui.tui.dataset.label_line import LabelLine
@@ -118,3 +121,23 @@ def test_a_run_of_another_data_set_is_none_of_ours(album: Path, tmp_path: Path) 
 
     left_by_a_run(tmp_path / "other", proposal("a.wav", bpm="100"))
     assert labelling.open_runs(load_dataset(album)) == []
+
+
+async def test_a_labelling_is_stopped_from_the_review(
+    make_app: Callable[..., SidestepApp], album: Path, eventually: Eventually
+) -> None:
+    """The engine is asked to stop; it is never killed."""
+    run = left_by_a_run(album, proposal("live/06 שיר ארוך.wav", bpm="100"))
+    with EventWriter(run.events_file) as events:
+        events.write(RunStarted(job="label", pid=1, host="", device="cpu", version="", settings={}))
+    with run.held():
+        async with make_app("dataset", path=album).run_test(size=(120, 36)) as pilot:
+            await eventually(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+            line = screen(pilot).query_one(LabelLine)
+            await eventually(pilot, lambda: line.running is not None)
+            await pilot.press("L")
+            await pilot.pause()
+            await pilot.press("enter")
+            await pilot.pause()
+            assert [command.name for command in take_commands(run)] == ["stop"]
+            assert screen(pilot).review.songs["live/06 שיר ארוך.wav"].bpm == 100, "what was found stays"

@@ -60,6 +60,8 @@ def matches(
         pytest.param(("s",), id="sort"),
         pytest.param(("f", "j"), id="findings"),
         pytest.param(("t",), id="for-all-songs"),
+        pytest.param(("t", "end", "enter", "backspace", "2", "enter", "escape"), id="held-out"),
+        pytest.param(("l",), id="label"),
         pytest.param(("v", "escape"), id="leave"),
         pytest.param(("question_mark",), id="help"),
     ],
