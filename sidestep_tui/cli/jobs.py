@@ -2,6 +2,7 @@
 
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from sidestep_tui.config.fields import path_values
 from sidestep_tui.config.jobs import JOBS, JobName
 from sidestep_tui.config.layers import resolve
 from sidestep_tui.config.places import runs_home
+from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import ExitCode, UsageError
 from sidestep_tui.runs.directory import RunDirectory, create_run
 from sidestep_tui.runs.history import remember_run
@@ -25,16 +27,25 @@ _RESULT: Final = "output"
 
 @dataclass(frozen=True, slots=True)
 class JobVerb:
-    """A verb that runs one job. `positional` is the setting that is given without a flag."""
+    """A verb that runs one job.
+
+    Args:
+        positional: the setting that is given without a flag.
+        keeps: whether a job without an `output` of its own leaves a run that people want to find again: then it must
+            be given a place.
+        show: what to tell people when the run was followed to a good end.
+    """
 
     job: JobName
     positional: str | None = None
+    keeps: bool = True
+    show: Callable[[RunDirectory, Output], None] | None = None
 
     def configure(self, parser: Parser) -> None:
         """Adds the verb's arguments: the settings of its job, and where the run lies."""
         model = JOBS[self.job]
         parser.usage = f"%(prog)s {self._given_name} [settings]"
-        add_layer_flags(parser, presets=self.job == "train")
+        add_layer_flags(parser, presets=issubclass(model, TrainSettings))
         if self._output_is_the_run:
             parser.add_argument(
                 "--output", type=Path, metavar="RUN", help="the folder of the run (required); an earlier run goes on"
@@ -62,7 +73,10 @@ class JobVerb:
                 out.json_line({"run": run.path})
             out.say(f"Prepared. `sidestep resume {run.path}` starts it.")
             return ExitCode.DONE
-        return launch_and_follow(run, out, detach=options.detach)
+        code = launch_and_follow(run, out, detach=options.detach)
+        if self.show is not None and code == ExitCode.DONE and not options.detach:
+            self.show(run, out)
+        return code
 
     def _place(self, settings: Section, options: Namespace) -> Path:
         if not self._output_is_the_run:
@@ -78,7 +92,7 @@ class JobVerb:
 
     @property
     def _output_is_the_run(self) -> bool:
-        return _RESULT not in JOBS[self.job].model_fields
+        return self.keeps and _RESULT not in JOBS[self.job].model_fields
 
 
 configure_train = JobVerb("train", "data.tensors").configure
@@ -109,7 +123,7 @@ def _can_go_on(run: RunDirectory, job: JobName) -> bool:
 
 def _new_place(job: JobName, settings: Section) -> Path:
     """A new folder among the runs, named after the job, its result and the time."""
-    result = settings.model_dump()[_RESULT]
+    result = settings.model_dump().get(_RESULT)
     named = job if result is None else f"{job}-{Path(str(result)).stem}"
     base = runs_home() / f"{named}-{time.strftime('%Y%m%d-%H%M%S')}"
     place, count = base, 1

@@ -45,6 +45,7 @@ VERBS: Final = (
     Verb("import", "take over tensors of another ACE-Step trainer", "jobs:configure_import"),
     Verb("estimate", "measure which modules of the model these songs move", "jobs:configure_estimate"),
     Verb("estimate compare", "how much two rankings agree, and what moved", "estimate_compare:configure"),
+    Verb("preflight", "measure what a training run would take here: memory, time, disk", "preflight:configure"),
     Verb("wizard", "set up a training run, question by question", "wizard:configure"),
     Verb("train", "train an adapter on preprocessed songs", "jobs:configure_train"),
     Verb("resume", "continue a run after its newest checkpoint", "resume:configure"),

@@ -9,9 +9,10 @@ from sidestep_tui.config.base import Section, Shown, When
 from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.label import LabelSettings
 from sidestep_tui.config.model import BaseVariant, ModelSettings
+from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.config.train import TrainSettings
 
-JobName = Literal["label", "preprocess", "import", "estimate", "train", "generate", "export", "verify"]
+JobName = Literal["label", "preprocess", "import", "estimate", "preflight", "train", "generate", "export", "verify"]
 ExportFormat = Literal["peft", "diffusers", "comfyui", "lycoris", "merged"]
 ModelLayout = Literal["original", "diffusers"]
 ExportPrecision = Literal["float32", "float16", "bfloat16"]
@@ -177,6 +178,7 @@ JOBS: Final[dict[JobName, type[Section]]] = {
     "preprocess": PreprocessSettings,
     "import": ImportSettings,
     "estimate": EstimateSettings,
+    "preflight": PreflightSettings,
     "train": TrainSettings,
     "generate": GenerateSettings,
     "export": ExportSettings,

@@ -20,6 +20,7 @@ _MODULES: Final[dict[JobName, str]] = {
     "preprocess": "sidestep_tui.engine.preprocess",
     "import": "sidestep_tui.engine.import_tensors",
     "estimate": "sidestep_tui.engine.estimate",
+    "preflight": "sidestep_tui.engine.preflight",
     "train": "sidestep_tui.engine.train",
     "generate": "sidestep_tui.engine.generate",
     "export": "sidestep_tui.engine.export",

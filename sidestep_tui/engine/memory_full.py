@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
 
 
+class MemoryFullError(SidestepError):
+    """The memory of the device does not suffice for a step."""
+
+
 def out_of_memory(
     settings: TrainSettings,
     transformer: "AceStepTransformer1DModel",
     batches: Sequence[Batch],
     ranks: Ranks,
     error: Exception,
-) -> SidestepError:
+) -> MemoryFullError:
     """The failure, with the settings that save most first and how much each of them saves.
 
     All ranks call this together: the longest song of the step may lie on any of them.
@@ -37,7 +41,7 @@ def out_of_memory(
     sizes = ranks.gather([[(batch.x0.shape[1], batch.condition.shape[1])] for batch in batches])
     load = Load(*(max(column) for column in zip(*sizes, strict=True)))
     advice = [_advice(*saving) for saving in largest_savings(settings, DitShape.from_config(transformer.config), load)]
-    return SidestepError(
+    return MemoryFullError(
         f"The device's memory does not suffice for {load.frames / LATENT_RATE:.0f} s of song in a batch of "
         f"{settings.training.batch_size}: {str(error).split('. ')[0]}.",
         where="memory",

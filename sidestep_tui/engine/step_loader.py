@@ -1,13 +1,13 @@
 """From the plan's steps to micro-batches in memory: this rank's share of every step, made ahead by the loader."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from sidestep_tui.engine.bands import Shares
 from sidestep_tui.engine.batches import Batch, collate, draw_sample
 from sidestep_tui.engine.loader import prefetch
-from sidestep_tui.engine.plan import Step, StepPlan
+from sidestep_tui.engine.plan import Step
 from sidestep_tui.engine.setup import Setup
 from sidestep_tui.engine.songs import Item
 from sidestep_tui.engine.step import StepShare
@@ -22,20 +22,18 @@ class LoadedStep:
     waited: float = 0.0
 
 
-def loaded_steps(
-    setup: Setup, plan: StepPlan, done: int, shares: Callable[[Step], Shares | None]
-) -> Iterator[LoadedStep]:
-    """The steps after `done` completed ones, as far as the plan goes.
+def loaded_steps(setup: Setup, steps: Iterable[Step], shares: Callable[[Step], Shares | None]) -> Iterator[LoadedStep]:
+    """The steps with their samples, in order.
 
     Args:
         shares: of the timestep bands in a step's draws, asked for in the caller's thread as early as the loader
             needs them.
     """
-    planned = ((step, shares(step)) for step in plan.steps_after(done))
-    steps = prefetch(lambda entry: _load(setup, *entry), planned)
+    planned = ((step, shares(step)) for step in steps)
+    ready = prefetch(lambda entry: _load(setup, *entry), planned)
     while True:
         began = time.monotonic()
-        loaded = next(steps, None)
+        loaded = next(ready, None)
         if loaded is None:
             return
         yield LoadedStep(loaded.step, loaded.share, time.monotonic() - began)

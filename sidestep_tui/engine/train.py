@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import torch
@@ -78,7 +78,7 @@ class Trainer:
         if self._position.step == 0:
             self._validate()
             self._sample()
-        for loaded in loaded_steps(self._setup, self._plan, self._position.step, self._band_shares):
+        for loaded in loaded_steps(self._setup, self._plan.steps_after(self._position.step), self._band_shares):
             self._take_step(loaded)
             if loaded.step.ends_epoch:
                 self._end_epoch(loaded.step)
@@ -88,37 +88,52 @@ class Trainer:
                 break
         return self._finish()
 
-    def _take_step(self, loaded: LoadedStep) -> None:
-        """Gradients of all micro-batches, then one update; a step that is not finite moves nothing."""
+    def rehearse(self, steps: Iterable[Step]) -> list[StepCompleted]:
+        """Takes steps for what they cost alone: nothing is saved, validated or sampled. Gives those that were finite.
+
+        Raises:
+            StopRequestedError: someone asked for it.
+            SidestepError: the memory does not suffice.
+        """
+        taken = []
+        for loaded in loaded_steps(self._setup, steps, lambda _: None):
+            taken.append(self._take_step(loaded))
+            self._context.stop_if_requested()
+        return [step for step in taken if step is not None]
+
+    def _take_step(self, loaded: LoadedStep) -> StepCompleted | None:
+        """Gradients of all micro-batches, then one update; a step that is not finite moves nothing and gives None."""
         began = time.monotonic()
         setup, step = self._setup, loaded.step
         ratio = learning_rate_ratio(self._settings.schedule, step.number - 1, self._plan.total_steps)
         rate = set_rate(setup.optimizer, ratio * damping(self._position, self._settings))
         losses, norm = self._gradients(loaded)
         draws = setup.ranks.gather([batch.draws() for batch in loaded.share.batches])
-        if all(map(math.isfinite, (*losses, norm))):
-            self._update(step)
-            loss = mean_loss(draws, losses)
-            self._epoch_losses.append(loss)
-            self._context.emit(
-                StepCompleted(
-                    step=step.number,
-                    epoch=step.epoch,
-                    loss=loss,
-                    gradient_norm=norm,
-                    learning_rate=rate,
-                    seconds=time.monotonic() - began + loaded.waited,
-                    data_seconds=loaded.waited,
-                    timesteps=tuple(draw.t for draw in draws),
-                    losses=tuple(losses),
-                    prior_loss=self._prior_loss,
-                )
-            )
-            self._advance(advanced(self._position, step.number, draws, losses, self._settings))
-        else:
+        if not all(map(math.isfinite, (*losses, norm))):
             setup.optimizer.zero_grad(set_to_none=True)
             self._skip(loaded, losses)
+            self._context.heartbeat()
+            return None
+        self._update(step)
+        loss = mean_loss(draws, losses)
+        self._epoch_losses.append(loss)
+        completed = self._context.emit(
+            StepCompleted(
+                step=step.number,
+                epoch=step.epoch,
+                loss=loss,
+                gradient_norm=norm,
+                learning_rate=rate,
+                seconds=time.monotonic() - began + loaded.waited,
+                data_seconds=loaded.waited,
+                timesteps=tuple(draw.t for draw in draws),
+                losses=tuple(losses),
+                prior_loss=self._prior_loss,
+            )
+        )
+        self._advance(advanced(self._position, step.number, draws, losses, self._settings))
         self._context.heartbeat()
+        return completed
 
     def _update(self, step: Step) -> None:
         setup = self._setup

@@ -250,3 +250,11 @@ def test_a_relative_run_path_is_made_absolute(sidestep, stub_engine, inputs, tmp
     monkeypatch.chdir(tmp_path)
     launched = sidestep("train", *inputs, "--output", "run", "--json").json_lines()[0]
     assert Path(launched["run"]) == tmp_path / "run"
+
+
+def test_a_preflight_needs_no_place_and_takes_presets(sidestep, stub_engine, inputs):
+    stub_engine("complete")
+    assert sidestep("preflight", *inputs, "--preset", "recommended", "--detach").code == 0
+    [run] = [summary.run for summary in list_runs()]
+    assert run.name.startswith("preflight-")
+    assert settings_of(run.path)["preflight"]["policies"] == "chosen"

@@ -1,0 +1,59 @@
+"""`sidestep preflight`: a training run measured before it begins, told as one table."""
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from sidestep_tui.cli.jobs import JobVerb
+from sidestep_tui.cli.lines import duration
+from sidestep_tui.cli.output import Output
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.events import RunCompleted
+from sidestep_tui.runs.log import read_events
+from sidestep_tui.runs.measured import TABLE, Measured
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_GIB: Final = 1024**3
+
+
+def _show(run: RunDirectory, out: Output) -> None:
+    """The policies that were tried, and the whole run with the last of them. Under `--json` the events said it."""
+    if out.as_json:
+        return
+    completed = [event.results for event in read_events(run.events_file) if isinstance(event, RunCompleted)]
+    table = json.loads((run.path / TABLE).read_text(encoding="utf-8"))
+    out.show(None, lambda: _table([Measured(**entry) for entry in table]))
+    for line in _whole_run(completed[-1]):
+        out.say(line)
+
+
+def _table(tried: list[Measured]) -> "RenderableType":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("checkpointing", "fits", "peak", "of", "s/step", "range", "longest song", "data wait"):
+        table.add_column(heading, justify="left" if heading in ("checkpointing", "fits") else "right")
+    for one in tried:
+        table.add_row(
+            one.checkpointing,
+            "yes" if one.fits else "no" if one.peak_bytes is None else "barely",
+            "–" if one.peak_bytes is None else f"{one.peak_bytes / _GIB:.2f} GiB",
+            f"{one.free_bytes / _GIB:.1f} GiB free",
+            "–" if one.seconds is None else f"{one.seconds:.3f}",
+            "–" if one.fastest is None else f"{one.fastest:.3f}-{one.slowest:.3f}",
+            "–" if one.longest_seconds is None else f"{one.longest_seconds:.3f} s",
+            "–" if one.data_wait is None else f"{one.data_wait:.0%}",
+        )
+    return table
+
+
+def _whole_run(results: dict[str, str | int | float | None]) -> list[str]:
+    seconds, needed, free = (float(results[name] or 0) for name in ("seconds_in_all", "disk_bytes", "disk_free_bytes"))
+    return [
+        f"{results['steps']} steps take about {duration(seconds)}, validation and samples left out.",
+        f"Checkpoints and samples take up to {needed / _GIB:.2f} GiB of disk; {free / _GIB:.1f} GiB are free here.",
+    ]
+
+
+configure = JobVerb("preflight", "data.tensors", keeps=False, show=_show).configure

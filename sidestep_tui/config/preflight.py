@@ -1,0 +1,29 @@
+"""The settings of a preflight: those of the training run that it measures, and how it measures."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sidestep_tui.config.base import Section, Shown
+from sidestep_tui.config.train import TrainSettings
+
+
+class MeasureSettings(Section):
+    """How a preflight measures."""
+
+    policies: Annotated[Literal["chosen", "fit"], Shown()] = "chosen"
+    """`chosen` measures the settings as they are. `fit` tries memory.checkpointing none, half and all, from the fastest
+    to the smallest, until one fits."""
+
+    steps: Annotated[int, Field(ge=2, le=100), Shown("advanced", unit="steps")] = 5
+    """Steps that are timed, after a warm-up."""
+
+
+class PreflightSettings(TrainSettings):
+    """Measure what a training run takes on this machine, before it begins: memory, seconds a step, time, disk."""
+
+    preflight: MeasureSettings = MeasureSettings()
+
+    def training_run(self) -> TrainSettings:
+        """The settings of the run itself."""
+        return TrainSettings.model_validate(self.model_dump(exclude={"preflight"}))

@@ -1,0 +1,159 @@
+"""The preflight: a few steps of a training run, taken by the training loop itself, before anybody commits to it.
+
+First the longest songs and conditions, for the peak of memory; then the run's own first steps, for its time. What is
+trained is thrown away.
+"""
+
+import gc
+import statistics
+from dataclasses import asdict
+from itertools import islice
+from typing import Final
+
+import torch
+
+from sidestep_tui.config.memory import MARGIN
+from sidestep_tui.config.preflight import PreflightSettings
+from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.engine.context import JobContext, Results
+from sidestep_tui.engine.devices import choose_device
+from sidestep_tui.engine.disk import disk_needed
+from sidestep_tui.engine.longest import always_told, longest_steps
+from sidestep_tui.engine.memory_full import MemoryFullError
+from sidestep_tui.engine.peak import PeakMemory
+from sidestep_tui.engine.plan import StepPlan
+from sidestep_tui.engine.setup import prepare
+from sidestep_tui.engine.train import Trainer
+from sidestep_tui.errors import SidestepError, UsageError
+from sidestep_tui.files import write_json_atomic
+from sidestep_tui.runs.events import StepCompleted
+from sidestep_tui.runs.machine import disk_free
+from sidestep_tui.runs.measured import CPU, TABLE, Measured, remember
+
+_WARM_UP: Final = 1
+
+
+def run(context: JobContext, settings: PreflightSettings) -> Results:
+    """Measures the settings, or with `policies` fit one checkpointing policy after the other until one fits.
+
+    Raises:
+        StopRequestedError: asked to end; nothing is left behind.
+        SidestepError: training could not begin, or its memory does not suffice, with what would save most.
+    """
+    training = settings.training_run()
+    policies = [training.memory.checkpointing]
+    if settings.preflight.policies == "fit":
+        if training.training.processes > 1:
+            raise UsageError(
+                "Several processes measure one policy at a time.",
+                where="preflight.policies",
+                fix="choose memory.checkpointing, and leave preflight.policies at chosen",
+            )
+        policies = ["none", "half", "all"]
+    rehearsals: list[Rehearsal] = []
+    for policy in policies:
+        memory = training.memory.model_copy(update={"checkpointing": policy})
+        rehearsal = Rehearsal(context, training.model_copy(update={"memory": memory}))
+        rehearsals.append(rehearsal)
+        context.progress(len(rehearsals), len(policies), "policies", policy)
+        rehearsal.measure(settings.preflight.steps)
+        if rehearsal.measured.fits:
+            break
+    return _told(context, rehearsals)
+
+
+class Rehearsal:
+    """One set of settings, measured. It holds on to figures alone, so that the next has the whole device."""
+
+    def __init__(self, context: JobContext, settings: TrainSettings) -> None:
+        self._context = context
+        self._settings = settings
+        self._device = choose_device(settings)
+        self.failure: MemoryFullError | None = None
+        self.measured = Measured(settings.memory.checkpointing, False, 0)
+        self.total_steps = 0
+        self.disk_bytes = 0
+
+    def measure(self, steps: int) -> None:
+        """Takes the steps, frees what they took, and remembers the figures.
+
+        Raises:
+            StopRequestedError: asked to end.
+            SidestepError: training could not begin.
+        """
+        gc.collect()
+        watch = PeakMemory(self._device)
+        try:
+            longest, usual = self._rehearse(steps)
+            self.measured = self._figures(watch, longest, usual)
+        except MemoryFullError as error:
+            # Its words alone: the frames of the error and of its causes would keep the model.
+            self.failure = MemoryFullError(error.what, where=error.where, fix=error.fix)
+            self.measured = Measured(self._settings.memory.checkpointing, False, watch.free, problem=error.what)
+        card = torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else CPU
+        if self._context.events is not None:
+            remember(self._settings, card, self.measured)
+
+    def _rehearse(self, steps: int) -> tuple[list[StepCompleted], list[StepCompleted]]:
+        """Steps of the longest songs, and the run's own first ones, both after a warm-up."""
+        context, settings = self._context, self._settings
+        setup = always_told(prepare(context, settings))
+        plan = StepPlan(setup.mixture, settings.training, setup.ranks.world)
+        trainer = Trainer(context, settings, setup)
+        policy = f"memory.checkpointing {settings.memory.checkpointing}"
+        context.phase("measuring the longest songs", policy)
+        longest = longest_steps(setup, settings.training.batch_size)
+        trainer.rehearse(longest)
+        timed = trainer.rehearse(longest)
+        context.phase("measuring the run's own steps", policy)
+        usual = trainer.rehearse(islice(plan.steps_after(0), _WARM_UP + steps))
+        self.total_steps, self.disk_bytes = plan.total_steps, disk_needed(settings, setup, plan)
+        if not timed or not usual:
+            raise SidestepError(
+                "No step gave a finite loss.", where=settings.data.tensors, fix="preprocess the songs again"
+            )
+        return timed, usual[_WARM_UP:] or usual  # a run of a single step is all warm-up
+
+    def _figures(self, watch: PeakMemory, longest: list[StepCompleted], usual: list[StepCompleted]) -> Measured:
+        seconds, peak = [event.seconds for event in usual], watch.peak
+        fits = peak <= watch.free * (1 - MARGIN)
+        return Measured(
+            checkpointing=self._settings.memory.checkpointing,
+            fits=fits,
+            free_bytes=watch.free,
+            peak_bytes=peak,
+            seconds=statistics.median(seconds),
+            fastest=min(seconds),
+            slowest=max(seconds),
+            longest_seconds=max(event.seconds for event in longest),
+            data_wait=sum(event.data_seconds for event in usual) / sum(seconds),
+            problem="" if fits else f"Less than {MARGIN:.0%} of the memory stays free.",
+        )
+
+
+def _told(context: JobContext, rehearsals: list[Rehearsal]) -> Results:
+    """Writes the table of all that was measured, and gives the figures of the last, which is the one to take.
+
+    Raises:
+        MemoryFullError: it does not fit.
+    """
+    last = rehearsals[-1]
+    if last.failure is not None:
+        raise last.failure
+    measured, disk = last.measured, disk_free(context.run.path)
+    write_json_atomic(context.run.path / TABLE, [asdict(rehearsal.measured) for rehearsal in rehearsals])
+    return {
+        "fits": "yes" if measured.fits else "barely",
+        "checkpointing": measured.checkpointing,
+        "peak_bytes": measured.peak_bytes,
+        "free_bytes": measured.free_bytes,
+        "seconds_per_step": measured.seconds,
+        "fastest": measured.fastest,
+        "slowest": measured.slowest,
+        "longest_seconds": measured.longest_seconds,
+        "data_wait": measured.data_wait,
+        "steps": last.total_steps,
+        "seconds_in_all": last.total_steps * (measured.seconds or 0.0),
+        "disk_bytes": last.disk_bytes,
+        "disk_free_bytes": disk,
+    }

@@ -1,0 +1,97 @@
+"""What preflights measured on this machine, remembered by card, model, songs and the settings that matter.
+
+Lies in the cache, so it may vanish at any time. Both the engine, which measures, and the terminal application, which
+tells, find an entry by the same key; finding it loads no torch.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sidestep_tui import __version__
+from sidestep_tui.config.places import cache_home
+from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.files import write_json_atomic
+
+TABLE: Final = "preflight.json"
+"""In the run of a preflight: one entry for every policy that was tried."""
+CPU: Final = "cpu"
+"""The name of the card where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one set of settings took. Seconds of a whole optimizer step; bytes at the peak.
+
+    `seconds` is the median of the run's own first steps, `fastest` and `slowest` their range, `longest_seconds` one
+    micro-batch of the longest songs. They are None where the memory did not suffice; `problem` says so then.
+    `free_bytes` is what there was for the run, the model included.
+    """
+
+    checkpointing: str
+    fits: bool
+    free_bytes: int
+    peak_bytes: int | None = None
+    seconds: float | None = None
+    fastest: float | None = None
+    slowest: float | None = None
+    longest_seconds: float | None = None
+    data_wait: float | None = None
+    problem: str = ""
+
+
+def remember(settings: TrainSettings, card: str, measured: Measured) -> None:
+    """Keeps a measurement for the next one who asks; the newest counts.
+
+    Raises:
+        SidestepError: the cache cannot be written.
+    """
+    write_json_atomic(_file(settings, card), asdict(measured))
+
+
+def recall(settings: TrainSettings, card: str) -> Measured | None:
+    """What was measured with these settings on such a card; None where nothing was, or it cannot be read.
+
+    Args:
+        settings: of the run. What changes neither time nor memory (rates, seeds, epochs, names) does not count.
+        card: the card's name as its driver gives it, or `CPU`.
+    """
+    try:
+        return Measured(**json.loads(_file(settings, card).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _file(settings: TrainSettings, card: str) -> Path:
+    key = json.dumps([__version__, card, _songs(settings), _what_matters(settings)], sort_keys=True)
+    return cache_home() / "preflight" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+
+
+def _songs(settings: TrainSettings) -> list[Any]:
+    """The model that the songs were encoded with, and the lengths that decide what a step takes."""
+    folders = (settings.data.tensors, *settings.data.more_tensors)
+    manifests = [json.loads((folder / "manifest.json").read_text(encoding="utf-8")) for folder in folders]
+    songs = [song for manifest in manifests for song in manifest["songs"]]
+    lengths: list[Iterable[int]] = [[song[name] for song in songs] for name in ("frames", "condition_tokens")]
+    return [manifests[0]["model"], len(songs), *(figure(values) for values in lengths for figure in (sum, max))]
+
+
+def _what_matters(settings: TrainSettings) -> dict[str, Any]:
+    adapter, objective = settings.adapter, settings.objective
+    ranking = adapter.targets_from
+    return {
+        "precision": settings.model.precision,
+        "data": settings.data.model_dump(mode="json", include={"crop_seconds", "residence", "weights"}),
+        "adapter": adapter.model_dump(mode="json", exclude={"start_from", "targets_from", "alpha", "b_rate_ratio"}),
+        "ranking": hashlib.sha256(ranking.read_bytes()).hexdigest() if ranking and ranking.is_file() else str(ranking),
+        "optimizer": settings.optimizer.name,
+        "portions": settings.training.model_dump(
+            include={"batch_size", "gradient_accumulation", "processes", "sharding"}
+        ),
+        "average": settings.training.ema_decay > 0,
+        "prior": [objective.prior_every, objective.prior_seconds] if objective.prior_weight > 0 else None,
+        "memory": settings.memory.model_dump(mode="json"),
+    }
