@@ -15,11 +15,13 @@ from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from sidestep_tui.acestep.quantised import QuantisedLinear
+
 
 def use_fast_lora(transformer: nn.Module) -> int:
     """Gives every LoRA layer of PEFT that this module understands its faster forward; returns how many.
 
-    Layers that it does not understand (DoRA and other variants, quantised or biased weights) stay PEFT's own. What can
+    Layers that it does not understand (DoRA and other variants, biased weights) stay PEFT's own. What can
     change later (dropout, merging, switching off, several adapters) is asked at every call.
     """
     layers = [module for module in transformer.modules() if _is_plain(module)]
@@ -28,12 +30,12 @@ def use_fast_lora(transformer: nn.Module) -> int:
     return len(layers)
 
 
-def lora_linear(x: Tensor, weight: Tensor, lora_a: Tensor, lora_b: Tensor, scale: float) -> Tensor:
+def lora_linear(x: Tensor, weight: Tensor | QuantisedLinear, lora_a: Tensor, lora_b: Tensor, scale: float) -> Tensor:
     """x (W + s B A)^T in the precision of the weight.
 
     Args:
         x: [..., in].
-        weight: frozen, [out, in].
+        weight: frozen, [out, in], or the layer that can make it.
         lora_a: [rank, in], any precision; its gradient comes in the same.
         lora_b: [out, rank], likewise.
         scale: s.
@@ -41,14 +43,14 @@ def lora_linear(x: Tensor, weight: Tensor, lora_a: Tensor, lora_b: Tensor, scale
     function = _MergedLora if weight.dtype == torch.float32 else _SplitLora
     flat = x.reshape(-1, x.shape[-1])
     result: Tensor = function.apply(flat, weight, lora_a, lora_b, scale)  # type: ignore[no-untyped-call]
-    return result.reshape(*x.shape[:-1], weight.shape[0])
+    return result.reshape(*x.shape[:-1], lora_b.shape[0])
 
 
 def _is_plain(module: Any) -> bool:
     return (
         type(module) is LoraLinear
-        and type(module.base_layer) is nn.Linear
-        and [name for name, _ in module.base_layer.named_parameters()] == ["weight"]
+        and type(module.base_layer) in (nn.Linear, QuantisedLinear)
+        and module.base_layer.bias is None
         and not module.fan_in_fan_out
         and not module.lora_variant
         and not any(module.lora_bias.values())
@@ -63,23 +65,40 @@ def _forward(layer: Any, x: Tensor, *arguments: Any, **named: Any) -> Tensor:
         result: Tensor = LoraLinear.forward(layer, x, *arguments, **named)
         return result
     name = active[0]
-    return lora_linear(
-        x, layer.base_layer.weight, layer.lora_A[name].weight, layer.lora_B[name].weight, layer.scaling[name]
-    )
+    base = layer.base_layer
+    weight = base if isinstance(base, QuantisedLinear) else base.weight
+    return lora_linear(x, weight, layer.lora_A[name].weight, layer.lora_B[name].weight, layer.scaling[name])
+
+
+def _keep(ctx: Any, x: Tensor, weight: Tensor | QuantisedLinear, lora_a: Tensor, lora_b: Tensor, scale: float) -> None:
+    """What going back needs; a quantised weight is made again then."""
+    ctx.layer = weight if isinstance(weight, QuantisedLinear) else None
+    ctx.save_for_backward(x, None if ctx.layer is not None else weight, lora_a, lora_b)
+    ctx.scale = scale
+
+
+def _kept(ctx: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    x, weight, lora_a, lora_b = ctx.saved_tensors
+    return x, weight if ctx.layer is None else ctx.layer.weight, lora_a, lora_b
+
+
+def _wide(weight: Tensor | QuantisedLinear) -> Tensor:
+    return weight.weight if isinstance(weight, QuantisedLinear) else weight
 
 
 class _MergedLora(Function):
     """float32: one product forward, one for the gradient of x, and for A and B whichever way has fewer operations."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, lora_a: Tensor, lora_b: Tensor, scale: float) -> Tensor:
-        ctx.save_for_backward(x, weight, lora_a, lora_b)
-        ctx.scale = scale
-        return x @ torch.addmm(weight, lora_b, lora_a, alpha=scale).T
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor | QuantisedLinear, lora_a: Tensor, lora_b: Tensor, scale: float
+    ) -> Tensor:
+        _keep(ctx, x, weight, lora_a, lora_b, scale)
+        return x @ torch.addmm(_wide(weight), lora_b, lora_a, alpha=scale).T
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, lora_a, lora_b = ctx.saved_tensors
+        x, weight, lora_a, lora_b = _kept(ctx)
         (gradient,) = gradients
         of_x = gradient @ torch.addmm(weight, lora_b, lora_a, alpha=ctx.scale) if ctx.needs_input_grad[0] else None
         if weight.numel() <= 2 * (lora_a.numel() + lora_b.numel()):
@@ -92,17 +111,18 @@ class _SplitLora(Function):
     """Any precision: PEFT's arithmetic, with x in the weight's precision as the only activation kept."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, lora_a: Tensor, lora_b: Tensor, scale: float) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor | QuantisedLinear, lora_a: Tensor, lora_b: Tensor, scale: float
+    ) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
             x = x.to(weight.dtype)
-            ctx.save_for_backward(x, weight, lora_a, lora_b)
-            ctx.scale = scale
+            _keep(ctx, x, weight, lora_a, lora_b, scale)
             low = x @ lora_a.to(x.dtype).T
-            return torch.addmm(x @ weight.T, low, lora_b.to(x.dtype).T, alpha=scale)
+            return torch.addmm(x @ _wide(weight).T, low, lora_b.to(x.dtype).T, alpha=scale)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, lora_a, lora_b = ctx.saved_tensors
+        x, weight, lora_a, lora_b = _kept(ctx)
         gradient = gradients[0].to(x.dtype)
         a = lora_a.to(x.dtype)
         low = gradient @ lora_b.to(x.dtype)

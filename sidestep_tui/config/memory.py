@@ -43,6 +43,8 @@ _STATE_BYTES: Final[dict[OptimizerName, float]] = {
     "schedule_free": 2 * _FP32,  # the fast sequence and the mean of the squared gradient
     "came": _FP32 + 2 * _FACTORED,
 }
+_QUANTISED_BITS: Final = {"int8": 8.0, "fp8": 8.0, "nf4": 4 + 16 / 64}
+"""For each element of a linear layer; `nf4` with a scale of 16 bits for 64 of them. Scales of rows do not count."""
 _OFT_ROTATION_COPIES: Final = 4  # terms of the Cayley-Neumann series that autograd keeps
 
 
@@ -103,13 +105,24 @@ def estimate_memory(settings: TrainSettings, shape: DitShape, load: Load | None 
     element = _FP32 if settings.model.precision == "float32" else 2
     trainable = adapter_parameters(shape, settings.adapter)
     averaged = trainable if settings.training.ema_decay > 0 else 0
-    sharded = settings.training.sharding == "fsdp"
     return MemoryEstimate(
-        model=shape.resident_parameters(settings.training.processes if sharded else 1) * element,
+        model=_model_bytes(settings, shape, element),
         adapter=(2 * trainable + averaged) * _FP32,  # weights, gradients, average
         optimizer=round(trainable * _STATE_BYTES[settings.optimizer.name]),
         activations=_activations(settings, shape, (load or Load()).cropped(settings.data.crop_seconds), element),
     )
+
+
+def _model_bytes(settings: TrainSettings, shape: DitShape, element: int) -> int:
+    """The frozen weights on one card; of quantised blocks also the two widest weights of a module, widened."""
+    sharded = settings.training.sharding == "fsdp"
+    whole = shape.resident_parameters(settings.training.processes if sharded else 1) * element
+    bits = _QUANTISED_BITS.get(settings.memory.weights)
+    if bits is None:
+        return whole
+    linear = sum(module.weight for module in shape.modules())
+    widened = 2 * max(module.weight for module in shape.modules()) * element
+    return whole - shape.layers * round(linear * (element - bits / 8)) + widened
 
 
 def _activations(settings: TrainSettings, shape: DitShape, load: Load, element: int) -> int:

@@ -94,6 +94,10 @@ def _changes(settings: TrainSettings) -> Iterator[tuple[dict[str, Any], str]]:
     if settings.adapter.targets.mlp and settings.adapter.targets.attention != "none":
         yield {"adapter.targets.mlp": False}, "attention alone learns"
 
+    if settings.training.sharding == "none" and settings.memory.weights == "full":
+        for kind in ("int8", "nf4"):
+            yield {"memory.weights": kind}, "slower steps on rounded weights"
+
 
 def _powers_below(rank: int) -> Iterator[int]:
     """Powers of two below a rank, the largest first."""

@@ -58,6 +58,11 @@ class MemorySettings(Section):
     attention: Annotated[Literal["banded", "reference"], Shown("advanced", resumable=True)] = "banded"
     """`banded` computes windowed layers in windows; `reference` is the library's dense mask, for comparison."""
 
+    weights: Annotated[Literal["full", "int8", "fp8", "nf4"], Shown("advanced")] = "full"
+    """How the frozen weights of the blocks are kept: `full` as model.precision says, or quantised to 8 bits (`int8`,
+    `fp8`) or 4 (`nf4`, with bitsandbytes), and widened while they are used: less memory, slower, and a model that is
+    a little rounded while the adapter learns on it. The adapter itself is never quantised."""
+
 
 class ValidationSettings(Section):
     """Songs kept out of training, to see over-fitting."""
@@ -111,3 +116,9 @@ class TrainSettings(Section):
     samples: SampleSettings = SampleSettings()
     checkpoints: CheckpointSettings = CheckpointSettings()
     logging: LoggingSettings = LoggingSettings()
+
+    @model_validator(mode="after")
+    def _quantised_weights_stay_whole(self) -> "TrainSettings":
+        if self.memory.weights != "full" and self.training.sharding != "none":
+            raise ValueError("memory.weights must be full with training.sharding fsdp: packed weights cannot be cut")
+        return self

@@ -6,6 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from sidestep_tui.acestep.quantised import is_quantised
 from sidestep_tui.engine.adapter import adapter_weights, put_weights
 from sidestep_tui.engine.checkpoint import (
     Position,
@@ -110,10 +111,11 @@ class Keeper:
     def _record(self, folder: Path, average_folder: Path) -> None:
         """Leaves beside saved weights what they do to the model, for `sidestep verify`.
 
-        With sharded weights a pass of this rank alone would wait for the others for ever: there is no record then.
+        There is none where weights are sharded, since a pass of this rank alone would wait for the others for ever, and
+        none where they are quantised while training: such a model answers otherwise than the one the adapter is for.
         """
         setup = self._setup
-        if setup.ranks.sharded:
+        if setup.ranks.sharded or is_quantised(setup.transformer):
             return
         with inference_weights(setup.optimizer, setup.parameters):
             write_record(folder, setup.transformer)

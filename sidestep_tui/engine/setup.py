@@ -10,6 +10,7 @@ from torch import nn
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.fast import use_fast_blocks
+from sidestep_tui.acestep.quantised import quantise_blocks
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.adapter import inject_new, trainable
 from sidestep_tui.engine.batches import Drawing
@@ -94,7 +95,11 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
         prior = with_conditions(checkpoint, prior, device, dtype)
 
     context.phase("loading the model", checkpoint.path.name)
-    transformer = checkpoint.load_transformer("cpu" if sharded else device, dtype)
+    in_parts = sharded or settings.memory.weights != "full"  # then it visits the device piece by piece
+    transformer = checkpoint.load_transformer("cpu" if in_parts else device, dtype)
+    if settings.memory.weights != "full":
+        quantise_blocks(transformer, settings.memory.weights, device)
+        transformer.to(device)
     adapter = inject_new(transformer, settings.adapter, targets, settings.training.seed)
     if settings.adapter.start_from is not None and not list_checkpoints(context.run):
         start_from(transformer, settings.adapter, settings.adapter.start_from)

@@ -287,3 +287,23 @@ def test_a_run_that_no_longer_improves_ends_early_and_measures_its_last_weights_
     measured = [validation.step for validation in state.validations]
     assert measured == list(range(0, state.step + 1, 4))
     assert state.results["validation_loss"] == state.validations[-1].loss
+
+
+@pytest.mark.parametrize("kind", ["int8", "fp8"])
+def test_an_adapter_learns_on_quantised_weights_and_is_saved_as_always(
+    engine: Engine, train_document: dict[str, Any], kind: str
+) -> None:
+    plain, _ = engine.run("plain", "train", train_document)
+    run, _ = engine.run("quantised", "train", put(train_document, "memory.weights", kind))
+    ours, theirs = _weights(run.final), _weights(plain.final)
+    assert {name: (w.shape, w.dtype) for name, w in ours.items()} == {n: (w.shape, w.dtype) for n, w in theirs.items()}
+    assert any(not torch.equal(ours[name], theirs[name]) for name in ours)
+    assert not (run.final / "velocity_record.json").exists()
+    for step, losses in _losses(run).items():
+        assert losses == pytest.approx(_losses(plain)[step], rel=0.02)
+
+
+def test_quantised_weights_are_not_cut_over_cards(train_document: dict[str, Any]) -> None:
+    document = put(put(train_document, "memory.weights", "int8"), "training.sharding", "fsdp")
+    with pytest.raises(ValueError, match="cannot be cut"):
+        TrainSettings.model_validate(document)

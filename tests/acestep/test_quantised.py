@@ -1,0 +1,131 @@
+"""Quantised frozen weights: how far the loss moves on the reference models, and gradients of the rounded model."""
+
+import copy
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import torch
+from peft import inject_adapter_in_model
+from torch import nn
+
+from sidestep_tui.acestep import open_checkpoint
+from sidestep_tui.acestep.fast import use_fast_blocks
+from sidestep_tui.acestep.flow import flow_matching_losses, interpolate
+from sidestep_tui.acestep.quantised import Format, QuantisedLinear, is_quantised, quantise_blocks
+from sidestep_tui.acestep.velocity import velocity
+from sidestep_tui.errors import SidestepError
+from tests.acestep.test_attention import make_inputs, make_transformer
+from tests.acestep.test_fast import FAMILIES, outcome
+
+NF4 = pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
+FORMATS = [pytest.param(kind, marks=NF4 if kind == "nf4" else ()) for kind in get_args(Format)]
+BITS = {"int8": 8, "fp8": 8, "nf4": 4.25}
+
+
+def make_layer(dtype: torch.dtype = torch.float32) -> nn.Linear:
+    torch.manual_seed(5)
+    layer = nn.Linear(128, 96, bias=False).to(dtype).requires_grad_(False)
+    layer.weight.data[3] *= 50  # one strong row must not coarsen the others
+    layer.weight.data[4] = 0
+    return layer
+
+
+@pytest.mark.parametrize(("kind", "allowed"), [("int8", 0.01), ("fp8", 0.04), pytest.param("nf4", 0.11, marks=NF4)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_weight_comes_back_nearly_as_it_was(kind: Format, allowed: float, dtype: torch.dtype) -> None:
+    layer = make_layer(dtype)
+    wide = QuantisedLinear(layer, kind).weight
+    assert (wide.dtype, wide.shape) == (dtype, layer.weight.shape)
+    error = (wide.float() - layer.weight.float()).norm(dim=1) / layer.weight.float().norm(dim=1).clamp_min(1e-9)
+    assert error.max() < allowed
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_layer_keeps_only_the_bits_of_its_format(kind: Format) -> None:
+    packed = QuantisedLinear(make_layer(torch.bfloat16), kind)
+    assert not list(packed.parameters())
+    kept = sum(buffer.numel() * buffer.element_size() for name, buffer in packed.named_buffers() if name != "quantiles")
+    assert kept == pytest.approx(128 * 96 * BITS[kind] / 8, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_its_product_and_gradient_are_those_of_the_widened_weight(kind: Format) -> None:
+    packed = QuantisedLinear(make_layer(), kind)
+    x = torch.randn(2, 7, 128, requires_grad=True)
+    result = packed(x)
+    torch.testing.assert_close(result, x @ packed.weight.T)
+    (gradient,) = torch.autograd.grad(result.square().sum(), x)
+    torch.testing.assert_close(gradient, 2 * result.detach() @ packed.weight)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_adapters_learn_on_quantised_weights_as_on_the_rounded_ones(family: str) -> None:
+    torch.manual_seed(1)
+    quantised = make_transformer(banded=False).requires_grad_(False)
+    rounded = copy.deepcopy(quantised)
+    quantise_blocks(quantised, "int8")
+    for module in quantised.modules():
+        if isinstance(module, QuantisedLinear):
+            name = next(n for n, other in quantised.named_modules() if other is module)
+            rounded.get_submodule(name).weight.data = module.weight
+    for transformer in (quantised, rounded):
+        torch.manual_seed(2)
+        inject_adapter_in_model(copy.deepcopy(FAMILIES[family]), transformer)
+        use_fast_blocks(transformer)
+    (found, gradients), (wanted, wanted_gradients) = (outcome(t, make_inputs(2, 67)) for t in (quantised, rounded))
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+    assert gradients.keys() == wanted_gradients.keys() != set()
+    for name, gradient in wanted_gradients.items():
+        torch.testing.assert_close(gradients[name], gradient, atol=1e-5, rtol=1e-4, msg=name)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("model", ["acestep-v15-turbo", "acestep-v15-base", "acestep-v15-xl-turbo"])
+def test_the_loss_on_fixed_draws_stays(kind: Format, model: str, reference_checkpoint: Callable[[str], Path]) -> None:
+    plain = open_checkpoint(reference_checkpoint(model)).load_transformer()
+    quantised = copy.deepcopy(plain)
+    quantise_blocks(quantised, kind)
+    assert is_quantised(quantised)
+    assert not is_quantised(plain)
+    wanted, found = (fixed_loss(transformer) for transformer in (plain, quantised))
+    assert wanted != found
+    # Four bits on the smallest model, whose random weights average nothing out, moved the loss by 3.6%.
+    assert found == pytest.approx(wanted, rel=0.05 if kind == "nf4" else 0.01)
+
+
+def fixed_loss(transformer: Any) -> float:
+    """The mean loss of sixteen samples of noise and songs that are always the same."""
+    draw = torch.Generator().manual_seed(11)
+    width = transformer.condition_embedder.in_features
+    x0, noise = (torch.randn(16, 50, 64, generator=draw) for _ in range(2))
+    condition, context = torch.randn(16, 12, width, generator=draw), torch.randn(16, 50, 128, generator=draw)
+    t = torch.linspace(0.03, 0.97, 16)
+    with torch.no_grad():
+        predicted = velocity(transformer, interpolate(x0, noise, t), t, condition, context)
+    return float(flow_matching_losses(predicted, noise - x0).mean())
+
+
+def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sidestep_tui.acestep import quantised
+
+    monkeypatch.setattr(quantised, "find_spec", lambda _: None)
+    with pytest.raises(SidestepError, match="bitsandbytes") as caught:
+        quantise_blocks(make_transformer(banded=False), "nf4")
+    assert caught.value.where == "memory.weights"
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("kind", FORMATS)
+def test_on_a_card_each_weight_is_packed_there(kind: Format) -> None:
+    transformer = make_transformer(banded=False).bfloat16()
+    host = copy.deepcopy(transformer)
+    quantise_blocks(transformer, kind, "cuda")
+    quantise_blocks(host, kind)
+    for ours, theirs in zip(transformer.layers.modules(), host.layers.modules(), strict=True):
+        if isinstance(ours, QuantisedLinear) and isinstance(theirs, QuantisedLinear):
+            assert ours.weight.device.type == "cuda"
+            torch.testing.assert_close(ours.weight.cpu(), theirs.weight, atol=1e-3, rtol=1e-2)
