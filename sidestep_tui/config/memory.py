@@ -45,6 +45,8 @@ _STATE_BYTES: Final[dict[OptimizerName, float]] = {
 }
 _QUANTISED_BITS: Final = {"int8": 8.0, "fp8": 8.0, "nf4": 4 + 16 / 64}
 """For each element of a linear layer; `nf4` with a scale of 16 bits for 64 of them. Scales of rows do not count."""
+_BLOCKS_ON_CARD: Final = 3
+"""Of streamed blocks: the one at work, the next, and the one before, whose memory is not free yet."""
 _OFT_ROTATION_COPIES: Final = 4  # terms of the Cayley-Neumann series that autograd keeps
 
 
@@ -117,6 +119,8 @@ def _model_bytes(settings: TrainSettings, shape: DitShape, element: int) -> int:
     """The frozen weights on one card; of quantised blocks also the two widest weights of a module, widened."""
     sharded = settings.training.sharding == "fsdp"
     whole = shape.resident_parameters(settings.training.processes if sharded else 1) * element
+    if settings.memory.stream_blocks:
+        return (shape.parameters - (shape.layers - _BLOCKS_ON_CARD) * shape.layer_parameters) * element
     bits = _QUANTISED_BITS.get(settings.memory.weights)
     if bits is None:
         return whole

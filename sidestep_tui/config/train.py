@@ -63,6 +63,10 @@ class MemorySettings(Section):
     `fp8`) or 4 (`nf4`, with bitsandbytes), and widened while they are used: less memory, slower, and a model that is
     a little rounded while the adapter learns on it. The adapter itself is never quantised."""
 
+    stream_blocks: Annotated[bool, Shown("advanced", resumable=True)] = False
+    """Keep the frozen blocks in the host's memory and copy each to the card while the one before it computes: a model
+    larger than the card can train on it. The same numbers; slower where the copies take longer than the work."""
+
 
 class ValidationSettings(Section):
     """Songs kept out of training, to see over-fitting."""
@@ -116,6 +120,19 @@ class TrainSettings(Section):
     samples: SampleSettings = SampleSettings()
     checkpoints: CheckpointSettings = CheckpointSettings()
     logging: LoggingSettings = LoggingSettings()
+
+    @model_validator(mode="after")
+    def _streamed_blocks_are_recomputed(self) -> "TrainSettings":
+        memory = self.memory
+        if not memory.stream_blocks:
+            return self
+        if memory.checkpointing != "all":
+            raise ValueError("memory.stream_blocks needs memory.checkpointing all: other blocks keep their weights")
+        if memory.weights != "full":
+            raise ValueError("memory.stream_blocks needs memory.weights full")
+        if self.training.sharding != "none":
+            raise ValueError("memory.stream_blocks needs training.sharding none")
+        return self
 
     @model_validator(mode="after")
     def _quantised_weights_stay_whole(self) -> "TrainSettings":

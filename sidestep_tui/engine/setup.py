@@ -28,6 +28,7 @@ from sidestep_tui.engine.sharding import shard_frozen_weights
 from sidestep_tui.engine.songs import Split, split_songs
 from sidestep_tui.engine.start_from import start_from
 from sidestep_tui.engine.store import SongStore
+from sidestep_tui.engine.streaming import stream_frozen_blocks
 from sidestep_tui.engine.targets import choose_targets
 from sidestep_tui.engine.tensors import Manifest, SharedTensors, read_shared
 from sidestep_tui.runs.sensitivity_file import read_sensitivity
@@ -95,7 +96,8 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
         prior = with_conditions(checkpoint, prior, device, dtype)
 
     context.phase("loading the model", checkpoint.path.name)
-    in_parts = sharded or settings.memory.weights != "full"  # then it visits the device piece by piece
+    streamed = settings.memory.stream_blocks
+    in_parts = sharded or streamed or settings.memory.weights != "full"  # then it visits the device piece by piece
     transformer = checkpoint.load_transformer("cpu" if in_parts else device, dtype)
     if settings.memory.weights != "full":
         quantise_blocks(transformer, settings.memory.weights, device)
@@ -105,6 +107,8 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
         start_from(transformer, settings.adapter, settings.adapter.start_from)
     if settings.memory.attention == "banded":
         use_fast_blocks(transformer)
+    if streamed:
+        stream_frozen_blocks(transformer, device)
     use_checkpointing(transformer, settings.memory.checkpointing)
     ranks = join_ranks(device, sharded=sharded)
     if sharded:

@@ -315,3 +315,9 @@ def test_quantised_weights_are_counted_by_their_bits() -> None:
     eight, four = (estimate_memory(train_settings(memory__weights=kind), SHAPE_2B).model for kind in ("int8", "nf4"))
     assert 0.5 < eight / plain < 0.6
     assert 0.28 < four / plain < 0.36
+
+
+def test_streamed_blocks_leave_three_on_the_card() -> None:
+    plain, streamed = (estimate_memory(train_settings(memory__stream_blocks=on), SHAPE_XL) for on in (False, True))
+    assert plain.model - streamed.model == 2 * (SHAPE_XL.layers - 3) * SHAPE_XL.layer_parameters
+    assert streamed.total < 8 * GIB
