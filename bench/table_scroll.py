@@ -19,6 +19,7 @@ from typing import Any
 from rich.text import Text
 from textual import events
 from textual.app import App, ComposeResult
+from textual.screen import Screen
 from textual.widgets import DataTable
 
 from sidestep_tui.dataset.session import EditSession
@@ -49,7 +50,12 @@ class Ours(SidestepApp):
         self._review = review
 
     def on_mount(self) -> None:
-        self.push_screen(ReviewScreen(self._review))
+        for screen in self.screens():
+            self.push_screen(screen)
+
+    def screens(self) -> list[Screen[Any]]:
+        """What is opened at the start, the front one last; a method, since Textual calls `on_mount` of every base."""
+        return [ReviewScreen(self._review)]
 
     def _display(self, screen: Any, renderable: Any) -> None:
         super()._display(screen, renderable)

@@ -21,13 +21,15 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 import psutil
 from textual import events
+from textual.pilot import Pilot
+from textual.screen import Screen
 
 from bench.table_scroll import Ours, songs
 from sidestep_tui.config.model import ModelSettings
@@ -43,6 +45,7 @@ from sidestep_tui.tui.monitor.screen import MonitorScreen
 COLUMNS, ROWS = 120, 36
 EVENTS_A_SECOND: Final = 50
 DAY_STEPS: Final = 172_800
+PATIENCE: Final = 30.0  # seconds for what must be drawn
 QUIET_SECONDS: Final = 0.03  # a pause in the output that ends a redraw
 
 
@@ -112,7 +115,7 @@ class Terminal:
         os.close(slave)
         self._master = master
 
-    def wait_for(self, text: bytes, patience: float = 30) -> float:
+    def wait_for(self, text: bytes, patience: float = PATIENCE) -> float:
         """Seconds from the start of the process until this text was drawn."""
         seen = b""
         while text not in seen:
@@ -142,14 +145,15 @@ class Terminal:
         return os.read(self._master, 65536) if ready else b""
 
 
-def first_paint(repeats: int) -> list[float]:
-    """Seconds to the first panel of home, warm."""
-    found = []
+def first_paint(repeats: int) -> tuple[list[float], list[float]]:
+    """Seconds to the first panel of home, warm, and the processor's seconds within: the others are waiting."""
+    walls, works = [], []
     for _ in range(repeats + 1):
         terminal = Terminal()
-        found.append(terminal.wait_for(b"Machine"))
+        walls.append(terminal.wait_for(b"Machine"))
+        works.append(sum(psutil.Process(terminal.process.pid).cpu_times()[:2]))
         terminal.close()
-    return found[1:]
+    return walls[1:], works[1:]
 
 
 def watching(run: RunDirectory, first: int, seconds: float, *words: str) -> tuple[float, float, float]:
@@ -180,62 +184,83 @@ def memory_of(run: RunDirectory) -> tuple[float, int]:
     return seconds, resident
 
 
-async def press(app: Ours, keys: Sequence[str], ready: Callable[[], bool]) -> list[float]:
-    """Seconds from each key to its paint."""
+class Watching(Ours):
+    """The monitor on a living run, beneath the table of songs where there are songs, with its paints noted."""
+
+    def __init__(self, run: RunDirectory, review: Review | None = None) -> None:
+        self._monitor, self._table = MonitorScreen(run), review
+        super().__init__(review or Review(EditSession(songs(1, run.path))))
+
+    def screens(self) -> list[Screen[Any]]:
+        return [self._monitor, *(super().screens() if self._table else [])]
+
+    def is_drawn(self) -> bool:
+        return self._table is not None or self._monitor.summary is not None
+
+
+async def drawn(app: Watching, pilot: Pilot[None]) -> None:
+    deadline = time.perf_counter() + PATIENCE
+    while not app.is_drawn():
+        if time.perf_counter() > deadline:
+            raise TimeoutError(f"{app.screen} was not drawn")
+        await pilot.pause()
+    await pilot.pause()
+
+
+async def opening(run: RunDirectory) -> tuple[float, float]:
+    """Seconds and the processor's seconds until a run is drawn by an application that is imported already."""
+    began, work = time.perf_counter(), time.process_time()
+    app = Watching(run)
+    async with app.run_test(size=(COLUMNS, ROWS)) as pilot:
+        await drawn(app, pilot)
+        return time.perf_counter() - began, time.process_time() - work
+
+
+async def press(app: Watching, keys: Sequence[str]) -> list[tuple[float, float]]:
+    """Seconds from each key to its paint, and seconds of processor time within."""
     found = []
     async with app.run_test(size=(COLUMNS, ROWS)) as pilot:
-        await pilot.pause()
-        while not ready():
-            await pilot.pause()
+        await drawn(app, pilot)
         for key in keys:
             await pilot.pause()
             while not app.paints.empty():
                 app.paints.get_nowait()
-            began = time.perf_counter()
+            began, work = time.perf_counter(), time.process_time()
             app.post_message(events.Key(key, None))
-            await asyncio.wait_for(app.paints.get(), 10)
-            found.append(time.perf_counter() - began)
+            painted = await asyncio.wait_for(app.paints.get(), PATIENCE)
+            found.append((painted - began, time.process_time() - work))
     return found
 
 
-def table_keys(run: RunDirectory, number: int, root: Path) -> list[float]:
-    """Keys in the table of songs, while a monitor beneath it is written to."""
-    app = Ours(Review(EditSession(songs(number, root))))
+def keys_while_written(app: Watching, run: RunDirectory, keys: Sequence[str]) -> list[tuple[float, float]]:
+    """The keys' times while an engine writes fifty events a second to the run."""
     writer = Writer(run, 10_000_000)
     writer.start()
     try:
-        return asyncio.run(press(app, ["down", "down", "pagedown", "up"] * 40, lambda: True))
+        return asyncio.run(press(app, keys))
     finally:
         writer.end()
 
 
-class Watching(Ours):
-    """The monitor on a living run, with its paints noted."""
-
-    def __init__(self, run: RunDirectory) -> None:
-        super().__init__(Review(EditSession(songs(1, run.path))))
-        self._watched = run
-
-    def on_mount(self) -> None:
-        self.push_screen(MonitorScreen(self._watched))
+def table_keys(run: RunDirectory, number: int, root: Path) -> list[tuple[float, float]]:
+    """Keys in the table of songs, over a monitor that is written to."""
+    app = Watching(run, Review(EditSession(songs(number, root))))
+    return keys_while_written(app, run, ["down", "down", "pagedown", "up"] * 40)
 
 
-def monitor_keys(run: RunDirectory) -> list[float]:
-    """Keys on the chart of a run of ten thousand steps that grows by fifty a second."""
-    app = Watching(run)
-    writer = Writer(run, 20_000)
-    writer.start()
-    try:
-        keys = ["left", "left", "plus", "minus", "2", "1"] * 25
-        return asyncio.run(press(app, keys, lambda: getattr(app.screen, "summary", None) is not None))
-    finally:
-        writer.end()
+def monitor_keys(run: RunDirectory) -> list[tuple[float, float]]:
+    """Keys on the charts of a run of ten thousand steps that grows."""
+    return keys_while_written(Watching(run), run, ["left", "left", "plus", "minus", "2", "1"] * 25)
 
 
-def milliseconds(seconds: list[float]) -> str:
-    ordered = sorted(seconds)
-    p95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
-    return f"p50 {1e3 * statistics.median(ordered):.0f} ms, p95 {1e3 * p95:.0f} ms"
+def milliseconds(pairs: list[tuple[float, float]]) -> str:
+    told = []
+    for name, values in zip(("", "processor "), zip(*pairs, strict=True), strict=True):
+        ordered = sorted(values)
+        told.append(
+            f"{name}p50 {1e3 * statistics.median(ordered):.0f} ms, p95 {1e3 * ordered[int(0.95 * len(ordered))]:.0f} ms"
+        )
+    return "; ".join(told)
 
 
 def tell(name: str, value: str) -> None:
@@ -244,17 +269,20 @@ def tell(name: str, value: str) -> None:
 
 def measure(seconds: float, number: int) -> None:
     """Every figure, told as soon as it is known."""
-    paints = first_paint(5)
-    tell("first paint, warm", f"{statistics.median(paints):.2f} s ({min(paints):.2f} to {max(paints):.2f})")
+    paints, works = first_paint(8)
+    spread = f"({min(paints):.2f} to {max(paints):.2f})"
+    tell("first paint, warm", f"{statistics.median(paints):.2f} s {spread}; processor {statistics.median(works):.2f} s")
     for name, words in (("monitor", ()), ("low bandwidth", ("--low-bandwidth",))):
         share, rate, redraws = watching(make_run(name, 10_000), 10_001, seconds, *words)
         tell(f"{name}: share of a core", f"{share:.1%}")
         tell(f"{name}: on the line", f"{rate / 1024:.1f} KiB/s, {redraws:.1f} redraws/s")
     tell("key to paint, monitor", milliseconds(monitor_keys(make_run("keys", 10_000))))
-    opened, _ = memory_of(make_run("hundred thousand", 100_000))
-    tell("100000 steps open in", f"{opened:.2f} s, process start included")
+    run = make_run("hundred thousand", 100_000)
+    opened, _ = memory_of(run)
+    wall, work = min(asyncio.run(opening(run)) for _ in range(3))
+    tell("100000 steps open in", f"{wall:.2f} s (processor {work:.2f} s); from the shell {opened:.2f} s")
     opened, resident = memory_of(make_run("a day", DAY_STEPS))
-    tell(f"a day of {DAY_STEPS} steps opens in", f"{opened:.2f} s, process start included")
+    tell(f"a day of {DAY_STEPS} steps opens in", f"{opened:.2f} s from the shell")
     tell("resident memory with it", f"{resident / 2**20:.0f} MiB")
     run = make_run("beneath the table", 100)
     tell(f"key to paint, {number} songs", milliseconds(table_keys(run, number, run.path)))
@@ -265,13 +293,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--songs", type=int, default=10_000)
     options = parser.parse_args()
+    print(f"{os.cpu_count()} processors; python {sys.version.split()[0]}; {COLUMNS}×{ROWS}", flush=True)
     load = os.getloadavg()[0]
-    print(
-        f"{os.cpu_count()} processors, load {load:.1f}; python {sys.version.split()[0]}; {COLUMNS}×{ROWS}", flush=True
-    )
     with TemporaryDirectory() as folder:
         os.environ["SIDESTEP_HOME"] = folder
         measure(options.seconds, options.songs)
+    print(f"load {load:.1f} at the start, {os.getloadavg()[0]:.1f} at the end")
 
 
 if __name__ == "__main__":
