@@ -2,15 +2,16 @@
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Generic, TypeVar, overload
+from typing import Final, Generic, TypeVar, overload
 
 T_co = TypeVar("T_co", covariant=True)
+_NAN: Final = float("nan")
 
 
 class Series(Sequence[float]):
     """An immutable view of the first `length` numbers of a shared, append-only buffer (8 bytes a number).
 
-    `append` costs O(1) for the newest view and copies for an older one, so a pure fold over 100,000 events is linear.
+    `extend` copies nothing for the newest view and all of an older one, so a pure fold over 100,000 events is linear.
     """
 
     __slots__ = ("_buffer", "_length")
@@ -19,12 +20,12 @@ class Series(Sequence[float]):
         self._buffer = array("d", values)
         self._length = len(self._buffer)
 
-    def append(self, value: float | None) -> "Series":
-        """A view with one more number; None stands for NaN."""
+    def extend(self, values: Sequence[float | None]) -> "Series":
+        """A view with more numbers; None stands for NaN."""
         longer = Series.__new__(Series)
         longer._buffer = self._buffer if len(self._buffer) == self._length else self._buffer[: self._length]
-        longer._buffer.append(float("nan") if value is None else value)
-        longer._length = self._length + 1
+        longer._buffer.extend(_NAN if value is None else value for value in values)
+        longer._length = len(longer._buffer)
         return longer
 
     def truncate(self, length: int) -> "Series":

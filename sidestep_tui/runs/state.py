@@ -1,7 +1,7 @@
 """What a run looks like now: a pure fold over its events. Every view is made from this and from nothing else."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -14,6 +14,10 @@ Status = Literal["waiting", "running", "stopped", "failed", "completed"]
 
 MOST_ENTRIES: Final = 2**17
 """Beyond so many steps the curves keep half as many points, so that a run of weeks stays small in every viewer."""
+
+
+_MOST_WAITING: Final = 64
+"""Steps of a long log that are held before the curves take them: of more the garbage collector has its work."""
 
 
 class Curves(msgspec.Struct, frozen=True):
@@ -34,23 +38,16 @@ class Curves(msgspec.Struct, frozen=True):
     balance: Series = msgspec.field(default_factory=Series)
     structure: Series = msgspec.field(default_factory=Series)
 
-    def append(self, event: ev.StepCompleted) -> "Curves":
-        """The curves with one more step."""
-        if len(self.step) >= MOST_ENTRIES:
-            return self._halved().append(event)
-        texture, balance, structure = _band_losses(event)
-        return Curves(
-            step=self.step.append(event.step),
-            time=self.time.append(event.time),
-            loss=self.loss.append(event.loss),
-            gradient_norm=self.gradient_norm.append(event.gradient_norm),
-            learning_rate=self.learning_rate.append(event.learning_rate),
-            seconds=self.seconds.append(event.seconds),
-            data_seconds=self.data_seconds.append(event.data_seconds),
-            texture=self.texture.append(texture),
-            balance=self.balance.append(balance),
-            structure=self.structure.append(structure),
-        )
+    def extend(self, steps: Sequence[ev.StepCompleted]) -> "Curves":
+        """The curves with more steps, of which each comes after those before it."""
+        if not steps:
+            return self
+        room = MOST_ENTRIES - len(self.step)
+        if room <= 0:
+            return self._halved().extend(steps)
+        columns = zip(*map(_entry, steps[:room]), strict=True)
+        own: tuple[Series, ...] = msgspec.structs.astuple(self)
+        return Curves(*map(Series.extend, own, columns)).extend(steps[room:])
 
     def until(self, step: int) -> "Curves":
         """The curves without what came after an optimizer step: a resumed run does those steps again."""
@@ -133,11 +130,28 @@ def apply(state: RunState, event: ev.AnyEvent) -> RunState:
 
 
 def replay(events: Iterable[ev.AnyEvent], state: RunState | None = None) -> RunState:
-    """The state after a sequence of events."""
+    """The state after a sequence of events: what `apply` gives one by one, with the curves grown by many steps at once.
+
+    Steps may wait for their place in the curves, because no other kind of event looks at these but a new start.
+    """
     state = state or RunState()
+    waiting: list[ev.StepCompleted] = []
     for event in events:
-        state = apply(state, event)
-    return state
+        step = event if isinstance(event, ev.StepCompleted) else None
+        again = step is not None and bool(waiting) and step.step <= waiting[-1].step
+        if waiting and (again or len(waiting) == _MOST_WAITING or isinstance(event, ev.RunStarted)):
+            state, waiting = replace(state, curves=_done(state.curves, waiting)), []
+        if step is not None:
+            waiting.append(step)
+            state = replace(state, updated_at=step.time, step=step.step, epoch=step.epoch)
+        else:
+            state = apply(state, event)
+    return replace(state, curves=_done(state.curves, waiting)) if waiting else state
+
+
+def _done(curves: Curves, steps: Sequence[ev.StepCompleted]) -> Curves:
+    """The curves with these steps: where a damaged checkpoint was passed over, steps are done again."""
+    return curves.until(steps[0].step - 1).extend(steps)
 
 
 def _apply_kind(state: RunState, event: ev.AnyEvent) -> RunState:  # noqa: C901 - one case for each kind of event
@@ -151,8 +165,7 @@ def _apply_kind(state: RunState, event: ev.AnyEvent) -> RunState:  # noqa: C901 
         case ev.Progress():
             return replace(state, progress=event)
         case ev.StepCompleted():
-            curves = state.curves.until(event.step - 1)  # a damaged checkpoint was passed over: steps are done again
-            return replace(state, step=event.step, epoch=event.epoch, curves=curves.append(event))
+            return replace(state, step=event.step, epoch=event.epoch, curves=_done(state.curves, [event]))
         case ev.StepSkipped():
             return replace(state, step=event.step, skipped_steps=state.skipped_steps + 1)
         case ev.EpochCompleted():
@@ -203,14 +216,25 @@ def _started(state: RunState, event: ev.RunStarted) -> RunState:
     )
 
 
-def _band_losses(event: ev.StepCompleted) -> Iterator[float | None]:
+def _entry(event: ev.StepCompleted) -> tuple[float | None, ...]:
+    """What the curves keep of a step, in the order of their fields."""
+    return (
+        event.step, event.time, event.loss, event.gradient_norm, event.learning_rate, event.seconds, event.data_seconds,
+        *_band_losses(event),
+    )  # fmt: skip
+
+
+def _band_losses(event: ev.StepCompleted) -> list[float | None]:
     """The mean loss of a step's samples in each band of the timestep."""
-    last = len(ev.BANDS) - 1
-    found: list[list[float]] = [[] for _ in ev.BANDS]
+    bands: list[float | None] = [None] * len(ev.BANDS)
+    counts = [0] * len(ev.BANDS)
     for timestep, loss in zip(event.timesteps, event.losses, strict=False):  # a log of an older version has none
         if loss is not None:
-            found[min(last, int(timestep * len(ev.BANDS)))].append(loss)
-    return (sum(losses) / len(losses) if losses else None for losses in found)
+            band = min(int(timestep * len(ev.BANDS)), len(ev.BANDS) - 1)
+            counts[band] += 1
+            mean = bands[band] or 0.0
+            bands[band] = mean + (loss - mean) / counts[band]
+    return bands
 
 
 def _mean(values: Iterable[float]) -> float | None:

@@ -4,6 +4,8 @@ import math
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.series import Entries, Series
@@ -45,6 +47,29 @@ def test_applying_leaves_older_states_as_they_were():
 def test_replaying_in_pieces_gives_the_same_state():
     events = [START, PLAN, *(step(n) for n in range(1, 8)), ev.RunStopped(reason="asked", step=7)]
     assert replay(events[4:], replay(events[:4])) == replay(events)
+
+
+EVENTS = st.one_of(
+    st.builds(
+        step, st.integers(1, 200), loss=st.sampled_from([0.5, None]),
+        timesteps=st.just((0.1, 0.2, 0.9)), losses=st.tuples(*[st.sampled_from([0.25, 4.0, None])] * 3),
+    ),
+    st.builds(ev.StepSkipped, step=st.integers(1, 200), reason=st.just("not finite")),
+    st.builds(ev.DeviceSampled, process_bytes=st.just(1), device_bytes=st.just(2), device_total_bytes=st.just(3)),
+    st.builds(
+        ev.RunStarted, job=st.just("train"), pid=st.just(1), host=st.just("b"), device=st.just("cpu"),
+        version=st.just("1"), resumed_from_step=st.none() | st.integers(1, 200),
+    ),
+)  # fmt: skip
+
+
+@given(first=st.integers(1, 200), events=st.lists(EVENTS, max_size=30))
+def test_replaying_many_is_applying_one_after_another(first, events):
+    events = [START, *(step(n) for n in range(first, first + 100)), *events]
+    state = RunState()
+    for event in events:
+        state = apply(state, event)
+    assert replay(events) == state
 
 
 def test_a_resumed_run_forgets_what_it_does_again():
@@ -137,12 +162,12 @@ def test_entries_are_views_that_keep_their_length():
 
 def test_series_are_views_that_keep_their_length():
     empty = Series()
-    one = empty.append(1.0)
-    two, other = one.append(2.0), one.append(3.0)
+    one = empty.extend([1.0])
+    two, other = one.extend([2.0]), one.extend([3.0])
     assert (list(empty), list(one), list(two), list(other)) == ([], [1.0], [1.0, 2.0], [1.0, 3.0])
     assert list(two.truncate(1)) == [1.0]
     assert list(two.truncate(5)) == [1.0, 2.0]
-    assert math.isnan(one.append(None)[-1])
+    assert math.isnan(one.extend([None])[-1])
 
 
 def test_series_are_indexed_like_lists():
@@ -156,6 +181,6 @@ def test_series_are_indexed_like_lists():
     assert series == Series(numbers)
     assert series != Series(numbers[:4])
     shorter = Series(numbers[:4])
-    longer = shorter.append(4.0)
+    longer = shorter.extend([4.0])
     assert list(shorter[-2:]) == [2.0, 3.0]
     assert longer[4] == 4.0
