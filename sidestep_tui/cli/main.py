@@ -57,6 +57,7 @@ VERBS: Final = (
     Verb("watch", "follow a run as plain lines of text", "watch:configure"),
     Verb("report", "one page of a run: curves, settings, and its songs to listen to", "report:configure"),
     Verb("listen", "two samples of a run beside each other, and the lines that fetch them", "listen:configure"),
+    Verb("serve", "the terminal application in a browser, on the loopback address behind a token", "serve:configure"),
     Verb("preset", "list, show, save and exchange presets", "presets:configure"),
     Verb("docs", "write the settings reference into docs/reference", "docs:configure", hidden=True),
 )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
+from textual import constants
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -173,7 +174,9 @@ def run_tui(start_screen: str | None = None, **arguments: object) -> int:
     Raises:
         SidestepError: there is no terminal to draw on.
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if (
+        not (sys.stdin.isatty() and sys.stderr.isatty()) and constants.DRIVER is None
+    ):  # a browser has a driver of its own
         raise SidestepError(
             "There is no terminal to draw on.", fix="use a command instead, such as `sidestep runs list`"
         )

@@ -1,0 +1,40 @@
+"""`sidestep serve`: the terminal application in a browser, over an SSH tunnel if need be."""
+
+from argparse import Namespace
+from importlib.util import find_spec
+from typing import Final
+
+from sidestep_tui.cli.output import Output
+from sidestep_tui.cli.parser import Parser
+from sidestep_tui.errors import ExitCode, SidestepError, UsageError
+from sidestep_tui.runs.remote import tunnel_command
+
+_HIGHEST_PORT: Final = 65_535
+
+
+def configure(parser: Parser) -> None:
+    """Adds the verb's arguments."""
+    parser.add_argument("--port", type=int, metavar="N", help="where to serve it, on the loopback address alone")
+    parser.set_defaults(call=_run)
+
+
+def _run(options: Namespace, out: Output) -> int:
+    """Serves until Ctrl-C, which is the usual end."""
+    if options.port is not None and not 0 <= options.port <= _HIGHEST_PORT:
+        raise UsageError(f"There is no port {options.port}.", fix=f"choose one from 1 to {_HIGHEST_PORT}")
+    if find_spec("textual_serve") is None:
+        raise SidestepError(
+            "The browser view needs textual-serve, which is not installed.", fix="pip install 'sidestep-tui[serve]'"
+        )
+    from sidestep_tui.tui.web import AppServer
+
+    server = AppServer(options.port)
+    tunnel = tunnel_command(server.port)
+    if out.as_json:
+        out.json_line({"url": server.url, "tunnel": tunnel})
+    out.say(f"Over SSH, first on the machine in front of you: {tunnel}")
+    out.say(f"Then open: {server.url}")
+    out.say("Whoever has this address can do everything that you can here. Ctrl-C ends it; runs go on.")
+    server.run()
+    out.say("Not served any more.")
+    return ExitCode.DONE
