@@ -11,11 +11,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import portalocker
 
@@ -29,6 +29,8 @@ from sidestep_tui.runs.log import EventReader
 from sidestep_tui.runs.state import replay
 
 _POLL_SECONDS: Final = 1.0
+_LOCK_PATIENCE_SECONDS: Final = 2.0
+_LOCK_POLL_SECONDS: Final = 0.02
 _ENDED: Final = ("completed", "failed", "stopped")
 
 
@@ -46,6 +48,11 @@ class Queue:
     def is_done(self, run: RunDirectory) -> bool:
         """Whether the queue has nothing more to do for a run."""
         return _condition(run) in (_ENDED if self.skip_failures else ("completed",))
+
+    def next_run(self, tried: Collection[RunDirectory] = ()) -> RunDirectory | None:
+        """The first run that is not done and was not tried; None where there is none or the queue is paused."""
+        left = (run for run in self.runs if run not in tried and not self.is_done(run))
+        return None if self.paused else next(left, None)
 
 
 def start_queue(runs: Sequence[RunDirectory]) -> Path:
@@ -101,6 +108,7 @@ def work_off(
     *,
     start: Callable[[RunDirectory], object] = launch,
     wait: Callable[[float], None] = time.sleep,
+    tried: set[RunDirectory] | None = None,
 ) -> None:
     """Starts each run that is not done, after the one before it has ended, until none is left or the queue is paused.
 
@@ -108,25 +116,23 @@ def work_off(
         read: gives the queue as it is now; it is asked before every run, so that a queue can be changed while it works.
         start: starts the engine of a run.
         wait: sleeps for so many seconds.
+        tried: runs that were started before and are not started again; those that are started now are added.
 
     Raises:
         SidestepError: a run did not start or did not complete; the ones after it stay as they are.
     """
-    tried: set[RunDirectory] = set()
-    while (queue := read()).runs and not queue.paused:
-        run = next((run for run in queue.runs if run not in tried and not queue.is_done(run)), None)
-        if run is None:
-            return
+    tried = set() if tried is None else tried
+    while (run := (queue := read()).next_run(tried)) is not None:
         tried.add(run)
         try:
-            _work(run, start, wait)
+            _work_on(run, start, wait)
         except SidestepError as error:
             if not queue.skip_failures:
                 raise
             print(error)
 
 
-def _work(run: RunDirectory, start: Callable[[RunDirectory], object], wait: Callable[[float], None]) -> None:
+def _work_on(run: RunDirectory, start: Callable[[RunDirectory], object], wait: Callable[[float], None]) -> None:
     if not run.alive():
         print(f"starting {run.path}")
         start(run)
@@ -146,23 +152,47 @@ def _condition(run: RunDirectory) -> str:
 
 def is_worked_on(file: Path) -> bool:
     """Whether a process works this queue off at this moment."""
-    try:
-        with _sole_worker(file):
-            return False
-    except SidestepError:
-        return True
+    with _lock_file(file) as lock:
+        return not _locked(lock, portalocker.LOCK_SH)  # shared: those who only look do not take one another for workers
 
 
 @contextmanager
 def _sole_worker(file: Path) -> Iterator[None]:
-    """One process for each queue."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_suffix(".lock").open("ab") as lock:
-        try:
-            portalocker.lock(lock, portalocker.LOCK_EX | portalocker.LOCK_NB)
-        except portalocker.LockException as error:
-            raise SidestepError("This queue is being worked off already.", where=file) from error
+    """One process for each queue. Somebody who only looks whether there is one is waited for."""
+    deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
+    with _lock_file(file) as lock:
+        while not _locked(lock, portalocker.LOCK_EX):
+            if time.monotonic() > deadline:
+                raise SidestepError("This queue is being worked off already.", where=file)
+            time.sleep(_LOCK_POLL_SECONDS)
         yield
+
+
+def _lock_file(file: Path) -> BinaryIO:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file.with_suffix(".lock").open("a+b")
+
+
+def _locked(lock: BinaryIO, kind: portalocker.LockFlags) -> bool:
+    try:
+        portalocker.lock(lock, kind | portalocker.LOCK_NB)
+    except portalocker.LockException:
+        return False
+    return True
+
+
+def _work(file: Path) -> None:
+    """Works a queue file off, and what is put into it while the last word on it is being said.
+
+    Whoever adds a run writes it first and then looks for a worker. So a worker that was still seen, and has let go
+    since, finds the run when it looks once more without its lock.
+    """
+    tried: set[RunDirectory] = set()
+    with _sole_worker(file):
+        work_off(lambda: read_queue(file), tried=tried)
+    while read_queue(file).next_run(tried) is not None and not is_worked_on(file):
+        with _sole_worker(file):
+            work_off(lambda: read_queue(file), tried=tried)
 
 
 def main(arguments: list[str]) -> int:
@@ -172,8 +202,7 @@ def main(arguments: list[str]) -> int:
         return ExitCode.USAGE
     file = Path(arguments[0]).absolute()
     try:
-        with _sole_worker(file):
-            work_off(lambda: read_queue(file))
+        _work(file)
     except SidestepError as error:
         print(error, file=sys.stderr)
         return error.exit_code

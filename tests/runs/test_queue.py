@@ -5,15 +5,25 @@ import time
 from pathlib import Path
 from typing import Any
 
+import portalocker
 import pytest
 
 from sidestep_tui.config.jobs import ExportSettings
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.runs import standing
+from sidestep_tui.runs import queue, standing
 from sidestep_tui.runs.directory import RunDirectory, create_run
 from sidestep_tui.runs.events import RunCompleted, RunFailed, RunStarted
 from sidestep_tui.runs.log import EventWriter
-from sidestep_tui.runs.queue import Queue, _condition, main, read_queue, resume_queue, start_queue, work_off
+from sidestep_tui.runs.queue import (
+    Queue,
+    _condition,
+    is_worked_on,
+    main,
+    read_queue,
+    resume_queue,
+    start_queue,
+    work_off,
+)
 
 
 @pytest.fixture
@@ -110,15 +120,15 @@ def test_exit_codes(runs: list[RunDirectory], tmp_path: Path, capsys: pytest.Cap
 
 
 def test_a_queue_can_skip_what_failed_and_does_not_try_it_again(runs: list[RunDirectory]) -> None:
-    queue = Queue(tuple(runs), skip_failures=True)
+    held = Queue(tuple(runs), skip_failures=True)
     started: list[str] = []
 
     def start(run: RunDirectory) -> None:
         started.append(run.name)
         finish(run, well=run.name != "first")
 
-    work_off(lambda: queue, start=start, wait=no_wait)
-    work_off(lambda: queue, start=start, wait=no_wait)
+    work_off(lambda: held, start=start, wait=no_wait)
+    work_off(lambda: held, start=start, wait=no_wait)
     assert started == ["first", "second"]
 
 
@@ -160,3 +170,33 @@ def test_the_standing_queue_works_without_its_viewer(runs: list[RunDirectory], s
         assert standing.ensure_worker()
     assert [_condition(run) for run in runs] == ["completed", "completed"]
     assert not standing.ensure_worker()
+
+
+def test_a_run_added_while_the_worker_ends_is_worked_off(
+    runs: list[RunDirectory], stub_engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second run comes after the worker's last look, when its lock is still seen."""
+    stub_engine("complete")
+    standing.add(runs[0])
+    work = queue.work_off
+
+    def work_and_add(*words: Any, **named: Any) -> None:
+        work(*words, **named)
+        if runs[1] not in standing.read().runs:
+            standing.add(runs[1])
+            assert not standing.ensure_worker()  # a worker is seen
+
+    monkeypatch.setattr(queue, "work_off", work_and_add)
+    assert main([str(standing.queue_file())]) == 0
+    assert [_condition(run) for run in runs] == ["completed", "completed"]
+
+
+def test_looking_for_a_worker_is_not_taken_for_one(runs: list[RunDirectory]) -> None:
+    standing.add(runs[0])
+    file = standing.queue_file()
+    with queue._lock_file(file) as looking:
+        assert queue._locked(looking, portalocker.LOCK_SH)
+        assert not is_worked_on(file)
+    with queue._sole_worker(file):
+        assert is_worked_on(file)
+    assert not is_worked_on(file)
