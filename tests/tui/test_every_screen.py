@@ -1,15 +1,23 @@
 """Every screen of the route table: its help tells its keys, movement is the same, and nothing is destroyed unasked."""
 
-from collections.abc import Awaitable, Callable
+import pkgutil
+from collections.abc import Awaitable, Callable, Iterator
+from importlib import import_module
+from pathlib import Path
 
 import pytest
-from textual.binding import Binding
+from textual.binding import Binding, BindingsMap
 from textual.pilot import Pilot
+from textual.widget import Widget
 from textual.widgets import Static
 
+from sidestep_tui import tui
+from sidestep_tui.config.presets import Preset, save_preset
 from sidestep_tui.runs import events as ev
+from sidestep_tui.runs import standing
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.tui.app import SidestepApp
+from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.help import HelpScreen
 from sidestep_tui.tui.routes import ROUTES
 from sidestep_tui.tui.screen import SidestepScreen
@@ -18,6 +26,7 @@ from sidestep_tui.tui.widgets.table import KeyTable
 MakeApp = Callable[..., SidestepApp]
 MakeRun = Callable[..., RunDirectory]
 Settle = Callable[[Pilot[None]], Awaitable[None]]
+Eventually = Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]
 Events = Callable[..., list[ev.Event]]
 DESTRUCTIVE = ("delete", "remove", "stop", "clear", "discard")
 
@@ -56,6 +65,65 @@ async def test_help_tells_what_the_screen_is_for_and_every_key(
         await pilot.press("escape")
         assert app.screen is screen
     assert not missing
+
+
+@pytest.fixture
+def world(make_run: MakeRun, training_events: Events) -> Iterator[RunDirectory]:
+    """Something for every destructive key: a living run (given), a dead one, both queued, a preset of one's own."""
+    living, dead = (make_run(name, events=training_events(30)) for name in ("living", "dead"))
+    save_preset(Preset("my own", "", {"adapter": {"rank": 24}}))
+    standing.set_paused(True)
+    for run in (living, dead):
+        standing.add(run)
+    with living.held():
+        yield living
+
+
+def destructive(bindings: BindingsMap) -> dict[str, str]:
+    """The keys that destroy, by action."""
+    return {b.action: key for key, b in bindings if b.action.partition("(")[0] in DESTRUCTIVE}
+
+
+def _screen_class(name: str) -> type:
+    module, _, kind = ROUTES[name].partition(":")
+    found: type = getattr(import_module(module), kind)
+    return found
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ROUTES)
+async def test_every_key_that_destroys_asks_and_escape_leaves_all_as_it_was(
+    name: str, world: RunDirectory, sidestep_home: Path, make_app: MakeApp, settle: Settle, eventually: Eventually
+) -> None:
+    app = make_app(name, **({"run": world} if name == "monitor" else {}))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        screen, before = app.screen, everything(sidestep_home)
+        declared, asked = destructive(screen._bindings), set()
+        rows = max((table.row_count for table in screen.query(KeyTable)), default=0) if declared else 0
+        for _ in range(max(1, rows)):
+            for action, key in declared.items():
+                if key in screen.active_bindings and screen.active_bindings[key].enabled and action not in asked:
+                    await pilot.press(key)
+                    await eventually(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+                    await pilot.press("escape")
+                    await settle(pilot)
+                    assert app.screen is screen
+                    assert everything(sidestep_home) == before
+                    asked.add(action)
+            await pilot.press("j")
+        assert asked == set(declared)
+
+
+def test_nothing_outside_of_these_screens_has_a_key_that_destroys() -> None:
+    routed = {ancestor for name in ROUTES for ancestor in _screen_class(name).__mro__}
+    for module in pkgutil.walk_packages(tui.__path__, "sidestep_tui.tui."):
+        for one in vars(import_module(module.name)).values():
+            if isinstance(one, type) and issubclass(one, Widget) and one not in routed and "BINDINGS" in vars(one):
+                assert not destructive(BindingsMap(one.BINDINGS)), f"{one} is pressed by no test"
 
 
 @pytest.mark.parametrize("name", ROUTES)
