@@ -1,5 +1,6 @@
 """The monitor by behaviour: it replays, follows, reads values out, and asks the engine."""
 
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.control import take_commands
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.log import EventWriter
+from sidestep_tui.runs.state import Curves
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.confirm import ConfirmScreen
+from sidestep_tui.tui.monitor.columns import StepColumns
 from sidestep_tui.tui.monitor.fetching import LineScreen, fetch_line
 from sidestep_tui.tui.monitor.log_view import LogView
 from sidestep_tui.tui.monitor.panels import Panels
@@ -274,6 +277,31 @@ async def test_other_runs_are_drawn_over_this_one_and_taken_away(
         await pilot.press("o", "enter")
         await settle(pilot)
         assert "other [one]" not in shown(app)
+
+
+async def test_curves_grow_only_where_they_are_drawn(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Grown in the reading thread they changed beneath a key that drew them, and the monitor fell over."""
+    run, other = make_run("now", events=training_events(200)), make_run("other", events=training_events(100))
+    threads = set()
+    extend = StepColumns.extend
+
+    def noted(columns: StepColumns, curves: Curves) -> None:
+        threads.add(threading.get_ident())
+        extend(columns, curves)
+
+    monkeypatch.setattr(StepColumns, "extend", noted)
+    app = make_app("monitor", run=run)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        monitor = app.screen
+        assert isinstance(monitor, MonitorScreen)
+        monitor.overlays.toggle(other)
+        monitor.overlays_changed()
+        await settle(pilot)
+        await pilot.press("2")
+        assert threads == {threading.get_ident()}
 
 
 async def test_the_line_that_fetches_a_song_is_shown_and_copied(

@@ -6,6 +6,7 @@ from typing import Final
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import run_folders
+from sidestep_tui.runs.state import Curves
 from sidestep_tui.tui.chart.curve import Curve
 from sidestep_tui.tui.follow import RunFollower
 from sidestep_tui.tui.monitor.columns import StepColumns
@@ -23,11 +24,12 @@ class _Overlay:
     letter: str
     colour: str
     follower: RunFollower
+    read: Curves = field(default_factory=Curves)
     columns: StepColumns = field(default_factory=StepColumns)
 
 
 class Overlays:
-    """The chosen runs. `poll` is for a thread, `curves` for the screen; both see whole columns only."""
+    """The chosen runs. `poll` is for a thread and leaves what it has read; `curves` is for the screen."""
 
     def __init__(self) -> None:
         self._shown: tuple[_Overlay, ...] = ()
@@ -52,28 +54,19 @@ class Overlays:
         """Reads what is new of the chosen runs; whether anything was."""
         changed = False
         for shown in self._shown:
-            before = len(shown.columns)
-            shown.columns.extend(shown.follower.poll().state.curves)
-            changed = changed or len(shown.columns) != before
+            before, shown.read = shown.read, shown.follower.poll().state.curves
+            changed = changed or shown.read is not before
         return changed
 
     def curves(self, column: str) -> list[Curve]:
         """The curve of one column for each chosen run; none where the column has no name."""
-        return (
-            []
-            if not column
-            else [
-                Curve(
-                    shorten(clean(shown.run.name), _LONGEST_NAME),
-                    shown.colour,
-                    shown.columns.get("step"),
-                    shown.columns.get(column),
-                    shown.letter,
-                    sparse=True,
-                )
-                for shown in self._shown
-            ]
-        )
+        found = []
+        for shown in self._shown if column else ():
+            shown.columns.extend(shown.read)
+            x, y = shown.columns.get("step"), shown.columns.get(column)
+            name = shorten(clean(shown.run.name), _LONGEST_NAME)
+            found.append(Curve(name, shown.colour, x, y, shown.letter, sparse=True))
+        return found
 
 
 def runs_to_overlay(watched: RunDirectory) -> list[RunDirectory]:

@@ -105,7 +105,6 @@ class MonitorScreen(EngineKeys, ChartKeys):
             before = self.summary
             summary = self._follower.poll()
             lines = self._log.read()
-            self._columns.extend(summary.state.curves)
             same = before is not None and before.state is summary.state and before.condition == summary.condition
             same = not self._look_around() and same
             self.summary = summary
@@ -140,6 +139,7 @@ class MonitorScreen(EngineKeys, ChartKeys):
         state, name = self.summary.state, self.query_one(Panels).current
         if name in CHART_NAMES:
             chart = next(chart for chart in CHARTS if chart.name == name)
+            self._columns.extend(state.curves)  # here and not in the thread: a key may draw them at any moment
             curves = [*chart.make(self._columns, state), *self.overlays.curves(chart.overlay)]
             self.query_one(f"#{name}", Chart).show(curves, self.window, logarithmic=self.logarithmic)
         elif name == "sensitivity":
