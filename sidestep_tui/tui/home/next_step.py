@@ -1,15 +1,21 @@
 """What a person would do next, in one or two sentences, from the state of the runs. Pure."""
 
+from typing import Final
+
+from sidestep_tui.config.jobs import JobName
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.tui.figures import count, duration, share
 from sidestep_tui.tui.outline import headway, seconds_left
 
-_AFTER = {
+_AFTER: Final[dict[JobName, str]] = {
+    "label": "The songs are labelled. Press D and open them: what was found is there to look at.",
     "preprocess": "The songs are encoded. Press n to train on them.",
+    "import": "The tensors are taken over. Press n to train on them.",
     "estimate": "The layers are ranked: Enter shows them. Press n to train.",
     "train": "The adapter is trained. `sidestep generate --adapter {final}` lets you hear it.",
     "generate": "The song is written. Enter shows where it is.",
     "export": "The adapter is exported. Enter shows where it is.",
+    "verify": "The adapter is measured. Enter shows where the report is.",
 }
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sidestep_tui.config.jobs import JobName
+from sidestep_tui.config.jobs import JOBS, JobName
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import Condition, RunSummary
@@ -40,3 +40,8 @@ SAVED = (ev.CheckpointSaved(step=400, path="x"),)
 )
 def test_advice(runs: list[RunSummary], expected: str) -> None:
     assert expected in next_step(runs, now=0.0)
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_every_job_has_advice_when_it_is_done(job: JobName) -> None:
+    assert next_step([run("a", "completed", job)], now=0.0).endswith((".", "hear it."))
