@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from sidestep_tui.config.dit_shape import SHAPE_2B, SHAPE_XL, DitShape
 from sidestep_tui.config.memory import FRAMES_PER_SECOND, Load
+from sidestep_tui.dataset.document import read_document
 from sidestep_tui.dataset.folder import Walk
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.history import list_runs
@@ -188,12 +189,11 @@ def _tensor_songs(folder: Path) -> list[dict[str, Any]] | None:
 
 
 def _saved_songs(file: Path) -> int:
-    """How many songs a saved data set lists."""
+    """How many songs a saved data set lists, in any of its forms."""
     try:
-        songs = json.loads(file.read_text(encoding="utf-8"))["songs"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return len(read_document(json.loads(file.read_text(encoding="utf-8"))).samples)
+    except (OSError, ValueError):
         return 0
-    return len(songs) if isinstance(songs, list) else 0
 
 
 def _config_of(path: Path) -> dict[str, Any]:

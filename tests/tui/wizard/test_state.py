@@ -166,7 +166,7 @@ def test_folders_tell_what_they_hold(tmp_path: Path) -> None:
     facts = look_at_songs(tmp_path)
     assert (facts.kind, facts.songs, facts.load, facts.longest_seconds) == ("tensors", 2, Load(900, 30), 36.0)
     saved = tmp_path / "set.json"
-    saved.write_text(json.dumps({"songs": [1, 2, 3]}), encoding="utf-8")
+    saved.write_text(json.dumps({"samples": [{"audio_path": f"{n}.mp3"} for n in range(3)]}), encoding="utf-8")
     assert (look_at_songs(saved).kind, look_at_songs(saved).songs) == ("songs", 3)
 
 
