@@ -1,5 +1,6 @@
 """`sidestep models download` and `convert`: a model fetched from the Hub, and a model in the other layout."""
 
+import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from sidestep_tui.cli.parser import Parser
 from sidestep_tui.errors import ExitCode
 from sidestep_tui.runs.model_download import OFFICIAL, RemoteFile, download, plan_download
 
-_LINE_EVERY: Final = 0.02  # of the whole, for programs and pipes
+_LINE_EVERY: Final = 0.5  # seconds, for programs that draw the progress
 
 OnStep = Callable[[int, int], None]
 
@@ -46,7 +47,7 @@ def _download(options: Namespace, out: Output) -> int:
         "name": options.name,
         "folder": options.to,
         "bytes": sum(file.size for file in files),
-        "bytes_here": sum(file.size for file in files if file.is_here(options.to)),
+        "bytes_here": sum(file.bytes_here(options.to) for file in files),
         "files": [{"path": file.target(options.to), "bytes": file.size} for file in files],
     }
     out.show(document, lambda: _sizes(files, options.to))
@@ -86,12 +87,12 @@ def _sizes(files: list[RemoteFile], folder: Path) -> RenderableType:
 def _progress(out: Output, what: str) -> Iterator[OnStep]:
     """A bar at a terminal; JSON lines for programs; nothing in a pipe."""
     if not out.is_live:
-        told = -1.0
+        told = -_LINE_EVERY
 
         def tell(done: int, total: int) -> None:
             nonlocal told
-            if out.as_json and (done == total or done - told >= _LINE_EVERY * total):
-                told = done
+            if out.as_json and (done == total or time.monotonic() - told >= _LINE_EVERY):
+                told = time.monotonic()
                 out.json_line({"type": "Progress", "phase": what, "done": done, "total": total})
 
         yield tell

@@ -4,6 +4,8 @@ Needs no torch, so the terminal's first-run set-up can use it as well as `sidest
 by HF_ENDPOINT; where a token is needed, huggingface_hub finds it in its usual place, and it is never shown.
 """
 
+import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +13,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
+
+import portalocker
 
 from sidestep_tui.errors import SidestepError
 
@@ -38,6 +42,7 @@ class RemoteFile:
     path: str
     below: str
     size: int
+    sha256: str | None = None
 
     def target(self, folder: Path) -> Path:
         """Where it lies below `folder` once it is here."""
@@ -47,6 +52,18 @@ class RemoteFile:
         """Whether it is there whole: a file that was not finished has another name."""
         target = self.target(folder)
         return target.is_file() and target.stat().st_size == self.size
+
+    def partial(self, folder: Path) -> Path:
+        """What has come of it so far; of this revision, since pieces of two would make one damaged file."""
+        target = self.target(folder)
+        return target.with_name(f".{target.name}.{self.revision[:12]}.part")
+
+    def bytes_here(self, folder: Path) -> int:
+        """How much of it is there already."""
+        if self.is_here(folder):
+            return self.size
+        partial = self.partial(folder)
+        return min(partial.stat().st_size, self.size) if partial.is_file() else 0
 
 
 def plan_download(name: str, folder: Path) -> list[RemoteFile]:
@@ -82,11 +99,8 @@ def download(files: Sequence[RemoteFile], folder: Path, on_progress: OnProgress 
     Raises:
         SidestepError: the disk is too small, the connection was lost, or the Hub refuses.
     """
-    from huggingface_hub import hf_hub_download
-
-    missing = [file for file in files if not file.is_here(folder)]
     total = sum(file.size for file in files)
-    done = total - sum(file.size for file in missing)
+    done = sum(file.bytes_here(folder) for file in files)
     folder.mkdir(parents=True, exist_ok=True)
     if (free := shutil.disk_usage(folder).free) < total - done:
         raise SidestepError(
@@ -95,17 +109,60 @@ def download(files: Sequence[RemoteFile], folder: Path, on_progress: OnProgress 
             fix="free some space or choose another folder",
         )
     on_progress(done, total)
-    for file in missing:
-        with _errors_named(file.repository):
-            hf_hub_download(
-                file.repository,
-                file.path,
-                revision=file.revision,
-                local_dir=folder / file.below,
-                tqdm_class=_counter(done, total, on_progress),
-            )
-        done += file.size
-        on_progress(done, total)
+    for file in files:
+        if not file.is_here(folder):
+            others = done - file.bytes_here(folder)
+            with _errors_named(file.repository):
+                _fetch(file, folder, _counter(others, total, on_progress))
+            done = others + file.size
+            on_progress(done, total)
+
+
+def _fetch(file: RemoteFile, folder: Path, counter: Any) -> None:
+    """Fetches one file, from where an earlier call was cut.
+
+    huggingface_hub's own `hf_hub_download` throws a part of a file away when it is stopped (2.4), and the weights are
+    files of 5 GB: only its single request is used, on a part that is kept.
+    """
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers
+
+    target, partial = file.target(folder), file.partial(folder)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with partial.open("ab") as stream:
+        try:
+            portalocker.lock(stream, portalocker.LOCK_EX | portalocker.LOCK_NB)
+        except portalocker.LockException as error:
+            raise SidestepError(
+                "Another process downloads this file now.", where=target, fix="wait until it is done"
+            ) from error
+        if stream.tell() > file.size:
+            stream.truncate(0)
+        http_get(
+            hf_hub_url(file.repository, file.path, revision=file.revision),
+            stream,
+            resume_size=stream.tell(),
+            headers={**build_hf_headers(), "Accept-Encoding": "identity"},
+            expected_size=file.size or None,
+            tqdm_class=counter,
+        )
+        os.fsync(stream.fileno())
+        _check(file, partial)
+        partial.replace(target)
+
+
+def _check(file: RemoteFile, partial: Path) -> None:
+    """Holds what came against the Hub's checksum, where there is one; a damaged file is thrown away."""
+    if file.sha256 is None:
+        return
+    with partial.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if digest != file.sha256:
+        partial.unlink()
+        raise SidestepError(
+            "A file came damaged, and was thrown away.", where=file.path, fix="run the same command again"
+        )
 
 
 def _files(repository: str, below: str) -> list[RemoteFile]:
@@ -114,7 +171,7 @@ def _files(repository: str, below: str) -> list[RemoteFile]:
     with _errors_named(repository):
         info = HfApi().model_info(repository, files_metadata=True)
     return [
-        RemoteFile(repository, info.sha or "main", file.rfilename, below, file.size or 0)
+        RemoteFile(repository, info.sha or "main", file.rfilename, below, file.size or 0, file.lfs and file.lfs.sha256)
         for file in info.siblings or []
         if any(fnmatch(file.rfilename, pattern) for pattern in _WANTED)
     ]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.runs.hub import Hub, serving_hub
+from tests.runs.hub import COMMIT, Hub, serving_hub
 
 TOKEN = "hf_secret0123456789"
 WEIGHTS = bytes(range(256)) * 100_000
@@ -78,6 +78,25 @@ def test_a_cut_connection_is_taken_up_where_it_broke(hub: Hub, tmp_path: Path) -
     assert (tmp_path / "models" / "acestep-v15-base" / "model.safetensors").read_bytes() == WEIGHTS
     assert len(hub.ranges()) == 1
     assert int(hub.ranges()[0].removeprefix("bytes=").rstrip("-")) > 0
+
+
+def test_a_download_that_was_killed_goes_on_and_a_damaged_part_is_thrown_away(hub: Hub, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    weights = models / "acestep-v15-base" / "model.safetensors"
+    part = weights.with_name(f".model.safetensors.{COMMIT[:12]}.part")
+    part.parent.mkdir(parents=True)
+    part.write_bytes(WEIGHTS[:1000])
+    (document,) = lines(run(hub, "acestep-v15-base", "--to", models, "--sizes", "--json"))
+    assert document["bytes_here"] == 1000
+    assert run(hub, "acestep-v15-base", "--to", models).returncode == 0
+    assert weights.read_bytes() == WEIGHTS
+    assert hub.ranges() == ["bytes=1000-"]
+    weights.unlink()
+    part.write_bytes(b"x" * 1000)
+    done = run(hub, "acestep-v15-base", "--to", models)
+    assert (done.returncode, "came damaged" in done.stderr) == (1, True)
+    assert run(hub, "acestep-v15-base", "--to", models).returncode == 0
+    assert sorted(file.name for file in weights.parent.iterdir()) == ["config.json", "model.safetensors"]
 
 
 def test_the_token_reaches_the_hub_and_no_log(hub: Hub, tmp_path: Path) -> None:

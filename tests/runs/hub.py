@@ -4,12 +4,14 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from typing import Any
 from urllib.parse import urlsplit
 
+_LARGE = ".safetensors"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -17,12 +19,15 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class Hub:
     """Repositories with their files, and what was asked of the server.
 
-    `cut_after` ends the next answers after so many bytes, one for each entry.
+    `cut_after` ends the next answers after so many bytes, one for each entry. `hold_after` lets every answer wait for
+    `released` after so many bytes.
     """
 
     url: str = ""
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
     cut_after: list[int] = field(default_factory=list)
+    hold_after: int | None = None
+    released: threading.Event = field(default_factory=threading.Event)
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
     def ranges(self) -> list[str]:
@@ -30,9 +35,33 @@ class Hub:
         return [headers["range"] for _, _, headers in self.asked if "range" in headers]
 
 
+def _lfs(data: bytes) -> dict[str, Any]:
+    """What the Hub knows about a large file."""
+    return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest(), "pointerSize": 130}
+
+
 def _model_info(repository: str, files: dict[str, bytes]) -> dict[str, Any]:
-    siblings = [{"rfilename": name, "size": len(data), "blobId": "0"} for name, data in files.items()]
+    siblings = [
+        {"rfilename": name, "size": len(data), "blobId": "0", "lfs": _lfs(data) if name.endswith(_LARGE) else None}
+        for name, data in files.items()
+    ]
     return {"id": repository, "modelId": repository, "sha": COMMIT, "siblings": siblings, "private": False, "tags": []}
+
+
+def _write(hub: Hub, out: BufferedIOBase, data: bytes) -> bool:
+    """The body of an answer, cut or held as the Hub is told; True where the connection shall end."""
+    if hub.cut_after and len(data) > hub.cut_after[0]:
+        out.write(data[: hub.cut_after.pop(0)])
+        out.flush()
+        return True
+    if hub.hold_after is not None and len(data) > hub.hold_after and not hub.released.is_set():
+        out.write(data[: hub.hold_after])
+        out.flush()
+        hub.released.wait(60)
+        data = data[hub.hold_after :]
+    with suppress(ConnectionError):  # the client was ended meanwhile
+        out.write(data)
+    return False
 
 
 @contextmanager
@@ -70,14 +99,8 @@ def serving_hub() -> Iterator[Hub]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            if self.command == "HEAD":
-                return
-            if hub.cut_after and len(data) > hub.cut_after[0]:
-                self.wfile.write(data[: hub.cut_after.pop(0)])
-                self.wfile.flush()
-                self.close_connection = True
-                return
-            self.wfile.write(data)
+            if self.command != "HEAD":
+                self.close_connection = _write(hub, self.wfile, data) or self.close_connection
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             pass
@@ -90,6 +113,7 @@ def serving_hub() -> Iterator[Hub]:
     try:
         yield hub
     finally:
+        hub.released.set()
         running.shutdown()
         thread.join()
         running.server_close()
