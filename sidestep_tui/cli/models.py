@@ -51,7 +51,8 @@ def _list(options: Namespace, out: Output) -> int:
         raise SidestepError(
             "There is no such folder.", where=options.folder, fix="give the folder that holds the models"
         )
-    documents = [_summary(found) for place in places if place.is_dir() for found in _models_in(place)]
+    found = {model.root: model for place in places if place.is_dir() for model in _models_in(place)}
+    documents = [_summary(model) for model in found.values()]
     out.show(documents, lambda: _table(documents, places))
     return ExitCode.DONE
 
@@ -72,24 +73,31 @@ def _sha256(file: Path) -> str:
 
 
 def _models_in(folder: Path) -> Iterator[Folders]:
-    seen: set[Path] = set()
-    for place in (folder, *sorted(child for child in folder.iterdir() if child.is_dir())):
+    """The models in a folder and in the folders within it; one can come twice."""
+    for place in (folder, *_folders_in(folder)):
         try:
-            found = find_folders(place)
-        except SidestepError:
-            continue  # no model, or several, which are found on their own
-        if found.root not in seen:
-            seen.add(found.root)
-            yield found
+            yield find_folders(place)
+        except (SidestepError, OSError):
+            continue  # no model, or several, which are found on their own, or a folder that may not be read
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(child for child in folder.iterdir() if child.is_dir())
+    except OSError:
+        return []
 
 
 def _summary(found: Folders) -> dict[str, Any]:
-    """A model in a list; one that cannot be opened says why."""
+    """A model in a list; one that cannot be opened, or lacks a part, says why."""
+    facts: dict[str, Any] = {}
     try:
         checkpoint = open_checkpoint(found.root)
         facts = {"variant": checkpoint.variant, "is_xl": checkpoint.is_xl, "parameters": checkpoint.parameter_count}
+        for part in ("vae", "text_encoder"):
+            found.part(part)
     except SidestepError as error:
-        facts = {"problem": error.what}
+        facts["problem"] = error.what
     return {"name": found.root.name, "path": found.root, "layout": found.layout, **facts}
 
 

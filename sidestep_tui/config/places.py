@@ -2,9 +2,11 @@
 
 import os
 from pathlib import Path
+from typing import Final
 
 from platformdirs import PlatformDirs
 
+_SNAPSHOTS: Final = "models--*/snapshots/*"
 _DIRS = PlatformDirs("sidestep", appauthor=False)
 
 
@@ -45,7 +47,21 @@ def cache_home() -> Path:
 
 
 def model_homes() -> list[Path]:
-    """Where model folders usually lie: here, among our own data, where ACE-Step keeps them."""
-    ours = [Path("checkpoints"), data_home() / "checkpoints"]
+    """Where model folders usually lie: here, among our own data, where ACE-Step and huggingface_hub keep them."""
+    ours = [Path("checkpoints"), downloads_home()]
     told = os.environ.get("ACESTEP_CHECKPOINTS_DIR")
-    return [*ours, *([Path(told).expanduser()] if told else []), Path.home() / "ACE-Step-1.5" / "checkpoints"]
+    theirs = [Path.home() / "ACE-Step-1.5" / "checkpoints", Path.home() / "ACE-Step" / "checkpoints"]
+    return [*ours, *([Path(told).expanduser()] if told else []), *theirs, *sorted(_hub_cache().glob(_SNAPSHOTS))]
+
+
+def downloads_home() -> Path:
+    """Where models are downloaded to when nobody says otherwise."""
+    return data_home() / "checkpoints"
+
+
+def _hub_cache() -> Path:
+    """huggingface_hub's cache, by its own rules: HF_HUB_CACHE, else below HF_HOME, else below the user's caches."""
+    if cache := os.environ.get("HF_HUB_CACHE"):
+        return Path(cache).expanduser()
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    return Path(os.environ.get("HF_HOME") or caches / "huggingface").expanduser() / "hub"

@@ -2,8 +2,6 @@
 
 import json
 import math
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -16,10 +14,11 @@ from sidestep_tui.dataset.document import read_document
 from sidestep_tui.dataset.folder import Walk
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.history import list_runs
+from sidestep_tui.tui.wizard.programs import command_json
 from sidestep_tui.tui.wizard.views import Pace
 
 FolderKind = Literal["tensors", "songs", "empty", "missing"]
-_INSPECT_SECONDS: Final = 60
+_CHOOSE: Final = "choose a model folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +76,12 @@ def inspect_model(path: Path, base: str | None = None) -> ModelFacts:
     Raises:
         SidestepError: the folder is no model, with the command's own words.
     """
-    command = [sys.executable, "-m", "sidestep_tui.cli.main", "models", "inspect", str(path), "--json"]
-    command += ["--base", base] if base else []
+    words = ("models", "inspect", str(path), *(("--base", base) if base else ()))
+    document = command_json(*words, where=path, fix=_CHOOSE)
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_INSPECT_SECONDS, check=False, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise SidestepError(f"The model could not be looked at: {error}.", where=path) from error
-    try:
-        document = json.loads(done.stdout)
         return model_facts(document, _config_of(path))
-    except (ValueError, KeyError, TypeError) as error:
-        what, fix = _said(done.stderr)
-        raise SidestepError(what, where=path, fix=fix) from error
-
-
-def _said(stderr: str) -> tuple[str, str]:
-    """The error and the fix of a command that was run with `--json`; its last line where it broke down altogether."""
-    last = (stderr.strip().splitlines() or ["This folder is no model that can be used."])[-1]
-    try:
-        document = json.loads(last)
-        return str(document["error"]), str(document.get("fix") or "choose a model folder")
-    except (ValueError, KeyError, TypeError):
-        return last, "choose a model folder"
+    except (KeyError, TypeError) as error:
+        raise SidestepError("This folder is no model that can be used.", where=path, fix=_CHOOSE) from error
 
 
 def model_facts(document: Mapping[str, Any], config: Mapping[str, Any]) -> ModelFacts:

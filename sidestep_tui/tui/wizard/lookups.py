@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, earlier_pace, inspect_model, look_at_songs
+from sidestep_tui.tui.wizard.models import FoundModel, find_models
 from sidestep_tui.tui.wizard.state import BASE, MODEL, SONGS, WizardState
 from sidestep_tui.tui.wizard.views import Pace
 
@@ -38,6 +39,12 @@ class Lookups(Widget):
         problem: str
 
     @dataclass
+    class ModelsFound(Message):
+        """The models in the usual places."""
+
+        models: tuple[FoundModel, ...]
+
+    @dataclass
     class SongsFound(Message):
         """What the folder of songs or tensors holds."""
 
@@ -57,9 +64,11 @@ class Lookups(Widget):
         self._model_asked: tuple[Path | None, str | None] = (None, None)
         self._songs_asked: Path | None = None
 
-    def look_at_paths(self) -> None:
-        """Looks at the model and the songs where their folders have changed."""
+    def look_at_paths(self, *, again: bool = False) -> None:
+        """Looks at the model and the songs where their folders have changed; `again` looks at the model in any case."""
         state = self._state
+        if again:
+            self._model_asked = (None, None)
         model = (state.path(MODEL), state.document.value(state.document.find(BASE)))
         if model != self._model_asked:
             self._model_asked = model
@@ -79,6 +88,12 @@ class Lookups(Widget):
         if event.path == self._state.path(MODEL):
             self._state.model, self._state.model_problem = event.facts, event.problem
             self.post_message(self.Changed())
+
+    @on(ModelsFound)
+    def _take_models(self, event: ModelsFound) -> None:
+        event.stop()
+        self._state.found_models = event.models
+        self.post_message(self.Changed())
 
     @on(SongsFound)
     def _take_songs(self, event: SongsFound) -> None:
@@ -102,6 +117,15 @@ class Lookups(Widget):
             self.post_message(self.ModelFound(path, None, error.what))
         else:
             self.post_message(self.ModelFound(path, facts, facts.incomplete))
+
+    @work(thread=True, exclusive=True, group="models")
+    def look_for_models(self) -> None:
+        """Answers with `ModelsFound`; a search that failed has found none."""
+        try:
+            models = find_models()
+        except SidestepError:
+            models = ()
+        self.post_message(self.ModelsFound(models))
 
     @work(thread=True, exclusive=True, group="songs")
     def look_at_songs(self, path: Path) -> None:

@@ -1,13 +1,21 @@
-"""What the wizard lets people choose: a step, a setting, a preset, a config file."""
+"""What the wizard lets people choose: a step, a setting, a model, a preset, a config file."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
+from sidestep_tui.config.places import downloads_home
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
 from sidestep_tui.tui.wizard.document import WizardDocument
+from sidestep_tui.tui.wizard.download import DownloadScreen
+from sidestep_tui.tui.wizard.models import FoundModel, downloadable
 from sidestep_tui.tui.wizard.state import WizardState
+
+_DOWNLOAD: Final = "download"
+_OTHER: Final = "other"
 
 
 async def pick_step(screen: SidestepScreen[None], state: WizardState, current: int) -> int | None:
@@ -24,6 +32,29 @@ async def find_setting(screen: SidestepScreen[None], state: WizardState) -> str 
         return [Choice(field.path, field.path, field.help.split(". ")[0]) for field in state.document.search(text)]
 
     return await screen.app.push_screen_wait(PickScreen("Find a setting", found, searchable=True))
+
+
+async def choose_model(screen: SidestepScreen[None], found: Sequence[FoundModel], current: Path | None) -> Path | None:
+    """A model folder from this machine, or one that was downloaded; None where nothing was chosen."""
+    entries = [Choice(str(model.path), model.path.name, f"{model.title}  {model.path.parent}") for model in found]
+    entries.append(Choice(_DOWNLOAD, "Download a model …", "from the Hugging Face Hub, or the mirror in HF_ENDPOINT"))
+    key = await screen.app.push_screen_wait(PickScreen("Models", lambda _text: entries, current=str(current)))
+    return await _download_model(screen) if key == _DOWNLOAD else Path(key) if key else None
+
+
+async def _download_model(screen: SidestepScreen[None]) -> Path | None:
+    """Asks which model and where to, then fetches it."""
+    entries = [*(Choice(name, name, about) for name, about in downloadable()), Choice(_OTHER, "Another one …")]
+    name = await screen.app.push_screen_wait(PickScreen("Download a model", lambda _text: entries))
+    if name == _OTHER:
+        name = await screen.app.push_screen_wait(AskScreen("Its name on the Hub", note="OWNER/NAME"))
+    if not name:
+        return None
+    note = "the VAE and the text encoder come beside it, where they are not there yet"
+    folder = await screen.app.push_screen_wait(AskScreen("Into which folder", str(downloads_home()), note=note))
+    if not folder:
+        return None
+    return await screen.app.push_screen_wait(DownloadScreen(name, Path(folder).expanduser().absolute()))
 
 
 async def pick_preset(screen: SidestepScreen[None]) -> Preset | None:

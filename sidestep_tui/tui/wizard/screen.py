@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from sidestep_tui.config.presets import Preset
+from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.wizard import finish, pickers
@@ -20,8 +21,8 @@ from sidestep_tui.tui.wizard.memory_bar import MemoryBar
 from sidestep_tui.tui.wizard.review import ActionRow
 from sidestep_tui.tui.wizard.rows import SettingRow
 from sidestep_tui.tui.wizard.settings_panel import SettingsPanel
-from sidestep_tui.tui.wizard.start import starting_document
-from sidestep_tui.tui.wizard.state import EPOCHS, WizardState
+from sidestep_tui.tui.wizard.start import remember_model, starting_document
+from sidestep_tui.tui.wizard.state import EPOCHS, MODEL, WizardState
 from sidestep_tui.tui.wizard.step_list import StepList
 from sidestep_tui.tui.wizard.values import parse_value
 
@@ -46,6 +47,7 @@ class WizardScreen(SidestepScreen[None]):
         Binding("f", "fit", "Make it fit", tooltip="Make the cheapest change that lets the run fit into the card"),
         Binding("L", "load", "Preset", tooltip="Load a preset beneath what you edited"),
         Binding("o", "open_file", "Config file", show=False, tooltip="Lay a config file beneath what you edited"),
+        Binding("m", "models", "Models", tooltip="Choose among the models here, or download one"),
         Binding("slash", "search", "Search", tooltip="Find a setting by its name or its help"),
         Binding("a", "advanced", "Advanced", tooltip="Show or hide the advanced settings"),
         Binding("s", "pick_step", "Steps", show=False, tooltip="Jump to a step"),
@@ -89,6 +91,7 @@ class WizardScreen(SidestepScreen[None]):
         await self._show_step()
         lookups = self.query_one(Lookups)
         lookups.look_at_machine()
+        lookups.look_for_models()
         lookups.look_at_paths()
 
     # What is shown
@@ -186,6 +189,21 @@ class WizardScreen(SidestepScreen[None]):
             await self.action_jump(step)
 
     @work
+    async def action_models(self) -> None:
+        """Chooses a model of this machine, or downloads one, and keeps it for the next time."""
+        path = await pickers.choose_model(self, self.state.found_models or (), self.state.path(MODEL))
+        if path is None:
+            return
+        try:
+            remember_model(path)
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+        await self._take(self.state.document.set_all({MODEL: str(path)}))
+        lookups = self.query_one(Lookups)
+        lookups.look_at_paths(again=True)
+        lookups.look_for_models()
+
+    @work
     async def action_search(self) -> None:
         """Finds a setting and goes to it."""
         path = await pickers.find_setting(self, self.state)
@@ -234,6 +252,8 @@ class WizardScreen(SidestepScreen[None]):
             case "fit":
                 view = self.query_one(MemoryBar).view if self.is_mounted else None
                 return view is not None and view.change is not None
+            case "models":
+                return self.is_mounted and self.query_one(SettingsPanel).shows(MODEL)
             case "epochs":
                 return self.state.recommended_epochs() is not None
             case "step":

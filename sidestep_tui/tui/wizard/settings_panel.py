@@ -36,6 +36,10 @@ class SettingsPanel(Vertical):
         """The setting under the cursor; None in the review."""
         return next((row for row in self.query(SettingRow) if row.has_focus or row.has_focus_within), None)
 
+    def shows(self, path: str) -> bool:
+        """Whether the setting at a dotted path is among those that are shown."""
+        return any(setting.path == path for setting in self.settings)
+
     async def show_step(self, step: Step, title: str) -> None:
         """Fills the panel with the settings of a step."""
         self.border_title = title

@@ -153,6 +153,11 @@ def remember(choices: dict[str, str]) -> None:
     write_json_atomic(remembered_choices(), {key: choices[key] for key in _REMEMBERED if key in choices})
 
 
+def remember_model(path: Path) -> None:
+    """Keeps the model for the next time, before anything is started with it."""
+    remember({**remembered(), "model.checkpoint": str(path)})
+
+
 def remembered() -> dict[str, str]:
     """The model and songs of the last time, as far as they are still there."""
     try:

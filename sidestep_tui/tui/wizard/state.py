@@ -14,6 +14,7 @@ from sidestep_tui.files import write_text_atomic
 from sidestep_tui.tui.wizard.command import estimate_command, preprocess_command, train_command
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, optimizer_steps, recommended_epochs
+from sidestep_tui.tui.wizard.models import FoundModel
 from sidestep_tui.tui.wizard.schema import Step, steps_of
 from sidestep_tui.tui.wizard.start import StartPlan, estimate_for, plan_start, run_path, suggest_name, tensors_for
 from sidestep_tui.tui.wizard.values import json_text
@@ -37,6 +38,7 @@ class WizardState:
     advanced: bool = False
     model: ModelFacts | None = None
     model_problem: str = ""
+    found_models: tuple[FoundModel, ...] | None = None
     data: DataFacts | None = None
     free: tuple[int, ...] = ()
     pace: Pace | None = None
@@ -72,6 +74,15 @@ class WizardState:
             self.advanced = True
         section = path.split(".", 1)[0]
         return next(index for index, step in enumerate(self.steps()) if step.name == section)
+
+    def models_words(self) -> str:
+        """What a first run can take as its model, while none is chosen; empty until that is known."""
+        if self.found_models is None or self.path(MODEL) is not None:
+            return ""
+        count = len(self.found_models)
+        if not count:
+            return "No model lies in the usual places; one can be downloaded"
+        return f"{count} model{'s lie' if count > 1 else ' lies'} in the usual places"
 
     def songs_folder(self) -> Path | None:
         """The folder of songs that must be encoded first; None where there are tensors already."""

@@ -13,8 +13,14 @@ from sidestep_tui.config.memory import Load
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts
+from sidestep_tui.tui.wizard.models import FoundModel
 
 FACTS = ModelFacts("turbo", "original", False, SHAPE_2B.parameters, SHAPE_2B)
+FOUND = (
+    FoundModel(Path("/models/model-turbo"), "turbo"),
+    FoundModel(Path("/models/model-xl-base"), "xl base"),
+    FoundModel(Path("/hub/model-sft"), "sft", "The model's vae is missing."),
+)
 OpenWizard = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
 
 
@@ -34,6 +40,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
     monkeypatch.setattr("sidestep_tui.tui.wizard.lookups.inspect_model", model)
     monkeypatch.setattr("sidestep_tui.tui.wizard.lookups.look_at_songs", songs)
+    monkeypatch.setattr("sidestep_tui.tui.wizard.lookups.find_models", lambda: FOUND)
     monkeypatch.setattr("sidestep_tui.tui.wizard.start.remembered", dict)
     monkeypatch.setattr("sidestep_tui.tui.wizard.state.tensors_for", lambda songs: Path("/data/tensors") / songs.name)
     return {"model.checkpoint": "/models/model-turbo", "data.tensors": "/data/tensors-album"}
@@ -60,6 +67,6 @@ def open_wizard(make_app: Callable[..., SidestepApp], places: dict[str, str]) ->
 async def settle(pilot: Pilot[None]) -> None:
     """Waits until the looks at disk and machine are answered and drawn."""
     await pilot.app.workers.wait_for_complete(
-        [worker for worker in pilot.app.workers if worker.group in ("model", "songs", "machine")]
+        [worker for worker in pilot.app.workers if worker.group in ("model", "models", "songs", "machine")]
     )
     await pilot.pause()

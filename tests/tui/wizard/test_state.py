@@ -177,7 +177,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, out: str, error: str = "") -> list[l
         calls.append(command)
         return subprocess.CompletedProcess(command, 0, out, error)
 
-    monkeypatch.setattr("sidestep_tui.tui.wizard.facts.subprocess.run", run)
+    monkeypatch.setattr("sidestep_tui.tui.wizard.programs.subprocess.run", run)
     return calls
 
 
@@ -192,9 +192,9 @@ def test_the_model_is_looked_at_by_the_command(monkeypatch: pytest.MonkeyPatch, 
         "models",
         "inspect",
         str(tmp_path),
-        "--json",
         "--base",
         "sft",
+        "--json",
     ]
 
 
@@ -208,7 +208,7 @@ def test_an_incomplete_model_says_what_is_missing() -> None:
     [
         ('{"error": "This is no model.", "where": "x", "fix": "y"}\n', "This is no model."),
         ("Traceback\nImportError: no such thing", "ImportError: no such thing"),
-        ("", "This folder is no model that can be used."),
+        ("", "The command gave no answer."),
     ],
 )
 def test_the_words_of_the_command_are_passed_on(
