@@ -106,6 +106,10 @@ class PlainReview:
             default = spell_value(difference.default)
             note = ", ".join(part for part in (f"default {default}" if default else "", difference.origin) if part)
             self._say(f"  {difference.field.path} = {spell_value(difference.value)} ({note})")
+        if view.chosen:
+            self._say("Chosen for what you left open:")
+        for path, chosen in view.chosen.items():
+            self._say(f"  {path} = {chosen}")
         self._say(self._memory_words())
         self._say(_time_words(view))
         self._say("The same from a shell:")

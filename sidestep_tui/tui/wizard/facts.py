@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from sidestep_tui.config.dit_shape import SHAPE_2B, SHAPE_XL, DitShape
 from sidestep_tui.config.memory import FRAMES_PER_SECOND, Load
+from sidestep_tui.config.model import BaseVariant
+from sidestep_tui.config.variants import ModelTraits
 from sidestep_tui.dataset.document import read_document
 from sidestep_tui.dataset.folder import Walk
 from sidestep_tui.errors import SidestepError
@@ -31,6 +33,7 @@ class ModelFacts:
     parameters: int
     shape: DitShape
     incomplete: str = ""
+    traits: ModelTraits | None = None
 
     @property
     def title(self) -> str:
@@ -103,7 +106,14 @@ def model_facts(document: Mapping[str, Any], config: Mapping[str, Any]) -> Model
         parameters=int(document.get("dit_parameters", document.get("parameters", shape.parameters))),
         shape=shape,
         incomplete=str(missing[0].get("error", "a file is missing")) if missing else "",
+        traits=_traits(str(document["variant"]), is_xl, config),
     )
+
+
+def _traits(variant: str, is_xl: bool, config: Mapping[str, Any]) -> ModelTraits | None:
+    """What of the model decides defaults; None for a variant that this version does not know."""
+    known = next((name for name in get_args(BaseVariant) if name == variant), None)
+    return None if known is None else ModelTraits.from_config(known, is_xl, config)
 
 
 def look_at_songs(path: Path) -> DataFacts:

@@ -70,6 +70,8 @@ class Review(VerticalGroup):
             yield ActionRow(action)
         yield Static(self._time(), classes="text")
         yield Static(id="table", classes="text")
+        if self._view.chosen:
+            yield Static(self._chosen(), classes="text")
         yield Static(self._command_lines(), classes="text")
 
     def on_resize(self) -> None:
@@ -108,6 +110,13 @@ class Review(VerticalGroup):
                     (f"{note}{origin}", "$text-muted"),
                 )
             )
+        return Content("\n").join(lines)
+
+    def _chosen(self) -> Content:
+        """What is left open, as model and optimizer decide it."""
+        lines = [Content.assemble(("Chosen", "bold"), ("     what you left open, and why", "$text-muted"))]
+        for path, chosen in self._view.chosen.items():
+            lines.append(Content.assemble(pad(path, _PATH_WIDTH), " ", clean(str(chosen))))
         return Content("\n").join(lines)
 
     def _command_lines(self) -> Content:

@@ -9,6 +9,7 @@ from sidestep_tui.config.memory_advice import cheapest_fit
 from sidestep_tui.config.places import user_presets
 from sidestep_tui.config.presets import Preset, save_preset, without_personal
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.config.variants import Chosen, chosen_values
 from sidestep_tui.errors import UsageError
 from sidestep_tui.files import write_text_atomic
 from sidestep_tui.tui.wizard.command import estimate_command, preprocess_command, train_command
@@ -168,7 +169,17 @@ class WizardState:
             Action("preset", "Save as a preset", "without paths and device"),
             Action("file", "Save as a config file", "everything, for --config"),
         )
-        return ReviewView(actions, self.document.differences(), self._commands(), self.optimizer_steps(), self.pace)
+        differences, steps = self.document.differences(), self.optimizer_steps()
+        return ReviewView(actions, differences, self._commands(), steps, self.pace, self.chosen())
+
+    def chosen(self) -> dict[str, Chosen]:
+        """The open settings that model or optimizer decide, as far as they apply; none while they cannot be told."""
+        if self.model is None or self.model.traits is None or not self.document.ready():
+            return {}
+        settings = self.document.settings(TrainSettings)
+        chosen = chosen_values(settings, self.model.traits)
+        sampling = settings.samples.every_epochs is not None
+        return {path: value for path, value in chosen.items() if sampling or not path.startswith("samples.")}
 
     @property
     def measures_first(self) -> bool:

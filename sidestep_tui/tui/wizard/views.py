@@ -1,10 +1,12 @@
 """What the wizard shows, as plain values: the same for the screens and for the line-by-line prompt."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sidestep_tui.config.memory import GIB, MemoryEstimate
 from sidestep_tui.config.memory_advice import Change
+from sidestep_tui.config.variants import Chosen
 from sidestep_tui.tui.wizard.schema import Difference
 from sidestep_tui.tui.wizard.values import spell_value
 
@@ -53,13 +55,17 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class ReviewView:
-    """What the review shows. `steps` is 0 where the number of songs is not known."""
+    """What the review shows. `steps` is 0 where the number of songs is not known.
+
+    `chosen` are the open settings that model or optimizer decide, by dotted path, each with its reason.
+    """
 
     actions: tuple[Action, ...]
     differences: tuple[Difference, ...]
     commands: tuple[str, ...]
     steps: int
     pace: Pace | None
+    chosen: Mapping[str, Chosen] = field(default_factory=dict)
 
 
 def advice(change: Change) -> str:

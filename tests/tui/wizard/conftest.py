@@ -10,12 +10,13 @@ from textual.pilot import Pilot
 
 from sidestep_tui.config.dit_shape import SHAPE_2B
 from sidestep_tui.config.memory import Load
+from sidestep_tui.config.variants import ModelTraits
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts
 from sidestep_tui.tui.wizard.models import FoundModel
 
-FACTS = ModelFacts("turbo", "original", False, SHAPE_2B.parameters, SHAPE_2B)
+FACTS = ModelFacts("turbo", "original", False, SHAPE_2B.parameters, SHAPE_2B, traits=ModelTraits("turbo", is_xl=False))
 FOUND = (
     FoundModel(Path("/models/model-turbo"), "turbo"),
     FoundModel(Path("/models/model-xl-base"), "xl base"),

@@ -12,7 +12,7 @@ from ..conftest import SIZES
 from .conftest import settle
 
 Press = tuple[str, ...]
-_TO_THE_REVIEW: Press = ("n",) * 16  # beyond the last step the key does nothing
+LAST: Press = ("s", "end", "enter")
 CASES: dict[str, tuple[dict[str, Any], Press]] = {
     "first": ({}, ()),
     "adapter": ({}, ("n", "n")),
@@ -22,8 +22,8 @@ CASES: dict[str, tuple[dict[str, Any], Press]] = {
     "too-large": ({"memory.checkpointing": "none", "adapter.rank": 256, "training.batch_size": 2}, ("n",) * 6),
     "search": ({}, ("slash", *"learning")),
     "choices": ({}, ("n", "n", "enter")),
-    "review": ({"adapter.rank": 16, "optimizer.learning_rate": 3e-4}, _TO_THE_REVIEW),
-    "review-songs": ({"data.tensors": "/data/my songs"}, _TO_THE_REVIEW),
+    "review": ({"adapter.rank": 16, "optimizer.learning_rate": 3e-4}, LAST),
+    "review-songs": ({"data.tensors": "/data/my songs"}, LAST),
 }
 
 

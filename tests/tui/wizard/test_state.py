@@ -81,6 +81,23 @@ def test_obstacles_in_the_order_in_which_they_are_met() -> None:
         WizardState().plan()
 
 
+def test_the_review_says_what_the_model_decides_and_why() -> None:
+    state = ready()
+    facts = model_facts(
+        {"variant": "turbo", "layout": "original", "is_xl": False, "dit_parameters": 1}, {"timestep_mu": -0.7}
+    )
+    state.model = facts
+    chosen = state.review().chosen
+    assert str(chosen["objective.timestep_mu"]) == "-0.7, the law that the checkpoint was trained with"
+    assert "samples.steps" not in chosen
+    state.document = state.document.set_all({"samples.every_epochs": 10, "objective.timestep_mu": 0.1})
+    chosen = state.review().chosen
+    assert str(chosen["samples.steps"]) == "8, as turbo is sampled"
+    assert "objective.timestep_mu" not in chosen
+    state.model = model_facts({"variant": "new", "layout": "original", "is_xl": False}, {})
+    assert state.review().chosen == {}
+
+
 def test_steps_of_the_run_count_songs_held_out_and_the_last_smaller_group() -> None:
     assert optimizer_steps(14, 1, 10, 1, 4) == 10 * 4
     assert optimizer_steps(3, 1, 10, 1, 1) == 30
