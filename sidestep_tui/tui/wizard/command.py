@@ -50,4 +50,5 @@ def _layer_flag(origin: str) -> list[str]:
 def _flag(path: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [f"--{path}" if value else f"--no-{path}"]
-    return [f"--{path}", spell_flag(value)]
+    word = spell_flag(value)
+    return [f"--{path}={word}"] if word.startswith("-") else [f"--{path}", word]

@@ -70,10 +70,12 @@ class SettingsPanel(Vertical):
             line.focus()
 
     def move_cursor(self, by: int) -> None:
-        """Moves the cursor so many lines down."""
+        """Moves the cursor so many lines down; below the last one lies what can only be read, and is scrolled."""
         lines = self._lines()
         at = next((index for index, line in enumerate(lines) if line.has_focus or line.has_focus_within), 0)
-        if lines:
+        if at + by >= len(lines):
+            self.query_one("#rows", VerticalScroll).scroll_relative(y=by, animate=False)
+        elif lines:
             lines[max(0, min(at + by, len(lines) - 1))].focus()
 
     def _lines(self) -> list[SettingRow | ActionRow]:

@@ -1,11 +1,21 @@
 """What people type, as the value of a setting, and the value of a setting as people read it."""
 
 import json
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sidestep_tui.config.fields import SettingField
+
+_NEEDS_QUOTES: Final = re.compile(r"""^$|[\s,'"\\\[\]{}]""").search
+_KINDS: Final = {
+    "integer": "a whole number",
+    "number": "a number",
+    "flag": "on or off",
+    "list": "several, between commas; quotes around one with blanks",
+}
 
 
 def parse_value(field: SettingField, text: str) -> Any:
@@ -23,7 +33,7 @@ def parse_value(field: SettingField, text: str) -> Any:
                 text.lower(), text
             )
         case "list":
-            return [word for word in text.replace(",", " ").split() if word]
+            return _items(text)
         case "path":
             return str(Path(text).expanduser()) if text else ""
         case _:
@@ -31,7 +41,7 @@ def parse_value(field: SettingField, text: str) -> Any:
 
 
 def spell_value(value: Any) -> str:
-    """A value as it is shown and typed: `64`, `0.0001`, `on`, `q, k, v, o`; nothing for None."""
+    """A value as it is shown and typed: `64`, `0.0001`, `on`, `q, k, v, o`, `'/my songs', /more`; nothing for None."""
     match value:
         case None:
             return ""
@@ -40,7 +50,7 @@ def spell_value(value: Any) -> str:
         case float():
             return f"{value:g}" if float(f"{value:g}") == value else repr(value)
         case list() | tuple():
-            return ", ".join(spell_value(item) for item in value)
+            return ", ".join(_spell_item(spell_value(item)) for item in value)
         case _:
             return str(value)
 
@@ -53,9 +63,24 @@ def spell_flag(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case list() | tuple():
-            return ",".join(spell_flag(item) for item in value)
+            words = [spell_flag(item) for item in value]
+            return json.dumps(words, ensure_ascii=False) if any(map(_NEEDS_QUOTES, words)) else ",".join(words)
         case _:
             return spell_value(value)
+
+
+def _items(text: str) -> list[str] | str:
+    """The items of a list, between commas or blanks; quotes as in a shell hold an item with either together."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+    lexer.whitespace, lexer.whitespace_split, lexer.commenters = ", \t\n", True, ""
+    try:
+        return list(lexer)
+    except ValueError:  # a quote without its end: still being typed
+        return text
+
+
+def _spell_item(word: str) -> str:
+    return shlex.quote(word) if _NEEDS_QUOTES(word) else word
 
 
 def plain(value: Any) -> Any:
@@ -74,7 +99,7 @@ def allowed(field: SettingField) -> str:
     low, high = (None if bound is None else spell_value(_whole(bound)) for bound in (field.minimum, field.maximum))
     match low, high:
         case None, None:
-            words = {"integer": "a whole number", "number": "a number", "flag": "on or off"}.get(field.kind, "")
+            words = _KINDS.get(field.kind, "")
         case _, None:
             words = f"{'above' if field.exclusive_minimum else 'at least'} {low}"
         case None, _:

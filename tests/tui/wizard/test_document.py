@@ -206,7 +206,9 @@ def test_a_new_setting_shows_up_by_itself() -> None:
 def typed_text(field: SettingField) -> st.SearchStrategy[str]:
     """What people may type into a field: sensible, at the bounds, and nonsense."""
     numbers = st.one_of(st.integers(-5, 2000).map(str), st.floats(-2, 5000).map(str))
-    words = st.sampled_from(["", "nan", "1e400", "-", "true", "../x", "q v", "all", "0-11,20", "3-1", "cuda:1", "ü[b]"])
+    nonsense = ["", "nan", "1e400", "-", "true", "../x", "q v", "all", "0-11,20", "3-1", "cuda:1", "ü[b]", "none"]
+    quoted = ["a slow waltz | -x", "/my songs '/a, b'", "'/it is", '["x"]']
+    words = st.sampled_from([*nonsense, *quoted])
     chosen = st.sampled_from(field.choices) if field.choices else words
     return st.one_of(numbers, words, chosen)
 
