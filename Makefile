@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-fast check format docs clean
+.PHONY: demo test test-fast check format docs texts clean
 
 demo: $(STAMP)
 	$(BIN)/sidestep demo
@@ -35,3 +35,6 @@ clean:
 
 docs: $(STAMP)
 	$(BIN)/sidestep docs
+
+texts: $(STAMP)
+	$(BIN)/python -m tools.texts

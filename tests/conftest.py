@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 # Tiny models gain nothing from a second thread, and two test workers on two cores lose much by it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Tests read the interface in English; `test_chinese.py` runs itself once more with this.
+os.environ["SIDESTEP_LANGUAGE"] = os.environ.get("SIDESTEP_TEST_LANGUAGE", "en")
+
 REFERENCE = Path(__file__).parent / "reference"
 SILENCE_FRAMES = 15_000
 

@@ -1,15 +1,12 @@
 """What the terminal application remembers between sessions: the colour theme, and whether the line is thin.
 
-`SIDESTEP_THEME` and `SIDESTEP_LOW_BANDWIDTH` decide for one session.
+`SIDESTEP_THEME` and `SIDESTEP_LOW_BANDWIDTH` decide for one session. The language is `texts.language`'s.
 """
 
-import json
 import os
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from sidestep_tui.config.places import data_home
-from sidestep_tui.files import write_json_atomic
+from sidestep_tui.config.terminal_choices import choose, chosen
 from sidestep_tui.tui.themes import THEMES
 
 LOW_BANDWIDTH: Final = "SIDESTEP_LOW_BANDWIDTH"
@@ -18,7 +15,7 @@ LOW_BANDWIDTH: Final = "SIDESTEP_LOW_BANDWIDTH"
 def chosen_theme() -> str:
     """The theme named by `SIDESTEP_THEME`, else the one chosen last, else the first; unknown names are passed over."""
     names = [theme.name for theme in THEMES]
-    wanted = [os.environ.get("SIDESTEP_THEME"), _remembered().get("theme")]
+    wanted = [os.environ.get("SIDESTEP_THEME"), chosen("theme")]
     return next((name for name in wanted if name in names), names[0])
 
 
@@ -28,13 +25,13 @@ def remember_theme(name: str) -> None:
     Raises:
         SidestepError: the file cannot be written.
     """
-    _remember("theme", name)
+    choose("theme", name)
 
 
 def low_bandwidth() -> bool:
     """Whether to draw little: `SIDESTEP_LOW_BANDWIDTH` (empty and `0` say no), else what was chosen last."""
     told = os.environ.get(LOW_BANDWIDTH)
-    return told not in ("", "0") if told is not None else _remembered().get("low_bandwidth") is True
+    return told not in ("", "0") if told is not None else chosen("low_bandwidth") is True
 
 
 def remember_low_bandwidth(low: bool) -> None:
@@ -43,20 +40,4 @@ def remember_low_bandwidth(low: bool) -> None:
     Raises:
         SidestepError: the file cannot be written.
     """
-    _remember("low_bandwidth", low)
-
-
-def _remember(name: str, value: str | bool) -> None:
-    write_json_atomic(_file(), {**_remembered(), name: value})
-
-
-def _remembered() -> dict[str, Any]:
-    try:
-        document = json.loads(_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _file() -> Path:
-    return data_home() / "terminal.json"
+    choose("low_bandwidth", low)

@@ -1,0 +1,70 @@
+"""The catalogues hold the texts of the code, all of them translated, and what the program reads is what was written."""
+
+import re
+from string import Formatter
+
+import pytest
+from babel.messages.catalog import Message
+
+from sidestep_tui.texts import open_catalogue
+from sidestep_tui.texts.language import LANGUAGES, SOURCE
+from tools.texts import read_catalogue, texts_of_the_code, untranslated
+
+_TAG = re.compile(r"\[/?[a-z$][^\]]*\]")
+translated = pytest.mark.parametrize("language", [name for name in LANGUAGES if name != SOURCE])
+
+
+def forms(text: object) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text)  # type: ignore[call-overload]
+
+
+def pairs(language: str) -> list[tuple[str, str]]:
+    """Every form of every translation, beside the text that it is checked against."""
+    messages: list[Message] = [message for message in read_catalogue(language) if message.id]
+    return [(forms(message.id)[-1], form) for message in messages for form in forms(message.string)]
+
+
+@translated
+def test_it_holds_the_texts_of_the_code_and_no_others(language: str) -> None:
+    kept = {message.id for message in read_catalogue(language)}
+    assert kept == {message.id for message in texts_of_the_code()}, "run `make texts`"
+
+
+@translated
+def test_every_text_is_translated(language: str) -> None:
+    catalogue = read_catalogue(language)
+    assert untranslated(catalogue) == []
+    assert not any(message.fuzzy for message in catalogue if message.id)
+
+
+@translated
+def test_the_compiled_catalogue_is_current(language: str) -> None:
+    texts = open_catalogue(language)
+    for message in read_catalogue(language):
+        if message.id and isinstance(message.id, str):
+            assert texts.gettext(message.id) == message.string, "run `make texts`"
+        elif message.id:
+            assert texts.ngettext(*message.id, 2) == message.string[-1], "run `make texts`"
+
+
+@translated
+def test_placeholders_and_markup_agree(language: str) -> None:
+    for text, translation in pairs(language):
+        assert fields(translation) == fields(text), f"{text!r}: {translation!r}"
+        assert sorted(_TAG.findall(translation)) == sorted(_TAG.findall(text)), f"{text!r}: {translation!r}"
+
+
+@translated
+def test_ends_agree(language: str) -> None:
+    """What is put together with other texts keeps its spaces and line breaks."""
+    for text, translation in pairs(language):
+        for at in (0, -1):
+            assert text[at].isspace() == translation[at].isspace(), f"{text!r}: {translation!r}"
+
+
+def fields(text: str) -> list[tuple[str, str | None]]:
+    """What is filled in, with its format; texts that no one formats may hold braces as they like."""
+    try:
+        return sorted((name, form) for _, name, form, _ in Formatter().parse(text) if name)
+    except ValueError:
+        return []

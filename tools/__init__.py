@@ -1,0 +1,1 @@
+"""What the house's keeper runs; no part of the package."""
