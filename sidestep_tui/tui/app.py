@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts.language import LANGUAGES, remember_language
 from sidestep_tui.tui.preferences import chosen_theme, low_bandwidth, remember_low_bandwidth, remember_theme
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
@@ -122,6 +123,8 @@ class SidestepApp(App[None]):
             yield SystemCommand(f"Theme: {theme.name}", "Change the colours", lambda name=theme.name: self._use(name))
         other = "off" if self.low_bandwidth else "on"
         yield SystemCommand(f"Low bandwidth: {other}", "Draw less, for a thin line", self._switch_bandwidth)
+        for name, title in LANGUAGES.items():
+            yield SystemCommand(f"Language: {title}", "语言 / Language", lambda name=name: self._speak(name))
         for active in screen.active_bindings.values():
             binding = active.binding
             if binding.description and active.enabled and not binding.system and binding.show:
@@ -155,6 +158,14 @@ class SidestepApp(App[None]):
         except SidestepError as error:
             self.tell_error(error)
         self.tell("It holds in full for screens that are opened from now on.")
+
+    def _speak(self, language: str) -> None:
+        try:
+            remember_language(language)
+        except SidestepError as error:
+            self.tell_error(error)
+            return
+        self.tell(f"{LANGUAGES[language]}: it holds from the next start of Side-Step.")
 
     def _use(self, theme: str) -> None:
         self.theme = theme

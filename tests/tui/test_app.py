@@ -1,5 +1,6 @@
 """The application around the screens: start, help, themes, palette, quitting, and what it must not import."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -189,3 +190,16 @@ async def test_low_bandwidth_is_chosen_by_the_palette_and_remembered(
     assert make_app().theme == "dark"
     monkeypatch.setenv("SIDESTEP_LOW_BANDWIDTH", "0")
     assert not make_app().low_bandwidth
+
+
+async def test_a_language_is_chosen_by_the_palette_and_holds_from_the_next_start(make_app: MakeApp) -> None:
+    app = make_app()
+    async with app.run_test() as pilot:
+        choose = next(c.callback for c in app.get_system_commands(app.screen) if c.title == "Language: 中文")
+        choose()
+        await pilot.pause()
+        assert any("next start" in note.message for note in app._notifications)
+    code = "from sidestep_tui.texts import LANGUAGE; print(LANGUAGE)"
+    said = {name: value for name, value in os.environ.items() if name != "SIDESTEP_LANGUAGE"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=said)
+    assert done.stdout.strip() == "zh_CN"
