@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _
 from sidestep_tui.texts.language import LANGUAGES, remember_language
 from sidestep_tui.tui.preferences import chosen_theme, low_bandwidth, remember_low_bandwidth, remember_theme
 from sidestep_tui.tui.routes import make_screen
@@ -25,7 +26,7 @@ from sidestep_tui.tui.themes import DEFAULT_VARIABLES, THEMES
 if TYPE_CHECKING:
     from sidestep_tui.runs.machine import MachineSnapshot
 
-_QUIT: Final = "Leave Side-Step; running engines go on"
+_QUIT: Final = _("Leave Side-Step; running engines go on")
 _LOW_BANDWIDTH: Final = "-low-bandwidth"
 _LOW_BANDWIDTH_SECONDS: Final = 1.0
 
@@ -43,10 +44,12 @@ class SidestepApp(App[None]):
     TITLE = "Side-Step"
     CSS_PATH = Path(__file__).with_name("styles.tcss")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark", "help", "Help", tooltip="The keys of this screen"),
-        Binding("q", "quit", "Quit", tooltip=_QUIT),
-        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, tooltip=_QUIT),
-        Binding("ctrl+p", "command_palette", "Commands", tooltip="Search everything that can be done", show=False),
+        Binding("question_mark", "help", _("Help"), tooltip=_("The keys of this screen")),
+        Binding("q", "quit", _("Quit"), tooltip=_QUIT),
+        Binding("ctrl+q", "quit", _("Quit"), show=False, priority=True, tooltip=_QUIT),
+        Binding(
+            "ctrl+p", "command_palette", _("Commands"), tooltip=_("Search everything that can be done"), show=False
+        ),
     ]
 
     def __init__(
@@ -113,16 +116,26 @@ class SidestepApp(App[None]):
 
     def tell_error(self, error: SidestepError) -> None:
         """The error's three parts as a note: what, where, and the fix."""
-        parts = [error.what, f"Where: {error.where}" if error.where else "", f"Fix: {error.fix}" if error.fix else ""]
+        parts = [
+            error.what,
+            _("Where: {where}").format(where=error.where) if error.where else "",
+            _("Fix: {fix}").format(fix=error.fix) if error.fix else "",
+        ]
         text = "\n".join(clean(part) for part in parts if part)
         self.notify(text, severity="error", timeout=12, markup=False)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the colour themes, and every action of the current screen."""
         for theme in THEMES:
-            yield SystemCommand(f"Theme: {theme.name}", "Change the colours", lambda name=theme.name: self._use(name))
-        other = "off" if self.low_bandwidth else "on"
-        yield SystemCommand(f"Low bandwidth: {other}", "Draw less, for a thin line", self._switch_bandwidth)
+            yield SystemCommand(
+                _("Theme: {name}").format(name=theme.name),
+                _("Change the colours"),
+                lambda name=theme.name: self._use(name),
+            )
+        other = _("off") if self.low_bandwidth else _("on")
+        yield SystemCommand(
+            _("Low bandwidth: {other}").format(other=other), _("Draw less, for a thin line"), self._switch_bandwidth
+        )
         for name, title in LANGUAGES.items():
             yield SystemCommand(f"Language: {title}", "语言 / Language", lambda name=name: self._speak(name))
         for active in screen.active_bindings.values():
@@ -131,7 +144,9 @@ class SidestepApp(App[None]):
                 key = binding.key
                 yield SystemCommand(
                     binding.description,
-                    f"{binding.tooltip or binding.description} (key {self.get_key_display(binding)})",
+                    _("{what} (key {key})").format(
+                        what=binding.tooltip or binding.description, key=self.get_key_display(binding)
+                    ),
                     lambda key=key: self.simulate_key(key),
                 )
 
@@ -149,7 +164,7 @@ class SidestepApp(App[None]):
             return
         from sidestep_tui.tui.confirm import ConfirmScreen
 
-        self.push_screen(ConfirmScreen(question, yes="Quit"), lambda yes: self.exit() if yes else None)
+        self.push_screen(ConfirmScreen(question, yes=_("Quit")), lambda yes: self.exit() if yes else None)
 
     def _switch_bandwidth(self) -> None:
         self.toggle_class(_LOW_BANDWIDTH)
@@ -157,7 +172,7 @@ class SidestepApp(App[None]):
             remember_low_bandwidth(self.low_bandwidth)
         except SidestepError as error:
             self.tell_error(error)
-        self.tell("It holds in full for screens that are opened from now on.")
+        self.tell(_("It holds in full for screens that are opened from now on."))
 
     def _speak(self, language: str) -> None:
         try:
@@ -165,7 +180,7 @@ class SidestepApp(App[None]):
         except SidestepError as error:
             self.tell_error(error)
             return
-        self.tell(f"{LANGUAGES[language]}: it holds from the next start of Side-Step.")
+        self.tell(_("{language}: it holds from the next start of Side-Step.").format(language=LANGUAGES[language]))
 
     def _use(self, theme: str) -> None:
         self.theme = theme

@@ -8,6 +8,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from sidestep_tui.texts import _
 from sidestep_tui.tui.text import literal
 
 
@@ -22,11 +23,11 @@ class ConfirmScreen(ModalScreen[bool]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "Yes"),
-        Binding("n,escape,q", "answer(False)", "No"),
+        Binding("y", "answer(True)", _("Yes")),
+        Binding("n,escape,q", "answer(False)", _("No")),
     ]
 
-    def __init__(self, question: str, detail: str = "", *, yes: str = "Yes", danger: bool = False) -> None:
+    def __init__(self, question: str, detail: str = "", *, yes: str = _("Yes"), danger: bool = False) -> None:
         super().__init__(classes="-danger" if danger else "")
         self._question = question
         self._detail = detail
@@ -38,7 +39,11 @@ class ConfirmScreen(ModalScreen[bool]):
             yield Static(literal(self._question, "bold"), classes="dialog-title")
             for line in self._detail.splitlines():
                 yield Static(literal(line), classes="dialog-line")
-            yield Static(f"[b $footer-key-foreground]y[/] {self._yes}    [b $footer-key-foreground]n[/] No, go back")
+            yield Static(
+                _("[b $footer-key-foreground]y[/] {yes}    [b $footer-key-foreground]n[/] No, go back").format(
+                    yes=self._yes
+                )
+            )
 
     def action_answer(self, answer: bool) -> None:
         """Closes with the answer."""
@@ -47,5 +52,5 @@ class ConfirmScreen(ModalScreen[bool]):
 
 def stop_question(name: str) -> ConfirmScreen:
     """Asks whether an engine should stop; the same words wherever it is asked."""
-    detail = "The engine finishes its step, saves a checkpoint and ends. You can resume it at any time."
-    return ConfirmScreen(f"Stop the run {name}?", detail, yes="Stop it")
+    detail = _("The engine finishes its step, saves a checkpoint and ends. You can resume it at any time.")
+    return ConfirmScreen(_("Stop the run {name}?").format(name=name), detail, yes=_("Stop it"))

@@ -3,6 +3,8 @@
 import math
 from typing import Final
 
+from sidestep_tui.texts import _
+
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -12,25 +14,25 @@ def duration(seconds: float | None) -> str:
         return "–"
     whole = max(0, round(seconds))
     if whole < 60:
-        return f"{whole} s"
+        return _("{whole} s").format(whole=whole)
     minutes, rest = divmod(whole, 60)
     if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
+        return _("{minutes} min {rest:02d} s").format(minutes=minutes, rest=rest)
     hours, minutes = divmod(minutes, 60)
     if hours < 48:
-        return f"{hours} h {minutes:02d} min"
-    return f"{hours // 24} d {hours % 24} h"
+        return _("{hours} h {minutes:02d} min").format(hours=hours, minutes=minutes)
+    return _("{days} d {hours} h").format(days=hours // 24, hours=hours % 24)
 
 
 def age(seconds: float) -> str:
     """`now`, `5 min`, `3 h`, `12 d`: how long ago, in one short word."""
     if seconds < 60:
-        return "now"
+        return _("now")
     if seconds < 3600:
-        return f"{int(seconds // 60)} min"
+        return _("{minutes} min").format(minutes=int(seconds // 60))
     if seconds < 48 * 3600:
-        return f"{int(seconds // 3600)} h"
-    return f"{int(seconds // 86400)} d"
+        return _("{hours} h").format(hours=int(seconds // 3600))
+    return _("{days} d").format(days=int(seconds // 86400))
 
 
 def size(count: float | None) -> str:

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
+from sidestep_tui.texts import _
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.widgets.scroll import KeyScroll
 
@@ -20,7 +21,7 @@ _UNTOLD = ("screen.copy_text",)
 class HelpScreen(ModalScreen[None]):
     """Lists the bindings that were active on `below` when the help was asked for."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter", "dismiss", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter", "dismiss", _("Close"))]
 
     def __init__(self, below: Screen[object]) -> None:
         super().__init__()
@@ -35,14 +36,17 @@ class HelpScreen(ModalScreen[None]):
         moving = [a for a in self._active if a.node not in (self._below, self.app) or a.binding.action in _MOVING]
         everywhere = [active for active in self._active if active.node is self.app]
         with Vertical(classes="dialog dialog-tall"):
-            yield Static(Content.styled(f"Help › {heading}" if heading else "Help", "bold"), classes="dialog-title")
+            yield Static(
+                Content.styled(_("Help › {heading}").format(heading=heading) if heading else _("Help"), "bold"),
+                classes="dialog-title",
+            )
             with KeyScroll():
                 if about:
                     yield Static(Content(about), classes="help-about")
-                yield Static(self._listing("On this screen", here))
-                yield Static(self._listing("Moving", moving))
-                yield Static(self._listing("Everywhere", everywhere))
-            yield Static("[b $footer-key-foreground]esc[/] Close    [b $footer-key-foreground]j k[/] Scroll")
+                yield Static(self._listing(_("On this screen"), here))
+                yield Static(self._listing(_("Moving"), moving))
+                yield Static(self._listing(_("Everywhere"), everywhere))
+            yield Static(_("[b $footer-key-foreground]esc[/] Close    [b $footer-key-foreground]j k[/] Scroll"))
 
     def _listing(self, title: str, bindings: list[ActiveBinding]) -> Content:
         """One line for each action, with all of its keys."""

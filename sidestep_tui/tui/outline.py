@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from sidestep_tui.texts import _
+from sidestep_tui.tui.figures import count
+from sidestep_tui.tui.text import clean
+from sidestep_tui.tui.words import word
+
 if TYPE_CHECKING:
     from sidestep_tui.runs.state import RunState
 
@@ -25,6 +30,12 @@ class Headway:
     done: int
     total: int
     unit: str
+
+    @property
+    def told(self) -> str:
+        """`18 of 400 songs`."""
+        unit = clean(word(self.unit))
+        return _("{done} of {total} {unit}").format(done=count(self.done), total=count(self.total), unit=unit)
 
     @property
     def share(self) -> float:

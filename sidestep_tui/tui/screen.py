@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from sidestep_tui.texts import _
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.widgets.bars import KeyBar, TopBar
 
@@ -27,7 +28,9 @@ class SidestepScreen(Screen[Result], Generic[Result]):
     ABOUT: ClassVar[str] = ""
     """One or two sentences at the head of the screen's help."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back", tooltip="Go back to the screen before")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", _("Back"), tooltip=_("Go back to the screen before"))
+    ]
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual declares it as an instance's
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.directory import RunDirectory
@@ -13,7 +14,7 @@ def start_engine(app: "SidestepApp", run: "RunDirectory") -> bool:
     """Starts or resumes the run's engine; False after saying why it did not start. Call it in a thread."""
     from sidestep_tui.runs.launch import launch
 
-    app.call_from_thread(app.tell, f"Starting the engine of {run.name} …")
+    app.call_from_thread(app.tell, _("Starting the engine of {name} …").format(name=run.name))
     try:
         launch(run)
     except SidestepError as error:

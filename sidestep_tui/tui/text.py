@@ -53,6 +53,12 @@ def shorten_middle(text: str, width: int) -> str:
     return set_cell_size(text, width // 3) + "…" + tail
 
 
+def pad_left(text: str, width: int) -> str:
+    """The text in exactly `width` cells, cut at its end or filled with spaces before it."""
+    short = shorten(text, width)
+    return " " * (width - cell_len(short)) + short
+
+
 def pad(text: str, width: int) -> str:
     """The text in exactly `width` cells, cut or filled with spaces."""
     return set_cell_size(shorten(text, width), width)

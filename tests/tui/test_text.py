@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from sidestep_tui.tui.text import clean, literal, pad, shorten, shorten_middle
+from sidestep_tui.tui.text import clean, literal, pad, pad_left, shorten, shorten_middle
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,7 @@ def test_shortened_text_fits(text: str, width: int) -> None:
     assert cell_len(shorten(text, width)) <= width
     assert cell_len(shorten_middle(text, width)) <= width
     assert cell_len(pad(text, width)) == width
+    assert cell_len(pad_left(text, width)) == width
 
 
 def test_a_path_keeps_both_ends() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -11,12 +12,13 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from sidestep_tui.texts import _
 from sidestep_tui.tui.chart.canvas import Canvas
 from sidestep_tui.tui.chart.curve import Curve
 from sidestep_tui.tui.chart.scale import Scale, fit_scale
 from sidestep_tui.tui.chart.window import Window
 from sidestep_tui.tui.figures import count, number
-from sidestep_tui.tui.text import shorten
+from sidestep_tui.tui.text import pad_left, shorten
 from sidestep_tui.tui.themes import rich_style
 
 _LABELS = 9  # cells left of the plot: a value and the axis
@@ -80,7 +82,8 @@ class Chart(Widget):
         width, height = self.size.width, self.size.height
         if not any(curve.x.size for curve in self._curves):
             blank = Strip.blank(width, self.rich_style)
-            middle = Strip([Segment(self._empty.center(width), self._style("text-muted"))])
+            centred = self._empty.center(width - cell_len(self._empty) + len(self._empty))
+            middle = Strip([Segment(centred, self._style("text-muted"))])
             return [middle if y == height // 2 else blank for y in range(height)]
         low, high = self._window.span(*self.extent)
         visible = [curve.between(low, high) for curve in self._curves]
@@ -158,7 +161,8 @@ class Chart(Widget):
                 line[column] = "┴"
                 labels[start : start + len(text)] = text
         muted = self._style("text-muted")
-        corner, below = f"{'log' if self._logarithmic else '':>{_LABELS - 2}} └", f"{'step':>{_LABELS - 1}} "
+        corner = pad_left(_("log") if self._logarithmic else "", _LABELS - 2) + " └"
+        below = pad_left(_("step"), _LABELS - 1) + " "
         return [Strip([Segment(corner + "".join(line), muted)]), Strip([Segment(below + "".join(labels), muted)])]
 
     def _style(self, variable: str) -> Style:

@@ -8,8 +8,9 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import share, size
-from sidestep_tui.tui.text import clean
+from sidestep_tui.tui.text import clean, pad
 from sidestep_tui.tui.widgets.machine import MachineLines
 
 if TYPE_CHECKING:
@@ -30,28 +31,40 @@ class RunMemory(Widget):
         """One line for each figure that is known."""
         if self.state is None:
             return ""
-        lines = [Content.assemble((f"{name:<{_LABEL}}", "$text-muted"), value) for name, value in self._facts()]
-        return Content("\n").join([Content.styled("This run", "bold $primary"), *lines])
+        lines = [Content.assemble((pad(name, _LABEL), "$text-muted"), value) for name, value in self._facts()]
+        return Content("\n").join([Content.styled(_("This run"), "bold $primary"), *lines])
 
     def _facts(self) -> list[tuple[str, str]]:
         state = self.state
         if state is None:
             return []
-        facts = [("device", f"{clean(state.device) or '–'} on {clean(state.host) or '–'}")]
+        facts = [
+            (
+                _("device"),
+                _("{device} on {host}").format(device=clean(state.device) or "–", host=clean(state.host) or "–"),
+            )
+        ]
         memory = state.memory
         if memory is None:
-            return [*facts, ("memory", "The engine has not measured it yet.")]
-        facts.append(("its process", size(memory.process_bytes)))
+            return [*facts, (_("memory"), _("The engine has not measured it yet."))]
+        facts.append((_("its process"), size(memory.process_bytes)))
         if memory.peak_bytes is not None:
-            facts.append(("its highest", size(memory.peak_bytes)))
+            facts.append((_("its highest"), size(memory.peak_bytes)))
         if memory.device_bytes is not None:
-            facts.append(("the whole card", f"{size(memory.device_bytes)} of {size(memory.device_total_bytes)}"))
+            facts.append(
+                (
+                    _("the whole card"),
+                    _("{used} of {total}").format(
+                        used=size(memory.device_bytes), total=size(memory.device_total_bytes)
+                    ),
+                )
+            )
         if memory.utilisation is not None:
-            facts.append(("utilisation", share(memory.utilisation)))
+            facts.append((_("utilisation"), share(memory.utilisation)))
         if memory.power_watts is not None:
-            facts.append(("power", f"{memory.power_watts:.0f} W"))
+            facts.append((_("power"), f"{memory.power_watts:.0f} W"))
         if memory.temperature is not None:
-            facts.append(("temperature", f"{memory.temperature:.0f} °C"))
+            facts.append((_("temperature"), f"{memory.temperature:.0f} °C"))
         return facts
 
 

@@ -6,6 +6,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.texts import _
 from sidestep_tui.tui.chart.widget import Chart
 from sidestep_tui.tui.chart.window import Window
 from sidestep_tui.tui.monitor.curves import CHARTS
@@ -22,15 +23,15 @@ class ChartKeys(SidestepScreen[None]):
     """A screen with `Panels`, whose charts share one window, one scale and the same other runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "log_scale", "Log scale", tooltip="Logarithmic y axis on and off"),
-        Binding("plus,equals_sign", "zoom(True)", "Zoom", key_display="+", tooltip="Show half as much"),
-        Binding("minus", "zoom(False)", "Zoom out", show=False, tooltip="Show twice as much"),
-        Binding("o", "overlay", "Overlay", tooltip="Draw another run over this one, or remove it"),
-        Binding("left,h", "cursor(-1)", "Cursor left", show=False, tooltip="Read values out, further left"),
-        Binding("right,l", "cursor(1)", "Cursor right", show=False, tooltip="Read values out, further right"),
-        Binding("shift+left,H", "pan(-1)", "Pan left", show=False),
-        Binding("shift+right,L", "pan(1)", "Pan right", show=False),
-        Binding("0", "whole", "Whole run", show=False, tooltip="Show the whole run again, without the cursor"),
+        Binding("y", "log_scale", _("Log scale"), tooltip=_("Logarithmic y axis on and off")),
+        Binding("plus,equals_sign", "zoom(True)", _("Zoom"), key_display="+", tooltip=_("Show half as much")),
+        Binding("minus", "zoom(False)", _("Zoom out"), show=False, tooltip=_("Show twice as much")),
+        Binding("o", "overlay", _("Overlay"), tooltip=_("Draw another run over this one, or remove it")),
+        Binding("left,h", "cursor(-1)", _("Cursor left"), show=False, tooltip=_("Read values out, further left")),
+        Binding("right,l", "cursor(1)", _("Cursor right"), show=False, tooltip=_("Read values out, further right")),
+        Binding("shift+left,H", "pan(-1)", _("Pan left"), show=False),
+        Binding("shift+right,L", "pan(1)", _("Pan right"), show=False),
+        Binding("0", "whole", _("Whole run"), show=False, tooltip=_("Show the whole run again, without the cursor")),
     ]
 
     def __init__(self) -> None:
@@ -69,16 +70,16 @@ class ChartKeys(SidestepScreen[None]):
         """Lets the user choose another run, which is drawn over this one until it is chosen again."""
         runs = {str(run.path): run for run in runs_to_overlay(self.overlaid_on)}
         if not runs:
-            self.sidestep.tell("There is no other training run to draw over this one.", "warning")
+            self.sidestep.tell(_("There is no other training run to draw over this one."), "warning")
             return
         choices = [
             Choice(path, f"{self.overlays.letter(run) or ' '} {run.name}", str(run.path.parent))
             for path, run in runs.items()
         ]
-        title = "Draw over this run (Enter shows a run or takes it away)"
+        title = _("Draw over this run (Enter shows a run or takes it away)")
         chosen = await self.app.push_screen_wait(PickScreen(title, lambda _text: choices))
         if chosen is not None and not self.overlays.toggle(runs[chosen]):
-            self.sidestep.tell("No more runs fit over one another: take one away first.", "warning")
+            self.sidestep.tell(_("No more runs fit over one another: take one away first."), "warning")
         self.overlays_changed()
 
     @property

@@ -8,8 +8,10 @@ import numpy as np
 
 from sidestep_tui.runs.events import BANDS
 from sidestep_tui.runs.state import RunState
+from sidestep_tui.texts import _
 from sidestep_tui.tui.chart.curve import Curve
 from sidestep_tui.tui.monitor.columns import StepColumns
+from sidestep_tui.tui.words import word
 
 CurveMaker = Callable[[StepColumns, RunState], list[Curve]]
 
@@ -36,31 +38,31 @@ class ChartPanel:
 def _loss(columns: StepColumns, state: RunState) -> list[Curve]:
     steps = columns.get("step")
     return [
-        Curve("loss", "curve-raw", steps, columns.get("loss")),
-        Curve("smooth", "curve-smooth", steps, columns.get("smooth_loss")),
-        _validation("train set", "curve-other", "+", state, lambda v: v.train_loss),
-        _validation("validation", "curve-validation", "•", state, lambda v: v.loss),
+        Curve(_("loss"), "curve-raw", steps, columns.get("loss")),
+        Curve(_("smooth"), "curve-smooth", steps, columns.get("smooth_loss")),
+        _validation(_("train set"), "curve-other", "+", state, lambda v: v.train_loss),
+        _validation(_("validation"), "curve-validation", "•", state, lambda v: v.loss),
     ]
 
 
 def _learning_rate(columns: StepColumns, _state: RunState) -> list[Curve]:
-    return [Curve("learning rate", "curve-smooth", columns.get("step"), columns.get("learning_rate"))]
+    return [Curve(_("learning rate"), "curve-smooth", columns.get("step"), columns.get("learning_rate"))]
 
 
 def _gradient(columns: StepColumns, _state: RunState) -> list[Curve]:
     steps = columns.get("step")
     return [
-        Curve("gradient norm", "curve-raw", steps, columns.get("gradient_norm")),
-        Curve("smooth", "curve-smooth", steps, columns.get("smooth_gradient_norm")),
+        Curve(_("gradient norm"), "curve-raw", steps, columns.get("gradient_norm")),
+        Curve(_("smooth"), "curve-smooth", steps, columns.get("smooth_gradient_norm")),
     ]
 
 
 def _speed(columns: StepColumns, _state: RunState) -> list[Curve]:
     steps = columns.get("step")
     return [
-        Curve("seconds per step", "curve-raw", steps, columns.get("seconds")),
-        Curve("smooth", "curve-smooth", steps, columns.get("smooth_seconds")),
-        Curve("waiting for data", "curve-validation", steps, columns.get("data_seconds")),
+        Curve(_("seconds per step"), "curve-raw", steps, columns.get("seconds")),
+        Curve(_("smooth"), "curve-smooth", steps, columns.get("smooth_seconds")),
+        Curve(_("waiting for data"), "curve-validation", steps, columns.get("data_seconds")),
     ]
 
 
@@ -72,7 +74,7 @@ def _bands(columns: StepColumns, state: RunState) -> list[Curve]:
     for band, (name, colour, mark) in enumerate(zip(BANDS, colours, "•+×", strict=True)):
         training = columns.get(f"smooth_{name}")
         seen = np.isfinite(training)
-        curves.append(Curve(name, colour, steps[seen], training[seen]))
+        curves.append(Curve(word(name), colour, steps[seen], training[seen]))
         held_out = _validation("", colour, mark, state, lambda v, band=band: v.bands[band] if v.bands else None)
         curves.append(held_out)
     return curves
@@ -86,11 +88,13 @@ def _validation(name: str, colour: str, mark: str, state: RunState, value: Calla
     return Curve(name, colour, x, y, mark)
 
 
-_FIRST_STEP: Final = "The curve begins with the first optimizer step."
+_FIRST_STEP: Final = _("The curve begins with the first optimizer step.")
 CHARTS: Final = (
-    ChartPanel("loss", "Loss", _loss, _FIRST_STEP, "smooth_loss"),
-    ChartPanel("bands", "Bands", _bands, "Loss by timestep, from texture (near the song) to structure (near noise)."),
-    ChartPanel("rate", "Rate", _learning_rate, _FIRST_STEP, "learning_rate"),
-    ChartPanel("gradient", "Gradient", _gradient, _FIRST_STEP, "smooth_gradient_norm"),
-    ChartPanel("speed", "Speed", _speed, _FIRST_STEP, "smooth_seconds"),
+    ChartPanel("loss", _("Loss"), _loss, _FIRST_STEP, "smooth_loss"),
+    ChartPanel(
+        "bands", _("Bands"), _bands, _("Loss by timestep, from texture (near the song) to structure (near noise).")
+    ),
+    ChartPanel("rate", _("Rate"), _learning_rate, _FIRST_STEP, "learning_rate"),
+    ChartPanel("gradient", _("Gradient"), _gradient, _FIRST_STEP, "smooth_gradient_norm"),
+    ChartPanel("speed", _("Speed"), _speed, _FIRST_STEP, "smooth_seconds"),
 )

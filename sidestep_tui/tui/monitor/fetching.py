@@ -14,6 +14,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from sidestep_tui.texts import _
 from sidestep_tui.tui.text import literal
 
 _SSH_PORT = "22"
@@ -39,7 +40,7 @@ class LineScreen(ModalScreen[None]):
         line: the line.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q,y", "dismiss", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q,y", "dismiss", _("Close"))]
 
     def __init__(self, title: str, line: str) -> None:
         super().__init__()
@@ -51,7 +52,7 @@ class LineScreen(ModalScreen[None]):
         with Vertical(classes="dialog"):
             yield Static(literal(self._title, "bold"), classes="dialog-title")
             yield Static(literal(self._line), classes="dialog-line", id="line")
-            yield Static("[$text-muted]Copied, where your terminal lets programs copy.[/]  [b]esc[/] Close")
+            yield Static(_("[$text-muted]Copied, where your terminal lets programs copy.[/]  [b]esc[/] Close"))
 
     def on_mount(self) -> None:
         """Copies the line."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sidestep_tui.runs.state import RunState
+from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import count, number
 
 
@@ -24,10 +25,19 @@ def run_files(state: RunState) -> Iterator[RunFile]:
     for saved in state.checkpoints:
         yield RunFile(f"c{saved.seq}", "checkpoint", "primary", count(saved.step), saved.path, saved.kind)
     for sample in state.samples:
-        scale = f", adapter × {number(sample.adapter_scale)}" if sample.adapter_scale is not None else ""
+        scale = (
+            _(", adapter × {adapter_scale}").format(adapter_scale=number(sample.adapter_scale))
+            if sample.adapter_scale is not None
+            else ""
+        )
         step = count(sample.step) if sample.step is not None else ""
         yield RunFile(
-            f"s{sample.seq}", "sample", "success", step, sample.path, f"{sample.prompt} (seed {sample.seed}{scale})"
+            f"s{sample.seq}",
+            "sample",
+            "success",
+            step,
+            sample.path,
+            _("{prompt} (seed {seed}{scale})").format(prompt=sample.prompt, seed=sample.seed, scale=scale),
         )
     for name, value in state.results.items():
         text = number(value) if isinstance(value, float) else str(value)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.state import RunState
+from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import count, number
 
 _MOST_ROWS = 400
@@ -20,7 +21,7 @@ def happenings(state: RunState) -> list[Happening]:
 
 def _notes(state: RunState) -> Iterator[Happening]:
     for warning in state.warnings:
-        parts = (warning.what, warning.where, f"Fix: {warning.fix}" if warning.fix else "")
+        parts = (warning.what, warning.where, _("Fix: {fix}").format(fix=warning.fix) if warning.fix else "")
         yield warning.time, warning.seq, "warning", "warning", "  ".join(part for part in parts if part)
     for command in state.commands:
         arguments = " ".join(f"{name}={value}" for name, value in command.arguments.items())
@@ -29,7 +30,8 @@ def _notes(state: RunState) -> Iterator[Happening]:
 
 def _milestones(state: RunState) -> Iterator[Happening]:
     for saved in state.checkpoints:
-        yield saved.time, saved.seq, "primary", "checkpoint", f"step {count(saved.step)}, {saved.kind}: {saved.path}"
+        text = _("step {step}, {kind}: {path}").format(step=count(saved.step), kind=saved.kind, path=saved.path)
+        yield saved.time, saved.seq, "primary", "checkpoint", text
     for sample in state.samples:
         yield sample.time, sample.seq, "success", "sample", f"{sample.path}: {sample.prompt}"
     for checked in state.validations:
@@ -37,14 +39,16 @@ def _milestones(state: RunState) -> Iterator[Happening]:
 
 
 def _validation(event: ev.ValidationCompleted) -> str:
-    train = f", training songs {number(event.train_loss)}" if event.train_loss is not None else ""
-    return f"step {count(event.step)}: {number(event.loss)}{train}"
+    told = _("step {step}: {loss}").format(step=count(event.step), loss=number(event.loss))
+    if event.train_loss is None:
+        return told
+    return told + _(", training songs {loss}").format(loss=number(event.train_loss))
 
 
 def _ends(state: RunState) -> Iterator[Happening]:
     if state.failure is not None:
         failed = state.failure
-        parts = (failed.what, failed.where, f"Fix: {failed.fix}" if failed.fix else "")
+        parts = (failed.what, failed.where, _("Fix: {fix}").format(fix=failed.fix) if failed.fix else "")
         yield failed.time, failed.seq, "error", "failed", "  ".join(part for part in parts if part)
     if state.stopped is not None:
         yield state.stopped.time, state.stopped.seq, "warning", "stopped", state.stopped.reason

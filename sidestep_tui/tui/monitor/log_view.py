@@ -5,6 +5,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widgets import Log
 
+from sidestep_tui.texts import _
+
 _MOST_LINES = 2000
 
 
@@ -12,12 +14,12 @@ class LogView(Log):
     """Textual's Log with the vim keys; it parses no markup."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "scroll_down", "Scroll down", show=False),
-        Binding("k,up", "scroll_up", "Scroll up", show=False),
-        Binding("g,home", "scroll_home", "To the top", show=False),
-        Binding("G,end", "scroll_end", "To the end", show=False),
-        Binding("ctrl+d,pagedown", "page_down", "Page down", show=False),
-        Binding("ctrl+u,pageup", "page_up", "Page up", show=False),
+        Binding("j,down", "scroll_down", _("Scroll down"), show=False),
+        Binding("k,up", "scroll_up", _("Scroll up"), show=False),
+        Binding("g,home", "scroll_home", _("To the top"), show=False),
+        Binding("G,end", "scroll_end", _("To the end"), show=False),
+        Binding("ctrl+d,pagedown", "page_down", _("Page down"), show=False),
+        Binding("ctrl+u,pageup", "page_up", _("Page up"), show=False),
     ]
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - as Textual calls it

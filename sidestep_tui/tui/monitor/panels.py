@@ -9,6 +9,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from sidestep_tui.config.jobs import JobName
+from sidestep_tui.texts import _
 from sidestep_tui.tui.chart.widget import Chart
 from sidestep_tui.tui.monitor.cards import CardPanel
 from sidestep_tui.tui.monitor.curves import CHARTS
@@ -17,7 +18,7 @@ from sidestep_tui.tui.monitor.progress import ProgressPanel
 from sidestep_tui.tui.monitor.tables import EventTable, FileTable
 from sidestep_tui.tui.sensitivity.panel import SensitivityPanel
 
-_COMMON: Final = (("events", "Events"), ("log", "Log"), ("files", "Files"), ("cards", "Cards"))
+_COMMON: Final = (("events", _("Events")), ("log", _("Log")), ("files", _("Files")), ("cards", _("Cards")))
 _AROUND_TITLE: Final = 4  # a digit and three spaces
 
 
@@ -27,9 +28,9 @@ def panels_of(job: JobName) -> tuple[tuple[str, str], ...]:
         case "train":
             return (*((chart.name, chart.title) for chart in CHARTS), *_COMMON)
         case "estimate":
-            return (("sensitivity", "Sensitivity"), *_COMMON)
+            return (("sensitivity", _("Sensitivity")), *_COMMON)
         case _:
-            return (("progress", "Progress"), *_COMMON)
+            return (("progress", _("Progress")), *_COMMON)
 
 
 class PanelTabs(Widget):

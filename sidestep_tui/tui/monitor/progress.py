@@ -7,9 +7,11 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import count, number, share
 from sidestep_tui.tui.outline import bar, headway
 from sidestep_tui.tui.text import clean, shorten
+from sidestep_tui.tui.words import word
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.state import RunState
@@ -32,7 +34,7 @@ class ProgressPanel(Widget):
 
     @staticmethod
     def _phase(state: "RunState") -> Content:
-        phase = clean(state.phase) or ("done" if state.ended_at else "starting")
+        phase = clean(word(state.phase)) or (_("done") if state.ended_at else _("starting"))
         return Content.assemble((phase, "bold"), (f"  {clean(state.phase_detail)}", "$text-muted"))
 
     @staticmethod
@@ -41,14 +43,17 @@ class ProgressPanel(Widget):
         if way is None:
             return []
         full, rest = bar(way.share, max(10, width - 8))
-        done = f"{count(way.done)} of {count(way.total)} {clean(way.unit)}"
         progress = state.progress
-        failed = f"   {count(progress.failed)} could not be done, see Events" if progress and progress.failed else ""
+        failed = (
+            _("   {failed} could not be done, see Events").format(failed=count(progress.failed))
+            if progress and progress.failed
+            else ""
+        )
         item = shorten(clean(progress.item), max(10, width - 10)) if progress else ""
         return [
             Content.assemble((full, "$primary"), (rest, "$text-muted"), f" {share(way.share):>5}"),
-            Content.assemble(done, (failed, "$text-warning")),
-            Content.assemble(("last  ", "$text-muted"), item) if item else Content(""),
+            Content.assemble(way.told, (failed, "$text-warning")),
+            Content.assemble((_("last  "), "$text-muted"), item) if item else Content(""),
         ]
 
     @staticmethod
@@ -56,7 +61,7 @@ class ProgressPanel(Widget):
         if not state.results:
             return []
         label = min(24, max(len(name) for name in state.results))
-        lines = [Content(""), Content.styled("Results", "bold")]
+        lines = [Content(""), Content.styled(_("Results"), "bold")]
         for name, value in state.results.items():
             text = number(value) if isinstance(value, float) else clean(str(value))
             lines.append(Content.assemble((f"{clean(name):<{label}}  ", "$text-muted"), text))

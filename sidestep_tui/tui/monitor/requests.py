@@ -12,6 +12,7 @@ from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs import control
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import RunSummary
+from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import stop_question
 from sidestep_tui.tui.monitor.commands import paused
 from sidestep_tui.tui.screen import SidestepScreen
@@ -29,13 +30,15 @@ class EngineKeys(SidestepScreen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "send('save')", "Save", tooltip="Write a checkpoint now"),
-        Binding("m", "send('sample')", "Sample", tooltip="Generate the run's sample songs now"),
-        Binding("v", "send('validate')", "Validate", tooltip="Measure the held-out songs now"),
-        Binding("e", "rate", "Learning rate", show=False, tooltip="Change the peak learning rate while it trains"),
-        Binding("p", "pause", "Pause", tooltip="Pause after this step, or go on"),
-        Binding("x", "stop", "Stop", tooltip="Save and stop (asks first)"),
-        Binding("r", "resume", "Resume", tooltip="Continue the run after its newest checkpoint, or start it"),
+        Binding("s", "send('save')", _("Save"), tooltip=_("Write a checkpoint now")),
+        Binding("m", "send('sample')", _("Sample"), tooltip=_("Generate the run's sample songs now")),
+        Binding("v", "send('validate')", _("Validate"), tooltip=_("Measure the held-out songs now")),
+        Binding(
+            "e", "rate", _("Learning rate"), show=False, tooltip=_("Change the peak learning rate while it trains")
+        ),
+        Binding("p", "pause", _("Pause"), tooltip=_("Pause after this step, or go on")),
+        Binding("x", "stop", _("Stop"), tooltip=_("Save and stop (asks first)")),
+        Binding("r", "resume", _("Resume"), tooltip=_("Continue the run after its newest checkpoint, or start it")),
     ]
 
     def __init__(self, run: RunDirectory) -> None:
@@ -51,7 +54,7 @@ class EngineKeys(SidestepScreen[None]):
         except SidestepError as error:
             self.sidestep.tell_error(error)
         else:
-            self.sidestep.tell(f"Asked the engine: {name}.")
+            self.sidestep.tell(_("Asked the engine: {name}.").format(name=name))
 
     def action_pause(self) -> None:
         """Pauses, or goes on."""
@@ -63,9 +66,9 @@ class EngineKeys(SidestepScreen[None]):
         settings = self.run.settings()
         if not isinstance(settings, TrainSettings):
             return
-        note = "The new peak: the schedule goes on from the next step, with its shape, and so do later checkpoints."
+        note = _("The new peak: the schedule goes on from the next step, with its shape, and so do later checkpoints.")
         current = f"{self._peak(settings):g}"
-        rate = await self.app.push_screen_wait(AskScreen("Learning rate", current, check=rate_problem, note=note))
+        rate = await self.app.push_screen_wait(AskScreen(_("Learning rate"), current, check=rate_problem, note=note))
         if rate:
             self.action_send("set", **{LEARNING_RATE: rate.strip()})
 
@@ -107,7 +110,7 @@ class EngineKeys(SidestepScreen[None]):
 def rate_problem(text: str) -> str | None:
     """Why a text cannot be a learning rate; None where it can."""
     if not text.strip():
-        return "type a number, for instance 5e-5"
+        return _("type a number, for instance 5e-5")
     try:
         OptimizerSettings.model_validate({"learning_rate": text.strip()}, strict=False)
     except ValidationError as error:

@@ -16,6 +16,7 @@ from textual.message import Message
 
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import RunSummary
+from sidestep_tui.texts import _
 from sidestep_tui.tui.chart.widget import Chart
 from sidestep_tui.tui.follow import RunFollower
 from sidestep_tui.tui.monitor.cards import CardPanel
@@ -50,17 +51,21 @@ class MonitorScreen(EngineKeys, ChartKeys):
         SidestepError: the folder is no run.
     """
 
-    HEADING = "Monitor"
-    ABOUT = (
+    HEADING = _("Monitor")
+    ABOUT = _(
         "Leaving does not touch the run: its engine goes on, and opening it again shows everything from the start. "
         "On the loss chart, `train set` is the loss of training songs on the same draws as validation."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "panel(1)", "Panel", tooltip="The next panel (digits open one directly)"),
-        Binding("shift+tab", "panel(-1)", "Panel before", show=False),
-        Binding("b,escape", "back", "Back", tooltip="Go back to the runs; this one goes on"),
-        Binding("c", "fetch", "Copy scp line", show=False, tooltip="The line that fetches the newest song, or a file"),
-        Binding("1", "open_panel(1)", "Open panel", show=False, key_display="1 … 9", tooltip="Open a panel directly"),
+        Binding("tab", "panel(1)", _("Panel"), tooltip=_("The next panel (digits open one directly)")),
+        Binding("shift+tab", "panel(-1)", _("Panel before"), show=False),
+        Binding("b,escape", "back", _("Back"), tooltip=_("Go back to the runs; this one goes on")),
+        Binding(
+            "c", "fetch", _("Copy scp line"), show=False, tooltip=_("The line that fetches the newest song, or a file")
+        ),
+        Binding(
+            "1", "open_panel(1)", _("Open panel"), show=False, key_display="1 … 9", tooltip=_("Open a panel directly")
+        ),
         *(Binding(str(digit), f"open_panel({digit})", show=False) for digit in range(2, 10)),
     ]
 
@@ -125,7 +130,9 @@ class MonitorScreen(EngineKeys, ChartKeys):
         if status.summary is None or status.summary.condition != event.summary.condition:
             self.refresh_bindings()
         if status.summary is not None and len(event.summary.state.samples) > len(status.summary.state.samples):
-            self.sidestep.tell(f"A song was written: {event.summary.state.samples[-1].path}. Press c to fetch it.")
+            self.sidestep.tell(
+                _("A song was written: {path}. Press c to fetch it.").format(path=event.summary.state.samples[-1].path)
+            )
         status.now = self.sidestep.clock()
         status.summary = event.summary
         if event.log_lines:
@@ -179,9 +186,9 @@ class MonitorScreen(EngineKeys, ChartKeys):
         """Shows and copies the line that fetches the file under the cursor, or the newest song."""
         path = self._file_to_fetch()
         if path is None:
-            self.sidestep.tell("There is nothing to fetch here yet.", "warning")
+            self.sidestep.tell(_("There is nothing to fetch here yet."), "warning")
         else:
-            self.app.push_screen(LineScreen("Type this on your own computer", fetch_line(path)))
+            self.app.push_screen(LineScreen(_("Type this on your own computer"), fetch_line(path)))
 
     def _file_to_fetch(self) -> Path | None:
         if self.query_one(Panels).current == "files":

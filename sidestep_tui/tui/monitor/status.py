@@ -7,10 +7,12 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from sidestep_tui.tui.figures import count, duration, number, share, size
+from sidestep_tui.texts import _
+from sidestep_tui.tui.figures import duration, number, share, size
 from sidestep_tui.tui.monitor.commands import paused
 from sidestep_tui.tui.outline import SYMBOLS, bar, headway, last_loss, seconds_left
 from sidestep_tui.tui.text import clean, shorten
+from sidestep_tui.tui.words import word
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.history import RunSummary
@@ -31,7 +33,7 @@ class StatusLines(Widget):
     def render(self) -> RenderResult:
         """Three lines, each cut at the width."""
         if self.summary is None:
-            return Content.styled("Reading the run's history …", "$text-muted")
+            return Content.styled(_("Reading the run's history …"), "$text-muted")
         width = self.size.width
         lines = [_progress(self.summary, self.now, width), _figures(self.summary.state, width), _notice(self.summary)]
         return Content("\n").join(line.truncate(width, ellipsis=True) for line in lines)
@@ -41,12 +43,12 @@ def _progress(summary: "RunSummary", now: float, width: int) -> Content:
     """Condition, job, bar, count, time: the bar takes what the others leave."""
     state = summary.state
     symbol, colour = SYMBOLS[summary.condition]
-    word = "paused" if paused(state) and summary.condition == "running" else summary.condition
-    head = Content.assemble((f"{symbol} {word}", f"bold ${colour}"), f"  {summary.job}")
+    condition = "paused" if paused(state) and summary.condition == "running" else summary.condition
+    head = Content.assemble((f"{symbol} {word(condition)}", f"bold ${colour}"), f"  {word(summary.job)}")
     parts = []
     way = headway(state)
     if way is not None:
-        parts.append(Content(f"{share(way.share)}{_GAP}{count(way.done)} of {count(way.total)} {clean(way.unit)}"))
+        parts.append(Content(f"{share(way.share)}{_GAP}{way.told}"))
     if time := _time(summary, now):
         parts.append(Content(time))
     tail = Content(_GAP).join(parts)
@@ -62,9 +64,11 @@ def _time(summary: "RunSummary", now: float) -> str:
     if state.started_at is None or state.updated_at is None:
         return ""
     if summary.condition != "running":
-        return f"took {duration((state.ended_at or state.updated_at) - state.started_at)}"
+        return _("took {time}").format(time=duration((state.ended_at or state.updated_at) - state.started_at))
     left = seconds_left(state, now)
-    return f"{duration(left)} left" if left is not None else f"for {duration(now - state.started_at)}"
+    if left is None:
+        return _("for {time}").format(time=duration(now - state.started_at))
+    return _("{time} left").format(time=duration(left))
 
 
 def _figures(state: "RunState", width: int) -> Content:
@@ -72,14 +76,14 @@ def _figures(state: "RunState", width: int) -> Content:
     pairs: list[tuple[str, str]] = []
     curves = state.curves
     if len(curves.step):
-        pairs.append(("loss", number(last_loss(state))))
-        pairs.append(("lr", number(curves.learning_rate[-1], 3)))
-        pairs.append(("grad", number(curves.gradient_norm[-1], 3)))
+        pairs.append((_("loss"), number(last_loss(state))))
+        pairs.append((_("lr"), number(curves.learning_rate[-1], 3)))
+        pairs.append((_("grad"), number(curves.gradient_norm[-1], 3)))
         pairs.append(_pace(state.recent_seconds_per_step()))
-        pairs.append(("wait", share(state.data_wait_share())))
+        pairs.append((_("wait"), share(state.data_wait_share())))
     pairs.extend(_memory(state))
     if not len(curves.step) and state.device:
-        pairs.append(("device", clean(state.device)))
+        pairs.append((_("device"), clean(state.device)))
     line = Content("")
     for name, value in pairs:
         entry = Content.assemble((f"{name} ", "$text-muted"), (value, "bold"), "  ")
@@ -91,8 +95,8 @@ def _figures(state: "RunState", width: int) -> Content:
 def _pace(seconds: float | None) -> tuple[str, str]:
     """Steps per second, or seconds per step where a step takes longer than one."""
     if seconds is None or seconds >= 1:
-        return "s/step", number(seconds, 3)
-    return "steps/s", number(1 / seconds, 3) if seconds > 0 else "–"
+        return _("s/step"), number(seconds, 3)
+    return _("steps/s"), number(1 / seconds, 3) if seconds > 0 else "–"
 
 
 def _memory(state: "RunState") -> list[tuple[str, str]]:
@@ -100,14 +104,14 @@ def _memory(state: "RunState") -> list[tuple[str, str]]:
     if memory is None:
         return []
     if memory.device_bytes is None or memory.device_total_bytes is None:
-        return [("memory", size(memory.process_bytes))]
-    pairs = [("card", f"{memory.device_bytes / 2**30:.1f}/{size(memory.device_total_bytes)}")]
+        return [(_("memory"), size(memory.process_bytes))]
+    pairs = [(_("card"), f"{memory.device_bytes / 2**30:.1f}/{size(memory.device_total_bytes)}")]
     if memory.utilisation is not None:
-        pairs.append(("use", share(memory.utilisation)))
+        pairs.append((_("use"), share(memory.utilisation)))
     if memory.power_watts is not None:
-        pairs.append(("power", f"{memory.power_watts:.0f} W"))
+        pairs.append((_("power"), f"{memory.power_watts:.0f} W"))
     if memory.temperature is not None:
-        pairs.append(("temp", f"{memory.temperature:.0f} °C"))
+        pairs.append((_("temp"), f"{memory.temperature:.0f} °C"))
     return pairs
 
 
@@ -115,19 +119,20 @@ def _notice(summary: "RunSummary") -> Content:
     """The one thing that a person should know now."""
     state = summary.state
     if state.failure is not None:
-        fix = f"  Fix: {clean(state.failure.fix)}" if state.failure.fix else ""
-        return Content.assemble(("Failed  ", "bold $text-error"), clean(state.failure.what), (fix, "$text-muted"))
+        fix = _("  Fix: {fix}").format(fix=clean(state.failure.fix)) if state.failure.fix else ""
+        return Content.assemble((_("Failed  "), "bold $text-error"), clean(state.failure.what), (fix, "$text-muted"))
     if summary.condition == "interrupted":
-        text = "The engine is gone without a last word. Press r to continue the run."
-        return Content.assemble(("Interrupted  ", "bold $text-warning"), text)
+        text = _("The engine is gone without a last word. Press r to continue the run.")
+        return Content.assemble((_("Interrupted  "), "bold $text-warning"), text)
     if state.stopped is not None:
-        return Content.assemble(("Stopped  ", "bold $text-warning"), clean(state.stopped.reason))
+        return Content.assemble((_("Stopped  "), "bold $text-warning"), clean(state.stopped.reason))
     if state.status == "completed":
-        return Content.assemble(("Done  ", "bold $text-success"), _results(state))
+        return Content.assemble((_("Done  "), "bold $text-success"), _results(state))
     if state.warnings:
-        more = f" ({len(state.warnings)} so far, see Events)" if len(state.warnings) > 1 else ""
-        return Content.assemble(("Warning  ", "bold $text-warning"), clean(state.warnings[-1].what), more)
-    phase = f"{clean(state.phase)} {clean(state.phase_detail)}".strip()
+        several = _(" ({count} so far, see Events)").format(count=len(state.warnings))
+        more = several if len(state.warnings) > 1 else ""
+        return Content.assemble((_("Warning  "), "bold $text-warning"), clean(state.warnings[-1].what), more)
+    phase = f"{clean(word(state.phase))} {clean(state.phase_detail)}".strip()
     item = shorten(clean(state.progress.item), 50) if state.progress else ""
     return Content.styled(_GAP.join(part for part in (phase, item) if part), "$text-muted")
 

@@ -3,11 +3,13 @@
 from textual import events
 
 from sidestep_tui.runs.state import RunState
+from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import duration
 from sidestep_tui.tui.monitor.files import RunFile, run_files
 from sidestep_tui.tui.monitor.happenings import Happening, happenings
 from sidestep_tui.tui.themes import rich_style
 from sidestep_tui.tui.widgets.table import KeyTable, Row, cell
+from sidestep_tui.tui.words import word
 
 _SINCE, _KIND, _STEP = 11, 10, 8
 _PADDING = 2
@@ -53,7 +55,7 @@ class EventTable(_StateTable):
 
     def _lay_out(self, width: int) -> None:
         self.set_columns(
-            [("   Since", _SINCE), ("What", _KIND), ("", max(_NARROWEST, width - _SINCE - _KIND - 3 * _PADDING))]
+            [(_("   Since"), _SINCE), (_("What"), _KIND), ("", max(_NARROWEST, width - _SINCE - _KIND - 3 * _PADDING))]
         )
 
     def _rows_of(self, state: RunState) -> list[Row]:
@@ -63,7 +65,7 @@ class EventTable(_StateTable):
     def _row(self, happening: Happening, start: float) -> Row:
         time, number, colour, kind, text = happening
         since = cell(duration(time - start), rich_style(self, "text-muted"), right=True)
-        return str(number), (since, cell(kind, rich_style(self, colour)), cell(text, wrap=True))
+        return str(number), (since, cell(word(kind), rich_style(self, colour)), cell(text, wrap=True))
 
 
 class FileTable(_StateTable):
@@ -81,14 +83,14 @@ class FileTable(_StateTable):
 
     def _lay_out(self, width: int) -> None:
         path, note = _shares(max(_NARROWEST, width - _KIND - _STEP - 4 * _PADDING))
-        self.set_columns([("What", _KIND), ("   Step", _STEP), ("Path or value", path), ("", note)])
+        self.set_columns([(_("What"), _KIND), (_("   Step"), _STEP), (_("Path or value"), path), ("", note)])
 
     def _rows_of(self, state: RunState) -> list[Row]:
         return [self._row(file) for file in run_files(state)]
 
     def _row(self, file: RunFile) -> Row:
         muted = rich_style(self, "text-muted")
-        kind = cell(file.kind, rich_style(self, file.colour))
+        kind = cell(word(file.kind), rich_style(self, file.colour))
         path, note = cell(file.path, wrap=True), cell(file.note, muted, wrap=True)
         return file.key, (kind, cell(file.step, muted, right=True), path, note)
 

@@ -9,6 +9,7 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
+from sidestep_tui.texts import _
 from sidestep_tui.tui.sensitivity.grid import Grid
 from sidestep_tui.tui.text import pad
 
@@ -37,7 +38,7 @@ class HeatMap(Widget):
     def render(self) -> RenderResult:
         """A line of layer numbers, a line for each kind, and the legend."""
         if not self.grid.kinds:
-            return Content.styled("The map fills with the first measured batch.", "$text-muted")
+            return Content.styled(_("The map fills with the first measured batch."), "$text-muted")
         width = 2 if self.wide else 1
         low, high = (Color.parse(self.app.theme_variables[name]) for name in ("heat-low", "heat-high"))
         lines = [self._header(width), *(self._line(kind, width, low, high) for kind in self.grid.kinds)]
@@ -45,7 +46,7 @@ class HeatMap(Widget):
 
     def _header(self, width: int) -> Content:
         ticks = "".join(f"{layer:<{_TICK_EVERY * width}}" for layer in range(0, self.grid.layers, _TICK_EVERY))
-        return Content.styled(pad("layer", _LABEL) + ticks[: self.grid.layers * width + 1], "$text-muted")
+        return Content.styled(pad(_("layer"), _LABEL) + ticks[: self.grid.layers * width + 1], "$text-muted")
 
     def _line(self, kind: str, width: int, low: Color, high: Color) -> Content:
         cells = [Content.styled(pad(kind, _LABEL), "$text-muted")]
@@ -64,7 +65,11 @@ class HeatMap(Widget):
         steps = [level / 7 for level in range(8)]
         shades = [Content.styled(_shade(level), _style(level, low, high)) for level in steps]
         muted = "$text-muted"
-        parts = [Content.styled(pad("", _LABEL) + "weak ", muted), *shades, Content.styled(" strong (log)", muted)]
+        parts = [
+            Content.styled(pad("", _LABEL) + _("weak "), muted),
+            *shades,
+            Content.styled(_(" strong (log)"), muted),
+        ]
         return Content("").join(parts)
 
 

@@ -19,6 +19,7 @@ from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import ModuleSensitivity
 from sidestep_tui.runs.sensitivity_file import USUAL_NAME, read_sensitivity
 from sidestep_tui.runs.state import RunState
+from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import count, number
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.sensitivity.grid import make_grid, place_of
@@ -36,7 +37,7 @@ class SensitivityPanel(Horizontal):
     """Follows an estimate: give it each new state of its run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "train_these", "Train these", tooltip="Set up a training run with these modules and ranks"),
+        Binding("t", "train_these", _("Train these"), tooltip=_("Set up a training run with these modules and ranks")),
     ]
     DEFAULT_CSS = """
     SensitivityPanel { height: 1fr; }
@@ -63,13 +64,13 @@ class SensitivityPanel(Horizontal):
         """Shows the ranking after the newest batch."""
         update = state.sensitivity
         if update is None:
-            self.query_one("#batches", Static).update(Content.styled("Nothing is measured yet.", "$text-muted"))
+            self.query_one("#batches", Static).update(Content.styled(_("Nothing is measured yet."), "$text-muted"))
             return
         self._take_proposal(run, ended=state.status in ("completed", "stopped"))
         done, total = count(update.batches_done), count(update.batches_total)
-        told = f"[$text-muted]measured on[/] {done} of {total} [$text-muted]batches[/]"
+        told = _("[$text-muted]measured on[/] {done} of {total} [$text-muted]batches[/]").format(done=done, total=total)
         if self._ranks is not None and self._settings is not None:
-            told += f"\n[$text-muted]ranks for the budget of rank[/] {self._settings.rank}"
+            told += _("\n[$text-muted]ranks for the budget of rank[/] {rank}").format(rank=self._settings.rank)
         self.query_one("#batches", Static).update(told)
         self._modules = update.modules
         self.query_one(HeatMap).grid = make_grid(update.modules)
@@ -124,8 +125,8 @@ class SensitivityPanel(Horizontal):
         table = self.query_one(KeyTable)
         fixed = [_PLACE, _VALUE, _ERROR] + ([_RANK] if self._ranks is not None else [])
         name_width = max(_NAME, table.size.width - sum(fixed) - (len(fixed) + 1) * _PADDING - _SCROLLBAR)
-        columns = [("   #", _PLACE), ("Module", name_width), ("Strength", _VALUE)]
-        columns += [("Rank", _RANK)] if self._ranks is not None else []
+        columns = [("   #", _PLACE), (_("Module"), name_width), (_("Strength"), _VALUE)]
+        columns += [(_("Rank"), _RANK)] if self._ranks is not None else []
         columns.append(("    ±", _ERROR))
         fits = sum(width + _PADDING for _, width in columns) + _SCROLLBAR <= table.size.width
         if not fits:  # the error is the first to go

@@ -1,5 +1,6 @@
 """The top line (where you are) and the key line (what you can do): one cheap widget each."""
 
+from rich.cells import cell_len
 from textual.app import RenderResult
 from textual.content import Content
 from textual.reactive import reactive
@@ -7,6 +8,7 @@ from textual.screen import Screen
 from textual.style import Style
 from textual.widget import Widget
 
+from sidestep_tui.texts import _
 from sidestep_tui.tui.text import clean, shorten_middle
 
 _WAYS_OUT = ("back", "quit")
@@ -24,7 +26,7 @@ class TopBar(Widget):
     def render(self) -> RenderResult:
         """One line, the context shortened to what is left of the width."""
         title = "Side-Step" + (f" › {self._heading}" if self._heading else "")
-        context = shorten_middle(clean(self.context), max(0, self.size.width - len(title) - 3))
+        context = shorten_middle(clean(self.context), max(0, self.size.width - cell_len(title) - 3))
         return Content.assemble((title, "bold $primary"), "   ", (context, "$text-muted"))
 
 
@@ -48,7 +50,7 @@ class KeyBar(Widget):
             if binding.show and active.enabled and binding.action != "help":
                 shown.setdefault(binding.action, (binding.key, self.app.get_key_display(binding), binding.description))
         ordered = sorted(shown, key=lambda action: action in _WAYS_OUT)
-        help_entry = self._entry("question_mark", "?", "Help")
+        help_entry = self._entry("question_mark", "?", _("Help"))
         line = Content("")
         for action in ordered:
             entry = self._entry(*shown[action]) + Content("  ")

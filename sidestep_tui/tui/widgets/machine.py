@@ -7,6 +7,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import share, size
 from sidestep_tui.tui.outline import bar
 from sidestep_tui.tui.text import clean, pad
@@ -29,7 +30,7 @@ class MachineLines(Widget):
     def render(self) -> RenderResult:
         """One line for each card and one for the host."""
         if self.snapshot is None:
-            return Content.styled("Looking at this machine …", "$text-muted")
+            return Content.styled(_("Looking at this machine …"), "$text-muted")
         width = _BAR if self.size.width >= 90 else _NARROW_BAR
         lines = [self._card(card, width) for card in self.snapshot.cards]
         return Content("\n").join([*lines, self._host(self.snapshot, width)])
@@ -46,11 +47,17 @@ class MachineLines(Widget):
 
     @staticmethod
     def _host(machine: "MachineSnapshot", width: int) -> Content:
-        figures = [f"CPU {share(machine.processor)}", f"disk {size(machine.disk_free)} free"]
-        line = _line("Host memory", machine.memory_used, machine.memory_total, width, figures)
+        figures = [
+            f"CPU {share(machine.processor)}",
+            _("disk {size} free").format(size=size(machine.disk_free)),
+        ]
+        line = _line(_("Host memory"), machine.memory_used, machine.memory_total, width, figures)
         if not machine.cards_missing:
             return line
-        missing = Content.assemble((pad("Card", _LABEL), ""), (f"none: {machine.cards_missing}", "$text-muted"))
+        missing = Content.assemble(
+            (pad(_("Card"), _LABEL), ""),
+            (_("none: {reason}").format(reason=machine.cards_missing), "$text-muted"),
+        )
         return Content("\n").join([missing, line])
 
 
@@ -62,6 +69,6 @@ def _line(label: str, used: int, total: int, width: int, figures: list[str]) -> 
         " ",
         (full, colour),
         (rest, "$text-muted"),
-        f" {size(used)} of {size(total)}",
+        _(" {used} of {total}").format(used=size(used), total=size(total)),
         ("".join(f"  {figure}" for figure in figures), "$text-muted"),
     )

@@ -9,6 +9,7 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widgets._data_table import DataTable
 
+from sidestep_tui.texts import _
 from sidestep_tui.tui.text import clean
 
 Row = tuple[str, tuple[Text, ...]]
@@ -19,13 +20,13 @@ class KeyTable(DataTable[Text], inherit_bindings=False):
     """A DataTable of rows, with the vim keys beside the arrows. Cells are made by `cell`: a plain str is markup."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "cursor_down", "Down", show=False),
-        Binding("k,up", "cursor_up", "Up", show=False),
-        Binding("g,home", "first_row", "First row", show=False),
-        Binding("G,end", "last_row", "Last row", show=False),
-        Binding("ctrl+d,pagedown", "page_down", "Page down", show=False),
-        Binding("ctrl+u,pageup", "page_up", "Page up", show=False),
-        Binding("enter", "select_cursor", "Open", show=False),
+        Binding("j,down", "cursor_down", _("Down"), show=False),
+        Binding("k,up", "cursor_up", _("Up"), show=False),
+        Binding("g,home", "first_row", _("First row"), show=False),
+        Binding("G,end", "last_row", _("Last row"), show=False),
+        Binding("ctrl+d,pagedown", "page_down", _("Page down"), show=False),
+        Binding("ctrl+u,pageup", "page_up", _("Page up"), show=False),
+        Binding("enter", "select_cursor", _("Open"), show=False),
     ]
 
     def __init__(
