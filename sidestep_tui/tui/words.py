@@ -24,6 +24,10 @@ _WORDS: Final = {
     "interrupted": _("interrupted"),
     "failed": _("failed"),
     "completed": _("completed"),
+    # orders of runs
+    "name": _("name"),
+    "condition": _("condition"),
+    "loss": _("loss"),
     # what happens in a run, and its files
     "warning": _("warning"),
     "request": _("request"),

@@ -6,6 +6,7 @@ from typing import Final
 from sidestep_tui.runs.compare import best_validation_loss
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.tui.outline import last_loss
+from sidestep_tui.tui.words import word
 
 ORDERS: Final = ("newest", "name", "condition", "loss", "validation")
 
@@ -22,13 +23,14 @@ def arranged(runs: Sequence[RunSummary], notes: dict[str, str], words: str, orde
     wanted = words.casefold().split()
 
     def told(run: RunSummary) -> str:
-        return f"{run.run.name} {run.job} {run.condition} {notes.get(str(run.run.path), '')}".casefold()
+        said = (run.job, word(run.job), run.condition, word(run.condition), notes.get(str(run.run.path), ""))
+        return " ".join((run.run.name, *said)).casefold()
 
     def figure(run: RunSummary) -> tuple[bool, float]:
         value = last_loss(run.state) if order == "loss" else best_validation_loss(run.state)
         return value is None, value or 0.0
 
-    kept = [run for run in runs if all(word in told(run) for word in wanted)]
+    kept = [run for run in runs if all(part in told(run) for part in wanted)]
     match order:
         case "name":
             return sorted(kept, key=lambda run: run.run.name.casefold())

@@ -9,6 +9,7 @@ from textual.containers import Vertical
 
 from sidestep_tui.runs.compare import differing_settings, outcomes
 from sidestep_tui.runs.history import RunSummary
+from sidestep_tui.texts import _
 from sidestep_tui.tui.chart.curve import Curve
 from sidestep_tui.tui.chart.widget import Chart
 from sidestep_tui.tui.chart.window import Window
@@ -30,9 +31,9 @@ class CompareScreen(SidestepScreen[None]):
         second: another one.
     """
 
-    HEADING = "Compare"
-    ABOUT = "What differs between two runs: how they did, and every setting that is not the same."
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("b", "back", "Back", show=False)]
+    HEADING = _("Compare")
+    ABOUT = _("What differs between two runs: how they did, and every setting that is not the same.")
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("b", "back", _("Back"), show=False)]
     DEFAULT_CSS = "CompareScreen #curves { height: 1fr; } CompareScreen #differences { height: 1fr; }"
 
     def __init__(self, first: RunSummary, second: RunSummary) -> None:
@@ -41,9 +42,9 @@ class CompareScreen(SidestepScreen[None]):
 
     def compose_body(self) -> ComposeResult:
         """The chart and the table."""
-        yield Chart(empty="These runs have no loss.", id="curves")
+        yield Chart(empty=_("These runs have no loss."), id="curves")
         with Vertical(classes="panel", id="differences") as panel:
-            panel.border_title = "What differs"
+            panel.border_title = _("What differs")
             yield KeyTable(id="compared")
 
     def on_mount(self) -> None:

@@ -6,7 +6,9 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _
 from sidestep_tui.tui.screen import SidestepScreen
+from sidestep_tui.tui.words import word
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.history import RunSummary
@@ -16,12 +18,12 @@ class HistoryKeys(SidestepScreen[None]):
     """A list of runs that can be searched and sorted. What the keys need is imported when they are pressed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "find", "Find", tooltip="Show only runs with these words"),
-        Binding("o", "order", "Order", show=False, tooltip="Sort by age, name, condition or loss"),
-        Binding("e", "again", "Again", show=False, tooltip="Run again with changes, in the wizard"),
-        Binding("c", "compare", "Compare", show=False, tooltip="Curves and settings beside another run"),
-        Binding("N", "note", "Note", show=False, tooltip="Write a note on the run"),
-        Binding("a", "enqueue", "To the queue", show=False, tooltip="Let the run wait in the queue"),
+        Binding("slash", "find", _("Find"), tooltip=_("Show only runs with these words")),
+        Binding("o", "order", _("Order"), show=False, tooltip=_("Sort by age, name, condition or loss")),
+        Binding("e", "again", _("Again"), show=False, tooltip=_("Run again with changes, in the wizard")),
+        Binding("c", "compare", _("Compare"), show=False, tooltip=_("Curves and settings beside another run")),
+        Binding("N", "note", _("Note"), show=False, tooltip=_("Write a note on the run")),
+        Binding("a", "enqueue", _("To the queue"), show=False, tooltip=_("Let the run wait in the queue")),
     ]
 
     def __init__(self) -> None:
@@ -44,7 +46,9 @@ class HistoryKeys(SidestepScreen[None]):
         """Asks for words."""
         from sidestep_tui.tui.wizard.dialogs import AskScreen
 
-        words = await self.app.push_screen_wait(AskScreen("Find runs", self.words, note="nothing shows all of them"))
+        words = await self.app.push_screen_wait(
+            AskScreen(_("Find runs"), self.words, note=_("nothing shows all of them"))
+        )
         if words is not None:
             self.words = words
             self.show_runs()
@@ -75,10 +79,12 @@ class HistoryKeys(SidestepScreen[None]):
         run = self.current()
         others = [other for other in self.all_runs if run is not None and other.run != run.run and other.job == run.job]
         if run is None or not others:
-            self.sidestep.tell("There is no other run of this kind.", "warning")
+            self.sidestep.tell(_("There is no other run of this kind."), "warning")
             return
-        choices = [Choice(str(other.run.path), other.run.name, other.condition) for other in others]
-        chosen = await self.app.push_screen_wait(PickScreen(f"Compare {run.run.name} with", lambda _text: choices))
+        choices = [Choice(str(other.run.path), other.run.name, word(other.condition)) for other in others]
+        chosen = await self.app.push_screen_wait(
+            PickScreen(_("Compare {name} with").format(name=run.run.name), lambda _text: choices)
+        )
         other = next((other for other in others if str(other.run.path) == chosen), None)
         if other is not None:
             self.app.push_screen(CompareScreen(run, other))
@@ -92,7 +98,9 @@ class HistoryKeys(SidestepScreen[None]):
         run = self.current()
         if run is None:
             return
-        text = await self.app.push_screen_wait(AskScreen(f"Note on {run.run.name}", read_note(run.run)))
+        text = await self.app.push_screen_wait(
+            AskScreen(_("Note on {name}").format(name=run.run.name), read_note(run.run))
+        )
         if text is None:
             return
         try:
@@ -116,7 +124,9 @@ class HistoryKeys(SidestepScreen[None]):
         except SidestepError as error:
             self.app.call_from_thread(self.sidestep.tell_error, error)
         else:
-            self.app.call_from_thread(self.sidestep.tell, f"{run.run.name} waits in the queue: u shows it.")
+            self.app.call_from_thread(
+                self.sidestep.tell, _("{name} waits in the queue: u shows it.").format(name=run.run.name)
+            )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys appear only where they would do something."""

@@ -6,11 +6,13 @@ from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
 
+from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import age, number, share
 from sidestep_tui.tui.outline import SYMBOLS, bar, headway, last_loss
 from sidestep_tui.tui.text import shorten
 from sidestep_tui.tui.themes import rich_style
 from sidestep_tui.tui.widgets.table import KeyTable, cell
+from sidestep_tui.tui.words import word
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.history import RunSummary
@@ -26,7 +28,9 @@ class RunTable(KeyTable):
     """Rows are keyed by the run's path."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select_cursor", "Open", key_display="enter", tooltip="Watch the run: curves, log, samples"),
+        Binding(
+            "enter", "select_cursor", _("Open"), key_display="enter", tooltip=_("Watch the run: curves, log, samples")
+        ),
     ]
 
     def __init__(self) -> None:
@@ -49,7 +53,7 @@ class RunTable(KeyTable):
         name_width = max(12, self.size.width - sum(fixed) - _PADDING * (len(fixed) + 1) - _SCROLLBAR)
         if name_width != self._name_width:
             self._name_width = name_width
-            labels = ("Condition", "Run", "Job", "Progress", "   Loss", "   Age")
+            labels = (_("Condition"), _("Run"), _("Job"), _("Progress"), _("   Loss"), _("   Age"))
             self.set_columns(list(zip(labels, (_CONDITION, name_width, *fixed[1:]), strict=True)))
         self.set_rows([(str(run.run.path), self._cells(run, now)) for run in runs])
 
@@ -61,9 +65,9 @@ class RunTable(KeyTable):
         symbol, colour = SYMBOLS[run.condition]
         last = run.state.updated_at or run.created_at
         return (
-            cell(f"{symbol} {run.condition}", rich_style(self, colour)),
+            cell(f"{symbol} {word(run.condition)}", rich_style(self, colour)),
             cell(shorten(run.run.name, self._name_width), rich_style(self, "foreground", bold=True)),
-            cell(run.job),
+            cell(word(run.job)),
             self._progress(run),
             cell(number(last_loss(run.state)), right=True),
             cell(age(now - last), rich_style(self, "secondary"), right=True),

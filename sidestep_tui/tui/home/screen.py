@@ -18,6 +18,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen, stop_question
 from sidestep_tui.tui.figures import size
 from sidestep_tui.tui.home.history import HistoryKeys
@@ -26,6 +27,7 @@ from sidestep_tui.tui.routes import ROUTES
 from sidestep_tui.tui.starting import start_engine
 from sidestep_tui.tui.text import clean, shorten
 from sidestep_tui.tui.widgets.machine import MachineLines
+from sidestep_tui.tui.words import word
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.history import RunSummary
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 _REFRESH_SECONDS = 2.0
 
-_EMPTY = """\
+_EMPTY = _("""\
 [b]No runs yet[/b]
 
 Side-Step teaches ACE-Step 1.5 your own music:
@@ -46,23 +48,23 @@ Side-Step teaches ACE-Step 1.5 your own music:
 
 [b $footer-key-foreground]n[/] sets up the first run, step by step.
 [b]sidestep demo[/b] in a shell shows the whole way without a model or songs.\
-"""
+""")
 
 
 class HomeScreen(HistoryKeys):
     """The list of runs, newest first, and the way to everything else."""
 
     HEADING = ""
-    ABOUT = "Every run on this machine. Engines go on when you leave: come back and open a run to see all of it."
+    ABOUT = _("Every run on this machine. Engines go on when you leave: come back and open a run to see all of it.")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "New", tooltip="Set up a new run, step by step"),
-        Binding("r", "resume", "Resume", tooltip="Continue the run after its newest checkpoint, or start it"),
-        Binding("s", "stop", "Stop", tooltip="Ask the engine to save and stop (asks first)"),
-        Binding("d", "delete", "Delete", tooltip="Delete the run with all of its files (asks first)"),
-        Binding("u", "go('queue')", "Queue", tooltip="Runs that wait for the machine, one after another"),
-        Binding("p", "go('presets')", "Presets", tooltip="Settings to start from: look, compare, keep"),
-        Binding("D", "go('dataset')", "Data set", tooltip="Review the songs of a data set"),
-        Binding("escape", "quit", "Quit", show=False, tooltip="Leave Side-Step; running engines go on"),
+        Binding("n", "new", _("New"), tooltip=_("Set up a new run, step by step")),
+        Binding("r", "resume", _("Resume"), tooltip=_("Continue the run after its newest checkpoint, or start it")),
+        Binding("s", "stop", _("Stop"), tooltip=_("Ask the engine to save and stop (asks first)")),
+        Binding("d", "delete", _("Delete"), tooltip=_("Delete the run with all of its files (asks first)")),
+        Binding("u", "go('queue')", _("Queue"), tooltip=_("Runs that wait for the machine, one after another")),
+        Binding("p", "go('presets')", _("Presets"), tooltip=_("Settings to start from: look, compare, keep")),
+        Binding("D", "go('dataset')", _("Data set"), tooltip=_("Review the songs of a data set")),
+        Binding("escape", "quit", _("Quit"), show=False, tooltip=_("Leave Side-Step; running engines go on")),
     ]
 
     @dataclass
@@ -88,13 +90,13 @@ class HomeScreen(HistoryKeys):
     def compose_body(self) -> ComposeResult:
         """The machine, the advice, the runs."""
         with Vertical(classes="panel", id="machine") as machine:
-            machine.border_title = "Machine"
+            machine.border_title = _("Machine")
             yield MachineLines()
         yield Static(id="next")
         with Vertical(classes="panel", id="run-panel") as runs:
-            runs.border_title = "Runs"
+            runs.border_title = _("Runs")
             yield RunTable()
-            yield Static("Looking for runs …", id="notice", classes="muted")
+            yield Static(_("Looking for runs …"), id="notice", classes="muted")
 
     def on_mount(self) -> None:
         """Reads as soon as the first frame is on the terminal, and again while the screen is in front."""
@@ -143,7 +145,7 @@ class HomeScreen(HistoryKeys):
         else:
             notice.update(_EMPTY)
         self.query_one(MachineLines).snapshot = event.machine
-        self.query_one("#next", Static).update(Content.assemble(("Next  ", "bold $accent"), clean(event.advice)))
+        self.query_one("#next", Static).update(Content.assemble((_("Next  "), "bold $accent"), clean(event.advice)))
         self.refresh_bindings()
 
     def show_runs(self) -> None:
@@ -152,9 +154,14 @@ class HomeScreen(HistoryKeys):
 
         shown = arranged(self.all_runs, self.notes, self.words, self.order)
         self.query_one(RunTable).show(shown, self.sidestep.clock())
-        found = f" with “{clean(self.words)}”: {len(shown)} of {len(self.all_runs)}" if self.words.strip() else ""
-        order = f", by {self.order}" if self.order != "newest" else ""
-        self.query_one("#run-panel").border_title = Content(f"Runs{found}{order}")
+        title = _("Runs")
+        if words := clean(self.words).strip():
+            title += _(" with “{words}”: {shown} of {all}").format(
+                words=words, shown=len(shown), all=len(self.all_runs)
+            )
+        if self.order != "newest":
+            title += _(", by {order}").format(order=word(self.order))
+        self.query_one("#run-panel").border_title = Content(title)
         self._show_note()
 
     def _show_note(self) -> None:
@@ -166,7 +173,7 @@ class HomeScreen(HistoryKeys):
     def _show_error(self, event: Unreadable) -> None:
         notice = self.query_one("#notice", Static)
         notice.display = True
-        text = "The runs cannot be read"
+        text = _("The runs cannot be read")
         notice.update(Content.assemble((text, "bold $text-error"), "\n\n", clean(event.reason)))
 
     @on(RunTable.RowSelected)
@@ -210,7 +217,7 @@ class HomeScreen(HistoryKeys):
         except SidestepError as error:
             self.sidestep.tell_error(error)
         else:
-            self.sidestep.tell(f"{run.run.name} finishes its step, saves and stops.")
+            self.sidestep.tell(_("{name} finishes its step, saves and stops.").format(name=run.run.name))
 
     @work
     async def action_delete(self) -> None:
@@ -221,18 +228,20 @@ class HomeScreen(HistoryKeys):
         if run is None:
             return
         held = await asyncio.to_thread(disk_used, run.run)
-        detail = (
-            f"{run.run.path}\n{size(held)}: settings, events, checkpoints, adapters and samples. There is no way back."
+        detail = _("{path}\n{held}: settings, events, checkpoints, adapters and samples. There is no way back.").format(
+            path=run.run.path, held=size(held)
         )
-        question = f"Delete the run {run.run.name}?"
-        if not await self.app.push_screen_wait(ConfirmScreen(question, detail, yes="Delete it", danger=True)):
+        question = _("Delete the run {name}?").format(name=run.run.name)
+        if not await self.app.push_screen_wait(ConfirmScreen(question, detail, yes=_("Delete it"), danger=True)):
             return
         try:
             await asyncio.to_thread(remove_run, run.run)
         except SidestepError as error:
             self.sidestep.tell_error(error)
         else:
-            self.sidestep.tell(f"{run.run.name} is deleted: {size(held)} are free again.")
+            self.sidestep.tell(
+                _("{name} is deleted: {held} are free again.").format(name=run.run.name, held=size(held))
+            )
         self.read_runs()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
