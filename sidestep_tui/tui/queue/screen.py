@@ -17,39 +17,43 @@ from sidestep_tui.runs import standing
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import RunSummary, list_runs
 from sidestep_tui.runs.queue import Queue, is_worked_on
+from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.figures import count, share
-from sidestep_tui.tui.outline import SYMBOLS, headway
+from sidestep_tui.tui.outline import SYMBOLS, Headway, headway
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import shorten
 from sidestep_tui.tui.themes import rich_style
 from sidestep_tui.tui.widgets.table import KeyTable, Row, cell
 from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
+from sidestep_tui.tui.words import word
 
 _REFRESH_SECONDS = 2.0
 _PLACE, _CONDITION, _DONE = 5, 14, 26
 _PADDING, _SCROLLBAR, _NARROWEST = 2, 1, 12
-_EMPTY = """\
+_EMPTY = _("""\
 [b]The queue is empty[/b]
 
 Press [b $footer-key-foreground]a[/] to put a run into it: one that was saved in the wizard without \
 being started, or one that was interrupted. The runs work one after another, \
 also when you leave or your line drops.\
-"""
+""")
 
 
 class QueueScreen(SidestepScreen[None]):
     """The queued runs in their order, and what the queue does."""
 
-    HEADING = "Queue"
-    ABOUT = "Runs one after another. The queue works by itself: leave, drop the line, come back."
+    HEADING = _("Queue")
+    ABOUT = _("Runs one after another. The queue works by itself: leave, drop the line, come back.")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "add", "Add", tooltip="Put a run at the end"),
-        Binding("d", "remove", "Remove", tooltip="Take the run out of the queue (asks first); the run itself stays"),
-        Binding("J,shift+down", "move(1)", "Later", key_display="J", tooltip="Move the run towards the end"),
-        Binding("K,shift+up", "move(-1)", "Sooner", key_display="K", tooltip="Move the run towards the front"),
-        Binding("p", "pause", "Pause", tooltip="Start nothing new, or go on; the run under way is not touched"),
-        Binding("f", "failures", "On failure", tooltip="After a run that fails: go on with the next, or end"),
+        Binding("a", "add", _("Add"), tooltip=_("Put a run at the end")),
+        Binding(
+            "d", "remove", _("Remove"), tooltip=_("Take the run out of the queue (asks first); the run itself stays")
+        ),
+        Binding("J,shift+down", "move(1)", _("Later"), key_display="J", tooltip=_("Move the run towards the end")),
+        Binding("K,shift+up", "move(-1)", _("Sooner"), key_display="K", tooltip=_("Move the run towards the front")),
+        Binding("p", "pause", _("Pause"), tooltip=_("Start nothing new, or go on; the run under way is not touched")),
+        Binding("f", "failures", _("On failure"), tooltip=_("After a run that fails: go on with the next, or end")),
     ]
 
     @dataclass
@@ -68,9 +72,9 @@ class QueueScreen(SidestepScreen[None]):
 
     def compose_body(self) -> ComposeResult:
         """What the queue does, and its runs."""
-        yield Static("Reading the queue …", id="queue-state")
+        yield Static(_("Reading the queue …"), id="queue-state")
         with Vertical(classes="panel", id="run-panel") as panel:
-            panel.border_title = "Runs"
+            panel.border_title = _("Runs")
             yield KeyTable(id="queued")
             yield Static(_EMPTY, id="notice")
 
@@ -94,11 +98,14 @@ class QueueScreen(SidestepScreen[None]):
     @on(Refreshed)
     def _show(self, event: Refreshed) -> None:
         self._queue, self._summaries = event.queue, event.summaries
-        word, colour = ("paused", "warning") if event.queue.paused else ("working", "success")
+        standing, colour = (_("paused"), "warning") if event.queue.paused else (_("working"), "success")
         if not event.queue.paused and not event.working:
-            word, colour = "idle", "text-muted"
-        after = "goes on with the next" if event.queue.skip_failures else "ends"
-        state = Content.assemble((f"  The queue is {word}", f"bold ${colour}"), f"   After a failure it {after}.")
+            standing, colour = _("idle"), "text-muted"
+        after = _("goes on with the next") if event.queue.skip_failures else _("ends")
+        state = Content.assemble(
+            (_("  The queue is {standing}").format(standing=standing), f"bold ${colour}"),
+            _("   After a failure it {after}.").format(after=after),
+        )
         self.query_one("#queue-state", Static).update(state)
         self._fill()
         table = self.query_one(KeyTable)
@@ -122,15 +129,17 @@ class QueueScreen(SidestepScreen[None]):
         width = max(_NARROWEST, room - _PLACE - _CONDITION - _DONE - 4 * _PADDING - _SCROLLBAR)
         if width != self._name_width:
             self._name_width = width
-            table.set_columns([("Place", _PLACE), ("Run", width), ("Condition", _CONDITION), ("Done", _DONE)])
+            table.set_columns(
+                [(_("Place"), _PLACE), (_("Run"), width), (_("Condition"), _CONDITION), (_("Done"), _DONE)]
+            )
         known = {summary.run: summary for summary in self._summaries}
         rows: list[Row] = []
         for place, run in enumerate(self._queue.runs, start=1):
             summary = known.get(run)
             symbol, colour = SYMBOLS[summary.condition] if summary else ("×", "error")
-            condition = f"{symbol} {summary.condition if summary else 'missing'}"
+            condition = f"{symbol} {word(summary.condition) if summary else _('missing')}"
             way = headway(summary.state) if summary else None
-            done = f"{share(way.share)} of {count(way.total)} {way.unit}" if way else ""
+            done = _told(way) if way else ""
             style = rich_style(self, colour)
             name = cell(shorten(run.name, width), rich_style(self, "foreground", bold=True))
             rows.append((str(run.path), (cell(str(place), right=True), name, cell(condition, style), cell(done))))
@@ -146,14 +155,14 @@ class QueueScreen(SidestepScreen[None]):
         """Offers the runs that could be started and are not in the queue."""
         free = [s for s in self._summaries if s.condition not in ("running", "completed")]
         choices = [
-            Choice(str(s.run.path), s.run.name, f"{s.job}, {s.condition}")
+            Choice(str(s.run.path), s.run.name, f"{word(s.job)}, {word(s.condition)}")
             for s in free
             if s.run not in self._queue.runs
         ]
         if not choices:
-            self.sidestep.tell("There is no run to add: save one in the wizard without starting it.", "warning")
+            self.sidestep.tell(_("There is no run to add: save one in the wizard without starting it."), "warning")
             return
-        chosen = await self.app.push_screen_wait(PickScreen("Put into the queue", lambda _text: choices))
+        chosen = await self.app.push_screen_wait(PickScreen(_("Put into the queue"), lambda _text: choices))
         run = next((s.run for s in free if str(s.run.path) == chosen), None)
         if run is not None:
             self._change(lambda: standing.add(run))
@@ -164,8 +173,10 @@ class QueueScreen(SidestepScreen[None]):
         run = self._run
         if run is None:
             return
-        detail = "The run and its files stay. If its engine is at work it goes on."
-        if await self.app.push_screen_wait(ConfirmScreen(f"Take {run.name} out of the queue?", detail, yes="Remove")):
+        detail = _("The run and its files stay. If its engine is at work it goes on.")
+        if await self.app.push_screen_wait(
+            ConfirmScreen(_("Take {name} out of the queue?").format(name=run.name), detail, yes=_("Remove"))
+        ):
             self._change(lambda: standing.remove(run))
 
     def action_move(self, by: int) -> None:
@@ -197,3 +208,8 @@ class QueueScreen(SidestepScreen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys appear only where they would do something."""
         return self._run is not None if action in ("remove", "move") else super().check_action(action, parameters)
+
+
+def _told(way: Headway) -> str:
+    """`40 % of 1 200 steps`."""
+    return _("{share} of {total} {unit}").format(share=share(way.share), total=count(way.total), unit=word(way.unit))
