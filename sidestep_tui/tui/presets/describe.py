@@ -9,13 +9,14 @@ from sidestep_tui.config.fields import leaves, look_up
 from sidestep_tui.config.layers import merge
 from sidestep_tui.config.preset_import import Import
 from sidestep_tui.config.presets import Level, Preset
+from sidestep_tui.texts import _
 from sidestep_tui.tui.text import clean, pad, shorten
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.values import plain, spell_value
 
-LEVELS: Final[Mapping[Level, str]] = {"shipped": "shipped", "user": "your own", "local": "this folder"}
+LEVELS: Final[Mapping[Level, str]] = {"shipped": _("shipped"), "user": _("your own"), "local": _("this folder")}
 _PATH_WIDTH: Final = 30
-_FATES: Final = (("mapped", "taken over", "✓"), ("changed", "changed", "~"), ("dropped", "left out", "–"))
+_FATES: Final = (("mapped", _("taken over"), "✓"), ("changed", _("changed"), "~"), ("dropped", _("left out"), "–"))
 
 
 def describe(preset: Preset, width: int) -> Content:
@@ -27,7 +28,7 @@ def describe(preset: Preset, width: int) -> Content:
     """
     document = WizardDocument().with_preset(preset)
     defaults = {setting.path: document.default(setting) for setting in document.applicable}
-    lines = [Content(clean(preset.description) or "No description.")]
+    lines = [Content(clean(preset.description) or _("No description."))]
     if preset.promise:
         lines.append(Content.styled(clean(preset.promise), "$text-accent"))
     where = f"  {clean(str(preset.path))}" if preset.path and preset.level != "shipped" else ""
@@ -36,7 +37,8 @@ def describe(preset: Preset, width: int) -> Content:
     value_width = max((len(spelled) for _, spelled, _ in settings), default=0)
     for path, spelled, value in settings:
         same = value == defaults.get(path)
-        note = "default" if same else f"not {spell_value(defaults.get(path)) or 'empty'}"
+        usual = spell_value(defaults.get(path)) or _("empty")
+        note = _("default") if same else _("not {default}").format(default=usual)
         room = max(0, width - _PATH_WIDTH - value_width - 3)
         lines.append(
             Content.assemble(
@@ -58,7 +60,7 @@ def compare(left: Preset, right: Preset, width: int) -> Content:
             values = (pad(_value(values, path), column) for values in (first, second))
             lines.append(Content(f"{pad(path, 26)} {' '.join(values)}"))
     if len(lines) == 1:
-        lines.append(Content.styled("They give the same settings.", "$text-muted"))
+        lines.append(Content.styled(_("They give the same settings."), "$text-muted"))
     promises = [f"{preset.name}: {preset.promise}" for preset in (left, right) if preset.promise]
     lines += [Content(""), *(Content.styled(clean(promise), "$text-muted") for promise in promises)]
     return Content("\n").join(lines)
@@ -84,8 +86,8 @@ def report(imported: Import) -> Content:
             arrow = f" → {note.new}" if note.new else ""
             why = f"  {note.why}" if note.why else ""
             lines.append(Content.assemble(f"{mark} ", clean(note.old), clean(arrow), (clean(why), "$text-muted")))
-    return Content("\n").join(lines) if lines else Content("All of its settings are taken over.")
+    return Content("\n").join(lines) if lines else Content(_("All of its settings are taken over."))
 
 
 def _value(settings: Mapping[str, Any], path: str) -> str:
-    return spell_value(settings[path]) or "none" if path in settings else "–"
+    return spell_value(settings[path]) or _("none") if path in settings else "–"

@@ -9,6 +9,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from sidestep_tui.config.preset_import import Import
+from sidestep_tui.texts import _
 from sidestep_tui.tui.presets.describe import report
 from sidestep_tui.tui.text import literal
 from sidestep_tui.tui.widgets.scroll import KeyScroll
@@ -18,8 +19,8 @@ class PasteScreen(ModalScreen[str | None]):
     """Takes the text of a preset, or the name of a file."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s,f2", "take", "Import", priority=True),
-        Binding("escape", "dismiss(None)", "Back", priority=True),
+        Binding("ctrl+s,f2", "take", _("Import"), priority=True),
+        Binding("escape", "dismiss(None)", _("Back"), priority=True),
     ]
     DEFAULT_CSS = """
     PasteScreen TextArea, PasteScreen TextArea:focus {
@@ -30,11 +31,10 @@ class PasteScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """A box to paste into."""
         with Vertical(classes="dialog"):
-            yield Static("[b]Import a preset[/b]", classes="dialog-title")
-            yield Static("Paste its JSON here, or type the name of its file.", classes="dialog-line")
+            yield Static(_("[b]Import a preset[/b]"), classes="dialog-title")
+            yield Static(_("Paste its JSON here, or type the name of its file."), classes="dialog-line")
             yield TextArea(show_line_numbers=False)
-            key = "b $footer-key-foreground"
-            yield Static(f"[{key}]ctrl+s[/] import    [{key}]escape[/] back")
+            yield Static(_("[b $footer-key-foreground]ctrl+s[/] import    [b $footer-key-foreground]escape[/] back"))
 
     def action_take(self) -> None:
         """Closes with the text."""
@@ -45,8 +45,8 @@ class ReportScreen(ModalScreen[bool]):
     """Shows what became of an imported preset; `y` keeps it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y,enter", "dismiss(True)", "Keep it"),
-        Binding("n,escape,q", "dismiss(False)", "No"),
+        Binding("y,enter", "dismiss(True)", _("Keep it")),
+        Binding("n,escape,q", "dismiss(False)", _("No")),
     ]
     DEFAULT_CSS = """
     ReportScreen .dialog { width: 90; }
@@ -60,8 +60,11 @@ class ReportScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """The report and the question."""
         with Vertical(classes="dialog"):
-            yield Static(literal(f"Import {self._imported.preset.name}?", "bold"), classes="dialog-title")
+            yield Static(
+                literal(_("Import {name}?").format(name=self._imported.preset.name), "bold"), classes="dialog-title"
+            )
             with KeyScroll():
                 yield Static(report(self._imported))
-            key = "b $footer-key-foreground"
-            yield Static(f"[{key}]y[/] keep it among your presets    [{key}]n[/] no")
+            yield Static(
+                _("[b $footer-key-foreground]y[/] keep it among your presets    [b $footer-key-foreground]n[/] no")
+            )

@@ -21,6 +21,7 @@ from sidestep_tui.config.presets import (
     without_personal,
 )
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.presets.describe import LEVELS, compare, describe
 from sidestep_tui.tui.presets.dialogs import PasteScreen, ReportScreen
@@ -39,18 +40,20 @@ class PresetsScreen(SidestepScreen[Preset | None]):
         choosing: the screen was opened to pick one: loading closes it with the preset.
     """
 
-    HEADING = "Presets"
-    ABOUT = (
+    HEADING = _("Presets")
+    ABOUT = _(
         "Named settings to start from. Yours come before shipped ones of the same name, and those in the folder "
         "presets.sidestep beside your work before both."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("c", "compare", "Compare", tooltip="Mark this one, then compare it with the next one you mark"),
-        Binding("i", "import", "Import", tooltip="Take a preset in, from a file or from pasted text"),
-        Binding("x", "export", "Export", tooltip="Write the preset to a file, to give it away"),
-        Binding("r", "rename", "Rename", tooltip="Give a preset of your own another name"),
-        Binding("d", "delete", "Delete", tooltip="Remove a preset of your own (asks first)"),
-        Binding("u", "from_run", "From a run", show=False, tooltip="Keep the settings of a training run as a preset"),
+        Binding("c", "compare", _("Compare"), tooltip=_("Mark this one, then compare it with the next one you mark")),
+        Binding("i", "import", _("Import"), tooltip=_("Take a preset in, from a file or from pasted text")),
+        Binding("x", "export", _("Export"), tooltip=_("Write the preset to a file, to give it away")),
+        Binding("r", "rename", _("Rename"), tooltip=_("Give a preset of your own another name")),
+        Binding("d", "delete", _("Delete"), tooltip=_("Remove a preset of your own (asks first)")),
+        Binding(
+            "u", "from_run", _("From a run"), show=False, tooltip=_("Keep the settings of a training run as a preset")
+        ),
     ]
     DEFAULT_CSS = """
     PresetsScreen #list { width: 26; height: 1fr; }
@@ -69,7 +72,7 @@ class PresetsScreen(SidestepScreen[Preset | None]):
         """The list and what it points at."""
         with Horizontal():
             with Vertical(classes="panel", id="list") as listing:
-                listing.border_title = "Presets"
+                listing.border_title = _("Presets")
                 yield KeyTable()
             with KeyScroll(classes="panel", id="detail"):
                 yield Static(id="text")
@@ -78,10 +81,10 @@ class PresetsScreen(SidestepScreen[Preset | None]):
         """Reads the presets."""
         table = self.query_one(KeyTable)
         table.show_header = False
-        table.add_columns("", "name", "level")
+        table.add_columns("", _("name"), _("level"))
         self._read()
         table.focus()
-        self.set_context("enter loads one into the wizard" if not self._choosing else "enter takes one")
+        self.set_context(_("enter loads one into the wizard") if not self._choosing else _("enter takes one"))
 
     def _read(self, name: str | None = None) -> None:
         """Fills the list; the cursor goes to the preset of this name."""
@@ -110,12 +113,12 @@ class PresetsScreen(SidestepScreen[Preset | None]):
         preset = self._current()
         detail, text = self.query_one("#detail"), self.query_one("#text", Static)
         if preset is None:
-            text.update("No presets.")
+            text.update(_("No presets."))
             return
         width = max(40, detail.size.width - 3)
         marked = self._presets.get(self._marked or "")
         if marked is not None and marked.name != preset.name:
-            detail.border_title = "Compared"
+            detail.border_title = _("Compared")
             text.update(compare(marked, preset, width))
         else:
             detail.border_title = clean(preset.name)
@@ -163,7 +166,9 @@ class PresetsScreen(SidestepScreen[Preset | None]):
         preset = self._current()
         if preset is None:
             return
-        target = await self.app.push_screen_wait(AskScreen(f"Export {preset.name} to", f"{preset.name}.json"))
+        target = await self.app.push_screen_wait(
+            AskScreen(_("Export {name} to").format(name=preset.name), f"{preset.name}.json")
+        )
         if not target:
             return
         try:
@@ -171,7 +176,7 @@ class PresetsScreen(SidestepScreen[Preset | None]):
         except SidestepError as error:
             self.sidestep.tell_error(error)
         else:
-            self.sidestep.tell(f"Written to {file}")
+            self.sidestep.tell(_("Written to {file}").format(file=file))
 
     @work
     async def action_rename(self) -> None:
@@ -179,7 +184,9 @@ class PresetsScreen(SidestepScreen[Preset | None]):
         preset = self._current()
         if preset is None:
             return
-        name = await self.app.push_screen_wait(AskScreen(f"Rename {preset.name} to", preset.name, check=name_problem))
+        name = await self.app.push_screen_wait(
+            AskScreen(_("Rename {name} to").format(name=preset.name), preset.name, check=name_problem)
+        )
         if not name or name == preset.name:
             return
         try:
@@ -194,7 +201,9 @@ class PresetsScreen(SidestepScreen[Preset | None]):
         preset = self._current()
         if preset is None:
             return
-        question = ConfirmScreen(f"Delete the preset {preset.name}?", str(preset.path), yes="Delete it", danger=True)
+        question = ConfirmScreen(
+            _("Delete the preset {name}?").format(name=preset.name), str(preset.path), yes=_("Delete it"), danger=True
+        )
         if not await self.app.push_screen_wait(question):
             return
         try:
@@ -210,11 +219,11 @@ class PresetsScreen(SidestepScreen[Preset | None]):
 
         runs = {str(s.run.path): s for s in list_runs() if s.job == "train"}
         if not runs:
-            self.sidestep.tell("There is no training run yet.", "warning")
+            self.sidestep.tell(_("There is no training run yet."), "warning")
             return
         entries = [Choice(path, summary.run.name, summary.condition) for path, summary in runs.items()]
-        path = await self.app.push_screen_wait(PickScreen("Keep the settings of", lambda _text: entries))
-        name = path and await self.app.push_screen_wait(AskScreen("Name of the preset", check=name_problem))
+        path = await self.app.push_screen_wait(PickScreen(_("Keep the settings of"), lambda _text: entries))
+        name = path and await self.app.push_screen_wait(AskScreen(_("Name of the preset"), check=name_problem))
         if not (path and name):
             return
         try:
