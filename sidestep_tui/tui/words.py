@@ -35,6 +35,25 @@ _WORDS: Final = {
     "sample": _("sample"),
     "validation": _("validation"),
     "result": _("result"),
+    # where a setting's value comes from
+    "default": _("default"),
+    "preset": _("preset"),
+    "file": _("file"),
+    "edited": _("edited"),
+    # what takes memory
+    "model": _("model"),
+    "adapter": _("adapter"),
+    "optimizer": _("optimizer"),
+    "activations": _("activations"),
+    "reserve": _("reserve"),
+    # what a change that saves memory costs
+    "slower steps": _("slower steps"),
+    "the same numbers": _("the same numbers"),
+    "the same numbers within rounding": _("the same numbers within rounding"),
+    "songs one after another": _("songs one after another"),
+    "windows instead of whole songs": _("windows instead of whole songs"),
+    "a smaller adapter": _("a smaller adapter"),
+    "attention alone learns": _("attention alone learns"),
     # what progress counts
     "batches": _("batches"),
     "files": _("files"),

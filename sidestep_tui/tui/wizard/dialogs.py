@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,7 +15,8 @@ from textual.screen import ModalScreen
 from textual.widgets import DirectoryTree, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from sidestep_tui.tui.text import clean, literal, shorten
+from sidestep_tui.texts import _
+from sidestep_tui.tui.text import clean, literal, pad, shorten
 
 _LIST_WIDTH: Final = 60
 
@@ -30,7 +32,7 @@ class Choice:
     def line(self, width: int) -> Content:
         """The entry as one line, names in a column of `width`."""
         note = shorten(clean(self.note), max(0, _LIST_WIDTH - width - 2))
-        return Content.assemble((clean(self.name).ljust(width), "bold"), "  ", (note, "$text-muted"))
+        return Content.assemble((pad(clean(self.name), width), "bold"), "  ", (note, "$text-muted"))
 
 
 class PickScreen(ModalScreen[str | None]):
@@ -44,9 +46,9 @@ class PickScreen(ModalScreen[str | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Back"),
-        Binding("down", "move(1)", "Down", show=False),
-        Binding("up", "move(-1)", "Up", show=False),
+        Binding("escape", "dismiss(None)", _("Back")),
+        Binding("down", "move(1)", _("Down"), show=False),
+        Binding("up", "move(-1)", _("Up"), show=False),
     ]
     DEFAULT_CSS = """
     PickScreen .dialog { width: 76; max-height: 20; }
@@ -76,7 +78,7 @@ class PickScreen(ModalScreen[str | None]):
         with Vertical(classes="dialog"):
             yield Static(literal(self._title, "bold"), classes="dialog-title")
             if self._searchable:
-                yield Input(placeholder="type to search", compact=True)
+                yield Input(placeholder=_("type to search"), compact=True)
             yield OptionList()
 
     def on_mount(self) -> None:
@@ -87,7 +89,7 @@ class PickScreen(ModalScreen[str | None]):
 
     def _fill(self, text: str) -> None:
         choices = self._choices(text)
-        width = max((len(choice.name) for choice in choices), default=0)
+        width = max((cell_len(clean(choice.name)) for choice in choices), default=0)
         listing = self.query_one(OptionList)
         listing.clear_options()
         listing.add_options(Option(choice.line(width), id=choice.key) for choice in choices)
@@ -125,7 +127,7 @@ class AskScreen(ModalScreen[str | None]):
         note: a line of explanation.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", _("Back"))]
     DEFAULT_CSS = """
     AskScreen Input { margin-bottom: 1; }
     AskScreen .problem { color: $text-error; height: auto; }
@@ -174,9 +176,9 @@ class BrowseScreen(ModalScreen[Path | None]):
     """Chooses a folder. Enter opens and closes, `s` takes the one under the cursor, backspace goes up."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "take", "Take this folder"),
-        Binding("backspace", "up", "Folder above"),
-        Binding("escape", "dismiss(None)", "Back"),
+        Binding("s", "take", _("Take this folder")),
+        Binding("backspace", "up", _("Folder above")),
+        Binding("escape", "dismiss(None)", _("Back")),
     ]
     DEFAULT_CSS = """
     BrowseScreen .dialog { width: 76; height: 20; }
@@ -191,8 +193,12 @@ class BrowseScreen(ModalScreen[Path | None]):
         """The tree and its keys."""
         with Vertical(classes="dialog"):
             yield FolderTree(self._start)
-            key = "b $footer-key-foreground"
-            yield Static(f"[{key}]enter[/] open  [{key}]s[/] take this folder  [{key}]backspace[/] folder above")
+            yield Static(
+                _(
+                    "[b $footer-key-foreground]enter[/] open  [b $footer-key-foreground]s[/] take this folder  "
+                    "[b $footer-key-foreground]backspace[/] folder above"
+                )
+            )
 
     def action_take(self) -> None:
         """Closes with the folder under the cursor."""

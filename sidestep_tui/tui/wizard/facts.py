@@ -16,6 +16,7 @@ from sidestep_tui.dataset.document import read_document
 from sidestep_tui.dataset.folder import Walk
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.history import list_runs
+from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.wizard.programs import command_json
 from sidestep_tui.tui.wizard.views import Pace
 
@@ -40,7 +41,7 @@ class ModelFacts:
         """`turbo · 2B · original layout`; other sizes than the published ones in millions of parameters."""
         published = {SHAPE_2B.parameters: "2B", SHAPE_XL.parameters: "XL"}
         size = published.get(self.parameters, f"{self.parameters / 1e6:.2g} M parameters")
-        return f"{self.variant} · {size} · {self.layout} layout"
+        return _("{variant} · {size} · {layout} layout").format(variant=self.variant, size=size, layout=self.layout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,19 @@ class DataFacts:
         """In words, for the line under the field."""
         match self.kind:
             case "missing":
-                return "there is no such folder"
+                return _("there is no such folder")
             case "empty":
-                return "neither preprocessed tensors nor audio files"
+                return _("neither preprocessed tensors nor audio files")
             case "songs":
-                return f"{self.songs} audio file{'s' * (self.songs != 1)}: they are encoded first"
+                text = ngettext(
+                    "{count} audio file: it is encoded first", "{count} audio files: they are encoded first", self.songs
+                )
+                return text.format(count=self.songs)
             case "tensors":
-                longest = f", the longest {self.longest_seconds:.0f} s" if self.longest_seconds else ""
-                return f"{self.songs} preprocessed song{'s' * (self.songs != 1)}{longest}"
+                text = ngettext("{count} preprocessed song", "{count} preprocessed songs", self.songs)
+                if self.longest_seconds:
+                    text += _(", the longest {seconds:.0f} s")
+                return text.format(count=self.songs, seconds=self.longest_seconds)
 
 
 def inspect_model(path: Path, base: str | None = None) -> ModelFacts:

@@ -4,6 +4,7 @@ import asyncio
 
 from sidestep_tui.config.presets import check_name
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
@@ -33,7 +34,7 @@ async def start_run(screen: SidestepScreen[None], state: WizardState) -> None:
     """Starts the engines and shows the first of them; tells the reason where that was not possible."""
     try:
         plan = state.plan()
-        screen.sidestep.tell(f"Starting {plan.output.name} …")
+        screen.sidestep.tell(_("Starting {name} …").format(name=plan.output.name))
         run = await asyncio.to_thread(start, plan)
         remember({MODEL: str(plan.train.model.checkpoint), SONGS: str(state.path(SONGS))})
     except SidestepError as error:
@@ -48,8 +49,8 @@ async def start_run(screen: SidestepScreen[None], state: WizardState) -> None:
 
 async def name_run(screen: SidestepScreen[None], state: WizardState) -> bool:
     """Asks for the run's name; True when there is a new one."""
-    note = "a name among your runs, or a whole path"
-    name = await screen.app.push_screen_wait(AskScreen("Name of the run", state.name(), note=note))
+    note = _("a name among your runs, or a whole path")
+    name = await screen.app.push_screen_wait(AskScreen(_("Name of the run"), state.name(), note=note))
     if name:
         state.chosen_name = name
     return bool(name)
@@ -57,26 +58,28 @@ async def name_run(screen: SidestepScreen[None], state: WizardState) -> bool:
 
 async def save_preset(screen: SidestepScreen[None], state: WizardState) -> None:
     """Asks for a name and saves the settings; asks again before a preset is replaced."""
-    name = await screen.app.push_screen_wait(AskScreen("Save as a preset", check=name_problem))
+    name = await screen.app.push_screen_wait(AskScreen(_("Save as a preset"), check=name_problem))
     if not name:
         return
     taken = state.has_preset(name)
-    if taken and not await screen.app.push_screen_wait(ConfirmScreen(f"Replace your preset {name}?", yes="Replace it")):
+    if taken and not await screen.app.push_screen_wait(
+        ConfirmScreen(_("Replace your preset {name}?").format(name=name), yes=_("Replace it"))
+    ):
         return
     try:
         path = state.save_preset(name, overwrite=taken)
     except SidestepError as error:
         screen.sidestep.tell_error(error)
     else:
-        screen.sidestep.tell(f"Saved as {path}")
+        screen.sidestep.tell(_("Saved as {path}").format(path=path))
 
 
 async def save_file(screen: SidestepScreen[None], state: WizardState) -> None:
     """Asks for a file and saves the whole document."""
-    text = await screen.app.push_screen_wait(AskScreen("Save as a config file", f"{state.name()}.json"))
+    text = await screen.app.push_screen_wait(AskScreen(_("Save as a config file"), f"{state.name()}.json"))
     if not text:
         return
-    question = ConfirmScreen(f"Replace {text}?", yes="Replace it")
+    question = ConfirmScreen(_("Replace {file}?").format(file=text), yes=_("Replace it"))
     if state.file_exists(text) and not await screen.app.push_screen_wait(question):
         return
     try:
@@ -84,7 +87,7 @@ async def save_file(screen: SidestepScreen[None], state: WizardState) -> None:
     except SidestepError as error:
         screen.sidestep.tell_error(error)
     else:
-        screen.sidestep.tell(f"Saved as {saved}")
+        screen.sidestep.tell(_("Saved as {path}").format(path=saved))
 
 
 def name_problem(name: str) -> str | None:

@@ -4,6 +4,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from sidestep_tui.config.fields import SettingField
+from sidestep_tui.texts import _
 from sidestep_tui.tui.text import clean
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.state import EPOCHS, MODEL, SONGS, WizardState
@@ -22,7 +23,10 @@ class HelpPane(Static):
         default = spell_value(document.default(setting))
         bounds = " · ".join(
             part
-            for part in (allowed(setting), f"default {default}" if default and not setting.required else "")
+            for part in (
+                allowed(setting),
+                _("default {default}").format(default=default) if default and not setting.required else "",
+            )
             if part
         )
         head = Content.assemble((setting.path, "bold"), "  ", (clean(bounds), "$text-muted"))
@@ -31,7 +35,7 @@ class HelpPane(Static):
             lines.append(Content.styled(f"! {clean(error)}", "bold $text-error"))
         elif fact is not None:
             lines.append(fact)
-        lines.append(Content(clean(setting.help)))
+        lines.append(Content(clean(_(setting.help))))
         self.update(Content("\n").join(lines))
 
     def say(self, text: str) -> None:
@@ -53,5 +57,7 @@ def fact_about(path: str, state: WizardState) -> Content | None:
         return Content.styled(f"{mark} {state.data.title}", style)
     if path == EPOCHS and (epochs := state.recommended_epochs()):
         key = ("e", "bold $footer-key-foreground")
-        return Content.assemble(f"{epochs} are usual for so many songs: ", key, " takes them")
+        return Content.assemble(
+            _("{epochs} are usual for so many songs: ").format(epochs=epochs), key, _(" takes them")
+        )
     return None

@@ -8,8 +8,10 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from sidestep_tui.config.memory import GIB, MARGIN
+from sidestep_tui.texts import _
 from sidestep_tui.tui.text import shorten
 from sidestep_tui.tui.wizard.views import MemoryView, advice
+from sidestep_tui.tui.words import word
 
 _FILLS: Final = {
     "model": ("█", "$primary"),
@@ -31,26 +33,28 @@ class MemoryBar(Widget):
     def render(self) -> RenderResult:
         """The two lines."""
         if self.view is None:
-            return Content.styled("Memory   known once the settings are valid", "$text-muted")
+            return Content.styled(_("Memory   known once the settings are valid"), "$text-muted")
         return Content("\n").join([self._bar(self.view), self._second_line(self.view)])
 
     def _bar(self, view: MemoryView) -> Content:
         total = f"≈ {view.memory.total / GIB:.1f} GiB"
         if view.free is None:
-            verdict = Content.assemble((f" {total}", "bold"), (" on a card (there is none here)", "$text-muted"))
+            verdict = Content.assemble((f" {total}", "bold"), (_(" on a card (there is none here)"), "$text-muted"))
         elif view.fits:
             verdict = Content.assemble(
-                (f" {total}", "bold"), f" of {view.free / GIB:.1f} free ", ("✓ fits", "$text-success")
+                (f" {total}", "bold"),
+                _(" of {free:.1f} free ").format(free=view.free / GIB),
+                (_("✓ fits"), "$text-success"),
             )
         else:
             missing = (view.memory.total - view.free * (1 - MARGIN)) / GIB
             verdict = Content.assemble(
                 (f" {total}", "bold"),
-                f" of {view.free / GIB:.1f} free ",
-                (f"✗ {missing:.1f} too much", "bold $text-error"),
+                _(" of {free:.1f} free ").format(free=view.free / GIB),
+                (_("✗ {missing:.1f} too much").format(missing=missing), "bold $text-error"),
             )
         width = max(10, self.size.width - 9 - verdict.cell_length)
-        return Content.assemble(("Memory  ", "bold"), *_cells(view, width), verdict)
+        return Content.assemble((_("Memory  "), "bold"), *_cells(view, width), verdict)
 
     def _second_line(self, view: MemoryView) -> Content:
         if view.change is not None:
@@ -58,10 +62,10 @@ class MemoryBar(Widget):
             return Content.assemble(key, " ", shorten(advice(view.change), max(20, self.size.width - 2)))
         if not view.fits:
             return Content.styled(
-                "Nothing here makes it fit: a larger card, or a smaller model, is needed", "$text-error"
+                _("Nothing here makes it fit: a larger card, or a smaller model, is needed"), "$text-error"
             )
         parts = [
-            Content.assemble((_FILLS[name][0], _FILLS[name][1]), (f" {name} {size / GIB:.1f}  ", "$text-muted"))
+            Content.assemble((_FILLS[name][0], _FILLS[name][1]), (f" {word(name)} {size / GIB:.1f}  ", "$text-muted"))
             for name, size in view.memory.parts()
         ]
         return Content.assemble(*parts)

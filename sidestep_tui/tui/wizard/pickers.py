@@ -7,6 +7,7 @@ from typing import Final
 from sidestep_tui.config.places import downloads_home
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
 from sidestep_tui.tui.wizard.document import WizardDocument
@@ -21,7 +22,9 @@ _OTHER: Final = "other"
 async def pick_step(screen: SidestepScreen[None], state: WizardState, current: int) -> int | None:
     """The number of the chosen step; None where nothing was chosen."""
     entries = [Choice(str(number), line.title) for number, line in enumerate(state.step_lines())]
-    key = await screen.app.push_screen_wait(PickScreen("Jump to a step", lambda _text: entries, current=str(current)))
+    key = await screen.app.push_screen_wait(
+        PickScreen(_("Jump to a step"), lambda _text: entries, current=str(current))
+    )
     return None if key is None else int(key)
 
 
@@ -29,9 +32,9 @@ async def find_setting(screen: SidestepScreen[None], state: WizardState) -> str 
     """The dotted path of the setting that was searched for and chosen; None where nothing was chosen."""
 
     def found(text: str) -> list[Choice]:
-        return [Choice(field.path, field.path, field.help.split(". ")[0]) for field in state.document.search(text)]
+        return [Choice(field.path, field.path, _(field.help)) for field in state.document.search(text)]
 
-    return await screen.app.push_screen_wait(PickScreen("Find a setting", found, searchable=True))
+    return await screen.app.push_screen_wait(PickScreen(_("Find a setting"), found, searchable=True))
 
 
 async def choose_model(screen: SidestepScreen[None], found: Sequence[FoundModel], current: Path | None) -> Path | None:
@@ -75,6 +78,6 @@ async def open_config(screen: SidestepScreen[None], document: WizardDocument) ->
             return error.what
         return None
 
-    note = "JSON: settings, or the config.json of a run"
-    path = await screen.app.push_screen_wait(AskScreen("Open a config file", check=problem, note=note))
+    note = _("JSON: settings, or the config.json of a run")
+    path = await screen.app.push_screen_wait(AskScreen(_("Open a config file"), check=problem, note=note))
     return loaded[0] if path else None

@@ -10,10 +10,11 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import count, duration
 from sidestep_tui.tui.text import clean, pad, shorten, shorten_middle
 from sidestep_tui.tui.wizard.values import spell_value
-from sidestep_tui.tui.wizard.views import Action, ReviewView
+from sidestep_tui.tui.wizard.views import Action, ReviewView, origin_words
 
 _PATH_WIDTH: Final = 26
 _VALUE_WIDTH: Final = 24
@@ -24,7 +25,7 @@ _ORIGIN_WIDTH: Final = 10
 class ActionRow(Static, can_focus=True):
     """One action as one line; Enter does it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "do", "Do it")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "do", _("Do it"))]
     DEFAULT_CSS = """
     ActionRow { height: 1; padding: 0 1; }
     ActionRow:focus { background: $panel; text-style: bold; }
@@ -79,28 +80,31 @@ class Review(VerticalGroup):
         self.query_one("#table", Static).update(self._table(self.size.width - 2))
 
     def _time(self) -> Content:
-        head = ("Time       ", "bold")
+        head = (_("Time       "), "bold")
         if not self._view.steps:
-            return Content.assemble(head, ("known once the songs are", "$text-muted"))
-        steps = f"{count(self._view.steps)} steps"
+            return Content.assemble(head, (_("known once the songs are"), "$text-muted"))
+        steps = _("{steps} steps").format(steps=count(self._view.steps))
         if self._view.pace is None:
-            return Content.assemble(head, steps, ("; the first steps will tell how long", "$text-muted"))
+            return Content.assemble(head, steps, (_("; the first steps will tell how long"), "$text-muted"))
         whole = duration(self._view.steps * self._view.pace.seconds_per_step)
-        pace = f" at {self._view.pace.seconds_per_step:.2f} s a step, as in {clean(self._view.pace.run)}"
-        return Content.assemble(head, f"{steps}, about {whole}", (pace, "$text-muted"))
+        pace = _(" at {seconds:.2f} s a step, as in {run}").format(
+            seconds=self._view.pace.seconds_per_step, run=clean(self._view.pace.run)
+        )
+        return Content.assemble(head, _("{steps}, about {time}").format(steps=steps, time=whole), (pace, "$text-muted"))
 
     def _table(self, width: int) -> Content:
         if not self._view.differences:
-            return Content.assemble(("Settings   ", "bold"), ("all as the defaults", "$text-muted"))
-        lines = [Content.assemble(("Settings", "bold"), ("   that differ from the defaults", "$text-muted"))]
+            return Content.assemble((_("Settings   "), "bold"), (_("all as the defaults"), "$text-muted"))
+        lines = [Content.assemble((_("Settings"), "bold"), (_("   that differ from the defaults"), "$text-muted"))]
         room = width - _PATH_WIDTH - _ORIGIN_WIDTH - 2
         shows_default = room > _VALUE_WIDTH + _DEFAULT_WIDTH
         value_width = room - _DEFAULT_WIDTH - 1 if shows_default else room
         for difference in self._view.differences:
             default = spell_value(difference.default)
-            note = f"{pad(f'default {default}' if default else '', _DEFAULT_WIDTH)} " if shows_default else ""
+            usual = _("default {default}").format(default=default) if default else ""
+            note = f"{pad(usual, _DEFAULT_WIDTH)} " if shows_default else ""
             value = pad(shorten_middle(clean(spell_value(difference.value)), value_width), value_width)
-            origin = shorten(clean(difference.origin), _ORIGIN_WIDTH)
+            origin = shorten(clean(origin_words(difference.origin)), _ORIGIN_WIDTH)
             lines.append(
                 Content.assemble(
                     pad(difference.field.path, _PATH_WIDTH),
@@ -120,5 +124,5 @@ class Review(VerticalGroup):
         return Content("\n").join(lines)
 
     def _command_lines(self) -> Content:
-        lines = [Content.assemble(("Command", "bold"), ("    the same from a shell", "$text-muted"))]
+        lines = [Content.assemble((_("Command"), "bold"), (_("    the same from a shell"), "$text-muted"))]
         return Content("\n").join([*lines, *(Content(clean(command)) for command in self._view.commands)])

@@ -13,12 +13,14 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from sidestep_tui.config.fields import SettingField
+from sidestep_tui.texts import _
 from sidestep_tui.tui.text import clean, shorten, shorten_middle
 from sidestep_tui.tui.wizard.dialogs import BrowseScreen, Choice, PickScreen
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.paths import FolderSuggester
 from sidestep_tui.tui.wizard.schema import EDITED
 from sidestep_tui.tui.wizard.values import spell_value
+from sidestep_tui.tui.wizard.views import origin_words
 
 _EMPTY: Final = "–"
 _NUMERIC: Final = ("integer", "number")
@@ -28,14 +30,14 @@ class SettingRow(Horizontal, can_focus=True):
     """A setting in the list. It changes nothing itself: it says what was typed or chosen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "edit", "Edit", tooltip="Type a value, or choose one"),
-        Binding("space", "switch", "Switch", show=False, tooltip="Switch on or off, or take the next choice"),
-        Binding("right,l", "turn(1)", "Next choice", show=False),
-        Binding("left,h", "turn(-1)", "Choice before", show=False),
-        Binding("b", "browse", "Browse", tooltip="Choose the folder in a tree"),
-        Binding("x", "reset", "Reset", show=False, tooltip="Take back what was edited"),
-        Binding("escape", "cancel", "Cancel", tooltip="Leave the value as it was"),
-        Binding("tab", "complete", "Complete", show=False, tooltip="Take the completion of a folder's name"),
+        Binding("enter", "edit", _("Edit"), tooltip=_("Type a value, or choose one")),
+        Binding("space", "switch", _("Switch"), show=False, tooltip=_("Switch on or off, or take the next choice")),
+        Binding("right,l", "turn(1)", _("Next choice"), show=False),
+        Binding("left,h", "turn(-1)", _("Choice before"), show=False),
+        Binding("b", "browse", _("Browse"), tooltip=_("Choose the folder in a tree")),
+        Binding("x", "reset", _("Reset"), show=False, tooltip=_("Take back what was edited")),
+        Binding("escape", "cancel", _("Cancel"), tooltip=_("Leave the value as it was")),
+        Binding("tab", "complete", _("Complete"), show=False, tooltip=_("Take the completion of a folder's name")),
     ]
     DEFAULT_CSS = """
     SettingRow { height: 1; padding: 0 1; }
@@ -95,10 +97,12 @@ class SettingRow(Horizontal, can_focus=True):
         label = self.setting.path.removeprefix(f"{self.setting.section}.").replace("_", " ").replace(".", " · ")
         self.query_one(".name", Static).update(Content.styled(f"{mark} {label}", style))
         self.query_one(".value", Static).update(self._face(style))
-        origin = document.origin(self.setting) or "needed"
+        origin = document.origin(self.setting) or _("needed")
         width = 22 if self.screen.has_class("-wide") else 12
         origin_style = "$text-accent" if origin == EDITED else "$text-warning" if missing else ""
-        self.query_one(".origin", Static).update(Content.styled(shorten(clean(origin), width), origin_style))
+        self.query_one(".origin", Static).update(
+            Content.styled(shorten(clean(origin_words(origin)), width), origin_style)
+        )
 
     def on_resize(self) -> None:
         """A path is shortened to what the width leaves."""
@@ -111,13 +115,13 @@ class SettingRow(Horizontal, can_focus=True):
             case "choice" if self._shown:
                 return Content.assemble(("‹ ", "$text-muted"), (value, style), (" ›", "$text-muted"))
             case "flag":
-                return Content.styled("[x] on" if self._shown == "on" else "[ ] off", style)
+                return Content.styled(_("[x] on") if self._shown == "on" else _("[ ] off"), style)
             case "path":
                 return Content.styled(
                     shorten_middle(value, max(16, self.query_one(".value").size.width)) or _EMPTY, style
                 )
             case _:
-                unit = f" {self.setting.unit}" if self._shown and self.setting.unit else ""
+                unit = f" {_(self.setting.unit)}" if self._shown and self.setting.unit else ""
                 return Content.assemble((value or _EMPTY, style), (unit, "$text-muted"))
 
     def action_edit(self) -> None:

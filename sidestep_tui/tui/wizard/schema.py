@@ -9,6 +9,7 @@ from sidestep_tui.config.adapter import adapter_family
 from sidestep_tui.config.base import Section, When
 from sidestep_tui.config.fields import SettingField, adapter_families, defaults_of, look_up, put, setting_fields
 from sidestep_tui.config.layers import Layer, merge_layers
+from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard.values import plain
 
 FieldKey = tuple[str, tuple[When, ...]]
@@ -58,8 +59,8 @@ def steps_of(
     steps = []
     for section in dict.fromkeys(field.section for field in shown):
         fields = tuple(field for field in shown if field.section == section)
-        title = section.replace("_", " ").capitalize() or "General"
-        steps.append(Step(section, title, _about(schema, section, document), fields))
+        title = _(section.replace("_", " ").capitalize()) or _("General")
+        steps.append(Step(section, title, _(_about(schema, section, document)), fields))
     return tuple(steps)
 
 
@@ -95,7 +96,7 @@ def defaults_under(schema: type[Section], document: dict[str, Any]) -> dict[str,
 def with_edits(schema: type[Section], layers: tuple[Layer, ...], edits: Mapping[FieldKey, Any]) -> tuple[Layer, ...]:
     """The layers and, uppermost, the edits that apply; whether they do depends on the edits themselves."""
     all_layers = layers
-    for _ in range(len(edits) + 1):
+    for _round in range(len(edits) + 1):
         document = merge_layers(all_layers)[0]
         applied: dict[str, Any] = {}
         for setting in fields_of(schema):
@@ -118,7 +119,7 @@ def _defaults_for(schema: type[Section], family: str) -> dict[str, Any]:
 def matching(fields: tuple[SettingField, ...], text: str) -> tuple[SettingField, ...]:
     """The fields whose path or help holds all words of the text; hits in the path first."""
     words = text.lower().split()
-    hits = [f for f in fields if all(w in f"{f.path} {f.help} {f.unit}".lower() for w in words)]
+    hits = [f for f in fields if all(w in f"{f.path} {f.help} {_(f.help)} {f.unit}".lower() for w in words)]
     return tuple(sorted(hits, key=lambda f: not all(word in f.path.lower() for word in words)))
 
 

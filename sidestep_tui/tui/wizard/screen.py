@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.wizard import finish, pickers
@@ -36,24 +37,26 @@ class WizardScreen(SidestepScreen[None]):
         values: edits to begin with, by dotted path.
     """
 
-    HEADING = "Train an adapter"
-    ABOUT = (
+    HEADING = _("Train an adapter")
+    ABOUT = _(
         "Every setting of a training run, step by step. Nothing is lost by going back, and nothing starts before the "
         "last step. Values are checked as you type."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "step(1)", "Next", tooltip="The next step"),
-        Binding("p", "step(-1)", "Previous", tooltip="The step before"),
-        Binding("f", "fit", "Make it fit", tooltip="Make the cheapest change that lets the run fit into the card"),
-        Binding("L", "load", "Preset", tooltip="Load a preset beneath what you edited"),
-        Binding("o", "open_file", "Config file", show=False, tooltip="Lay a config file beneath what you edited"),
-        Binding("m", "models", "Models", tooltip="Choose among the models here, or download one"),
-        Binding("slash", "search", "Search", tooltip="Find a setting by its name or its help"),
-        Binding("a", "advanced", "Advanced", tooltip="Show or hide the advanced settings"),
-        Binding("s", "pick_step", "Steps", show=False, tooltip="Jump to a step"),
-        Binding("e", "epochs", "Epochs", show=False, tooltip="Take the epochs recommended for so many songs"),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("n", "step(1)", _("Next"), tooltip=_("The next step")),
+        Binding("p", "step(-1)", _("Previous"), tooltip=_("The step before")),
+        Binding(
+            "f", "fit", _("Make it fit"), tooltip=_("Make the cheapest change that lets the run fit into the card")
+        ),
+        Binding("L", "load", _("Preset"), tooltip=_("Load a preset beneath what you edited")),
+        Binding("o", "open_file", _("Config file"), show=False, tooltip=_("Lay a config file beneath what you edited")),
+        Binding("m", "models", _("Models"), tooltip=_("Choose among the models here, or download one")),
+        Binding("slash", "search", _("Search"), tooltip=_("Find a setting by its name or its help")),
+        Binding("a", "advanced", _("Advanced"), tooltip=_("Show or hide the advanced settings")),
+        Binding("s", "pick_step", _("Steps"), show=False, tooltip=_("Jump to a step")),
+        Binding("e", "epochs", _("Epochs"), show=False, tooltip=_("Take the epochs recommended for so many songs")),
+        Binding("down,j", "move(1)", _("Down"), show=False),
+        Binding("up,k", "move(-1)", _("Up"), show=False),
     ]
     DEFAULT_CSS = """
     WizardScreen #middle { height: 1fr; }
@@ -79,7 +82,7 @@ class WizardScreen(SidestepScreen[None]):
         """Steps, settings, help, memory."""
         with Horizontal(id="middle"):
             with Vertical(classes="panel", id="steps") as steps:
-                steps.border_title = "Steps"
+                steps.border_title = _("Steps")
                 yield StepList()
             yield SettingsPanel(classes="panel", id="settings")
         yield HelpPane(id="help")
@@ -122,7 +125,7 @@ class WizardScreen(SidestepScreen[None]):
         """Describes the setting under the cursor."""
         row, pane = self.query_one(SettingsPanel).current, self.query_one(HelpPane)
         if row is None:
-            pane.say("Enter does what is marked. Earlier steps keep everything: p goes back, s jumps.")
+            pane.say(_("Enter does what is marked. Earlier steps keep everything: p goes back, s jumps."))
         else:
             pane.show(row.setting, self.state.document, fact_about(row.setting.path, self.state))
 
@@ -237,7 +240,7 @@ class WizardScreen(SidestepScreen[None]):
         preset = await pickers.pick_preset(self)
         if preset is not None:
             await self._take(self.state.document.with_preset(preset))
-            self.sidestep.tell(f"{preset.name} is loaded; what you edited stays.")
+            self.sidestep.tell(_("{name} is loaded; what you edited stays.").format(name=preset.name))
 
     @work
     async def action_open_file(self) -> None:
@@ -265,7 +268,7 @@ class WizardScreen(SidestepScreen[None]):
     def leave_question(self) -> str | None:
         """Edits are lost by leaving."""
         changed = self.state.document.document != self._untouched.document
-        return "Leave without starting? What you edited is not kept." if changed else None
+        return _("Leave without starting? What you edited is not kept.") if changed else None
 
     def action_back(self) -> None:
         """Leaves the wizard, after a question if something would be lost."""
@@ -274,7 +277,7 @@ class WizardScreen(SidestepScreen[None]):
             super().action_back()
             return
         leave = super().action_back
-        self.app.push_screen(ConfirmScreen(question, yes="Leave"), lambda yes: leave() if yes else None)
+        self.app.push_screen(ConfirmScreen(question, yes=_("Leave")), lambda yes: leave() if yes else None)
 
     @on(Lookups.Changed)
     async def _refresh_facts(self) -> None:

@@ -6,6 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from sidestep_tui.config.fields import SettingField
+from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.review import ActionRow, Review
 from sidestep_tui.tui.wizard.rows import SettingRow
@@ -48,7 +49,7 @@ class SettingsPanel(Vertical):
 
     async def show_review(self, view: ReviewView) -> None:
         """Fills the panel with the review."""
-        self.border_title = "Review"
+        self.border_title = _("Review")
         await self._fill([Review(view)], about=False)
 
     async def _fill(self, lines: list[SettingRow] | list[Review], *, about: bool) -> None:

@@ -12,6 +12,7 @@ from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.config.variants import Chosen, chosen_values
 from sidestep_tui.errors import UsageError
 from sidestep_tui.files import write_text_atomic
+from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard.command import estimate_command, preprocess_command, train_command
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, optimizer_steps, recommended_epochs
@@ -27,7 +28,7 @@ DEVICE = "model.device"
 SONGS = "data.tensors"
 EPOCHS = "training.epochs"
 TARGETS_FROM = "adapter.targets_from"
-REVIEW = "Review"
+REVIEW = _("Review")
 _WITH_RANKS = ("lora", "dora")
 
 
@@ -138,7 +139,7 @@ class WizardState:
     def obstacle(self) -> str | None:
         """Why the run cannot be started as things stand, in words; None where it can."""
         if missing := self.document.missing():
-            return f"{missing[0].path} is needed"
+            return _("{path} is needed").format(path=missing[0].path)
         wrong = next((f for f in self.document.applicable if self.document.error(f)), None)
         if wrong is not None:
             return f"{wrong.path} {self.document.error(wrong)}"
@@ -161,13 +162,13 @@ class WizardState:
     def review(self) -> ReviewView:
         """What the last step shows."""
         obstacle = self.obstacle()
-        note = f"not yet: {obstacle}" if obstacle else "it goes on when you leave"
+        note = _("not yet: {obstacle}").format(obstacle=obstacle) if obstacle else _("it goes on when you leave")
         actions = (
             Action("start", self._start_words(), note, obstacle is None),
             *self._measuring(),
-            Action("name", "Name of the run", self.name()),
-            Action("preset", "Save as a preset", "without paths and device"),
-            Action("file", "Save as a config file", "everything, for --config"),
+            Action("name", _("Name of the run"), self.name()),
+            Action("preset", _("Save as a preset"), _("without paths and device")),
+            Action("file", _("Save as a config file"), _("everything, for --config")),
         )
         differences, steps = self.document.differences(), self.optimizer_steps()
         return ReviewView(actions, differences, self._commands(), steps, self.pace, self.chosen())
@@ -192,14 +193,23 @@ class WizardState:
         return family in _WITH_RANKS and not self.document.value(self.document.find(TARGETS_FROM))
 
     def _start_words(self) -> str:
-        before = [*(["Encode"] if self.songs_folder() else []), *(["measure"] if self.measures_first else [])]
-        return f"{', '.join(before).capitalize()}, then train" if before else "Start training"
+        match self.songs_folder() is not None, self.measures_first:
+            case True, True:
+                return _("Encode, measure, then train")
+            case True, False:
+                return _("Encode, then train")
+            case False, True:
+                return _("Measure, then train")
+            case _:
+                return _("Start training")
 
     def _measuring(self) -> tuple[Action, ...]:
         if not self._spends_ranks:
             return ()
-        answer = "on: ranks go where your songs move the model" if self.measure_first else "off: one rank everywhere"
-        return (Action("measure", "Measure first", answer),)
+        answer = (
+            _("on: ranks go where your songs move the model") if self.measure_first else _("off: one rank everywhere")
+        )
+        return (Action("measure", _("Measure first"), answer),)
 
     def save_preset(self, name: str, *, overwrite: bool = False) -> Path:
         """Saves the settings without paths and devices.

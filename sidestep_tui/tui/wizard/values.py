@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from sidestep_tui.config.fields import SettingField
+from sidestep_tui.texts import _
 
 _NEEDS_QUOTES: Final = re.compile(r"""^$|[\s,'"\\\[\]{}]""").search
 _KINDS: Final = {
-    "integer": "a whole number",
-    "number": "a number",
-    "flag": "on or off",
-    "list": "several, between commas; quotes around one with blanks",
+    "integer": _("a whole number"),
+    "number": _("a number"),
+    "flag": _("on or off"),
+    "list": _("several, between commas; quotes around one with blanks"),
 }
 
 
@@ -96,20 +97,26 @@ def plain(value: Any) -> Any:
 
 def allowed(field: SettingField) -> str:
     """What a field takes, in words: `1 to 1024`, `above 0`, `empty, or 1 to 600 seconds`."""
+    unit = _(field.unit)
+    words = " | ".join(field.choices) if field.choices else _bounds(field)
+    words = f"{words} {unit}".strip()
+    return _("empty, or {words}").format(words=words) if field.optional and words else words
+
+
+def _bounds(field: SettingField) -> str:
+    """The numbers that a field takes; its kind where it has no bounds."""
     low, high = (None if bound is None else spell_value(_whole(bound)) for bound in (field.minimum, field.maximum))
-    match low, high:
-        case None, None:
+    match low is not None, high is not None:
+        case False, False:
             words = _KINDS.get(field.kind, "")
-        case _, None:
-            words = f"{'above' if field.exclusive_minimum else 'at least'} {low}"
-        case None, _:
-            words = f"{'below' if field.exclusive_maximum else 'at most'} {high}"
+        case True, False:
+            words = _("above {low}") if field.exclusive_minimum else _("at least {low}")
+        case False, True:
+            words = _("below {high}") if field.exclusive_maximum else _("at most {high}")
         case _:
-            start = f"above {low}" if field.exclusive_minimum else f"{low}"
-            words = f"{start} {'to below' if field.exclusive_maximum else 'to'} {high}"
-    words = " | ".join(field.choices) if field.choices else words
-    words = f"{words} {field.unit}".strip() if words or field.unit else ""
-    return f"empty, or {words}" if field.optional and words else words
+            start = _("above {low}") if field.exclusive_minimum else "{low}"
+            words = start + (_(" to below {high}") if field.exclusive_maximum else _(" to {high}"))
+    return words.format(low=low, high=high)
 
 
 def _whole(bound: float) -> int | float:

@@ -7,8 +7,10 @@ from typing import Any, Literal
 from sidestep_tui.config.memory import GIB, MemoryEstimate
 from sidestep_tui.config.memory_advice import Change
 from sidestep_tui.config.variants import Chosen
+from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard.schema import Difference
 from sidestep_tui.tui.wizard.values import spell_value
+from sidestep_tui.tui.words import word
 
 Condition = Literal["done", "open", "wrong"]
 
@@ -71,7 +73,16 @@ class ReviewView:
 def advice(change: Change) -> str:
     """`make it fit (12.7 GiB): checkpointing half · slower steps, the same numbers`."""
     changes = ", ".join(f"{path.rsplit('.', 1)[-1]} {_short(value)}" for path, value in change.values.items())
-    return f"make it fit ({change.memory.total / GIB:.1f} GiB): {changes} · {change.cost}"
+    cost = ", ".join(word(part) for part in change.cost.split(", "))
+    return _("make it fit ({total:.1f} GiB): {changes} · {cost}").format(
+        total=change.memory.total / GIB, changes=changes, cost=cost
+    )
+
+
+def origin_words(origin: str) -> str:
+    """Where a value comes from, as people read it: `preset NAME` and the like with the first word translated."""
+    kind, _space, name = origin.partition(" ")
+    return f"{word(kind)} {name}".strip()
 
 
 def _short(value: Any) -> str:
