@@ -8,15 +8,16 @@ from sidestep_tui.config.memory import GIB
 from sidestep_tui.config.presets import check_name
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import count, duration
 from sidestep_tui.tui.wizard.start import remember, start
 from sidestep_tui.tui.wizard.state import MODEL, SONGS, WizardState
 from sidestep_tui.tui.wizard.values import spell_value
-from sidestep_tui.tui.wizard.views import Action, ReviewView, advice
+from sidestep_tui.tui.wizard.views import Action, ReviewView, advice, origin_words
 
 _LEAVING: Final = (
-    Action("back", "Go back to the settings", "nothing is lost"),
-    Action("leave", "Leave", "nothing is started"),
+    Action("back", _("Go back to the settings"), _("nothing is lost")),
+    Action("leave", _("Leave"), _("nothing is started")),
 )
 
 
@@ -40,9 +41,9 @@ class PlainReview:
         """
         actions = self._describe()
         while True:
-            answer = self._asker.ask("What now? Its number:")
+            answer = self._asker.ask(_("What now? Its number:"))
             if not answer.isdecimal() or not 1 <= int(answer) <= len(actions):
-                self._say(f"Give a number from 1 to {len(actions)}.")
+                self._say(_("Give a number from 1 to {count}.").format(count=len(actions)))
                 continue
             key = actions[int(answer) - 1].key
             if key == "back":
@@ -73,38 +74,44 @@ class PlainReview:
             case "fit":
                 state.make_it_fit()
             case "name":
-                state.chosen_name = self._asker.ask(f"Name of the run [{state.name()}]:") or state.chosen_name
+                state.chosen_name = (
+                    self._asker.ask(_("Name of the run [{name}]:").format(name=state.name())) or state.chosen_name
+                )
             case "preset":
-                name = check_name(self._asker.ask("Name of the preset:"))
+                name = check_name(self._asker.ask(_("Name of the preset:")))
                 taken = state.has_preset(name)
-                if not taken or self._agrees(f"Replace your preset {name}?"):
-                    self._say(f"Saved as {state.save_preset(name, overwrite=taken)}")
+                if not taken or self._agrees(_("Replace your preset {name}?").format(name=name)):
+                    self._say(_("Saved as {path}").format(path=state.save_preset(name, overwrite=taken)))
             case "file":
-                text = self._asker.ask(f"Config file [{state.name()}.json]:", path=True) or f"{state.name()}.json"
-                if not state.file_exists(text) or self._agrees(f"Replace {text}?"):
-                    self._say(f"Saved as {state.save_file(text)}")
+                text = (
+                    self._asker.ask(_("Config file [{name}.json]:").format(name=state.name()), path=True)
+                    or f"{state.name()}.json"
+                )
+                if not state.file_exists(text) or self._agrees(_("Replace {file}?").format(file=text)):
+                    self._say(_("Saved as {path}").format(path=state.save_file(text)))
             case "leave":
                 raise LeaveError
         return None
 
     def _agrees(self, question: str) -> bool:
-        return self._asker.ask(f"{question} (yes or no) [no]:").lower() in ("y", "yes")
+        return self._asker.ask(_("{question} (yes or no) [no]:").format(question=question)).lower() in ("y", "yes")
 
     def _fitting(self) -> tuple[Action, ...]:
         memory = self._state.memory()
         if memory is None or memory.change is None:
             return ()
-        return (Action("fit", "Make it fit", advice(memory.change)),)
+        return (Action("fit", _("Make it fit"), advice(memory.change)),)
 
     def _describe(self) -> tuple[Action, ...]:
         """Says settings, memory, time, commands and the numbered list of actions, and gives the actions."""
         view = self._state.review()
         actions = (*view.actions, *self._fitting(), *_LEAVING)
         self._say("")
-        self._say("Review. Settings that differ from the defaults:")
+        self._say(_("Review. Settings that differ from the defaults:"))
         for difference in view.differences:
             default = spell_value(difference.default)
-            note = ", ".join(part for part in (f"default {default}" if default else "", difference.origin) if part)
+            usual = _("default {default}").format(default=default) if default else ""
+            note = ", ".join(part for part in (usual, origin_words(difference.origin)) if part)
             self._say(f"  {difference.field.path} = {spell_value(difference.value)} ({note})")
         if view.chosen:
             self._say("Chosen for what you left open:")
@@ -112,7 +119,7 @@ class PlainReview:
             self._say(f"  {path} = {chosen}")
         self._say(self._memory_words())
         self._say(_time_words(view))
-        self._say("The same from a shell:")
+        self._say(_("The same from a shell:"))
         for command in view.commands:
             self._say(f"  {command}")
         for number, action in enumerate(actions, start=1):
@@ -122,16 +129,21 @@ class PlainReview:
     def _memory_words(self) -> str:
         memory = self._state.memory()
         if memory is None:
-            return "Memory: known once the settings are valid."
-        needed = f"Memory: about {memory.memory.total / GIB:.1f} GiB"
+            return _("Memory: known once the settings are valid.")
+        needed = _("Memory: about {total:.1f} GiB").format(total=memory.memory.total / GIB)
         if memory.free is None:
-            return f"{needed} on a card; there is none here."
-        return f"{needed} of {memory.free / GIB:.1f} free: {'it fits' if memory.fits else 'too much'}."
+            return _("{needed} on a card; there is none here.").format(needed=needed)
+        verdict = _("it fits") if memory.fits else _("too much")
+        return _("{needed} of {free:.1f} free: {verdict}.").format(
+            needed=needed, free=memory.free / GIB, verdict=verdict
+        )
 
 
 def _time_words(view: ReviewView) -> str:
     if not view.steps:
-        return "Time: known once the songs are."
+        return _("Time: known once the songs are.")
     if view.pace is None:
-        return f"Time: {count(view.steps)} steps; the first ones will tell how long."
-    return f"Time: {count(view.steps)} steps, about {duration(view.steps * view.pace.seconds_per_step)}."
+        return _("Time: {steps} steps; the first ones will tell how long.").format(steps=count(view.steps))
+    return _("Time: {steps} steps, about {time}.").format(
+        steps=count(view.steps), time=duration(view.steps * view.pace.seconds_per_step)
+    )

@@ -11,11 +11,12 @@ from sidestep_tui.cli.plain_review import LeaveError, PlainReview
 from sidestep_tui.config.fields import SettingField
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard.facts import inspect_model, look_at_songs
 from sidestep_tui.tui.wizard.state import BASE, EPOCHS, MODEL, SONGS, WizardState
 from sidestep_tui.tui.wizard.values import allowed, parse_value, spell_value
 
-_HELP: Final = (
+_HELP: Final = _(
     "Enter keeps the value in brackets. ? explains the setting. :back goes to the one before, :next to the next step, "
     ":find WORDS to a setting, :reset takes an edit back, :advanced shows or hides the advanced settings, :review ends "
     "the questions, :quit leaves."
@@ -84,7 +85,7 @@ class PlainWizard:
         if answer.startswith(":"):
             self._go(answer[1:], setting)
         elif answer == "?":
-            self._say(setting.help)
+            self._say(_(setting.help))
         else:
             self._take(setting, answer)
 
@@ -97,9 +98,13 @@ class PlainWizard:
         number = next(index for index, step in enumerate(steps) if step.name == self._step)
         step = steps[number]
         self._say("")
-        self._say(f"Step {number + 1} of {len(steps)}, {step.title}. {step.about.splitlines()[0]}")
+        self._say(
+            _("Step {number} of {steps}, {title}. {about}").format(
+                number=number + 1, steps=len(steps), title=step.title, about=step.about.splitlines()[0]
+            )
+        )
         if setting.section == EPOCHS.partition(".")[0] and (epochs := self._state.recommended_epochs()):
-            self._say(f"{epochs} epochs are usual for so many songs.")
+            self._say(_("{epochs} epochs are usual for so many songs.").format(epochs=epochs))
 
     def _take(self, setting: SettingField, answer: str) -> None:
         """Puts an answer into the document; stays at the setting while it cannot be used."""
@@ -109,14 +114,14 @@ class PlainWizard:
             state.document = state.document.edit(setting, parse_value(setting, text))
             self._look(setting.path)
         if problem := self._problem(setting):
-            self._say(f"Not usable: {problem}.")
+            self._say(_("Not usable: {problem}.").format(problem=problem))
         else:
             self._at = self._after(setting.path)
 
     def _problem(self, setting: SettingField) -> str | None:
         document = self._state.document
         if document.is_missing(setting):
-            return "it must be given"
+            return _("it must be given")
         if setting.path == MODEL and self._state.model_problem:
             return self._state.model_problem.rstrip(".")
         if setting.path == SONGS and self._state.data and self._state.data.kind in ("empty", "missing"):
@@ -131,7 +136,7 @@ class PlainWizard:
 
     def _go(self, words: str, setting: SettingField) -> None:
         """Does what a line with a colon says."""
-        name, _, rest = words.partition(" ")
+        name, _space, rest = words.partition(" ")
         match name:
             case "back" | "b":
                 paths = self._paths()
@@ -147,7 +152,8 @@ class PlainWizard:
                 self._look(setting.path)
             case "advanced" | "a":
                 self._state.advanced = not self._state.advanced
-                self._say(f"Advanced settings are {'asked for' if self._state.advanced else 'left out'}.")
+                shown = _("Advanced settings are asked for."), _("Advanced settings are left out.")
+                self._say(shown[0] if self._state.advanced else shown[1])
                 if setting.path not in self._paths():
                     self._at = self._paths()[0]
             case "review" | "r":
@@ -161,10 +167,10 @@ class PlainWizard:
         """Goes to the first setting that holds the words, and names the others."""
         found = self._state.document.search(words) if words else ()
         if not found:
-            self._say("No setting has these words in its name or its help.")
+            self._say(_("No setting has these words in its name or its help."))
             return
         if len(found) > 1:
-            self._say(f"Also: {', '.join(field.path for field in found[1:9])}")
+            self._say(_("Also: {settings}").format(settings=", ".join(field.path for field in found[1:9])))
         self._state.step_of(found[0].path)  # shows the advanced settings where that one is among them
         self._at = found[0].path
 
@@ -172,7 +178,7 @@ class PlainWizard:
         """Finds out about the model or the songs, and says it."""
         state = self._state
         if path in (MODEL, BASE) and (model := state.path(MODEL)):
-            self._say(f"Looking at {model} …")
+            self._say(_("Looking at {model} …").format(model=model))
             state.model, state.model_problem = None, ""
             try:
                 state.model = inspect_model(model, state.document.value(state.document.find(BASE)))
@@ -180,7 +186,7 @@ class PlainWizard:
                 state.model_problem = error.what
             else:
                 state.model_problem = state.model.incomplete
-                self._say(f"The model: {state.model.title}.")
+                self._say(_("The model: {title}.").format(title=state.model.title))
         if path == SONGS and (songs := state.path(SONGS)):
             state.data = look_at_songs(songs)
-            self._say(f"The songs: {state.data.title}.")
+            self._say(_("The songs: {title}.").format(title=state.data.title))
