@@ -100,7 +100,9 @@ def read_queue(file: Path) -> Queue:
             skip_failures=bool(document.get("skip_failures", False)),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SidestepError(f"The queue cannot be read: {error}.", where=file, fix="start the runs by hand") from error
+        raise SidestepError(
+            f"The queue cannot be read: {error}.", where=file, fix="delete this file and queue the runs again"
+        ) from error
 
 
 def work_off(

@@ -82,3 +82,5 @@ async def test_an_empty_and_a_damaged_queue_say_so(make_app: MakeApp, settle: Se
         await pilot.press("p")
         await settle(pilot)
         assert "cannot be read" in said(app)
+        assert f"Where: {standing.queue_file()}" in said(app)
+        assert "Fix: delete this file" in said(app)

@@ -116,7 +116,8 @@ class QueueScreen(SidestepScreen[None]):
         self.refresh_bindings()
 
     def _show_error(self, error: SidestepError) -> None:
-        text = Content.assemble((error.what, "bold $text-error"), f"\n{error.where or ''}\n{error.fix or ''}")
+        parts = [f"Where: {error.where}" if error.where else "", f"Fix: {error.fix}" if error.fix else ""]
+        text = Content.assemble((error.what, "bold $text-error"), *(f"\n{part}" for part in parts if part))
         self.query_one("#queue-state", Static).update(text)
 
     def on_resize(self, _event: events.Resize) -> None:
