@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _GIB: Final = 1024**3
+_MIB: Final = 1024**2
 
 
 def _show(run: RunDirectory, out: Output) -> None:
@@ -38,8 +39,8 @@ def _table(tried: list[Measured]) -> "RenderableType":
         table.add_row(
             one.checkpointing,
             "yes" if one.fits else "no" if one.peak_bytes is None else "barely",
-            "–" if one.peak_bytes is None else f"{one.peak_bytes / _GIB:.2f} GiB",
-            f"{one.free_bytes / _GIB:.1f} GiB free",
+            "–" if one.peak_bytes is None else _size(one.peak_bytes),
+            f"{_size(one.free_bytes)} free",
             "–" if one.seconds is None else f"{one.seconds:.3f}",
             "–" if one.fastest is None else f"{one.fastest:.3f}-{one.slowest:.3f}",
             "–" if one.longest_seconds is None else f"{one.longest_seconds:.3f} s",
@@ -52,8 +53,12 @@ def _whole_run(results: dict[str, str | int | float | None]) -> list[str]:
     seconds, needed, free = (float(results[name] or 0) for name in ("seconds_in_all", "disk_bytes", "disk_free_bytes"))
     return [
         f"{results['steps']} steps take about {duration(seconds)}, validation and samples left out.",
-        f"Checkpoints and samples take up to {needed / _GIB:.2f} GiB of disk; {free / _GIB:.1f} GiB are free here.",
+        f"Checkpoints and samples take up to {_size(needed)} of disk; {_size(free)} are free here.",
     ]
+
+
+def _size(count: float) -> str:
+    return f"{count / _GIB:.1f} GiB" if count >= _GIB else f"{count / _MIB:.1f} MiB"
 
 
 configure = JobVerb("preflight", "data.tensors", keeps=False, show=_show).configure
