@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from sidestep_tui.cli.asking import Asker
+from sidestep_tui.cli.plain_models import PlainModels
 from sidestep_tui.cli.plain_review import LeaveError, PlainReview
 from sidestep_tui.config.fields import SettingField
 from sidestep_tui.errors import SidestepError
@@ -18,8 +19,8 @@ from sidestep_tui.tui.wizard.values import allowed, parse_value, spell_value
 
 _HELP: Final = _(
     "Enter keeps the value in brackets. ? explains the setting. :back goes to the one before, :next to the next step, "
-    ":find WORDS to a setting, :reset takes an edit back, :advanced shows or hides the advanced settings, :review ends "
-    "the questions, :quit leaves."
+    ":find WORDS to a setting, :models to the model and those that are here, :reset takes an edit back, :advanced "
+    "shows or hides the advanced settings, :review ends the questions, :quit leaves."
 )
 _EMPTY: Final = ("none", "empty")
 
@@ -37,6 +38,7 @@ class PlainWizard:
         self._state = state
         self._asker = asker
         self._say = say
+        self._models = PlainModels(say)
         self._at: str | None = None
         self._step = ""
 
@@ -49,6 +51,8 @@ class PlainWizard:
         self._say(_HELP)
         for path in (MODEL, SONGS):
             self._look(path)
+        if self._state.path(MODEL) is None:
+            self._models.offer()
         try:
             while True:
                 self._ask_all()
@@ -109,6 +113,8 @@ class PlainWizard:
     def _take(self, setting: SettingField, answer: str) -> None:
         """Puts an answer into the document; stays at the setting while it cannot be used."""
         state = self._state
+        if setting.path == MODEL:
+            answer = self._models.picked(answer)
         if answer:
             text = "" if setting.optional and answer.lower() in _EMPTY else answer
             state.document = state.document.edit(setting, parse_value(setting, text))
@@ -156,6 +162,13 @@ class PlainWizard:
                 self._say(shown[0] if self._state.advanced else shown[1])
                 if setting.path not in self._paths():
                     self._at = self._paths()[0]
+            case "models" | "m":
+                self._models.offer()
+                self._at = MODEL
+            case "download":
+                self._at = MODEL
+                if (model := self._models.download(rest)) is not None:
+                    self._take(self._state.document.find(MODEL), str(model))
             case "review" | "r":
                 self._at = None
             case "quit" | "q":

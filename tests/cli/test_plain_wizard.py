@@ -15,7 +15,9 @@ from sidestep_tui.config.places import runs_home, user_presets
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts
+from sidestep_tui.tui.wizard.models import FoundModel
 from sidestep_tui.tui.wizard.state import WizardState
+from tests.runs.hub import serving_hub
 
 Talk = Callable[..., tuple[WizardState, list[str], RunDirectory | None]]
 
@@ -50,6 +52,8 @@ def talk(monkeypatch: pytest.MonkeyPatch) -> Talk:
     monkeypatch.setattr("sidestep_tui.cli.plain_wizard.inspect_model", model)
     monkeypatch.setattr("sidestep_tui.cli.plain_wizard.look_at_songs", songs)
     monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", lambda _run: None)
+    found = (FoundModel(Path("/here/model-xl"), "xl base"), FoundModel(Path("/here/model"), "turbo"))
+    monkeypatch.setattr("sidestep_tui.cli.plain_models.find_models", lambda: found)
 
     def talked(*answers: str, **facts: Any) -> tuple[WizardState, list[str], RunDirectory | None]:
         state, script, lines = WizardState(**facts), Script(answers), []
@@ -96,6 +100,25 @@ def test_a_question_mark_explains_and_words_that_go_nowhere_are_told(talk: Talk)
     assert state.document.find("model.checkpoint").help in lines
     assert "No setting has these words in its name or its help." in lines
     assert len([line for line in lines if line.startswith("Enter keeps")]) == 2
+
+
+def test_a_first_run_chooses_a_model_by_its_number(talk: Talk) -> None:
+    state, lines, _ = talk("2", "/a/tensors", ":models", "1")
+    assert lines.count("1. /here/model-xl (xl base)") == 2
+    assert value(state, "model.checkpoint") == "/here/model-xl"
+
+
+def test_a_first_run_downloads_a_model(talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving_hub() as hub:
+        hub.repositories["ACE-Step/Ace-Step1.5"] = {"vae/config.json": b"{}", "Qwen3-Embedding-0.6B/config.json": b"{}"}
+        hub.repositories["someone/model-tune"] = {"config.json": b"{}"}
+        for name, text in (("HF_ENDPOINT", hub.url), ("HF_HUB_DISABLE_XET", "1"), ("HF_HUB_DISABLE_TELEMETRY", "1")):
+            monkeypatch.setenv(name, text)
+        state, lines, _ = talk(":download", ":download nobody", f":download someone/model-tune {tmp_path}/my models")
+    assert any("no published model 'nobody'" in line for line in lines)
+    assert "100 %, 6 B of 6 B" in lines
+    assert value(state, "model.checkpoint") == str(tmp_path / "my models" / "model-tune")
+    assert (tmp_path / "my models" / "vae" / "config.json").is_file()
 
 
 def test_lines_with_a_colon_go_back_on_and_reset(talk: Talk) -> None:
