@@ -71,6 +71,8 @@ class PlainReview:
                 return run
             case "measure":
                 state.measure_first = not state.measure_first
+            case "samples":
+                state.switch_samples()
             case "fit":
                 state.make_it_fit()
             case "name":

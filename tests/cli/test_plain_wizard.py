@@ -144,8 +144,8 @@ def test_none_empties_an_optional_setting(talk: Talk) -> None:
 
 
 def test_the_review_starts_the_run(talk: Talk) -> None:
-    _, lines, run = talk("/a/model", "/a/tensors", ":review", "99", "2", "3", "mine", "1")
-    assert "Give a number from 1 to 7." in lines
+    _, lines, run = talk("/a/model", "/a/tensors", ":review", "99", "2", "4", "mine", "1")
+    assert "Give a number from 1 to 8." in lines
     assert any("sidestep estimate" in line for line in lines)
     assert run is not None
     assert run.path.name == "mine-estimate"
@@ -153,14 +153,14 @@ def test_the_review_starts_the_run(talk: Talk) -> None:
 
 
 def test_the_review_says_what_is_missing_and_starts_nothing(talk: Talk) -> None:
-    _, lines, run = talk("/a/model", ":review", "1", "7")
+    _, lines, run = talk("/a/model", ":review", "1", "8")
     assert run is None
     assert any("data.tensors is needed" in line for line in lines)
     assert not runs_home().exists()
 
 
 def test_the_review_makes_it_fit(talk: Talk) -> None:
-    answers = ("/a/model", "/a/tensors", ":find memory.checkpointing", "none", ":review", "6", "7")
+    answers = ("/a/model", "/a/tensors", ":find memory.checkpointing", "none", ":review", "7", "8")
     state, lines, _ = talk(*answers, free=(8 * GIB,))
     assert any("too much" in line for line in lines)
     assert any("it fits" in line for line in lines)
@@ -172,11 +172,11 @@ def test_the_review_makes_it_fit(talk: Talk) -> None:
 def test_the_review_saves_presets_and_files_and_asks_before_it_replaces(talk: Talk, tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     go = ("/a/model", "/a/tensors", ":find adapter.rank", "8", ":review")
-    talk(*go, "4", "tiny", "5", str(file))
+    talk(*go, "5", "tiny", "6", str(file))
     assert json.loads((user_presets() / "tiny.json").read_text(encoding="utf-8"))["settings"]["adapter"]["rank"] == 8
     assert json.loads(file.read_text(encoding="utf-8"))["adapter"]["rank"] == 8
     file.write_text("precious", encoding="utf-8")
-    _, lines, _ = talk(*go, "5", str(file), "no", "4", "a/b")
+    _, lines, _ = talk(*go, "6", str(file), "no", "5", "a/b")
     assert file.read_text(encoding="utf-8") == "precious"
     assert any("a/b" in line for line in lines)
 

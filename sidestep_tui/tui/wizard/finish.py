@@ -21,6 +21,9 @@ async def act(screen: SidestepScreen[None], state: WizardState, key: str) -> boo
         case "measure":
             state.measure_first = not state.measure_first
             return True
+        case "samples":
+            state.switch_samples()
+            return True
         case "name":
             return await name_run(screen, state)
         case "preset":

@@ -28,6 +28,8 @@ DEVICE = "model.device"
 SONGS = "data.tensors"
 EPOCHS = "training.epochs"
 TARGETS_FROM = "adapter.targets_from"
+SAMPLES_EVERY = "samples.every_epochs"
+SAVES_EVERY = "checkpoints.every_epochs"
 REVIEW = _("Review")
 _WITH_RANKS = ("lora", "dora")
 
@@ -166,6 +168,7 @@ class WizardState:
         actions = (
             Action("start", self._start_words(), note, obstacle is None),
             *self._measuring(),
+            Action("samples", _("Samples"), self._samples_words()),
             Action("name", _("Name of the run"), self.name()),
             Action("preset", _("Save as a preset"), _("without paths and device")),
             Action("file", _("Save as a config file"), _("everything, for --config")),
@@ -210,6 +213,18 @@ class WizardState:
             _("on: ranks go where your songs move the model") if self.measure_first else _("off: one rank everywhere")
         )
         return (Action("measure", _("Measure first"), answer),)
+
+    def switch_samples(self) -> None:
+        """Lets the run generate songs from the data set's captions as often as it saves, and at its end; or not."""
+        every = self.document.find(SAMPLES_EVERY)
+        often = self.document.value(self.document.find(SAVES_EVERY))
+        self.document = self.document.edit(every, often if self.document.value(every) is None else None)
+
+    def _samples_words(self) -> str:
+        every = self.document.value(self.document.find(SAMPLES_EVERY))
+        return (
+            _("off: only on request") if every is None else _("every {epochs} epochs and at end").format(epochs=every)
+        )
 
     def save_preset(self, name: str, *, overwrite: bool = False) -> Path:
         """Saves the settings without paths and devices.

@@ -140,6 +140,18 @@ def test_measuring_first_puts_an_estimate_before_the_training(tmp_path: Path) ->
     assert [job for job, _ in plan_start(document, "mine", None).jobs] == ["train"]
 
 
+def test_samples_are_switched_in_the_review() -> None:
+    state = ready(**{"checkpoints.every_epochs": 25})
+    notes = {action.key: action.note for action in state.review().actions}
+    assert notes["samples"].startswith("off")
+    state.switch_samples()
+    assert state.plan().train.samples.every_epochs == 25
+    notes = {action.key: action.note for action in state.review().actions}
+    assert notes["samples"] == "every 25 epochs and at end"
+    state.switch_samples()
+    assert state.plan().train.samples.every_epochs is None
+
+
 def test_only_adapters_with_ranks_can_be_measured_for_first() -> None:
     state = ready()
     assert "measure" in [action.key for action in state.review().actions]
