@@ -56,10 +56,12 @@ def test_placeholders_and_markup_agree(language: str) -> None:
 
 @translated
 def test_ends_agree(language: str) -> None:
-    """What is put together with other texts keeps its spaces and line breaks."""
+    """What is put together with other texts keeps its spaces and line breaks; wide punctuation has its own room."""
     for text, translation in pairs(language):
         for at in (0, -1):
-            assert text[at].isspace() == translation[at].isspace(), f"{text!r}: {translation!r}"
+            assert text[at].isspace() == translation[at].isspace() or translation[at] in "（），；：", (
+                f"{text!r}: {translation!r}"
+            )
 
 
 def fields(text: str) -> list[tuple[str, str | None]]:

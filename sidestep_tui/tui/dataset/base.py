@@ -15,6 +15,7 @@ from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.findings import check_dataset
 from sidestep_tui.dataset.song import Dataset, Finding, Song
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.dataset.dialogs import BusyScreen
 from sidestep_tui.tui.dataset.review import Review
 from sidestep_tui.tui.figures import count
@@ -22,16 +23,16 @@ from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
 
 Result = TypeVar("Result")
-_KEPT: Final = "they come back when you open the data set again"
+_KEPT: Final = _("they come back when you open the data set again")
 
 
 class ReviewingScreen(SidestepScreen[Result], Generic[Result]):
     """A screen on a review that other screens share. Subclasses redraw in `show_changes`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("u", "undo", "Undo", show=False, tooltip="Take the last edit back"),
-        Binding("U,ctrl+r", "redo", "Redo", show=False, tooltip="Do the edit again that was taken back"),
-        Binding("w,ctrl+s", "save", "Save", tooltip="Save; what stood there becomes .bak"),
+        Binding("u", "undo", _("Undo"), show=False, tooltip=_("Take the last edit back")),
+        Binding("U,ctrl+r", "redo", _("Redo"), show=False, tooltip=_("Do the edit again that was taken back")),
+        Binding("w,ctrl+s", "save", _("Save"), tooltip=_("Save; what stood there becomes .bak")),
     ]
 
     @dataclass
@@ -119,13 +120,13 @@ class ReviewingScreen(SidestepScreen[Result], Generic[Result]):
         conflict = save_conflict(self.review.dataset)
         if conflict:
             choices = [
-                Choice("other", "Save under another name", "both versions stay"),
-                Choice("overwrite", "Replace it", "the other version stays as .bak"),
+                Choice("other", _("Save under another name"), _("both versions stay")),
+                Choice("overwrite", _("Replace it"), _("the other version stays as .bak")),
             ]
             choice = await self.app.push_screen_wait(PickScreen(conflict, lambda _: choices))
             if choice == "other":
-                note = f"a JSON file in {self.review.dataset.root}, or a whole path"
-                name = await self.app.push_screen_wait(AskScreen("Save as", "dataset-2.json", note=note))
+                note = _("a JSON file in {root}, or a whole path").format(root=self.review.dataset.root)
+                name = await self.app.push_screen_wait(AskScreen(_("Save as"), "dataset-2.json", note=note))
                 path = self.review.dataset.root / Path(name).expanduser() if name else None
             if choice is None or (choice == "other" and path is None):
                 return False
@@ -133,7 +134,7 @@ class ReviewingScreen(SidestepScreen[Result], Generic[Result]):
         return await self._write(path, overwrite)
 
     async def _write(self, path: Path | None, overwrite: bool) -> bool:
-        busy = BusyScreen("Saving …")
+        busy = BusyScreen(_("Saving …"))
         await self.app.push_screen(busy)
         try:
             saved = await asyncio.to_thread(self.review.session.save, path, overwrite=overwrite)
@@ -145,30 +146,30 @@ class ReviewingScreen(SidestepScreen[Result], Generic[Result]):
         self.review.saved()
         self.show_changes()
         self.refresh_bindings()
-        self.sidestep.tell(f"Saved: {saved.saved.path if saved.saved else saved.root}")
+        self.sidestep.tell(_("Saved: {path}").format(path=saved.saved.path if saved.saved else saved.root))
         return True
 
     def leave_question(self) -> str | None:
         """Quitting with unsaved edits is safe; it is worth saying so."""
         if not self.review.session.has_unsaved_edits:
             return None
-        return f"Quit with {self._unsaved()}? Nothing is lost: {_KEPT}."
+        return _("Quit with {unsaved}? Nothing is lost: {promise}.").format(unsaved=self._unsaved(), promise=_KEPT)
 
     async def may_leave(self) -> bool:
         """Asks what becomes of unsaved edits; False where the person stays."""
         if not self.review.session.has_unsaved_edits:
             return True
         choices = [
-            Choice("save", "Save, then leave"),
-            Choice("leave", "Leave without saving", "they come back when you open it"),
-            Choice("stay", "Stay"),
+            Choice("save", _("Save, then leave")),
+            Choice("leave", _("Leave without saving"), _("they come back when you open it")),
+            Choice("stay", _("Stay")),
         ]
         choice = await self.app.push_screen_wait(PickScreen(self._unsaved(), lambda _: choices))
         return await self.save() if choice == "save" else choice == "leave"
 
     def _unsaved(self) -> str:
         edits = self.review.session.edits
-        return f"{count(edits)} unsaved edit{'s' * (edits != 1)}"
+        return ngettext("{count} unsaved edit", "{count} unsaved edits", edits).format(count=count(edits))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys appear only where they would do something."""
@@ -186,7 +187,8 @@ def save_conflict(dataset: Dataset) -> str | None:
     """Why saving would take something away that this session has not read; None where it would not."""
     if dataset.saved is None:
         beside = dataset.root / DATASET_FILE
-        return f"The folder holds another {DATASET_FILE} already" if beside.exists() else None
+        text = _("The folder holds another {name} already")
+        return text.format(name=DATASET_FILE) if beside.exists() else None
     if dataset.saved.path.exists() and changed_since_read(dataset):
-        return "Another session has saved this data set since you opened it"
+        return _("Another session has saved this data set since you opened it")
     return None

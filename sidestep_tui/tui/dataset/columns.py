@@ -11,7 +11,8 @@ from rich.cells import cell_len
 from sidestep_tui.dataset.effective import is_instrumental
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.dataset.text import printable
-from sidestep_tui.tui.text import clean, pad
+from sidestep_tui.texts import _
+from sidestep_tui.tui.text import clean, pad, pad_left
 
 if TYPE_CHECKING:
     from sidestep_tui.tui.dataset.review import Review
@@ -66,7 +67,7 @@ def _name(song: Song, _: "Review") -> Cell:
 
 def _lyrics(song: Song, review: "Review") -> Cell:
     if is_instrumental(song, review.dataset.metadata):
-        return "inst", _MUTED
+        return _("inst"), _MUTED
     return ("✓", "success") if song.lyrics else ("–", _MUTED)
 
 
@@ -84,24 +85,25 @@ def _findings(song: Song, review: "Review") -> Cell:
 
 _ALL: Final = (
     Column("marked", "", 1, _mark,
-           lambda song, review: song.key not in review.marked, what="marked songs first"),
-    Column("song", "Song", 0, _name, lambda song, _: song.key.casefold(), what="path of the file"),
-    Column("duration", "Time", 5, lambda song, _: (minutes(song.duration), _PLAIN),
-           lambda song, _: song.duration, right=True, what="length"),
-    Column("lyrics", "Lyr", 4, _lyrics, lambda song, _: len(song.lyrics), what="length of the lyrics"),
-    Column("caption", "Caption", 0, lambda song, _: (clean(song.caption or song.genre), _MUTED),
-           lambda song, _: song.caption.casefold() or None, what="caption"),
-    Column("bpm", "BPM", 3, lambda song, _: ("" if song.bpm is None else str(song.bpm), _PLAIN),
-           lambda song, _: song.bpm, right=True, what="tempo"),
-    Column("key", "Key", 4, lambda song, _: (clean(short_key(song.keyscale)), _PLAIN),
-           lambda song, _: song.keyscale or None, what="key"),
-    Column("language", "Lang", 4, lambda song, _: ("" if song.language == "unknown" else song.language, _PLAIN),
-           lambda song, _: None if song.language == "unknown" else song.language, what="language"),
-    Column("tag", "Tag", 6, _tag, lambda song, _: song.custom_tag or None, what="the song's own trigger tag"),
-    Column("findings", "Found", 5, _findings,
-           lambda song, review: tuple(-count for count in review.checks.counts(song.key)), what="worst findings first"),
+           lambda song, review: song.key not in review.marked, what=_("marked songs first")),
+    Column("song", _("Song"), 0, _name, lambda song, _: song.key.casefold(), what=_("path of the file")),
+    Column("duration", _("Time"), 5, lambda song, _: (minutes(song.duration), _PLAIN),
+           lambda song, _: song.duration, right=True, what=_("length")),
+    Column("lyrics", _("Lyr"), 4, _lyrics, lambda song, _: len(song.lyrics), what=_("length of the lyrics")),
+    Column("caption", _("Caption"), 0, lambda song, _: (clean(song.caption or song.genre), _MUTED),
+           lambda song, _: song.caption.casefold() or None, what=_("caption")),
+    Column("bpm", _("BPM"), 3, lambda song, _: ("" if song.bpm is None else str(song.bpm), _PLAIN),
+           lambda song, _: song.bpm, right=True, what=_("tempo")),
+    Column("key", _("Key"), 4, lambda song, _: (clean(short_key(song.keyscale)), _PLAIN),
+           lambda song, _: song.keyscale or None, what=_("key")),
+    Column("language", _("Lang"), 4, lambda song, _: ("" if song.language == "unknown" else song.language, _PLAIN),
+           lambda song, _: None if song.language == "unknown" else song.language, what=_("language")),
+    Column("tag", _("Tag"), 6, _tag, lambda song, _: song.custom_tag or None, what=_("the song's own trigger tag")),
+    Column("findings", _("Found"), 5, _findings,
+           lambda song, review: tuple(-count for count in review.checks.counts(song.key)),
+           what=_("worst findings first")),
     Column("reviewed", "✓", 1, lambda song, _: ("✓" if song.reviewed else "", "success"),
-           lambda song, _: song.reviewed, what="songs to review first"),
+           lambda song, _: song.reviewed, what=_("songs to review first")),
 )  # fmt: skip
 
 COLUMNS: Final[Mapping[str, Column]] = MappingProxyType({column.name: column for column in _ALL})
@@ -124,6 +126,4 @@ def fitted(column: Column, text: str, width: int) -> str:
     """A cell's text in exactly `width` cells."""
     if column.name == "song" and cell_len(text) > width and "/" in text:
         text = f"…/{text.rpartition('/')[2]}"  # the folder is the first thing to go
-    if column.right and len(text) < width:
-        return text.rjust(width)
-    return pad(text, width)
+    return pad_left(text, width) if column.right and cell_len(text) < width else pad(text, width)

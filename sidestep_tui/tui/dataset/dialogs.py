@@ -16,11 +16,11 @@ from sidestep_tui.dataset.fields import FIELDS
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.dataset.where import parse_assignment
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.text import clean, literal, shorten
 from sidestep_tui.tui.widgets.scroll import KeyScroll
 
-_KEY: Final = "b $footer-key-foreground"
 _MOST_VALUES: Final = 4
 _SPREAD: Final = 40  # cells of the dialog beside the name of a field and the scrollbar
 
@@ -29,8 +29,8 @@ class TextScreen(ModalScreen[str | None]):
     """Edits a text of several lines; gives None where it was left as it was."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s,f2", "take", "Keep", priority=True),
-        Binding("escape", "dismiss(None)", "Back", priority=True),
+        Binding("ctrl+s,f2", "take", _("Keep"), priority=True),
+        Binding("escape", "dismiss(None)", _("Back"), priority=True),
     ]
     DEFAULT_CSS = """
     TextScreen .dialog { width: 90; height: 90%; }
@@ -49,7 +49,9 @@ class TextScreen(ModalScreen[str | None]):
         with Vertical(classes="dialog"):
             yield Static(literal(self._title, "bold"), classes="dialog-title")
             yield TextArea(self._text, show_line_numbers=False)
-            yield Static(f"[{_KEY}]ctrl+s[/] keep    [{_KEY}]esc[/] leave it as it was")
+            yield Static(
+                _("[b $footer-key-foreground]ctrl+s[/] keep    [b $footer-key-foreground]esc[/] leave it as it was")
+            )
 
     def action_take(self) -> None:
         """Closes with the text."""
@@ -63,7 +65,7 @@ class BulkEditScreen(ModalScreen[Mapping[str, Any] | None]):
         songs: which; the values that they have now are listed.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", _("Back"))]
     DEFAULT_CSS = """
     BulkEditScreen .dialog { width: 76; }
     BulkEditScreen Input { margin-bottom: 1; }
@@ -77,13 +79,14 @@ class BulkEditScreen(ModalScreen[Mapping[str, Any] | None]):
     def compose(self) -> ComposeResult:
         """The line to write, what it would do, and what is there now."""
         number = len(self._songs)
+        title = ngettext("[b]Edit {count} song[/b]", "[b]Edit {count} songs[/b]", number)
         with Vertical(classes="dialog"):
-            yield Static(f"[b]Edit {count(number)} song{'s' * (number != 1)}[/b]", classes="dialog-title")
-            yield Input(placeholder="field=value, for instance language=ja", compact=True)
+            yield Static(title.format(count=count(number)), classes="dialog-title")
+            yield Input(placeholder=_("field=value, for instance language=ja"), compact=True)
             yield Static(id="effect", classes="dialog-line")
             with KeyScroll():
                 yield Static(Content("\n").join(self._spread(name) for name in FIELDS))
-            yield Static(f"[{_KEY}]enter[/] set it    [{_KEY}]esc[/] back")
+            yield Static(_("[b $footer-key-foreground]enter[/] set it    [b $footer-key-foreground]esc[/] back"))
 
     def on_mount(self) -> None:
         """Says what can be written."""
@@ -105,7 +108,7 @@ class BulkEditScreen(ModalScreen[Mapping[str, Any] | None]):
     def _tell_effect(self, text: str) -> None:
         if "=" not in text:
             fitting = [name for name in FIELDS if name.startswith(text.strip().lower())]
-            self._say(f"fields: {', '.join(fitting) or 'none begins so'}", "$text-muted")
+            self._say(_("fields: {names}").format(names=", ".join(fitting) or _("none begins so")), "$text-muted")
             return
         try:
             name, value = read_assignment(text)
@@ -115,8 +118,13 @@ class BulkEditScreen(ModalScreen[Mapping[str, Any] | None]):
         read = FIELDS[name].read(value)
         wanted = FIELDS[name].default if read is None else read
         changing = sum(_value(song, name) != wanted for song in self._songs)
-        shown = "cleared" if value is None else f"set to {str(wanted)[:60]}"
-        self._say(f"{name} is {shown}: {count(changing)} of {count(len(self._songs))} songs change", "$text-success")
+        shown = _("cleared") if value is None else _("set to {value}").format(value=str(wanted)[:60])
+        self._say(
+            _("{name} is {shown}: {changing} of {songs} songs change").format(
+                name=name, shown=shown, changing=count(changing), songs=count(len(self._songs))
+            ),
+            "$text-success",
+        )
 
     def _say(self, text: str, style: str) -> None:
         self.query_one("#effect", Static).update(Content.styled(clean(text), style))
@@ -129,7 +137,7 @@ class BulkEditScreen(ModalScreen[Mapping[str, Any] | None]):
         for value, songs in held.most_common(_MOST_VALUES):
             text = "–" if value == default else shorten(clean(str(value)), 18)
             parts.append(f"{text} ×{songs}" if len(held) > 1 else text)
-        more = f" · {len(held) - _MOST_VALUES} more" if len(held) > _MOST_VALUES else ""
+        more = _(" · {count} more").format(count=len(held) - _MOST_VALUES) if len(held) > _MOST_VALUES else ""
         return Content.assemble(
             (name.ljust(17), "bold"), (shorten(" · ".join(parts), _SPREAD - len(more)) + more, "$text-muted")
         )

@@ -7,6 +7,7 @@ from sidestep_tui.dataset.fields import Field
 from sidestep_tui.dataset.fixes import tempo_choices
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.dataset.text import printable
+from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.dialogs import TextScreen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
@@ -14,32 +15,32 @@ from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
 _LONG: Final = ("caption", "lyrics")
 _NOT_SAID: Final = "none"
 _PICKED: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
-    "is_instrumental": (("yes", "nobody sings"), ("no", "it is sung"), (_NOT_SAID, "nobody has said")),
-    "held_out": (("yes", "never trained on: every run measures on it"), ("no", "it trains")),
+    "is_instrumental": (("yes", _("nobody sings")), ("no", _("it is sung")), (_NOT_SAID, _("nobody has said"))),
+    "held_out": (("yes", _("never trained on: every run measures on it")), ("no", _("it trains"))),
     "prompt_override": (
-        ("caption", "whatever the genre ratio says"),
-        ("genre", "whatever the genre ratio says"),
-        (_NOT_SAID, "the genre ratio decides"),
+        ("caption", _("whatever the genre ratio says")),
+        ("genre", _("whatever the genre ratio says")),
+        (_NOT_SAID, _("the genre ratio decides")),
     ),
-    "timesignature": (("4", "4/4"), ("3", "3/4"), ("2", "2/4"), ("6", "6/8"), (_NOT_SAID, "nobody knows")),
+    "timesignature": (("4", "4/4"), ("3", "3/4"), ("2", "2/4"), ("6", "6/8"), (_NOT_SAID, _("nobody knows"))),
 }
 _NOTES: Final[Mapping[str, str]] = {
-    "bpm": "beats per minute; empty where nobody knows",
-    "keyscale": "F# minor, Bb, 8A; empty where nobody knows",
-    "language": "a code or a name: ja, Japanese; empty where nobody knows",
-    "custom_tag": "the song's own trigger tag; empty takes the data set's",
-    "genre": "the prompt instead of the caption, where the genre ratio falls on the song",
-    "repeat": "how often the song is heard in one epoch",
-    "trim_start": "where the song begins, 12.5 or 0:12.5; empty: the data set decides",
-    "trim_end": "where in the file the song ends, 3:12.5; empty: the data set decides",
-    "gain_db": "how much louder it becomes, +3.5 or -2; empty: the data set decides",
+    "bpm": _("beats per minute; empty where nobody knows"),
+    "keyscale": _("F# minor, Bb, 8A; empty where nobody knows"),
+    "language": _("a code or a name: ja, Japanese; empty where nobody knows"),
+    "custom_tag": _("the song's own trigger tag; empty takes the data set's"),
+    "genre": _("the prompt instead of the caption, where the genre ratio falls on the song"),
+    "repeat": _("how often the song is heard in one epoch"),
+    "trim_start": _("where the song begins, 12.5 or 0:12.5; empty: the data set decides"),
+    "trim_end": _("where in the file the song ends, 3:12.5; empty: the data set decides"),
+    "gain_db": _("how much louder it becomes, +3.5 or -2; empty: the data set decides"),
 }
 
 
 async def ask(screen: SidestepScreen[Any], song: Song, field: Field) -> Mapping[str, Any] | None:
     """Asks for a new value of a field; None where it stays as it is."""
     held = shown_value(song, field.name)
-    title = f"{field.name} of {printable(song.key)}"
+    title = _("{name} of {song}").format(name=field.name, song=printable(song.key))
     if field.name in _LONG:
         text = await screen.app.push_screen_wait(TextScreen(title, str(held)))
         return None if text is None or text == held else {field.name: text or None}
@@ -89,4 +90,4 @@ def shown_value(song: Song, name: str) -> str:
 
 def _note(song: Song, name: str) -> str:
     others = " or ".join(str(tempo) for tempo in tempo_choices(song)) if name == "bpm" else ""
-    return _NOTES.get(name, "") + (f"; it may be {others}" if others else "")
+    return _NOTES.get(name, "") + (_("; it may be {others}").format(others=others) if others else "")

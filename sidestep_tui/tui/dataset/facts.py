@@ -11,6 +11,7 @@ from textual.widget import Widget
 from sidestep_tui.dataset.fields import FIELDS
 from sidestep_tui.dataset.fixes import Fix
 from sidestep_tui.dataset.song import Finding, Song, Source
+from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.checks import SYMBOLS
 from sidestep_tui.tui.dataset.columns import minutes
 from sidestep_tui.tui.dataset.editors import shown_value
@@ -42,7 +43,7 @@ class FieldTable(KeyTable):
         width = max(10, self.size.width - _NAME - _SOURCE - 3 * _PADDING - _SCROLLBAR)
         if width != self._width:
             self._width = width
-            self.set_columns([("Field", _NAME), ("Value", width), ("From", _SOURCE)])
+            self.set_columns([(_("Field"), _NAME), (_("Value"), width), (_("From"), _SOURCE)])
         self.set_rows([(name, self._cells(song, name)) for name in SHOWN_FIELDS])
 
     def on_resize(self) -> None:
@@ -76,12 +77,16 @@ class Headline(Widget):
         if self.song is None:
             return ""
         audio = self.song.audio
-        channels = {1: "mono", 2: "stereo"}.get(audio.channels, f"{audio.channels} channels")
-        file = f"{clean(audio.codec)} {audio.sample_rate / 1000:g} kHz {channels}, {size(audio.size)}"
-        state = ("✓ reviewed", "$success") if self.song.reviewed else ("not reviewed", "$text-muted")
+        channels = {1: _("mono"), 2: _("stereo")}.get(
+            audio.channels, _("{channels} channels").format(channels=audio.channels)
+        )
+        file = _("{codec} {sample_rate:g} kHz {channels}, {size}").format(
+            codec=clean(audio.codec), sample_rate=audio.sample_rate / 1000, channels=channels, size=size(audio.size)
+        )
+        state = (_("✓ reviewed"), "$success") if self.song.reviewed else (_("not reviewed"), "$text-muted")
         number, shown = self.place
         return Content.assemble(
-            (f"{number} of {shown}", "bold"),
+            (_("{number} of {shown}").format(number=number, shown=shown), "bold"),
             "   ",
             state,
             "   ",
@@ -101,7 +106,7 @@ class FindingsList(Widget):
     def render(self) -> RenderResult:
         """The worst first; a finding without a digit cannot be mended by a field."""
         if not self.found:
-            text = ("✓ Nothing to look at.", "$success") if self.checked else ("Checking …", "$text-muted")
+            text = (_("✓ Nothing to look at."), "$success") if self.checked else (_("Checking …"), "$text-muted")
             return Content.assemble(text)
         return Content("\n").join([self._line(number, *one) for number, one in enumerate(self.found, 1)])
 

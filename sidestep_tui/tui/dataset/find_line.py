@@ -5,6 +5,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.query import HINT
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.text import clean
@@ -45,7 +46,9 @@ class FindLine(Horizontal):
 
     def show_count(self, query: str, found: int, songs: int) -> None:
         """How many songs fit."""
-        self.query_one("#fits", Static).update(f"{count(found)} of {count(songs)}" if query.strip() else "")
+        self.query_one("#fits", Static).update(
+            _("{found} of {songs}").format(found=count(found), songs=count(songs)) if query.strip() else ""
+        )
 
     def show_problem(self, problem: str) -> None:
         """Why the query cannot be used as it stands."""

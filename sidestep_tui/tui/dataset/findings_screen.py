@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from sidestep_tui.dataset.grouped_fixes import GroupedFix, grouped_fix
+from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.dataset.base import ReviewingScreen
 from sidestep_tui.tui.dataset.checks import SYMBOLS, FindingGroup
 from sidestep_tui.tui.dataset.review import Review
@@ -28,18 +29,20 @@ class KindTable(KeyTable):
     """Rows are keyed by the findings' code."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select_cursor", "Show songs", key_display="enter", tooltip="Show the songs that have it"),
+        Binding(
+            "enter", "select_cursor", _("Show songs"), key_display="enter", tooltip=_("Show the songs that have it")
+        ),
     ]
 
 
 class FindingsScreen(ReviewingScreen[str | None]):
     """Lists the kinds of findings; mends all of a kind, or gives the code of the one whose songs are to be shown."""
 
-    HEADING = "Data set › Findings"
-    ABOUT = "An error keeps a song from training, a warning probably harms the adapter, a remark is worth a look."
+    HEADING = _("Data set › Findings")
+    ABOUT = _("An error keeps a song from training, a warning probably harms the adapter, a remark is worth a look.")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("x", "mend_all", "Mend all", tooltip="Mend it in all songs that have it, or in the marked ones"),
-        Binding("f,escape", "back", "Back", tooltip="Go back to the songs"),
+        Binding("x", "mend_all", _("Mend all"), tooltip=_("Mend it in all songs that have it, or in the marked ones")),
+        Binding("f,escape", "back", _("Back"), tooltip=_("Go back to the songs")),
     ]
     DEFAULT_CSS = """
     FindingsScreen KindTable { height: 1fr; min-height: 5; }
@@ -69,12 +72,12 @@ class FindingsScreen(ReviewingScreen[str | None]):
         table = self.query_one("#kinds", KeyTable)
         width = max(30, self.app.size.width - 40)
         if not table.columns:
-            table.set_columns([("", 1), ("Kind", 24), ("Count", 5), ("What it means, for instance", width)])
+            table.set_columns([("", 1), (_("Kind"), 24), (_("Count"), 5), (_("What it means, for instance"), width)])
         table.set_rows([(group.code, self._cells(group, width)) for group in groups])
         if groups:
             self._show_places()
         else:
-            what = "Nothing was found." if self.review.checks.complete else "The songs are still being checked …"
+            what = _("Nothing was found.") if self.review.checks.complete else _("The songs are still being checked …")
             self.query_one("#places", Static).update(what)
         self.refresh_bindings()
 
@@ -96,21 +99,25 @@ class FindingsScreen(ReviewingScreen[str | None]):
             return
         lines = []
         for finding in group.findings[:_MOST_PLACES]:
-            where = clean(finding.song) if finding.song else "the data set"
+            where = clean(finding.song) if finding.song else _("the data set")
             fix = self.review.fix_for(finding)
             mend = (f"  → {clean(fix.label)}", "bold $footer-key-foreground") if fix and fix.changes else ""
             lines.append(Content.assemble((where, "bold"), "  ", clean(finding.message), mend))
         if len(group.findings) > _MOST_PLACES:
-            lines.append(Content.styled(f"and {count(len(group.findings) - _MOST_PLACES)} more", "$text-muted"))
+            lines.append(
+                Content.styled(
+                    _("and {count} more").format(count=count(len(group.findings) - _MOST_PLACES)), "$text-muted"
+                )
+            )
         fixes = list(dict.fromkeys(clean(finding.fix) for finding in group.findings if finding.fix))
-        lines += [Content.styled(f"fix: {fix}", "$text-muted") for fix in fixes[:3]]
+        lines += [Content.styled(_("fix: {fix}").format(fix=fix), "$text-muted") for fix in fixes[:3]]
         self.query_one("#places", Static).update(Content("\n").join(lines))
 
     @on(KeyTable.RowSelected)
     def _choose(self) -> None:
         group = self._groups.get(self.query_one("#kinds", KeyTable).current_key or "")
         if group is None or not any(finding.song in self.review.songs for finding in group.findings):
-            self.sidestep.tell("This is about no song that could be shown.", "warning")
+            self.sidestep.tell(_("This is about no song that could be shown."), "warning")
             return
         self.dismiss(group.code)
 
@@ -121,13 +128,17 @@ class FindingsScreen(ReviewingScreen[str | None]):
         if group is None:
             return
         everywhere, marked = self._fix(group, None), self._fix(group, self.review.marked)
-        choices = [Choice("all", f"{_songs(everywhere)} that have it", _left(everywhere))]
+        choices = [Choice("all", _("{songs} that have it").format(songs=_songs(everywhere)), _left(everywhere))]
         if self.review.marked:
-            choices.insert(0, Choice("marked", f"The marked ones of them: {_songs(marked)}", _left(marked)))
-        choice = await self.app.push_screen_wait(PickScreen(f"Mend {group.code}", lambda _: choices))
+            choices.insert(
+                0, Choice("marked", _("The marked ones of them: {songs}").format(songs=_songs(marked)), _left(marked))
+            )
+        choice = await self.app.push_screen_wait(
+            PickScreen(_("Mend {code}").format(code=group.code), lambda _: choices)
+        )
         fix = {"all": everywhere, "marked": marked}.get(choice or "")
         if fix is not None and fix.edits and self.apply_all(fix.edits):
-            self.sidestep.tell(f"{group.code}: {_songs(fix)} mended. u takes it back.")
+            self.sidestep.tell(_("{code}: {songs} mended. u takes it back.").format(code=group.code, songs=_songs(fix)))
 
     def _fix(self, group: FindingGroup, keys: Collection[str] | None) -> GroupedFix:
         return grouped_fix(self.review.dataset, group.findings, group.code, self.review.measures, keys)
@@ -142,8 +153,8 @@ class FindingsScreen(ReviewingScreen[str | None]):
 
 
 def _songs(fix: GroupedFix) -> str:
-    return f"{count(len(fix.edits))} song{'s' * (len(fix.edits) != 1)}"
+    return ngettext("{count} song", "{count} songs", len(fix.edits)).format(count=count(len(fix.edits)))
 
 
 def _left(fix: GroupedFix) -> str:
-    return f"{count(len(fix.left))} more need you" if fix.left else ""
+    return _("{count} more need you").format(count=count(len(fix.left))) if fix.left else ""

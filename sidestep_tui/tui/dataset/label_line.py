@@ -13,6 +13,7 @@ from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.history import RunSummary
+from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.labelling import LabelRun, open_runs
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.outline import bar
@@ -99,18 +100,22 @@ class LabelLine(Widget):
         if self.summary is None:
             return ""
         state, progress = self.summary.state, self.summary.state.progress
-        name = ("Labelling ", "bold") if self.summary.condition == "running" else ("Labelled ", "bold")
+        name = (_("Labelling "), "bold") if self.summary.condition == "running" else (_("Labelled "), "bold")
         failed = progress.failed if progress else 0
         parts: list[str | tuple[str, str]] = [name]
         if progress is not None and progress.total:
             full, rest = bar(progress.done / progress.total, _BAR)
             item = shorten_middle(clean(progress.item), max(8, self.size.width - 66))
-            parts += [(full, "$primary"), (rest, "$text-muted"), f" {count(progress.done)} of {count(progress.total)}"]
+            parts += [
+                (full, "$primary"),
+                (rest, "$text-muted"),
+                _(" {done} of {total}").format(done=count(progress.done), total=count(progress.total)),
+            ]
             parts += [(f"  {item}", "$text-muted")]
         elif self.summary.condition == "running":
             parts.append((clean(state.phase), "$text-muted"))
         if failed:
-            parts.append((f"  × {count(failed)} failed", "$error"))
+            parts.append((_("  × {failed} failed").format(failed=count(failed)), "$error"))
         if state.failure is not None:
             parts.append((f"  {clean(state.failure.what)}", "$error"))
         elif self.summary.condition == "running":

@@ -10,6 +10,7 @@ from sidestep_tui.config.label import LabelSettings, LabelSource
 from sidestep_tui.dataset.proposals import still_missing
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.control import send_command
+from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.base import ReviewingScreen
 from sidestep_tui.tui.dataset.label_line import LabelLine
 from sidestep_tui.tui.dataset.labelling import FIELDS_OF, SOURCES, LabelRun, make_run, prepare, source_note
@@ -25,7 +26,7 @@ class LabellingScreen(ReviewingScreen[None]):
     """A review with a `LabelLine`. The engine outlives the terminal; what it finds waits until somebody takes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("L", "labelling", "Labelling", show=False, tooltip="Stop the labelling, or look at its run"),
+        Binding("L", "labelling", _("Labelling"), show=False, tooltip=_("Stop the labelling, or look at its run")),
     ]
 
     @work(exclusive=True, group="dialog")
@@ -45,7 +46,7 @@ class LabellingScreen(ReviewingScreen[None]):
     async def _settings(self) -> LabelSettings | None:
         """The answers; None where somebody left."""
         listed = [Choice(source, source.capitalize(), source_note(source)) for source in SOURCES]
-        picked = await self.app.push_screen_wait(PickScreen("Who fills in what is missing", lambda _: listed))
+        picked = await self.app.push_screen_wait(PickScreen(_("Who fills in what is missing"), lambda _: listed))
         source = next((one for one in SOURCES if one == picked), None)
         fields = await self._fields(source) if source else None
         if source is None or fields is None:
@@ -53,8 +54,11 @@ class LabellingScreen(ReviewingScreen[None]):
         keys = list(self.review.songs)
         if self.review.marked:
             marked = [key for key in keys if key in self.review.marked]
-            scopes = [Choice("marked", f"The {count(len(marked))} marked songs"), Choice("all", "All songs")]
-            scope = await self.app.push_screen_wait(PickScreen("Which songs", lambda _: scopes))
+            scopes = [
+                Choice("marked", _("The {marked} marked songs").format(marked=count(len(marked)))),
+                Choice("all", _("All songs")),
+            ]
+            scope = await self.app.push_screen_wait(PickScreen(_("Which songs"), lambda _: scopes))
             if scope is None:
                 return None
             keys = marked if scope == "marked" else keys
@@ -65,8 +69,8 @@ class LabellingScreen(ReviewingScreen[None]):
         known = FIELDS_OF[source]
         if len(known) == 1:
             return known
-        choices = [Choice(_EVERYTHING, "Everything missing", ", ".join(known)), *(Choice(one, one) for one in known)]
-        picked = await self.app.push_screen_wait(PickScreen("What to fill in", lambda _: choices))
+        choices = [Choice(_EVERYTHING, _("Everything missing"), ", ".join(known)), *(Choice(one, one) for one in known)]
+        picked = await self.app.push_screen_wait(PickScreen(_("What to fill in"), lambda _: choices))
         return None if picked is None else () if picked == _EVERYTHING else (picked,)
 
     async def _local(self, settings: LabelSettings) -> LabelSettings | None:
@@ -74,8 +78,8 @@ class LabellingScreen(ReviewingScreen[None]):
         given: dict[str, str] = {}
         for role, fields in (("captioner", {"caption"}), ("transcriber", {"lyrics", "language"})):
             if not settings.fields or fields & set(settings.fields):
-                note = f"the folder of ACE-Step/acestep-{role}; empty leaves it out"
-                text = await self.app.push_screen_wait(AskScreen(f"The {role}", "", note=note))
+                note = _("the folder of ACE-Step/acestep-{role}; empty leaves it out").format(role=role)
+                text = await self.app.push_screen_wait(AskScreen(_("The {role}").format(role=role), "", note=note))
                 if text is None:
                     return None
                 given |= {role: text} if text.strip() else {}
@@ -87,9 +91,9 @@ class LabellingScreen(ReviewingScreen[None]):
         line = self.query_one(LabelLine)
         if line.summary is None:
             return
-        choices = [Choice("look", "Look at the run", "each song, each failure")]
+        choices = [Choice("look", _("Look at the run"), _("each song, each failure"))]
         if line.running is not None:
-            choices.insert(0, Choice("stop", "Stop it", "what was found stays"))
+            choices.insert(0, Choice("stop", _("Stop it"), _("what was found stays")))
         choice = await self.app.push_screen_wait(PickScreen(line.summary.run.name, lambda _: choices))
         if choice == "look":
             self.app.push_screen(make_screen("monitor", run=line.summary.run))
@@ -114,7 +118,11 @@ class LabellingScreen(ReviewingScreen[None]):
             self.review.measures.refresh()
             self.check()
             results = event.summary.state.results
-            self.sidestep.tell(f"Labelling has ended: {results.get('labelled', 0)} songs got something. u takes back.")
+            self.sidestep.tell(
+                _("Labelling has ended: {count} songs got something. u takes back.").format(
+                    count=results.get("labelled", 0)
+                )
+            )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Labelling needs songs; looking at it a run."""

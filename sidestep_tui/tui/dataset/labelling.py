@@ -17,6 +17,7 @@ from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory, create_run
 from sidestep_tui.runs.history import RunSummary, run_folders
+from sidestep_tui.texts import _
 from sidestep_tui.tui.follow import RunFollower
 
 FIELDS_OF: Final = {
@@ -35,9 +36,9 @@ SOURCES: Final[tuple[LabelSource, ...]] = get_args(LabelSource)
 def source_note(source: str) -> str:
     """What a source fills and whether it can be asked now."""
     if source == "sound":
-        return "tempo, key, metre, language; offline"
+        return _("tempo, key, metre, language; offline")
     if source == "local":
-        return "captions, lyrics by ACE-Step's own models; offline"
+        return _("captions, lyrics by ACE-Step's own models; offline")
     return f"{key_note(source)}; {', '.join(FIELDS_OF[source])}"
 
 
@@ -45,11 +46,11 @@ def key_note(source: str) -> str:
     """Whether the key of a provider is there; never the key."""
     variable = PROVIDERS[source].key_variable
     if variable is None:
-        return "no key needed"
+        return _("no key needed")
     try:
-        return "key found" if find_key(variable) else f"needs {variable}"
+        return _("key found") if find_key(variable) else _("needs {variable}").format(variable=variable)
     except SidestepError:
-        return f"{keys_file().name} cannot be used"
+        return _("{name} cannot be used").format(name=keys_file().name)
 
 
 def dataset_path(dataset: Dataset) -> Path:

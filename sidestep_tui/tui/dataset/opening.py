@@ -14,6 +14,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.recent import recent_datasets, remember_dataset
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.outline import bar
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
     from sidestep_tui.dataset.session import EditSession
 
 _SAVED: Final = "dataset.json"
-_INTRODUCTION: Final = """\
+_INTRODUCTION: Final = _("""\
 [b]Which songs?[/b]
 
 Type the folder that holds the audio files, or a saved data set (a JSON file).
 Lyrics, captions, tables and tags that lie beside the songs are read with them.\
-"""
+""")
 
 
 class OpenDatasetScreen(SidestepScreen[None]):
@@ -41,11 +42,11 @@ class OpenDatasetScreen(SidestepScreen[None]):
         path: the folder or JSON file; asked for where it is not given.
     """
 
-    HEADING = "Data set"
-    ABOUT = "Nothing is written into your folder until you save, but for a small journal of unsaved edits."
+    HEADING = _("Data set")
+    ABOUT = _("Nothing is written into your folder until you save, but for a small journal of unsaved edits.")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("o", "choose", "Another", tooltip="Choose another folder or file"),
-        Binding("r", "again", "Try again", tooltip="Read it again"),
+        Binding("o", "choose", _("Another"), tooltip=_("Choose another folder or file")),
+        Binding("r", "again", _("Try again"), tooltip=_("Read it again")),
     ]
     DEFAULT_CSS = """
     OpenDatasetScreen #choose { padding: 1 2; }
@@ -91,7 +92,7 @@ class OpenDatasetScreen(SidestepScreen[None]):
         with Vertical(id="choose"):
             yield Static(_INTRODUCTION)
             yield Input(placeholder="~/music/my-album", compact=True, suggester=FolderSuggester())
-            yield Static("[b]Opened before[/b]", id="before")
+            yield Static(_("[b]Opened before[/b]"), id="before")
             yield OptionList()
         yield Static(id="stage")
 
@@ -132,10 +133,16 @@ class OpenDatasetScreen(SidestepScreen[None]):
         """Reads a data set; asks first where a folder holds a saved one as well."""
         if path.is_dir() and (path / _SAVED).is_file():
             choices = [
-                Choice("saved", "Open the saved data set", f"{_SAVED}: edits and review as they were saved"),
-                Choice("scan", "Scan the folder again", "finds new songs; knows nothing of saved edits"),
+                Choice(
+                    "saved",
+                    _("Open the saved data set"),
+                    _("{file}: edits and review as they were saved").format(file=_SAVED),
+                ),
+                Choice("scan", _("Scan the folder again"), _("finds new songs; knows nothing of saved edits")),
             ]
-            choice = await self.app.push_screen_wait(PickScreen("The folder holds a saved data set", lambda _: choices))
+            choice = await self.app.push_screen_wait(
+                PickScreen(_("The folder holds a saved data set"), lambda _: choices)
+            )
             if choice is None:
                 self.action_choose()
                 return
@@ -205,13 +212,15 @@ class OpenDatasetScreen(SidestepScreen[None]):
 def reading(done: int, total: int, *, width: int) -> Content:
     """How far the reading is."""
     if not total:
-        return Content.styled("Looking for songs …", "bold")
+        return Content.styled(_("Looking for songs …"), "bold")
     if done >= total:
-        return Content.assemble((f"{count(total)} audio files", "bold"), "\n\nReading what lies beside them …")
+        return Content.assemble(
+            (_("{total} audio files").format(total=count(total)), "bold"), _("\n\nReading what lies beside them …")
+        )
     full, rest = bar(done / total, width)
-    figures = f"{count(done)} of {count(total)} audio files"
+    figures = _("{done} of {total} audio files").format(done=count(done), total=count(total))
     return Content.assemble(
-        ("Reading songs …", "bold"), "\n\n", (full, "$primary"), (rest, "$text-muted"), f"\n{figures}"
+        (_("Reading songs …"), "bold"), "\n\n", (full, "$primary"), (rest, "$text-muted"), f"\n{figures}"
     )
 
 
@@ -219,9 +228,9 @@ def refusal(error: SidestepError) -> Content:
     """Why there is nothing to review, where, and what helps."""
     parts: list[str | tuple[str, str]] = [(clean(error.what), "bold $text-error")]
     if error.where:
-        parts += ["\n\n", ("where  ", "$text-muted"), clean(error.where)]
+        parts += ["\n\n", (_("where  "), "$text-muted"), clean(error.where)]
     if error.fix:
-        parts += ["\n", ("fix    ", "$text-muted"), clean(error.fix)]
-    parts += ["\n\n", ("o", "bold $footer-key-foreground"), " another folder    "]
-    parts += [("r", "bold $footer-key-foreground"), " try again"]
+        parts += ["\n", (_("fix    "), "$text-muted"), clean(error.fix)]
+    parts += ["\n\n", ("o", "bold $footer-key-foreground"), _(" another folder    ")]
+    parts += [("r", "bold $footer-key-foreground"), _(" try again")]
     return Content.assemble(*parts)

@@ -14,6 +14,7 @@ from sidestep_tui.dataset.prompts import LYRIC_TOKEN_LIMIT, TEXT_TOKEN_LIMIT
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.review import Review
 from sidestep_tui.tui.dataset.tokens import TokenCount, count_tokens
 from sidestep_tui.tui.figures import count
@@ -51,7 +52,7 @@ class PromptView(KeyScroll):
         self._key = key
         note = model_line(self._review.model, self._counting, self._problem)
         parts: list[Content] = []
-        names = (("Text", TEXT_TOKEN_LIMIT), ("Lyrics", LYRIC_TOKEN_LIMIT))
+        names = ((_("Text"), TEXT_TOKEN_LIMIT), (_("Lyrics"), LYRIC_TOKEN_LIMIT))
         for (name, limit), prompt in zip(names, self._review.prompts(key), strict=True):
             parts += [_head(name, self._review.tokens.get(prompt), limit, note), *_lines(prompt), Content("")]
         self.query_one("#prompt-text", Static).update(Content("\n").join(parts))
@@ -84,21 +85,21 @@ class PromptView(KeyScroll):
 def model_line(model: Path | None, counting: bool, problem: str) -> str:
     """What is said in place of a count."""
     if problem:
-        return f"not counted: {clean(problem)}"
+        return _("not counted: {problem}").format(problem=clean(problem))
     if counting:
-        return "counting …"
+        return _("counting …")
     if model is None:
-        return "m chooses a model to count with"
-    return f"m counts again with {shorten_middle(clean(model.name), _NAME_WIDTH)}"
+        return _("m chooses a model to count with")
+    return _("m counts again with {name}").format(name=shorten_middle(clean(model.name), _NAME_WIDTH))
 
 
 def _head(name: str, tokens: TokenCount | None, limit: int, model: str) -> Content:
     if tokens is None:
         return Content.assemble((name, "bold $primary"), (f"   {model}", "$text-muted"))
-    used = f"   {count(tokens.tokens)} of at most {count(limit)} tokens"
+    used = _("   {tokens} of at most {limit} tokens").format(tokens=count(tokens.tokens), limit=count(limit))
     if not tokens.cut:
         return Content.assemble((name, "bold $primary"), (used, "$text-muted"))
-    lost = f"   ! the last {count(tokens.tokens - limit)} are cut off"
+    lost = _("   ! the last {tokens} are cut off").format(tokens=count(tokens.tokens - limit))
     return Content.assemble((name, "bold $primary"), (used, "$text-muted"), (lost, "bold $warning"))
 
 

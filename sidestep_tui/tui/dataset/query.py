@@ -11,13 +11,14 @@ from typing import Final
 from sidestep_tui.dataset.song import Severity, Song
 from sidestep_tui.dataset.where import Filter, parse_where
 from sidestep_tui.errors import UsageError
+from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.checks import Checks
 
 _CONDITION: Final = re.compile(r"(?:^|(?<=\s))@(\S+)")
 _COMPARISON: Final = re.compile(r"[=<>~]")
 _CODE: Final = re.compile(r"[a-z]+(-[a-z]+)*")
 _SEVERITIES: Final = {"errors": Severity.ERROR, "warnings": Severity.WARNING, "remarks": Severity.INFO}
-HINT: Final = "words · bpm>150 and language=ja · @errors @warnings @marked @unreviewed"
+HINT: Final = _("words · bpm>150 and language=ja · @errors @warnings @marked @unreviewed")
 """Examples, for an empty line."""
 
 

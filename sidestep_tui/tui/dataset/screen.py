@@ -9,6 +9,7 @@ from textual.widgets import Input, Static
 
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.columns import COLUMNS
 from sidestep_tui.tui.dataset.dialogs import BulkEditScreen
 from sidestep_tui.tui.dataset.find_line import FindLine
@@ -21,34 +22,38 @@ from sidestep_tui.tui.dataset.summary import Summary
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
 
-_NO_SONGS: Final = "[b]Not one song could be read[/b]\n\n[b $footer-key-foreground]f[/] says why, file by file."
-_NOTHING_FITS: Final = "[b]No song fits[/b]\n\n[b $footer-key-foreground]backspace[/] shows all songs again."
+_NO_SONGS: Final = _("[b]Not one song could be read[/b]\n\n[b $footer-key-foreground]f[/] says why, file by file.")
+_NOTHING_FITS: Final = _("[b]No song fits[/b]\n\n[b $footer-key-foreground]backspace[/] shows all songs again.")
 _OF_SONGS: Final = frozenset({"mark", "mark_all", "bulk_edit", "sort", "reverse", "jump", "next_unreviewed", "accept"})
 
 
 class ReviewScreen(LabellingScreen):
     """The songs of a data set."""
 
-    HEADING = "Data set"
-    ABOUT = (
+    HEADING = _("Data set")
+    ABOUT = _(
         "An edit is in a journal on the disk before you see it: a crash or a lost line costs nothing. "
         "Songs keep their places while you edit; a new filter or order arranges them again."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "find", "Find", key_display="/", tooltip="Search words, filter, or narrow to @errors …"),
-        Binding("space", "mark", "Mark", tooltip="Mark the song, or take its mark away"),
-        Binding("e", "bulk_edit", "Edit", tooltip="Set a field of the marked songs"),
-        Binding("v", "accept", "Accept", tooltip="This song is reviewed, or is not any more"),
-        Binding("f", "findings", "Findings", tooltip="Everything that was found, by kind"),
-        Binding("l", "label", "Label", tooltip="Have tempo, key, captions or lyrics filled in, in the background"),
-        Binding("t", "settings", "Tag …", tooltip="Trigger tag, genre ratio: for all songs"),
-        Binding("s", "sort", "Sort", tooltip="Sort by a column"),
-        Binding("S", "reverse", "Reverse", show=False, tooltip="Sort the other way round"),
-        Binding("asterisk", "mark_all", "Mark all", show=False, key_display="*", tooltip="Mark all songs shown"),
-        Binding("n", "next_unreviewed", "Next to review", show=False, tooltip="To the next song not yet reviewed"),
-        Binding("colon", "jump", "Jump", show=False, key_display=":", tooltip="To a song by its number or name"),
-        Binding("backspace", "show_all", "Show all", show=False, tooltip="All songs again"),
-        Binding("tab,shift+tab", "to_table", "To the table", show=False),
+        Binding("slash", "find", _("Find"), key_display="/", tooltip=_("Search words, filter, or narrow to @errors …")),
+        Binding("space", "mark", _("Mark"), tooltip=_("Mark the song, or take its mark away")),
+        Binding("e", "bulk_edit", _("Edit"), tooltip=_("Set a field of the marked songs")),
+        Binding("v", "accept", _("Accept"), tooltip=_("This song is reviewed, or is not any more")),
+        Binding("f", "findings", _("Findings"), tooltip=_("Everything that was found, by kind")),
+        Binding(
+            "l", "label", _("Label"), tooltip=_("Have tempo, key, captions or lyrics filled in, in the background")
+        ),
+        Binding("t", "settings", _("Tag …"), tooltip=_("Trigger tag, genre ratio: for all songs")),
+        Binding("s", "sort", _("Sort"), tooltip=_("Sort by a column")),
+        Binding("S", "reverse", _("Reverse"), show=False, tooltip=_("Sort the other way round")),
+        Binding("asterisk", "mark_all", _("Mark all"), show=False, key_display="*", tooltip=_("Mark all songs shown")),
+        Binding(
+            "n", "next_unreviewed", _("Next to review"), show=False, tooltip=_("To the next song not yet reviewed")
+        ),
+        Binding("colon", "jump", _("Jump"), show=False, key_display=":", tooltip=_("To a song by its number or name")),
+        Binding("backspace", "show_all", _("Show all"), show=False, tooltip=_("All songs again")),
+        Binding("tab,shift+tab", "to_table", _("To the table"), show=False),
     ]
     DEFAULT_CSS = """
     ReviewScreen #nothing { padding: 1 2; height: 1fr; }
@@ -73,7 +78,11 @@ class ReviewScreen(LabellingScreen):
         self.query_one(LabelLine).find(dataset)
         if dataset.replayed:
             edits = self.review.session.edits
-            self.sidestep.tell(f"{count(edits)} unsaved edits of an earlier session are back. w saves them, u undoes.")
+            self.sidestep.tell(
+                _("{edits} unsaved edits of an earlier session are back. w saves them, u undoes.").format(
+                    edits=count(edits)
+                )
+            )
 
     def show_changes(self) -> None:
         """Draws the table and its figures again."""
@@ -175,14 +184,18 @@ class ReviewScreen(LabellingScreen):
         keys = [key for key in self.review.songs if key in self.review.marked] or ([current] if current else [])
         changes = await self.app.push_screen_wait(BulkEditScreen([self.review.songs[key] for key in keys]))
         if changes is not None and self.edit(keys, changes):
-            self.sidestep.tell(f"{', '.join(changes)}: set for {count(len(keys))} songs. u takes it back.")
+            self.sidestep.tell(
+                _("{changes}: set for {count} songs. u takes it back.").format(
+                    changes=", ".join(changes), count=count(len(keys))
+                )
+            )
 
     @work(exclusive=True, group="dialog")
     async def action_sort(self) -> None:
         """Asks for a column; the one that sorts already turns round."""
-        choices = [Choice(name, column.label or "Mark", column.what) for name, column in COLUMNS.items()]
+        choices = [Choice(name, column.label or _("Mark"), column.what) for name, column in COLUMNS.items()]
         held = self.review.order
-        name = await self.app.push_screen_wait(PickScreen("Sort by", lambda _: choices, current=held.column.name))
+        name = await self.app.push_screen_wait(PickScreen(_("Sort by"), lambda _: choices, current=held.column.name))
         if name is not None:
             column = COLUMNS[name]
             self._arrange(Order(column, column is held.column and not held.reverse))
@@ -201,11 +214,13 @@ class ReviewScreen(LabellingScreen):
     @work(exclusive=True, group="dialog")
     async def action_jump(self) -> None:
         """Asks where to."""
-        text = await self.app.push_screen_wait(AskScreen("Jump to", note="a number in this order, or part of a name"))
+        text = await self.app.push_screen_wait(
+            AskScreen(_("Jump to"), note=_("a number in this order, or part of a name"))
+        )
         if text:
             key = self.review.find(text.strip())
             if key is None:
-                self.sidestep.tell(f"No song shown is called {text}.", "warning")
+                self.sidestep.tell(_("No song shown is called {text}.").format(text=text), "warning")
             else:
                 self.query_one(SongTable).go_to(key)
 
@@ -214,7 +229,7 @@ class ReviewScreen(LabellingScreen):
         table = self.query_one(SongTable)
         key = self.review.next_unreviewed(table.current or "")
         if key is None:
-            self.sidestep.tell("All songs shown are reviewed.")
+            self.sidestep.tell(_("All songs shown are reviewed."))
         else:
             table.go_to(key)
 

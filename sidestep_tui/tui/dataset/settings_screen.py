@@ -14,6 +14,7 @@ from sidestep_tui.dataset.fields import METADATA_FIELDS
 from sidestep_tui.dataset.split import hold_out
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.base import ReviewingScreen
 from sidestep_tui.tui.dataset.editors import checker
 from sidestep_tui.tui.dataset.review import Review
@@ -23,35 +24,35 @@ from sidestep_tui.tui.widgets.table import KeyTable, cell
 from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
 
 _TITLES: Final = {
-    "name": ("Name", "what the data set is called"),
-    "custom_tag": ("Trigger tag", "a word of its own that calls the adapter; every prompt gets it"),
-    "tag_position": ("Tag goes", "where in the prompt the tag stands"),
-    "genre_ratio": ("Genre ratio", "per cent of songs that are prompted with their genre, not their caption"),
-    "all_instrumental": ("All instrumental", "songs without lyrics are so on purpose"),
-    "trim_silence": ("Trim silence", "songs begin and end where their sound does; the files stay as they are"),
-    "normalization": ("Normalise", "what preprocessing brings every song to; the files stay as they are"),
-    "target_lufs": ("Target loudness", "integrated loudness in LUFS, for a normalisation to loudness"),
+    "name": (_("Name"), _("what the data set is called")),
+    "custom_tag": (_("Trigger tag"), _("a word of its own that calls the adapter; every prompt gets it")),
+    "tag_position": (_("Tag goes"), _("where in the prompt the tag stands")),
+    "genre_ratio": (_("Genre ratio"), _("per cent of songs that are prompted with their genre, not their caption")),
+    "all_instrumental": (_("All instrumental"), _("songs without lyrics are so on purpose")),
+    "trim_silence": (_("Trim silence"), _("songs begin and end where their sound does; the files stay as they are")),
+    "normalization": (_("Normalise"), _("what preprocessing brings every song to; the files stay as they are")),
+    "target_lufs": (_("Target loudness"), _("integrated loudness in LUFS, for a normalisation to loudness")),
 }
 _CHOICES: Final[dict[str, Sequence[tuple[str, str]]]] = {
     "tag_position": (
-        ("prepend", "before the caption"),
-        ("append", "after the caption"),
-        ("replace", "instead of the caption: the tag is all the model hears about"),
+        ("prepend", _("before the caption")),
+        ("append", _("after the caption")),
+        ("replace", _("instead of the caption: the tag is all the model hears about")),
     ),
-    "all_instrumental": (("true", "yes"), ("false", "no")),
-    "trim_silence": (("true", "yes"), ("false", "no")),
+    "all_instrumental": (("true", _("yes")), ("false", _("no"))),
+    "trim_silence": (("true", _("yes")), ("false", _("no"))),
     "normalization": (
-        ("none", "songs are as loud as their files"),
-        ("peak", "the largest sample at -1 dB"),
-        ("lufs", "one loudness for all, and no peak above -1 dB"),
+        ("none", _("songs are as loud as their files")),
+        ("peak", _("the largest sample at -1 dB")),
+        ("lufs", _("one loudness for all, and no peak above -1 dB")),
     ),
 }
 _HELD_OUT: Final = "held_out"
 _SPLIT: Final = (
-    "Held out",
-    "songs that no run trains on and every run measures; 0: each run draws its own, as validation.songs says",
+    _("Held out"),
+    _("songs that no run trains on and every run measures; 0: each run draws its own, as validation.songs says"),
 )
-_HINT: Final = (
+_HINT: Final = _(
     "[b]@heldout[/b] in the line that finds shows the songs that are held out, [b]@same-recording[/b] copies. "
     "[b]held_out[/b] of a song, or of marked songs with [b]e[/b], chooses others."
 )
@@ -61,17 +62,17 @@ class SettingTable(KeyTable):
     """Rows are keyed by the field's name."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select_cursor", "Change", key_display="enter", tooltip="Change the field"),
+        Binding("enter", "select_cursor", _("Change"), key_display="enter", tooltip=_("Change the field")),
     ]
 
 
 class DatasetSettingsScreen(ReviewingScreen[None]):
     """The data set's own fields."""
 
-    HEADING = "Data set › For all songs"
-    ABOUT = "A song's own trigger tag, and what is said of the song itself, go before what stands here."
+    HEADING = _("Data set › For all songs")
+    ABOUT = _("A song's own trigger tag, and what is said of the song itself, go before what stands here.")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t,escape", "back", "Back", tooltip="Go back to the songs"),
+        Binding("t,escape", "back", _("Back"), tooltip=_("Go back to the songs")),
     ]
     DEFAULT_CSS = """
     DatasetSettingsScreen SettingTable { height: 10; margin: 1 1 0 1; }
@@ -93,7 +94,7 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
         """Fills the list."""
         self.set_context(self.review.dataset.metadata.name)
         table = self.query_one("#settings", KeyTable)
-        table.set_columns([("Field", 16), ("Value", max(20, self.app.size.width - 26))])
+        table.set_columns([(_("Field"), 16), (_("Value"), max(20, self.app.size.width - 26))])
         self.show_changes()
         table.focus()
 
@@ -118,7 +119,7 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
             case "target_lufs":
                 return f"{value:g} LUFS"
             case "all_instrumental" | "trim_silence":
-                return "yes" if value else "no"
+                return _("yes") if value else _("no")
             case _:
                 return printable(str(value)) or "–"
 
@@ -142,13 +143,24 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
         own = sum(bool(song.custom_tag) for song in dataset.songs)
         silent = sum(is_instrumental(song, dataset.metadata) for song in dataset.songs)
         genre = genre_songs(dataset)
-        figures = [f"{count(len(genre))} songs by genre", f"{count(own)} with a tag of their own"]
-        lines = [Content.styled(", ".join([*figures, f"{count(silent)} instrumental"]), "$text-muted")]
+        figures = [
+            _("{genre} songs by genre").format(genre=count(len(genre))),
+            _("{own} with a tag of their own").format(own=count(own)),
+        ]
+        lines = [
+            Content.styled(
+                ", ".join([*figures, _("{silent} instrumental").format(silent=count(silent))]), "$text-muted"
+            )
+        ]
         if self._sample is not None:
             song = self.review.songs[self._sample]
             caption = effective_caption(song, dataset.metadata, use_genre=song.key in genre)
             name = shorten(printable(song.key), 40)
-            lines.append(Content.assemble((f"caption of {name}:  ", "$text-muted"), clean(caption) or "(empty)"))
+            lines.append(
+                Content.assemble(
+                    (_("caption of {name}:  ").format(name=name), "$text-muted"), clean(caption) or _("(empty)")
+                )
+            )
         return Content("\n").join(lines)
 
     @on(KeyTable.RowHighlighted)

@@ -13,6 +13,7 @@ from sidestep_tui.dataset.fields import FIELDS
 from sidestep_tui.dataset.fixes import Fix, other_tempo
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.dataset.text import printable
+from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.base import ReviewingScreen
 from sidestep_tui.tui.dataset.editors import ask
 from sidestep_tui.tui.dataset.facts import FieldTable, FindingsList, Headline
@@ -38,22 +39,24 @@ class SongScreen(ReviewingScreen[str | None]):
         key: of the song.
     """
 
-    HEADING = "Data set › Song"
-    ABOUT = (
+    HEADING = _("Data set › Song")
+    ABOUT = _(
         "The prompts are what the model reads, to the letter. Digits mend what was found; every edit can be undone. "
         "A count of tokens stands only beside the words that it was made from."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "accept", "Accept, next", tooltip="This song is reviewed: on to the next that is not"),
-        Binding("e", "edit_field", "Edit", tooltip="Edit the field under the cursor"),
-        Binding("n,right", "neighbour(1)", "Next", tooltip="The next song"),
-        Binding("p,left", "neighbour(-1)", "Before", tooltip="The song before"),
-        Binding("tab", "panel(1)", "Panel", tooltip="Fields, findings, prompts, sound"),
-        Binding("shift+tab", "panel(-1)", "Panel before", show=False),
-        Binding("o", "other_tempo", "Other tempo", show=False, tooltip="Take half or double the tempo"),
-        Binding("v", "toggle_reviewed", "Reviewed", show=False, tooltip="Reviewed, or not any more; stay here"),
-        Binding("m", "model", "Count tokens", show=False, tooltip="Count tokens with a model"),
-        Binding("1", "mend(1)", "Mend", show=False, key_display="1 … 9", tooltip="Do what stands beside the finding"),
+        Binding("a", "accept", _("Accept, next"), tooltip=_("This song is reviewed: on to the next that is not")),
+        Binding("e", "edit_field", _("Edit"), tooltip=_("Edit the field under the cursor")),
+        Binding("n,right", "neighbour(1)", _("Next"), tooltip=_("The next song")),
+        Binding("p,left", "neighbour(-1)", _("Before"), tooltip=_("The song before")),
+        Binding("tab", "panel(1)", _("Panel"), tooltip=_("Fields, findings, prompts, sound")),
+        Binding("shift+tab", "panel(-1)", _("Panel before"), show=False),
+        Binding("o", "other_tempo", _("Other tempo"), show=False, tooltip=_("Take half or double the tempo")),
+        Binding("v", "toggle_reviewed", _("Reviewed"), show=False, tooltip=_("Reviewed, or not any more; stay here")),
+        Binding("m", "model", _("Count tokens"), show=False, tooltip=_("Count tokens with a model")),
+        Binding(
+            "1", "mend(1)", _("Mend"), show=False, key_display="1 … 9", tooltip=_("Do what stands beside the finding")
+        ),
         *(Binding(str(digit), f"mend({digit})", show=False) for digit in range(2, 10)),
     ]
     DEFAULT_CSS = """
@@ -85,16 +88,16 @@ class SongScreen(ReviewingScreen[str | None]):
         yield Headline()
         with Horizontal():
             with Vertical(classes="panel", id="left") as left:
-                left.border_title = "Fields"
+                left.border_title = _("Fields")
                 yield FieldTable()
                 with KeyScroll(id="found"):
                     yield FindingsList()
             with Vertical(id="right"):
                 with Vertical(classes="panel", id="prompt") as prompt:
-                    prompt.border_title = "Prompts"
+                    prompt.border_title = _("Prompts")
                     yield PromptView(self.review)
                 with Vertical(classes="panel", id="sound") as sound:
-                    sound.border_title = "Sound"
+                    sound.border_title = _("Sound")
                     yield SoundView()
         yield Listener()
 
@@ -111,7 +114,7 @@ class SongScreen(ReviewingScreen[str | None]):
         self.set_context(printable(key))
         view = self.query_one(SoundView)
         view.sound = self.review.sounds.known(self.song)
-        view.notice = "Reading the sound …"
+        view.notice = _("Reading the sound …")
         self.show_changes()
         if view.sound is None:
             self.set_timer(_SETTLE_SECONDS, partial(self._listen, self._visits))
@@ -160,7 +163,9 @@ class SongScreen(ReviewingScreen[str | None]):
         if 0 <= place < len(shown):
             self._visit(shown[place])
         else:
-            self.sidestep.tell("This is the last song shown." if distance > 0 else "This is the first song shown.")
+            self.sidestep.tell(
+                _("This is the last song shown.") if distance > 0 else _("This is the first song shown.")
+            )
 
     def action_accept(self) -> None:
         """Keeps that the song is reviewed and goes to the next one that is not."""
@@ -168,7 +173,7 @@ class SongScreen(ReviewingScreen[str | None]):
             return
         key = self.review.next_unreviewed(self._key)
         if key is None:
-            self.sidestep.tell("All songs shown are reviewed.")
+            self.sidestep.tell(_("All songs shown are reviewed."))
             self.show_changes()
         else:
             self._visit(key)
@@ -206,7 +211,7 @@ class SongScreen(ReviewingScreen[str | None]):
         if fix.asks:
             self._edit_field(fix.asks)
         elif self.edit([self._key], fix.changes):
-            self.sidestep.tell(f"Done: {fix.label}. u takes it back.")
+            self.sidestep.tell(_("Done: {label}. u takes it back.").format(label=fix.label))
 
     def action_panel(self, distance: int) -> None:
         """Goes to the next panel; on a narrow terminal it takes the place of the others."""
@@ -230,7 +235,7 @@ class SongScreen(ReviewingScreen[str | None]):
     async def action_model(self) -> None:
         """Asks for the model, and counts."""
         held = str(self.review.model or "")
-        text = await self.app.push_screen_wait(AskScreen("Count tokens with", held, note="a model folder"))
+        text = await self.app.push_screen_wait(AskScreen(_("Count tokens with"), held, note=_("a model folder")))
         if text:
             self.review.model = Path(text).expanduser()
             self.query_one(PromptView).count()

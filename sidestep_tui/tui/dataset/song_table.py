@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual import events
@@ -16,6 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
+from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.columns import COLUMNS, fitted, widths
 from sidestep_tui.tui.themes import rich_style
 
@@ -39,7 +41,11 @@ class TableHead(Widget):
         parts = []
         for name, column in COLUMNS.items():
             arrow = ("▼" if order.reverse else "▲") if column is order.column else ""
-            label = column.label if len(column.label) + len(arrow) <= room[name] else column.label[: room[name] - 1]
+            label = (
+                column.label
+                if cell_len(column.label) + len(arrow) <= room[name]
+                else set_cell_size(column.label, room[name] - 1)
+            )
             parts.append(fitted(column, label + arrow, room[name]))
         return Content.styled(" ".join(parts), "bold $text-muted")
 
@@ -51,13 +57,13 @@ class SongTable(ScrollView, can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", "Down", show=False),
-        Binding("k,up", "move(-1)", "Up", show=False),
-        Binding("g,home", "edge(-1)", "First song", show=False),
-        Binding("G,end", "edge(1)", "Last song", show=False),
-        Binding("ctrl+d,pagedown", "page(1)", "Page down", show=False),
-        Binding("ctrl+u,pageup", "page(-1)", "Page up", show=False),
-        Binding("enter", "open", "Open", key_display="enter", tooltip="Open the song: fields, prompt, sound"),
+        Binding("j,down", "move(1)", _("Down"), show=False),
+        Binding("k,up", "move(-1)", _("Up"), show=False),
+        Binding("g,home", "edge(-1)", _("First song"), show=False),
+        Binding("G,end", "edge(1)", _("Last song"), show=False),
+        Binding("ctrl+d,pagedown", "page(1)", _("Page down"), show=False),
+        Binding("ctrl+u,pageup", "page(-1)", _("Page up"), show=False),
+        Binding("enter", "open", _("Open"), key_display="enter", tooltip=_("Open the song: fields, prompt, sound")),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"songs--cursor"}
     DEFAULT_CSS = """

@@ -15,6 +15,7 @@ from textual.widget import Widget
 from sidestep_tui.dataset.measure import Measures
 from sidestep_tui.dataset.sound import LABEL_CELLS, LEVELS, Sound, drawn_levels, frequency_labels, time_line
 from sidestep_tui.dataset.treatment import Treatment
+from sidestep_tui.texts import _
 from sidestep_tui.tui.chart.canvas import Canvas
 from sidestep_tui.tui.dataset.columns import minutes
 from sidestep_tui.tui.text import clean, pad
@@ -100,19 +101,25 @@ class SoundView(Widget, can_focus=True):
 def measured(measures: Measures | None, treatment: Treatment) -> str:
     """The measures of the file in one line, and what becomes of it."""
     if measures is None:
-        return "only the beginning was decoded"
-    loudness = "silent" if measures.loudness is None else f"{measures.loudness:.1f} LUFS"
+        return _("only the beginning was decoded")
+    loudness = _("silent") if measures.loudness is None else f"{measures.loudness:.1f} LUFS"
     peak = 20 * np.log10(measures.peak) if measures.peak else -np.inf
-    parts = [loudness, f"peak {peak:.1f} dB", f"up to {measures.bandwidth / 1000:.1f} kHz"]
+    parts = [
+        loudness,
+        _("peak {peak:.1f} dB").format(peak=peak),
+        _("up to {highest:.1f} kHz").format(highest=measures.bandwidth / 1000),
+    ]
     if measures.clipped_runs:
-        parts.append(f"clips ×{measures.clipped_runs}")
+        parts.append(_("clips ×{count}").format(count=measures.clipped_runs))
     if max(measures.silence_start, measures.silence_end) >= 0.5:
-        parts.append(f"silence {measures.silence_start:.1f} s, {measures.silence_end:.1f} s")
+        parts.append(
+            _("silence {start:.1f} s, {end:.1f} s").format(start=measures.silence_start, end=measures.silence_end)
+        )
     if treatment.gain_db:
         parts.insert(1, f"{treatment.gain_db:+.1f} dB")
     if treatment.start or treatment.end is not None:
-        end = "end" if treatment.end is None else minutes(treatment.end)
-        parts.insert(0, f"trimmed to {minutes(treatment.start)}–{end}")
+        end = _("end") if treatment.end is None else minutes(treatment.end)
+        parts.insert(0, _("trimmed to {start}–{end}").format(start=minutes(treatment.start), end=end))
     return "  ".join(parts)
 
 

@@ -4,6 +4,7 @@ from textual.app import RenderResult
 from textual.content import Content
 from textual.widget import Widget
 
+from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.dataset.review import Review
 from sidestep_tui.tui.figures import count, duration
 from sidestep_tui.tui.outline import bar
@@ -32,14 +33,14 @@ class Summary(Widget):
         held_out = sum(song.held_out for song in review.songs.values())
         left_out = len(review.dataset.failures)
         return Content.assemble(
-            (f"{count(songs)} song{'s' * (songs != 1)}", "bold"),
+            (ngettext("{count} song", "{count} songs", songs).format(count=count(songs)), "bold"),
             (f", {duration(seconds)}", "$text-muted"),
-            (f"   × {count(left_out)} left out" if left_out else "", "$error"),
+            (_("   × {left_out} left out").format(left_out=count(left_out)) if left_out else "", "$error"),
             "   ",
             (full, "$success"),
             (rest, "$text-muted"),
-            f"{' ' * wide}✓ {count(review.reviewed)} reviewed",
-            (f"   ◆ {count(len(review.marked))} marked" if review.marked else "", "$accent"),
-            (f"   ○ {count(held_out)} held out" if held_out else "", "$accent"),
-            (f"   ● {count(unsaved)} unsaved" if unsaved else "", "$warning"),
+            " " * wide + _("✓ {reviewed} reviewed").format(reviewed=count(review.reviewed)),
+            (_("   ◆ {marked} marked").format(marked=count(len(review.marked))) if review.marked else "", "$accent"),
+            (_("   ○ {held_out} held out").format(held_out=count(held_out)) if held_out else "", "$accent"),
+            (_("   ● {unsaved} unsaved").format(unsaved=count(unsaved)) if unsaved else "", "$warning"),
         )

@@ -14,6 +14,7 @@ from typing import Any
 
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _
 
 _LONGEST_WAIT = 600
 
@@ -67,5 +68,5 @@ def _failed(errors: str, model: Path) -> SidestepError:
         return SidestepError(str(said["error"]), where=said.get("where"), fix=said.get("fix"))
     except (ValueError, KeyError, TypeError):
         return SidestepError(
-            "The tokens could not be counted.", where=model, fix=last or "see `sidestep models inspect`"
+            "The tokens could not be counted.", where=model, fix=last or _("see `sidestep models inspect`")
         )
