@@ -41,7 +41,7 @@ class DownloadScreen(ModalScreen[Path | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y,enter", "fetch", "Download it"),
         Binding("r", "again", "Try again"),
-        Binding("escape", "stop", "Stop"),
+        Binding("escape", "interrupt", "Stop"),
     ]
     DEFAULT_CSS = "DownloadScreen .dialog { width: 70; } DownloadScreen #state { height: 3; }"
 
@@ -83,7 +83,7 @@ class DownloadScreen(ModalScreen[Path | None]):
             self._fetching = Fetching(self._download)
             self._follow(self._fetching, self._download.target)
 
-    def action_stop(self) -> None:
+    def action_interrupt(self) -> None:
         """Ends what is being fetched, or leaves."""
         if self._fetching is not None and self._stage == "fetching":
             self._show("ending", Content.styled("Stopping …", "$text-muted"))
