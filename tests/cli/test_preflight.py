@@ -13,7 +13,8 @@ from sidestep_tui.runs.measured import TABLE
 GIB = 1024**3
 
 
-def test_the_policies_and_the_whole_run_are_told(tmp_path: Path, capsys) -> None:
+def test_the_policies_and_the_whole_run_are_told(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     run = RunDirectory(tmp_path)
     no = {"checkpointing": "none", "fits": False, "free_bytes": 8 * GIB, "problem": "full"}
     yes = {

@@ -11,6 +11,9 @@ from sidestep_tui.config.fields import SettingField
 from sidestep_tui.texts import _
 
 _NEEDS_QUOTES: Final = re.compile(r"""^$|[\s,'"\\\[\]{}]""").search
+_YES: Final = ("true", "yes", "on", "1", "y", "t")
+_NO: Final = ("false", "no", "off", "0", "n", "f")
+"""All that validation would take for a flag as well, so that a document never holds one as a text."""
 _KINDS: Final = {
     "integer": _("a whole number"),
     "number": _("a number"),
@@ -30,9 +33,7 @@ def parse_value(field: SettingField, text: str) -> Any:
         case "number":
             return _number(float, text)
         case "flag":
-            return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}.get(
-                text.lower(), text
-            )
+            return True if text.lower() in _YES else False if text.lower() in _NO else text
         case "list":
             return _items(text)
         case "path":
@@ -81,7 +82,11 @@ def _items(text: str) -> list[str] | str:
 
 
 def _spell_item(word: str) -> str:
-    return shlex.quote(word) if _NEEDS_QUOTES(word) else word
+    """The item as `_items` reads it back; shlex.quote would leave a comma bare, since to a shell it is plain."""
+    if not _NEEDS_QUOTES(word):
+        return word
+    inside = word.replace("'", "'\"'\"'")
+    return f"'{inside}'"
 
 
 def plain(value: Any) -> Any:

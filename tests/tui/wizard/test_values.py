@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sidestep_tui.config.fields import SettingField
@@ -40,6 +40,8 @@ def test_a_quote_without_its_end_is_refused_and_nothing_is_lost() -> None:
     assert spell_value(document.shown(document.find(MORE.path))) == "'/my so"
 
 
+@settings(deadline=None)
+@example(items=[",", "a,b", "it's", '"'])
 @given(items=st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(str.strip).filter(bool)))
 def test_a_list_that_is_shown_can_be_typed_again(items: list[str]) -> None:
     assert parse_value(MORE, spell_value(items)) == items
