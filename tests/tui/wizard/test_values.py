@@ -1,5 +1,6 @@
 """What is typed as a list, and that every document of the wizard reads back from its command line."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -55,17 +56,22 @@ def test_paths_with_blanks_and_commas_reach_the_command_line(text: str) -> None:
     assert read_back(train_command(document, Path("/r"))) == document.settings(TrainSettings)
 
 
-def _is_number(word: str) -> bool:
-    return word[:1] in "-0123456789"
+_JSON_WORDS = ("true", "none", "nan", "null")
 
 
-@settings(max_examples=40, deadline=None)
+def _is_speakable(word: str) -> bool:
+    """Whether an item of a list reaches the command line as it is: there, numbers, quotes and `true` are JSON."""
+    return re.fullmatch(r"[^\W\d][\w./:-]*|[/.][\w./ -]*", word) is not None and word not in _JSON_WORDS
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(edits=EDITS)
 def test_every_document_reads_back_from_its_command_line(edits: list[tuple[SettingField, str]]) -> None:
     document = WizardDocument().set_all(WHOLE)
     for field, text in edits:
-        # Places beginning with a dash are options to a shell, and a bare number in a list is a number to the flags.
-        unspeakable = field.path in WHOLE or (field.kind == "list" and any(map(_is_number, text.split())))
+        # Places beginning with a dash are options to a shell.
+        items = parse_value(field, text) if field.kind == "list" else []
+        unspeakable = field.path in WHOLE or (items is not None and not all(map(_is_speakable, items)))
         if field in document.applicable and not unspeakable:
             taken = document.edit(field, parse_value(field, text))
             document = taken if taken.ready() else document
