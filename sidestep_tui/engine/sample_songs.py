@@ -57,10 +57,10 @@ def songs_to_sample(context: JobContext, settings: TrainSettings, manifest: Mani
     songs: list[SampleSong] = []
     for entry in sorted(manifest.songs, key=lambda song: song.key)[: samples.songs]:
         song = _song(settings, len(songs) + 1, Path(entry.key).stem, _told(entry))
-        if song is None:
-            context.warn("The song's prompt cannot be used for a sample.", entry.key, "give samples.prompts")
-        else:
+        if song is not None:
             songs.append(song)
+        elif samples.every_epochs is not None:
+            context.warn("The song's prompt cannot be used for a sample.", entry.key, "give samples.prompts")
     for caption in split_captions(samples.prompts):
         told = SongFields(caption, samples.duration, samples.lyrics, samples.language)
         song = _song(settings, len(songs) + 1, caption, told)

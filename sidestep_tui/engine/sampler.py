@@ -22,7 +22,7 @@ from sidestep_tui.engine.optimizer import inference_weights
 from sidestep_tui.engine.sample_songs import SampleSong, with_conditions
 from sidestep_tui.engine.setup import Setup
 from sidestep_tui.engine.validation import evaluating
-from sidestep_tui.errors import SidestepError
+from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_bytes_atomic
 from sidestep_tui.runs.events import SampleWritten
 
@@ -49,9 +49,14 @@ class Sampler:
         """Writes the songs of this step; weights that were heard already are not sampled again.
 
         A song that cannot be made is told as a warning: the training goes on.
+
+        Raises:
+            UsageError: the run has no songs to sample.
         """
         setup, context = self._setup, self._context
-        if not self._songs or not setup.ranks.measures or step == self._sampled_at:
+        if not self._songs:
+            raise UsageError("There is no song to sample.", where="samples", fix="give samples.prompts or samples.songs")
+        if not setup.ranks.measures or step == self._sampled_at:
             return
         with context.during("sampling", f"{len(self._songs)} songs after step {step}"):
             if any(song.condition is None for song in self._songs):  # not announced: the card has no room any more

@@ -240,7 +240,7 @@ class Trainer:
         self._position = self._judge.validate(self._position)
 
     def _sample(self) -> None:
-        if self._settings.samples.every_epochs is not None:
+        if self._settings.samples.every_epochs is not None and self._setup.samples:
             self._sampler.write(self._position.step)
 
     def _finish(self) -> Results:

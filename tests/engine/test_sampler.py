@@ -113,6 +113,33 @@ def test_samples_on_request(engine: Engine, document: dict[str, Any]) -> None:
     assert phases[-4:] == ["training", "sampling", "training", "finishing"]
 
 
+def test_a_request_that_no_song_can_answer_is_refused_aloud(engine: Engine, document: dict[str, Any]) -> None:
+    quiet = {"every_epochs": None, "songs": 0, "prompts": ""}
+    run = engine.create("mute", "train", put(document, "samples", quiet))
+    (run.commands / "1-sample.json").write_text(json.dumps({"command": "sample", "arguments": {}}))
+    _, state = engine.work(run)
+    assert [(warning.what, warning.fix) for warning in state.warnings] == [
+        ("There is no song to sample.", "give samples.prompts or samples.songs")
+    ]
+    assert not state.commands
+
+
+def test_prompts_that_cannot_be_sampled_are_told_only_where_samples_are_wanted(
+    engine: Engine, document: dict[str, Any]
+) -> None:
+    manifest = Path(document["data"]["tensors"]) / "manifest.json"
+    entries = json.loads(manifest.read_text())
+    for song in entries["songs"]:
+        song["lyrics"] = "x" * 100_000
+        song["prompt"] = "y" * 100_000
+    manifest.write_text(json.dumps(entries))
+    silent, state = engine.run("silent", "train", put(document, "samples.every_epochs", None))
+    assert not state.warnings
+    heard, state = engine.run("heard", "train", document)
+    assert [warning.what for warning in state.warnings] == ["The song's prompt cannot be used for a sample."]
+    assert len(_samples(heard)) > 0 == len(_samples(silent))
+
+
 def test_a_sample_that_is_no_number_does_not_end_the_run(engine: Engine, document: dict[str, Any]) -> None:
     _, state = engine.run("loud", "train", put(document, "optimizer.learning_rate", 10.0))
     assert state.status == "completed"
