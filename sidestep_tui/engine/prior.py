@@ -6,14 +6,11 @@ frozen model itself gives there, not noise - x0, as in learning without forgetti
 exactly where nothing was forgotten, and its gradient holds no sampling noise of its own.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from peft.tuners.tuners_utils import BaseTunerLayer
-from torch import Tensor, nn
+from torch import Tensor
 
 from sidestep_tui.acestep.conditioning import context_latents
 from sidestep_tui.acestep.flow import flow_matching_losses, interpolate, sample_timesteps, seeded_generator
@@ -27,6 +24,7 @@ from sidestep_tui.engine.generate_song import sample_latents
 from sidestep_tui.engine.setup import Setup
 from sidestep_tui.engine.step import mixed_precision
 from sidestep_tui.engine.validation import evaluating
+from sidestep_tui.engine.without_adapter import without_adapter
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
@@ -80,19 +78,6 @@ def prior_loss(transformer: "AceStepTransformer1DModel", song: PriorSong, noise:
         frozen = velocity(transformer, x_t, t, song.condition, song.context)
     adapted = velocity(transformer, x_t, t, song.condition, song.context)
     return flow_matching_losses(adapted, frozen)[0]
-
-
-@contextmanager
-def without_adapter(transformer: nn.Module) -> Iterator[None]:
-    """Inside the block the DiT answers as it did before the adapter was put on; for computing without gradients."""
-    layers = [module for module in transformer.modules() if isinstance(module, BaseTunerLayer)]
-    for layer in layers:
-        layer.enable_adapters(False)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.enable_adapters(True)
 
 
 def build_prior(context: JobContext, objective: ObjectiveSettings, setup: Setup) -> Prior:

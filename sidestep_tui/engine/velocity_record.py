@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
-from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
 from sidestep_tui.acestep.flow import seeded_generator
 from sidestep_tui.acestep.model_config import LATENT_CHANNELS
 from sidestep_tui.acestep.velocity import velocity
+from sidestep_tui.engine.without_adapter import without_adapter
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_json_atomic
 
@@ -63,7 +63,7 @@ def write_record(folder: Path, transformer: "AceStepTransformer1DModel") -> None
     dtype = str(transformer.proj_in_conv.weight.dtype).removeprefix("torch.")
     transformer.eval()
     try:
-        with _adapters_off(transformer):
+        with without_adapter(transformer):
             plain = fixed_velocity(transformer)
         change = fixed_velocity(transformer) - plain
     finally:
@@ -93,21 +93,6 @@ def find_record(adapter: Path) -> VelocityRecord | None:
         return VelocityRecord(document["frozen_weights"], document["plain_norm"], torch.from_numpy(values.copy()))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SidestepError("The record of the training is damaged.", where=file, fix="take another copy") from error
-
-
-@contextmanager
-def _adapters_off(transformer: nn.Module) -> Iterator[None]:
-    layers = [module for module in transformer.modules() if isinstance(module, BaseTunerLayer)]
-    asks = [(parameter, parameter.requires_grad) for parameter in transformer.parameters()]
-    for layer in layers:
-        layer.enable_adapters(False)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.enable_adapters(True)  # which also asks for gradients, wanted or not
-        for parameter, before in asks:
-            parameter.requires_grad_(before)
 
 
 @contextmanager
