@@ -1,6 +1,7 @@
 """Where a job runs and in which precision, and what its memory looks like."""
 
 import ctypes
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -71,6 +72,12 @@ def keep_freed_memory() -> None:
     if hasattr(library, "mallopt"):  # musl has none
         library.mallopt(_M_MMAP_MAX, 0)
         library.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def free_memory() -> None:
+    """Gives what nothing refers to any more back to the card; a process that uses none is only tidied."""
+    gc.collect()
+    torch.cuda.empty_cache()
 
 
 def device_sampler(device: torch.device) -> Callable[[], DeviceSampled]:

@@ -14,7 +14,7 @@ from sidestep_tui.config.jobs import EstimateSettings
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.batches import Batch, Drawing, collate, draw_sample
 from sidestep_tui.engine.context import JobContext, Results, StopRequestedError
-from sidestep_tui.engine.devices import choose_device, choose_dtype
+from sidestep_tui.engine.devices import choose_device, choose_dtype, free_memory
 from sidestep_tui.engine.objective import sample_losses
 from sidestep_tui.engine.opening import check_same_model, open_model
 from sidestep_tui.engine.probe import probed
@@ -178,7 +178,7 @@ class Estimate:
                 return self._backward(self._batch(draw, song))
             except torch.OutOfMemoryError as error:
                 self._ranking.forget()
-                torch.cuda.empty_cache()
+                free_memory()
                 self._shorten(draw.song, error)
 
     def _backward(self, batch: Batch) -> bool:

@@ -5,7 +5,6 @@ the answers are those of their model cards. Nothing is downloaded, and no code o
 speaking half is not loaded.
 """
 
-import gc
 import threading
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -29,6 +28,7 @@ from sidestep_tui.dataset.language import language_code
 from sidestep_tui.dataset.providers.base import Answer, Usage
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.engine.context import JobContext
+from sidestep_tui.engine.devices import free_memory
 from sidestep_tui.errors import SidestepError, UsageError
 
 _SYSTEM: Final = (
@@ -96,9 +96,7 @@ class LocalModel:
     def close(self) -> None:
         """Gives the memory back to the device."""
         self._model = None
-        gc.collect()
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        free_memory()
 
     def label(self, song: Song, fields: Collection[str]) -> Answer:
         """Listens to a song, at most to as much of it as the model can hear (five minutes); one at a time.

@@ -5,12 +5,9 @@ through the condition encoder. What a pass gives is on disk before the next begi
 where it was, and a song enters the manifest only when all of it is written.
 """
 
-import gc
 import time
 from dataclasses import replace
 from pathlib import Path
-
-import torch
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.config.jobs import PreprocessSettings
@@ -18,7 +15,7 @@ from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.session import load_dataset
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.engine.context import JobContext, Results
-from sidestep_tui.engine.devices import choose_device, choose_dtype
+from sidestep_tui.engine.devices import choose_device, choose_dtype, free_memory
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.engine.preprocess_audio import encode_songs
 from sidestep_tui.engine.preprocess_bench import Bench, is_whole
@@ -122,15 +119,15 @@ def _encode(bench: Bench, team: Team, todo: list[PlannedSong]) -> tuple[float, f
     started = time.monotonic()
     encode_songs(bench, new)
     wall_seconds = time.monotonic() - started
-    _free(bench.device)
+    free_memory()
     team.meet()
     encoded = [song for song in todo if song.key not in bench.failed]
     prompts = encode_prompts(bench, encoded)
-    _free(bench.device)
+    free_memory()
     team.meet()
     if encoded or bench.finished:
         write_songs(bench, encoded, prompts)
-        _free(bench.device)
+        free_memory()
     team.meet()
     return sum(bench.durations.get(song.key, 0.0) for song in new), wall_seconds
 
@@ -163,10 +160,3 @@ def _about(dataset: Dataset) -> dict[str, str | int | bool]:
         "genre_ratio": metadata.genre_ratio,
         "all_instrumental": metadata.all_instrumental,
     }
-
-
-def _free(device: torch.device) -> None:
-    """Gives the memory of the model before back to the device."""
-    gc.collect()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()

@@ -8,6 +8,7 @@ from torch import Tensor
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.conditioning import TextStates, encode_states, encode_text, tokenize_song
 from sidestep_tui.acestep.prompts import SongFields
+from sidestep_tui.engine.devices import free_memory
 
 
 def encode_conditions(
@@ -17,12 +18,12 @@ def encode_conditions(
     if not songs:
         return ()
     states = _text_states(checkpoint, songs, device, dtype)
-    _free(device)
+    free_memory()
     encoder = checkpoint.load_condition_encoder(device, dtype)
     silence, frames = checkpoint.silence_latent(), checkpoint.config.timbre_fix_frame
     conditions = tuple(encode_states(encoder, state, silence, frames).cpu() for state in states)
     del encoder
-    _free(device)
+    free_memory()
     return conditions
 
 
@@ -32,9 +33,3 @@ def _text_states(
     tokenizer = checkpoint.load_tokenizer()
     text_encoder = checkpoint.load_text_encoder(device, dtype)
     return [encode_text(text_encoder, tokenize_song(tokenizer, song)) for song in songs]
-
-
-def _free(device: torch.device) -> None:
-    """Gives the memory of the encoder before back to the device."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()

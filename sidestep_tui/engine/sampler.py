@@ -15,6 +15,7 @@ from sidestep_tui.acestep.model_config import SAMPLE_RATE
 from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.dataset.spectrogram import spectrogram_picture
 from sidestep_tui.engine.context import JobContext
+from sidestep_tui.engine.devices import free_memory
 from sidestep_tui.engine.generate_known import KnownConditionPipeline, known_pipeline
 from sidestep_tui.engine.generate_pipeline import choose_sampling
 from sidestep_tui.engine.generate_song import decode_song, keep_latents, sample_latents
@@ -55,7 +56,9 @@ class Sampler:
         """
         setup, context = self._setup, self._context
         if not self._songs:
-            raise UsageError("There is no song to sample.", where="samples", fix="give samples.prompts or samples.songs")
+            raise UsageError(
+                "There is no song to sample.", where="samples", fix="give samples.prompts or samples.songs"
+            )
         if not setup.ranks.measures or step == self._sampled_at:
             return
         with context.during("sampling", f"{len(self._songs)} songs after step {step}"):
@@ -74,8 +77,7 @@ class Sampler:
         except torch.OutOfMemoryError:
             self._context.warn("The device has no room for samples.", "samples", "set a shorter samples.duration")
         finally:
-            if setup.device.type == "cuda":
-                torch.cuda.empty_cache()
+            free_memory()
 
     def _latents(self) -> Iterator[_Made]:
         setup = self._setup
