@@ -9,10 +9,8 @@ from peft import PeftConfig
 from torch import nn
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
-from sidestep_tui.acestep.fast import use_fast_blocks
-from sidestep_tui.acestep.quantised import quantise_blocks
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine.adapter import inject_new, trainable
+from sidestep_tui.engine.adapter import trainable
 from sidestep_tui.engine.batches import Drawing
 from sidestep_tui.engine.checkpoint import list_checkpoints
 from sidestep_tui.engine.context import JobContext
@@ -22,15 +20,12 @@ from sidestep_tui.engine.library import Mixture, read_library
 from sidestep_tui.engine.opening import check_same_model, open_model
 from sidestep_tui.engine.optimizer import build_optimizer
 from sidestep_tui.engine.ranks import Ranks, join_ranks
-from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.sample_songs import SampleSong, prior_songs, songs_to_sample, with_conditions
-from sidestep_tui.engine.sharding import shard_frozen_weights
 from sidestep_tui.engine.songs import Split, split_songs
-from sidestep_tui.engine.start_from import start_from
 from sidestep_tui.engine.store import SongStore
-from sidestep_tui.engine.streaming import stream_frozen_blocks
 from sidestep_tui.engine.targets import choose_targets
 from sidestep_tui.engine.tensors import Manifest, SharedTensors, read_shared
+from sidestep_tui.engine.trainable_model import open_trainable
 from sidestep_tui.runs.sensitivity_file import read_sensitivity
 
 if TYPE_CHECKING:
@@ -88,32 +83,16 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
 
     device = choose_device(settings)
     dtype = choose_dtype(settings.model, device)
-    sharded = settings.training.sharding == "fsdp"
+    ranks = join_ranks(device, sharded=settings.training.sharding == "fsdp")
     samples, prior = songs_to_sample(context, settings, manifest), prior_songs(settings)
-    if context.events is not None or sharded:  # the speaking rank alone generates, or all that share its weights
+    if context.events is not None or ranks.sharded:  # who speaks generates alone, or with all that share its weights
         if settings.samples.every_epochs is not None:
             samples = with_conditions(checkpoint, samples, device, dtype)
         prior = with_conditions(checkpoint, prior, device, dtype)
 
     context.phase("loading the model", checkpoint.path.name)
-    streamed = settings.memory.stream_blocks
-    in_parts = sharded or streamed or settings.memory.weights != "full"  # then it visits the device piece by piece
-    transformer = checkpoint.load_transformer("cpu" if in_parts else device, dtype)
-    if settings.memory.weights != "full":
-        quantise_blocks(transformer, settings.memory.weights, device)
-        transformer.to(device)
-    adapter = inject_new(transformer, settings.adapter, targets, settings.training.seed)
-    if settings.adapter.start_from is not None and not list_checkpoints(context.run):
-        start_from(transformer, settings.adapter, settings.adapter.start_from)
-    if settings.memory.attention == "banded":
-        use_fast_blocks(transformer)
-    if streamed:
-        stream_frozen_blocks(transformer, device)
-    use_checkpointing(transformer, settings.memory.checkpointing)
-    ranks = join_ranks(device, sharded=sharded)
-    if sharded:
-        shard_frozen_weights(transformer, device, ranks)
-    transformer.train()
+    resumed = bool(list_checkpoints(context.run))
+    transformer, adapter = open_trainable(checkpoint, settings, targets, device, dtype, ranks, resumed=resumed)
     parameters = trainable(transformer)
     decay = settings.training.ema_decay
     return Setup(

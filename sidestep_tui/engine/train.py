@@ -5,26 +5,22 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-import torch
-
 from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.announce import announce
 from sidestep_tui.engine.bands import Shares
 from sidestep_tui.engine.checkpoint import Position
 from sidestep_tui.engine.context import JobContext, Results
+from sidestep_tui.engine.gradients import StepGradients
 from sidestep_tui.engine.judge import Judge
 from sidestep_tui.engine.keeper import Keeper
-from sidestep_tui.engine.memory_full import out_of_memory
 from sidestep_tui.engine.optimizer import change_peak, set_rate
 from sidestep_tui.engine.plan import Step, StepPlan
-from sidestep_tui.engine.prior import build_prior
 from sidestep_tui.engine.progress import advanced, begun, damping, mean_loss, reason_to_end, skipped
 from sidestep_tui.engine.requests import Action, Requests
 from sidestep_tui.engine.sampler import Sampler
 from sidestep_tui.engine.schedule import learning_rate_ratio
 from sidestep_tui.engine.setup import Setup, prepare
-from sidestep_tui.engine.step import accumulate_gradients
 from sidestep_tui.engine.step_loader import LoadedStep, loaded_steps
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.runs.events import EpochCompleted, StepCompleted, StepSkipped
@@ -58,8 +54,7 @@ class Trainer:
         self._judge = Judge(context, settings, setup, self._keeper)
         self._position = begun(self._keeper.restore(setup.manifest.fingerprint), settings)
         self._sampler = Sampler(context, setup)
-        self._prior = build_prior(context, settings.objective, setup)
-        self._prior_loss: float | None = None
+        self._gradients = StepGradients(context, settings, setup)
         actions: dict[str, Action] = {
             "save": lambda _: self._save(),
             "validate": lambda _: self._validate(),
@@ -107,7 +102,7 @@ class Trainer:
         setup, step = self._setup, loaded.step
         ratio = learning_rate_ratio(self._settings.schedule, step.number - 1, self._plan.total_steps)
         rate = set_rate(setup.optimizer, ratio * damping(self._position, self._settings))
-        losses, norm = self._gradients(loaded)
+        losses, norm = self._gradients.compute(loaded)
         draws = setup.ranks.gather([batch.draws() for batch in loaded.share.batches])
         if not all(map(math.isfinite, (*losses, norm))):
             setup.optimizer.zero_grad(set_to_none=True)
@@ -128,7 +123,7 @@ class Trainer:
                 data_seconds=loaded.waited,
                 timesteps=tuple(draw.t for draw in draws),
                 losses=tuple(losses),
-                prior_loss=self._prior_loss,
+                prior_loss=self._gradients.prior_loss,
             )
         )
         self._advance(advanced(self._position, step.number, draws, losses, self._settings))
@@ -153,41 +148,6 @@ class Trainer:
     def _band_shares(self, step: Step) -> Shares | None:
         bands = self._position.bands
         return None if bands is None else bands.shares(step.number - self._position.step)
-
-    def _gradients(self, loaded: LoadedStep) -> tuple[list[float], float]:
-        """The step's losses and gradient norm; where a card is full all ranks try once more, their caches freed.
-
-        Raises:
-            SidestepError: the memory does not suffice.
-        """
-        try:
-            return self._accumulate(loaded)
-        except torch.OutOfMemoryError:
-            self._setup.optimizer.zero_grad(set_to_none=True)
-            torch.cuda.empty_cache()
-            self._context.warn("The device's memory is full; its cache was freed and the step is tried again.")
-        try:
-            return self._accumulate(loaded)
-        except torch.OutOfMemoryError as error:
-            setup = self._setup
-            raise out_of_memory(self._settings, setup.transformer, loaded.share.batches, setup.ranks, error) from error
-
-    def _accumulate(self, loaded: LoadedStep) -> tuple[list[float], float]:
-        setup, settings = self._setup, self._settings
-
-        def add_prior() -> None:
-            self._prior_loss = self._prior.add_gradients(setup.transformer, loaded.step.number)
-
-        return accumulate_gradients(
-            setup.transformer,
-            list(setup.parameters.values()),
-            loaded.share,
-            settings.objective,
-            settings.optimizer.gradient_clip,
-            (setup.drawing.seed, loaded.step.number),
-            setup.ranks,
-            add_prior,
-        )
 
     def _skip(self, loaded: LoadedStep, losses: list[float]) -> None:
         keys = [item.key for items in loaded.step.micro_batches for item in items]

@@ -11,7 +11,7 @@ import torch
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine import setup, train
+from sidestep_tui.engine import gradients, trainable_model
 from sidestep_tui.runs.events import RunCompleted, StepCompleted
 from sidestep_tui.runs.log import read_events
 from sidestep_tui.runs.measured import CPU, TABLE, Measured, recall
@@ -48,13 +48,13 @@ def test_the_longest_songs_are_measured_with_their_conditions(
     engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shapes: list[tuple[int, int]] = []
-    accumulate = train.accumulate_gradients
+    accumulate = gradients.accumulate_gradients
 
     def seen(transformer: Any, parameters: Any, share: Any, *further: Any) -> Any:
         shapes.extend((batch.x0.shape[1], batch.condition.shape[1]) for batch in share.batches)
         return accumulate(transformer, parameters, share, *further)
 
-    monkeypatch.setattr(train, "accumulate_gradients", seen)
+    monkeypatch.setattr(gradients, "accumulate_gradients", seen)
     document = put(put(train_document, "objective.condition_dropout", 1.0), "validation.songs", 0)
     engine.run("preflight", "preflight", document)
     assert shapes[:2] == [(75, 10), (50, 11)]  # the longest song; the longest condition
@@ -95,7 +95,7 @@ def test_a_measurement_of_other_songs_does_not_count(
 def needs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Makes every checkpointing policy but those in `fitting` run out of memory."""
     state: dict[str, Any] = {"fitting": set(), "tried": []}
-    use, accumulate = setup.use_checkpointing, train.accumulate_gradients
+    use, accumulate = trainable_model.use_checkpointing, gradients.accumulate_gradients
 
     def chosen(transformer: Any, policy: Any) -> None:
         state["tried"].append(policy)
@@ -106,8 +106,8 @@ def needs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. More words.")
         return accumulate(*arguments)
 
-    monkeypatch.setattr(setup, "use_checkpointing", chosen)
-    monkeypatch.setattr(train, "accumulate_gradients", limited)
+    monkeypatch.setattr(trainable_model, "use_checkpointing", chosen)
+    monkeypatch.setattr(gradients, "accumulate_gradients", limited)
     return state
 
 

@@ -1,0 +1,61 @@
+"""A step's gradients on a device whose memory may be full: tried once more with its cache freed, then given up."""
+
+import torch
+
+from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.engine.context import JobContext
+from sidestep_tui.engine.devices import free_memory
+from sidestep_tui.engine.memory_full import out_of_memory
+from sidestep_tui.engine.prior import build_prior
+from sidestep_tui.engine.setup import Setup
+from sidestep_tui.engine.step import accumulate_gradients
+from sidestep_tui.engine.step_loader import LoadedStep
+
+
+class StepGradients:
+    """Leaves the gradients of one step after the other in the adapter's parameters, those of the prior among them.
+
+    `prior_loss` is that of the last step: None where it had none.
+    """
+
+    def __init__(self, context: JobContext, settings: TrainSettings, setup: Setup) -> None:
+        self.prior_loss: float | None = None
+        self._context = context
+        self._settings = settings
+        self._setup = setup
+        self._prior = build_prior(context, settings.objective, setup)
+
+    def compute(self, loaded: LoadedStep) -> tuple[list[float], float]:
+        """The step's losses and gradient norm; where a card is full all ranks try once more, their caches freed.
+
+        Raises:
+            SidestepError: the memory does not suffice.
+        """
+        try:
+            return self._accumulate(loaded)
+        except torch.OutOfMemoryError:
+            self._setup.optimizer.zero_grad(set_to_none=True)
+        free_memory()
+        self._context.warn("The device's memory is full; its cache was freed and the step is tried again.")
+        try:
+            return self._accumulate(loaded)
+        except torch.OutOfMemoryError as error:
+            setup = self._setup
+            raise out_of_memory(self._settings, setup.transformer, loaded.share.batches, setup.ranks, error) from error
+
+    def _accumulate(self, loaded: LoadedStep) -> tuple[list[float], float]:
+        setup, settings = self._setup, self._settings
+
+        def add_prior() -> None:
+            self.prior_loss = self._prior.add_gradients(setup.transformer, loaded.step.number)
+
+        return accumulate_gradients(
+            setup.transformer,
+            list(setup.parameters.values()),
+            loaded.share,
+            settings.objective,
+            settings.optimizer.gradient_clip,
+            (setup.drawing.seed, loaded.step.number),
+            setup.ranks,
+            add_prior,
+        )
