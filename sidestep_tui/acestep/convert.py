@@ -6,6 +6,7 @@ at no time is more than one tensor in memory, whatever the size of the model.
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -68,16 +69,14 @@ def write_checkpoint(
         on_tensor(done, total)
 
     with directory_atomic(output) as folder:
-        if layout is Layout.ORIGINAL:
-            write_original_files(folder, checkpoint, dtype)
-            everything = (tensor for plan in plans.values() for tensor in plan)
-            write_model(folder, "model", everything, count, shard_bytes)
-        else:
+        if layout is Layout.DIFFUSERS:
             write_diffusers_files(folder, checkpoint)
             for component, plan in plans.items():
                 write_model(folder / component, "diffusion_pytorch_model", plan, count, shard_bytes)
-        if layout is Layout.ORIGINAL:
-            write_siblings(output, checkpoint)
+            return
+        write_original_files(folder, checkpoint, dtype)
+        write_model(folder, "model", chain.from_iterable(plans.values()), count, shard_bytes)
+        write_siblings(output, checkpoint)
 
 
 def read_weight(entry: TensorEntry) -> Tensor:

@@ -49,9 +49,7 @@ def sample_latents(
     frames = ceil(settings.duration * LATENT_RATE) if source is None else len(source.latents)
     generator = torch.Generator().manual_seed(settings.seed)
     noise = torch.randn((1, frames, LATENT_CHANNELS), generator=generator)
-    arguments = {**prompt_arguments(settings), "num_inference_steps": sampling.steps, "shift": sampling.shift}
-    if sampling.guidance_scale is not None:
-        arguments["guidance_scale"] = sampling.guidance_scale
+    arguments = prompt_arguments(settings) | _sampling_arguments(sampling)
 
     def on_step(done: int) -> None:
         if progress is None:
@@ -60,7 +58,7 @@ def sample_latents(
             progress(done, sampling.steps)
         context.stop_if_requested()
 
-    def after_step(_pipeline: AceStepPipeline, step: int, _timestep: float, _tensors: dict[str, Any]) -> dict[str, Any]:
+    def after_step(_pipeline: AceStepPipeline, step: int, *_: object) -> dict[str, Any]:
         on_step(step + 1)
         return {}
 
@@ -70,12 +68,21 @@ def sample_latents(
     else:
         latents = pipeline(**arguments, latents=noise, output_type="latent", callback_on_step_end=after_step).audios[0]
     if not torch.isfinite(latents).all():
-        raise SidestepError(
-            "The model gave values that are not numbers.",
-            where=", ".join(str(one.path) for one in settings.all_adapters()) or settings.model.checkpoint,
-            fix="try without the adapter, with a smaller --adapter_scale, or with --model.precision float32",
-        )
+        raise _not_numbers(settings)
     return latents
+
+
+def _sampling_arguments(sampling: Sampling) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"num_inference_steps": sampling.steps, "shift": sampling.shift}
+    return arguments if sampling.guidance_scale is None else {**arguments, "guidance_scale": sampling.guidance_scale}
+
+
+def _not_numbers(settings: GenerateSettings) -> SidestepError:
+    return SidestepError(
+        "The model gave values that are not numbers.",
+        where=", ".join(str(one.path) for one in settings.all_adapters()) or settings.model.checkpoint,
+        fix="try without the adapter, with a smaller --adapter_scale, or with --model.precision float32",
+    )
 
 
 def prompt_arguments(settings: GenerateSettings) -> dict[str, Any]:

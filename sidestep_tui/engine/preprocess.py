@@ -61,12 +61,7 @@ def run(context: JobContext, settings: PreprocessSettings) -> Results:
     if not team.speaks:
         return {}
     if not bench.finished:
-        key, reason = next(iter(bench.failed.items()), ("", ""))
-        raise SidestepError(
-            f"None of the {len(bench.failed)} songs could be encoded. The first is {key}: {reason}",
-            where=settings.dataset,
-            fix="`sidestep dataset check` names what is wrong with each",
-        )
+        raise _nothing_encoded(bench, settings.dataset)
     bench.commit()
     bench.scratch.clear()
     return {
@@ -77,6 +72,15 @@ def run(context: JobContext, settings: PreprocessSettings) -> Results:
         "realtime_factor": round(audio_seconds / wall_seconds, 2) if audio_seconds else None,
         "output": str(settings.output),
     }
+
+
+def _nothing_encoded(bench: Bench, dataset: Path) -> SidestepError:
+    key, reason = next(iter(bench.failed.items()), ("", ""))
+    return SidestepError(
+        f"None of the {len(bench.failed)} songs could be encoded. The first is {key}: {reason}",
+        where=dataset,
+        fix="`sidestep dataset check` names what is wrong with each",
+    )
 
 
 def _plan(bench: Bench, planner: Planner) -> list[PlannedSong]:

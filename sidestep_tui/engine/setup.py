@@ -86,10 +86,9 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
     ranks = join_ranks(device, sharded=settings.training.sharding == "fsdp")
     samples, prior = songs_to_sample(context, settings, manifest), prior_songs(settings)
     if context.events is not None or ranks.sharded:  # who speaks generates alone, or with all that share its weights
-        if settings.samples.every_epochs is not None:
-            samples = with_conditions(checkpoint, samples, device, dtype)
+        announced = samples if settings.samples.every_epochs is not None else ()
+        samples = with_conditions(checkpoint, announced, device, dtype) or samples
         prior = with_conditions(checkpoint, prior, device, dtype)
-
     context.phase("loading the model", checkpoint.path.name)
     resumed = bool(list_checkpoints(context.run))
     transformer, adapter = open_trainable(checkpoint, settings, targets, device, dtype, ranks, resumed=resumed)

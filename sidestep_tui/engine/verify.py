@@ -8,6 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.config.jobs import VerifySettings
 from sidestep_tui.engine.context import JobContext, Results
@@ -52,12 +53,7 @@ def run(context: JobContext, settings: VerifySettings) -> Results:
     context.phase("reading the adapter", str(settings.adapter))
     form, modules = read_exported(settings.adapter)
     checkpoint = open_model(settings.model)
-    if unmatched := sorted(modules.keys() - set(all_targets(checkpoint.config))):
-        raise SidestepError(
-            f"{len(unmatched)} modules of the adapter are not in the model, for instance {unmatched[0]}.",
-            where=settings.adapter,
-            fix="use the model size that it was trained on",
-        )
+    _check_partners(settings.adapter, modules, checkpoint)
     difference = None
     if settings.against is not None:
         difference = largest_difference(read_exported(settings.against)[1], modules)
@@ -90,6 +86,20 @@ def run(context: JobContext, settings: VerifySettings) -> Results:
         context.warn("There is no record of the training beside the adapter.", settings.adapter, "compare: --against")
         return results
     return results | _compare(settings.adapter, record, plain, change, modules)
+
+
+def _check_partners(adapter: Path, modules: Mapping[str, ModuleAdapter], checkpoint: Checkpoint) -> None:
+    """Every module of the adapter is one of the model's.
+
+    Raises:
+        SidestepError: some are not.
+    """
+    if unmatched := sorted(modules.keys() - set(all_targets(checkpoint.config))):
+        raise SidestepError(
+            f"{len(unmatched)} modules of the adapter are not in the model, for instance {unmatched[0]}.",
+            where=adapter,
+            fix="use the model size that it was trained on",
+        )
 
 
 def _compare(
