@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, Final
 
 import portalocker
@@ -173,8 +173,13 @@ def _files(repository: str, below: str) -> list[RemoteFile]:
     return [
         RemoteFile(repository, info.sha or "main", file.rfilename, below, file.size or 0, file.lfs and file.lfs.sha256)
         for file in info.siblings or []
-        if any(fnmatch(file.rfilename, pattern) for pattern in _WANTED)
+        if _stays_below(file.rfilename) and any(fnmatch(file.rfilename, pattern) for pattern in _WANTED)
     ]
+
+
+def _stays_below(path: str) -> bool:
+    """Whether a name that the Hub, or a mirror, gives leads nowhere else."""
+    return not PureWindowsPath(path).anchor and ".." not in PureWindowsPath(path).parts
 
 
 def _counter(before: int, total: int, on_progress: OnProgress) -> Any:

@@ -123,3 +123,11 @@ def test_planning_loads_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_names_that_lead_out_of_the_folder_are_not_fetched(hub: Hub, tmp_path: Path) -> None:
+    hub.repositories["ACE-Step/acestep-v15-base"] |= {"../../escaped.json": b"{}", "C:\\escaped.json": b"{}"}
+    done = run(hub, "acestep-v15-base", "--to", tmp_path / "a" / "b" / "models", "--sizes", "--json")
+    (document,) = lines(done)
+    assert not [file for file in document["files"] if "escaped" in str(file)]
+    assert len(document["files"]) == 5
