@@ -1,6 +1,6 @@
 """The job `label`: fills what is missing in a data set, song by song, into proposals that a session takes over.
 
-Every answer is on the disk before the next song begins, so an interrupted run continues with the songs that are left.
+Every answer is on the disk before the next song begins, so an interrupted run continues with what is left.
 Keys of providers come from the environment or their file, never from the run's settings.
 """
 
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sidestep_tui.config.label import LabelSettings
-from sidestep_tui.dataset.edits import Edit
+from sidestep_tui.dataset.edits import Edit, apply_edits
 from sidestep_tui.dataset.label import LABEL_FIELDS, label_dataset
 from sidestep_tui.dataset.label_measures import MeasureCache
-from sidestep_tui.dataset.proposals import Proposals
+from sidestep_tui.dataset.proposals import Proposals, still_missing
 from sidestep_tui.dataset.providers.base import Provider, Usage
 from sidestep_tui.dataset.providers.catalogue import open_provider
 from sidestep_tui.dataset.providers.run import label_with_provider
@@ -39,9 +39,10 @@ def run(context: JobContext, settings: LabelSettings) -> Results:
     context.phase("reading the data set", str(settings.dataset))
     dataset = load_dataset(settings.dataset)
     proposals = Proposals(context.run.path)
-    answered = {key for edit in proposals.all() for key in edit.keys or ()}
+    # What an earlier life of the run was told counts as said; what a second model was to add is still missing.
+    dataset = apply_edits(dataset, still_missing(dataset, proposals.all()))
     chosen = set(settings.songs) or {song.key for song in dataset.songs}
-    keys = [song.key for song in dataset.songs if song.key in chosen - answered]
+    keys = [song.key for song in dataset.songs if song.key in chosen]
     context.phase("labelling", f"{len(keys)} songs by {settings.by}")
     filled = failed = 0
     total = [len(keys)]

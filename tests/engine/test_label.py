@@ -148,6 +148,20 @@ def test_a_local_model_is_heard_to_its_end_or_not_at_all(
     assert state.results["failed"] == 0
 
 
+def test_a_run_that_was_cut_between_two_models_still_asks_the_second(
+    engine: Any, folder: Path, omni: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _end_after(monkeypatch, 5)
+    models = {"captioner": str(omni), "transcriber": str(omni), "longest_answer": 16}
+    run, _ = engine.run("cut", "label", {"dataset": str(folder), "by": "local", "device": "cpu", **models})
+    file = run.path / "proposals.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    assert [sorted(edit.changes) for edit in Proposals(run.path).all()] == [["caption"]] * 2 + [["lyrics"]] * 2
+    file.write_bytes(b"".join(lines[:3]))  # both captions and one song's lyrics
+    engine.work(run)
+    assert file.read_bytes().splitlines(keepends=True) == lines
+
+
 def _end_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """The model says `count` letters and ends."""
     wrapped = label_models._Belief.__call__
