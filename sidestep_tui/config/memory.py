@@ -140,9 +140,10 @@ def _activations(settings: TrainSettings, shape: DitShape, load: Load, element: 
         layer: _layer_bytes(shape, settings.adapter, modules[layer], load, element, batch, layer % 2 == 0, reference)
         for layer in range(first, shape.layers)
     }
-    recomputed = {"none": 0, "half": 2, "all": 1}[settings.memory.checkpointing]  # every so many layers, from the first
+    policy = settings.memory.checkpointing
+    recomputed = {"none": 0, "half": 2}.get(policy, 1)  # every so many layers, from the first
     again = [layer for layer in kept if recomputed and layer % recomputed == 0]
-    layer_input = batch * load.tokens * shape.hidden * element
+    layer_input = 0 if policy == "offload" else batch * load.tokens * shape.hidden * element
     held = sum(kept.values()) - sum(kept[layer] - layer_input for layer in again)
     held += sum(_kept_attention(shape, load, element, batch, layer) for layer in again)
     working = max((kept[layer] for layer in again), default=0)

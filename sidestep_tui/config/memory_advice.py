@@ -70,7 +70,7 @@ def _try(document: dict[str, Any], values: Mapping[str, Any], cost: str, shape: 
 
 def _changes(settings: TrainSettings) -> Iterator[tuple[dict[str, Any], str]]:
     """Changes in the order of what they cost."""
-    order = ("none", "half", "all")
+    order = ("none", "half", "all", "offload")
     for level in order[order.index(settings.memory.checkpointing) + 1 :]:
         yield {"memory.checkpointing": level}, "slower steps, the same numbers"
     batch, accumulation = settings.training.batch_size, settings.training.gradient_accumulation

@@ -12,8 +12,8 @@ class MeasureSettings(Section):
     """How a preflight measures."""
 
     policies: Annotated[Literal["chosen", "fit"], Shown()] = "chosen"
-    """`chosen` measures the settings as they are. `fit` tries memory.checkpointing none, half and all, from the fastest
-    to the smallest, until one fits."""
+    """`chosen` measures the settings as they are. `fit` tries memory.checkpointing none, half, all and offload, from
+    the fastest to the smallest, until one fits."""
 
     steps: Annotated[int, Field(ge=2, le=100), Shown("advanced", unit="steps")] = 5
     """Steps that are timed, after a warm-up."""

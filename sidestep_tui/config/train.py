@@ -52,8 +52,9 @@ class DataSettings(Section):
 class MemorySettings(Section):
     """What is traded for card memory."""
 
-    checkpointing: Annotated[Literal["none", "half", "all"], Shown(resumable=True)] = "all"
-    """Recompute the activations of no layer, every second one, or all: less memory, slower, same numbers."""
+    checkpointing: Annotated[Literal["none", "half", "all", "offload"], Shown(resumable=True)] = "all"
+    """Recompute the activations of no layer, every second one, or all: less memory, slower, same numbers. `offload`
+    recomputes all of them and keeps what they start from in the host's memory."""
 
     attention: Annotated[Literal["banded", "reference"], Shown("advanced", resumable=True)] = "banded"
     """`banded` computes windowed layers in windows; `reference` is the library's dense mask, for comparison."""
@@ -126,8 +127,10 @@ class TrainSettings(Section):
         memory = self.memory
         if not memory.stream_blocks:
             return self
-        if memory.checkpointing != "all":
-            raise ValueError("memory.stream_blocks needs memory.checkpointing all: other blocks keep their weights")
+        if memory.checkpointing not in ("all", "offload"):
+            raise ValueError(
+                "memory.stream_blocks needs memory.checkpointing all or offload: other blocks keep their weights"
+            )
         if memory.weights != "full":
             raise ValueError("memory.stream_blocks needs memory.weights full")
         if self.training.sharding != "none":

@@ -49,7 +49,7 @@ def run(context: JobContext, settings: PreflightSettings) -> Results:
                 where="preflight.policies",
                 fix="choose memory.checkpointing, and leave preflight.policies at chosen",
             )
-        policies = ["none", "half", "all"]
+        policies = ["none", "half", "all", "offload"]
     rehearsals: list[Rehearsal] = []
     for policy in policies:
         memory = training.memory.model_copy(update={"checkpointing": policy})

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from sidestep_tui.acestep import open_checkpoint
@@ -15,21 +16,22 @@ from sidestep_tui.engine.targets import choose_targets
 FRAMES = 2110  # 1055 tokens: the full-attention layers are long enough for their results to be kept
 
 
-def _gradients(turbo: Path, policy: Policy) -> tuple[dict[str, torch.Tensor], int]:
+def _gradients(turbo: Path, policy: Policy, device: str = "cpu") -> tuple[dict[str, torch.Tensor], int]:
     """The adapter's gradients, and how often an attention kernel ran."""
     checkpoint = open_checkpoint(turbo)
-    transformer = checkpoint.load_transformer("cpu", torch.float32)
+    transformer = checkpoint.load_transformer(device, torch.float32)
     settings = LoraSettings(rank=4)
     inject_new(transformer, settings, choose_targets(settings, checkpoint.config), seed=1)
     g = torch.Generator().manual_seed(2)
     for parameter in trainable(transformer).values():
-        parameter.data = 0.1 * torch.randn(parameter.shape, generator=g)
+        parameter.data = 0.1 * torch.randn(parameter.shape, generator=g).to(device)
     use_fast_blocks(transformer)
     use_checkpointing(transformer, policy)
-    x, condition = torch.randn(1, FRAMES, 64, generator=g), torch.randn(1, 9, 64, generator=g)
-    context = torch.randn(1, FRAMES, 128, generator=g)
+    shapes = ((1, FRAMES, 64), (1, 9, 64), (1, FRAMES, 128))
+    x, condition, context = (torch.randn(shape, generator=g).to(device) for shape in shapes)
+    t = torch.tensor([0.5], device=device)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
-        velocity(transformer, x, torch.tensor([0.5]), condition, context).square().mean().backward()
+        velocity(transformer, x, t, condition, context).square().mean().backward()
     runs = sum(e.count for e in profile.key_averages() if e.key == "aten::_scaled_dot_product_flash_attention_for_cpu")
     gradients = {name: p.grad for name, p in trainable(transformer).items() if p.grad is not None}
     return gradients, runs
@@ -37,12 +39,27 @@ def _gradients(turbo: Path, policy: Policy) -> tuple[dict[str, torch.Tensor], in
 
 def test_recomputed_gradients_equal_kept_ones_and_long_attention_runs_once(turbo: Path) -> None:
     kept, once = _gradients(turbo, "none")
-    for policy in ("half", "all"):
+    for policy in ("half", "all", "offload"):
         again, runs = _gradients(turbo, policy)
         assert again.keys() == kept.keys()
         for name, gradient in kept.items():
             torch.testing.assert_close(again[name], gradient, atol=1e-7, rtol=1e-5)
-        if policy == "all":
+        if policy != "half":
             # Of 8 attentions the 2 long ones are kept; the windowed and the cross ones are cheap and run again. The
             # profiler sees a call twice under selective checkpointing, and the look-up of a kept result once.
             assert runs == 4 * once - 2
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_inputs_that_wait_on_the_host_take_no_card_memory(turbo: Path) -> None:
+    peaks, gradients = [], []
+    for policy in ("all", "offload"):
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        gradients.append(_gradients(turbo, policy, "cuda")[0])
+        peaks.append(torch.cuda.max_memory_allocated() - before)
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient, atol=1e-7, rtol=1e-5)
+    assert peaks[1] < peaks[0]
