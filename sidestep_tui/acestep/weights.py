@@ -1,7 +1,7 @@
 """Fills a module with stored weights, tensor by tensor, straight onto its device and into its dtype.
 
-The module is first built without storage (on the meta device), then every tensor is read from the memory-mapped file
-and copied once. There is never a second whole copy in host memory, and nothing is left without storage.
+The module is first built without storage (on the meta device), then every tensor gets its own, and the file is read
+into it. There is never a second whole copy in host memory, and nothing is left without storage.
 """
 
 import pickle
@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 from accelerate import init_empty_weights
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import nn
 from torch.nn.utils.weight_norm import WeightNorm
 
 from sidestep_tui.acestep.safetensors_index import TensorEntry
+from sidestep_tui.acestep.safetensors_read import fill_tensors, stored_dtype
 from sidestep_tui.errors import SidestepError
 
 _DOWNLOAD_AGAIN = "download the model again"
@@ -60,13 +61,14 @@ def build_and_fill(
 
 
 def read_tensor(entry: TensorEntry) -> torch.Tensor:
-    """One stored tensor, on the CPU."""
-    try:
-        with safe_open(entry.file, "pt") as stored:
-            tensor: torch.Tensor = stored.get_tensor(entry.name)
-            return tensor.clone()
-    except (SafetensorError, OSError) as error:
-        raise SidestepError("The weights file cannot be read.", where=entry.file, fix=_DOWNLOAD_AGAIN) from error
+    """One stored tensor as it is, on the CPU.
+
+    Raises:
+        SidestepError: the file cannot be read.
+    """
+    tensor = torch.empty(entry.shape, dtype=stored_dtype(entry))
+    fill_tensors(entry.file, [(entry, tensor)])
+    return tensor
 
 
 def read_silence_file(file: Path, channels: int) -> torch.Tensor:
@@ -141,19 +143,13 @@ def _mismatch(problems: dict[str, list[str]], where: Path | None) -> SidestepErr
 
 
 def _fill(module: nn.Module, entries: dict[str, TensorEntry], device: torch.device, dtype: torch.dtype) -> None:
-    by_file: dict[Path, list[TensorEntry]] = {}
-    names = {id(entry): name for name, entry in entries.items()}
-    for entry in entries.values():
-        by_file.setdefault(entry.file, []).append(entry)
-    for file, stored_tensors in by_file.items():
-        try:
-            with safe_open(file, "pt") as stored:
-                for entry in sorted(stored_tensors, key=lambda item: item.start):
-                    source = stored.get_tensor(entry.name)
-                    target = torch.empty(source.shape, dtype=dtype, device=device)
-                    _set(module, names[id(entry)], target.copy_(source))
-        except (SafetensorError, OSError) as error:
-            raise SidestepError("The weights file cannot be read.", where=file, fix=_DOWNLOAD_AGAIN) from error
+    by_file: dict[Path, list[tuple[TensorEntry, torch.Tensor]]] = {}
+    for name, entry in entries.items():
+        target = torch.empty(entry.shape, dtype=dtype, device=device)
+        _set(module, name, target)
+        by_file.setdefault(entry.file, []).append((entry, target))
+    for file, targets in by_file.items():
+        fill_tensors(file, targets)
 
 
 def _set(module: nn.Module, name: str, tensor: torch.Tensor) -> None:
