@@ -23,7 +23,7 @@ def encode_songs(bench: Bench, songs: list[PlannedSong]) -> None:
     """Leaves the posterior of each song's latents in the scratch; a song that cannot be decoded is noted as failed."""
     if not songs:
         return
-    bench.context.phase("encoding audio", f"{len(songs)} songs")
+    bench.begin("encoding audio", len(songs))
     vae = bench.checkpoint.load_vae(bench.device, bench.dtype)
     for done, (song, decoded) in enumerate(decoded_ahead(songs), start=1):
         bench.context.stop_if_requested()

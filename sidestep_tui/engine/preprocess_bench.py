@@ -45,6 +45,11 @@ class Bench:
     durations: dict[str, float] = field(default_factory=dict)
     _committed_at: float = field(default_factory=time.monotonic)
 
+    def begin(self, phase: str, songs: int) -> None:
+        """A pass over so many songs begins; until the first is done, the progress of the pass before says nothing."""
+        self.context.phase(phase, f"{songs} songs")
+        self.context.progress(0, songs, "songs", failed=len(self.failed))
+
     def fail(self, song: PlannedSong, error: SidestepError) -> None:
         """Notes a song that cannot be encoded; the rest goes on."""
         self.note_failure(song.key, error.what, error.fix or "", song.audio_path)

@@ -61,7 +61,7 @@ def encode_prompts(bench: Bench, songs: list[PlannedSong]) -> SongPrompts:
     """Leaves each song's text states in the scratch; gives its prompts."""
     if not songs:
         return {}
-    bench.context.phase("encoding texts", f"{len(songs)} songs")
+    bench.begin("encoding texts", len(songs))
     tokenizer = bench.checkpoint.load_tokenizer()
     text_encoder = bench.checkpoint.load_text_encoder(bench.device, bench.dtype)
     prompts: SongPrompts = {}
@@ -86,7 +86,7 @@ def encode_prompts(bench: Bench, songs: list[PlannedSong]) -> SongPrompts:
 
 def write_songs(bench: Bench, songs: list[PlannedSong], prompts: SongPrompts) -> None:
     """Writes what all songs share, and every song's tensors with its condition sequences."""
-    bench.context.phase("encoding conditions", f"{len(songs)} songs")
+    bench.begin("encoding conditions", len(songs))
     encoder = bench.checkpoint.load_condition_encoder(bench.device, bench.dtype)
     silence = bench.checkpoint.silence_latent()
     null = encoder.null_condition_emb.detach().reshape(1, -1)

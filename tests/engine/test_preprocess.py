@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from sidestep_tui.dataset.session import open_session
 from sidestep_tui.engine import preprocess_audio
 from sidestep_tui.engine.preprocess_plan import repeats_of_folder
 from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song
+from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.control import send_command
 from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.log import read_events
 from tests.engine.conftest import RATE, write_song
 
 
@@ -79,6 +82,14 @@ def test_unchanged_songs_are_not_encoded_again(
     _, state = engine.run("again", "preprocess", document)
     assert (state.results["encoded"], len(encoded)) == (0, 3)
     assert read_manifest(tmp_path / "tensors") == before
+
+
+def test_every_pass_begins_at_zero(engine: Any, document: dict[str, Any]) -> None:
+    """The full bar of the pass before must not stand over a first song that takes minutes."""
+    run, _ = engine.run("run", "preprocess", document)
+    told = read_events(run.events_file)
+    begun = [after for before, after in pairwise(told) if isinstance(before, ev.PhaseChanged)][-3:]
+    assert [(one.done, one.total, one.unit) for one in begun if isinstance(one, ev.Progress)] == [(0, 3, "songs")] * 3
 
 
 def test_trimmed_and_normalised_sound_is_what_is_encoded(
