@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.captions import MEMBER, paragraphs
 from sidestep_tui.dataset.document import Document, read_document, read_metadata
 from sidestep_tui.dataset.effective import effective_lyrics, is_instrumental
@@ -26,8 +27,6 @@ from sidestep_tui.dataset.text import decode, printable
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_bytes_atomic
 
-DATASET_FILE = "dataset.json"
-"""The name of a data set that is saved into a folder."""
 _PATH_MEMBERS = ("path", "audio_path", "file_path", "audio", "file", "filename", "file_name")
 
 

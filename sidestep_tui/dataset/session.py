@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sidestep_tui.dataset.acestep_json import DATASET_FILE, read_dataset_file, save_dataset
+from sidestep_tui.dataset import DATASET_FILE
+from sidestep_tui.dataset.acestep_json import read_dataset_file, save_dataset
 from sidestep_tui.dataset.edits import Edit, History
 from sidestep_tui.dataset.journal import journal_of
 from sidestep_tui.dataset.probe import Progress

@@ -10,7 +10,8 @@ from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from sidestep_tui.dataset.acestep_json import DATASET_FILE, changed_since_read
+from sidestep_tui.dataset import DATASET_FILE
+from sidestep_tui.dataset.acestep_json import changed_since_read
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.findings import check_dataset
 from sidestep_tui.dataset.song import Dataset, Finding, Song

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.recent import recent_datasets, remember_dataset
@@ -26,7 +27,6 @@ from sidestep_tui.tui.wizard.paths import FolderSuggester
 if TYPE_CHECKING:
     from sidestep_tui.dataset.session import EditSession
 
-_SAVED: Final = "dataset.json"
 _INTRODUCTION: Final = _("""\
 [b]Which songs?[/b]
 
@@ -131,12 +131,12 @@ class OpenDatasetScreen(SidestepScreen[None]):
     @work(exclusive=True, group="begin")
     async def begin(self, path: Path) -> None:
         """Reads a data set; asks first where a folder holds a saved one as well."""
-        if path.is_dir() and (path / _SAVED).is_file():
+        if path.is_dir() and (path / DATASET_FILE).is_file():
             choices = [
                 Choice(
                     "saved",
                     _("Open the saved data set"),
-                    _("{file}: edits and review as they were saved").format(file=_SAVED),
+                    _("{file}: edits and review as they were saved").format(file=DATASET_FILE),
                 ),
                 Choice("scan", _("Scan the folder again"), _("finds new songs; knows nothing of saved edits")),
             ]
@@ -146,7 +146,7 @@ class OpenDatasetScreen(SidestepScreen[None]):
             if choice is None:
                 self.action_choose()
                 return
-            path = path / _SAVED if choice == "saved" else path
+            path = path / DATASET_FILE if choice == "saved" else path
         self._path, self._progress = path, (0, 0)
         self.set_context(str(path))
         self._show("reading")

@@ -1,6 +1,8 @@
 """From the finished document to engines: run directories, the queue of what must go first, what is remembered."""
 
+import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from sidestep_tui.config.jobs import EstimateSettings, JobName, PreprocessSettin
 from sidestep_tui.config.places import data_home, remembered_choices, runs_home
 from sidestep_tui.config.presets import Preset, find_preset
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.errors import UsageError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory, create_run
@@ -130,13 +133,33 @@ def run_path(name: str) -> Path:
 
 
 def tensors_for(songs: Path) -> Path:
-    """Where the tensors of a folder of songs are kept when nobody says otherwise."""
-    return data_home() / "tensors" / _slug(songs.name)
+    """Where the tensors of a folder of songs are kept when nobody says otherwise.
+
+    The name ends in a digest of the place: many folders are called `dataset`, and encoding one removes from its tensors
+    the songs that it does not have. A folder and the data set saved in it share their tensors.
+    """
+    digest = hashlib.sha256(os.fsencode(_place_of(songs))).hexdigest()[:6]
+    return data_home() / "tensors" / f"{songs_name(songs)}-{digest}"
+
+
+def songs_name(songs: Path) -> str:
+    """What runs and tensors of these songs are called: after their folder, or after the file unless that says nothing.
+
+    `album/` and `album/dataset.json` give `album`, `lists/best.json` gives `best`.
+    """
+    place = _place_of(songs)
+    return _slug(place.stem if place.suffix == ".json" else place.name)
+
+
+def _place_of(songs: Path) -> Path:
+    """The folder of songs, or the file where it is more than the data set saved in its folder."""
+    place = songs.expanduser().absolute()
+    return place.parent if place.name == DATASET_FILE else place
 
 
 def suggest_name(source: Path | None, family: str) -> str:
     """A free name for a run, from its songs and its adapter: `my-album-lora`, `my-album-lora-2`."""
-    stem = f"{_slug(source.name) if source else 'run'}-{family}"
+    stem = f"{songs_name(source) if source else 'run'}-{family}"
     return free_path(runs_home() / stem).name
 
 

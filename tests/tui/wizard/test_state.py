@@ -21,7 +21,15 @@ from sidestep_tui.tui.wizard.facts import (
     recommended_epochs,
 )
 from sidestep_tui.tui.wizard.paths import complete_folder
-from sidestep_tui.tui.wizard.start import free_path, plan_start, remember, remembered, run_path, suggest_name
+from sidestep_tui.tui.wizard.start import (
+    free_path,
+    plan_start,
+    remember,
+    remembered,
+    run_path,
+    suggest_name,
+    tensors_for,
+)
 from sidestep_tui.tui.wizard.state import WizardState
 
 from .conftest import FACTS
@@ -123,7 +131,7 @@ def test_a_plan_for_songs_encodes_them_first(tmp_path: Path) -> None:
     document = {"model": {"checkpoint": "/m"}, "data": {"tensors": "/ignored"}}
     plan = plan_start(document, "mine", tmp_path / "my songs")
     assert plan.preprocess is not None
-    assert plan.preprocess.output == plan.train.data.tensors == data_home() / "tensors" / "my-songs"
+    assert plan.preprocess.output == plan.train.data.tensors == tensors_for(tmp_path / "my songs")
     assert plan.output == runs_home() / "mine"
     assert plan_start(document, "mine", None).train.data.tensors == Path("/ignored")
 
@@ -176,6 +184,29 @@ def test_a_taken_name_is_refused_and_a_free_one_suggested() -> None:
     with pytest.raises(UsageError, match="needs a name"):
         run_path("  ")
     assert run_path("/else/where") == Path("/else/where")
+
+
+@pytest.mark.parametrize(
+    ("songs", "name"),
+    [
+        ("/data/album", "album"),
+        ("/data/album/dataset.json", "album"),
+        ("/data/lists/best of.json", "best-of"),
+        ("/data/vol. 1.5", "vol.-1.5"),
+        ("/dataset.json", "songs"),
+    ],
+)
+def test_runs_and_tensors_are_called_after_the_songs(songs: str, name: str) -> None:
+    assert suggest_name(Path(songs), "lora") == f"{name}-lora"
+    assert tensors_for(Path(songs)).name.startswith(f"{name}-")
+
+
+def test_folders_of_one_name_keep_their_tensors_apart() -> None:
+    """Encoding a data set removes the tensors of songs that it does not have."""
+    mine, yours = Path("/mine/dataset"), Path("/yours/dataset")
+    assert tensors_for(mine) != tensors_for(yours)
+    assert tensors_for(mine) == tensors_for(mine / "dataset.json")
+    assert tensors_for(mine).parent == data_home() / "tensors"
 
 
 def test_choices_are_remembered_while_their_folders_exist(tmp_path: Path) -> None:
