@@ -12,9 +12,9 @@ from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.columns import COLUMNS
 from sidestep_tui.tui.dataset.dialogs import BulkEditScreen
+from sidestep_tui.tui.dataset.encode_screen import EncodingScreen
 from sidestep_tui.tui.dataset.find_line import FindLine
 from sidestep_tui.tui.dataset.label_line import LabelLine
-from sidestep_tui.tui.dataset.label_screen import LabellingScreen
 from sidestep_tui.tui.dataset.review import Order
 from sidestep_tui.tui.dataset.song_screen import SongScreen
 from sidestep_tui.tui.dataset.song_table import SongTable, TableHead
@@ -27,7 +27,7 @@ _NOTHING_FITS: Final = _("[b]No song fits[/b]\n\n[b $footer-key-foreground]backs
 _OF_SONGS: Final = frozenset({"mark", "mark_all", "bulk_edit", "sort", "reverse", "jump", "next_unreviewed", "accept"})
 
 
-class ReviewScreen(LabellingScreen):
+class ReviewScreen(EncodingScreen):
     """The songs of a data set."""
 
     HEADING = _("Data set")
@@ -40,11 +40,11 @@ class ReviewScreen(LabellingScreen):
         Binding("space", "mark", _("Mark"), tooltip=_("Mark the song, or take its mark away")),
         Binding("e", "bulk_edit", _("Edit"), tooltip=_("Set a field of the marked songs")),
         Binding("v", "accept", _("Accept"), tooltip=_("This song is reviewed, or is not any more")),
-        Binding("f", "findings", _("Findings"), tooltip=_("Everything that was found, by kind")),
+        Binding("f", "findings", _("Found"), tooltip=_("Everything that was found, by kind")),
         Binding(
             "l", "label", _("Label"), tooltip=_("Have tempo, key, captions or lyrics filled in, in the background")
         ),
-        Binding("t", "settings", _("Tag …"), tooltip=_("Trigger tag, genre ratio: for all songs")),
+        Binding("t", "settings", _("Tag"), tooltip=_("Trigger tag, genre ratio: for all songs")),
         Binding("s", "sort", _("Sort"), tooltip=_("Sort by a column")),
         Binding("S", "reverse", _("Reverse"), show=False, tooltip=_("Sort the other way round")),
         Binding("asterisk", "mark_all", _("Mark all"), show=False, key_display="*", tooltip=_("Mark all songs shown")),

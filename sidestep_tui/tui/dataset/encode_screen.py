@@ -1,0 +1,110 @@
+"""The part of the review that leads on to training: it encodes the songs, or opens the wizard with them filled in."""
+
+import asyncio
+from pathlib import Path
+from typing import ClassVar, Final
+
+from textual import work
+from textual.binding import Binding, BindingType
+
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _, ngettext
+from sidestep_tui.tui.dataset import encoding
+from sidestep_tui.tui.dataset.dialogs import BusyScreen
+from sidestep_tui.tui.dataset.label_screen import LabellingScreen
+from sidestep_tui.tui.dataset.labelling import dataset_path
+from sidestep_tui.tui.figures import count
+from sidestep_tui.tui.starting import start_engine
+from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
+from sidestep_tui.tui.wizard.models import find_models
+from sidestep_tui.tui.wizard.start import remembered
+
+_TYPED: Final = "typed"
+_WIZARD: Final = "wizard"
+
+
+class EncodingScreen(LabellingScreen):
+    """A review whose songs can be encoded. The monitor of the run comes above it, and `esc` there leads back here."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "encode", _("Encode"), tooltip=_("Encode the songs for training (preprocess), in the background")),
+    ]
+
+    @work(exclusive=True, group="dialog")
+    async def action_encode(self) -> None:
+        """Saves if need be, asks for the model and the folder, and starts."""
+        if not await self._is_saved():
+            return
+        chosen = await self._choose()
+        if chosen == _WIZARD:
+            self.sidestep.open("wizard", values={encoding.SONGS: str(dataset_path(self.review.dataset))})
+        elif chosen is not None and (model := await self._model(chosen)) is not None:
+            await self._start(model)
+
+    async def _is_saved(self) -> bool:
+        """Asks what becomes of unsaved edits; False where the person stays."""
+        if not self.review.session.has_unsaved_edits:
+            return True
+        choices = [
+            Choice("save", _("Save, then encode")),
+            Choice("stay", _("Stay"), _("only what is saved is encoded")),
+        ]
+        choice = await self.app.push_screen_wait(PickScreen(self._unsaved(), lambda _: choices))
+        return choice == "save" and await self.save()
+
+    async def _choose(self) -> str | None:
+        """A model folder, or another way to go on; None where somebody left."""
+        busy = BusyScreen(_("Looking for models …"))
+        await self.app.push_screen(busy)
+        try:
+            found = await asyncio.to_thread(find_models)
+        except SidestepError:  # without a list, a path can still be typed
+            found = ()
+        finally:
+            busy.dismiss()
+        titles = {str(model.path): model.title for model in found}
+        last = remembered().get(encoding.MODEL)
+        if last is not None:
+            titles = {last: _("the model of the last time"), **titles}
+        choices = [
+            *(Choice(path, Path(path).name, f"{title}  {Path(path).parent}") for path, title in titles.items()),
+            Choice(_TYPED, _("Another model …"), _("type its folder")),
+            Choice(_WIZARD, _("Set up the training too …"), _("the wizard, which encodes first")),
+        ]
+        songs = len(self.review.songs)
+        title = ngettext("Encode {count} song with", "Encode {count} songs with", songs).format(count=count(songs))
+        return await self.app.push_screen_wait(PickScreen(title, lambda _: choices, current=last))
+
+    async def _model(self, chosen: str) -> Path | None:
+        if chosen != _TYPED:
+            return Path(chosen)
+        ask = AskScreen(_("The folder of the model"), check=_no_folder, note=_("a model folder of either layout"))
+        text = await self.app.push_screen_wait(ask)
+        return Path(text).expanduser() if text else None
+
+    async def _start(self, model: Path) -> None:
+        """Asks where the tensors go, starts the engine and opens its monitor."""
+        usual = str(encoding.usual_output(self.review.dataset))
+        note = _("songs that are there already and have not changed are not encoded again")
+        text = await self.app.push_screen_wait(AskScreen(_("Where the tensors go"), usual, note=note))
+        if not text:
+            return
+        settings = encoding.prepare(self.review.dataset, model, Path(text).expanduser())
+        try:
+            run = await asyncio.to_thread(encoding.make_run, settings)
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+            return
+        if await asyncio.to_thread(start_engine, self.sidestep, run):
+            self.sidestep.open("monitor", run=run)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Encoding needs songs."""
+        if action == "encode":
+            return bool(self.review.songs)
+        return super().check_action(action, parameters)
+
+
+def _no_folder(text: str) -> str | None:
+    """Why a text cannot be a model's folder."""
+    return None if Path(text).expanduser().is_dir() else _("there is no such folder")
