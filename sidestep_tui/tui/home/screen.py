@@ -4,7 +4,6 @@ The first paint shows the frame; a thread then reads the runs and the machine, s
 first paint may wait for.
 """
 
-import asyncio
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -17,14 +16,11 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
-from sidestep_tui.tui.confirm import ConfirmScreen, stop_question
-from sidestep_tui.tui.figures import size
 from sidestep_tui.tui.home.history import HistoryKeys
+from sidestep_tui.tui.home.run_keys import RunKeys
 from sidestep_tui.tui.home.run_table import RunTable
 from sidestep_tui.tui.routes import ROUTES
-from sidestep_tui.tui.starting import start_engine
 from sidestep_tui.tui.text import clean, shorten
 from sidestep_tui.tui.widgets.machine import MachineLines
 from sidestep_tui.tui.words import word
@@ -51,16 +47,13 @@ Side-Step teaches ACE-Step 1.5 your own music:
 """)
 
 
-class HomeScreen(HistoryKeys):
+class HomeScreen(HistoryKeys, RunKeys):
     """The list of runs, newest first, and the way to everything else."""
 
     HEADING = ""
     ABOUT = _("Every run on this machine. Engines go on when you leave: come back and open a run to see all of it.")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", _("New"), tooltip=_("Set up a new run, step by step")),
-        Binding("r", "resume", _("Resume"), tooltip=_("Continue the run after its newest checkpoint, or start it")),
-        Binding("s", "stop", _("Stop"), tooltip=_("Ask the engine to save and stop (asks first)")),
-        Binding("d", "delete", _("Delete"), tooltip=_("Delete the run with all of its files (asks first)")),
         Binding("u", "go('queue')", _("Queue"), tooltip=_("Runs that wait for the machine, one after another")),
         Binding("p", "go('presets')", _("Presets"), tooltip=_("Settings to start from: look, compare, keep")),
         Binding("D", "go('dataset')", _("Data set"), tooltip=_("Review the songs of a data set")),
@@ -194,70 +187,15 @@ class HomeScreen(HistoryKeys):
         """Opens another screen."""
         self.sidestep.open(screen)
 
-    def action_resume(self) -> None:
-        """Starts the engine of the run under the cursor."""
-        if run := self.current():
-            self._launch(run)
-
-    @work(thread=True, group="launch")
-    def _launch(self, run: "RunSummary") -> None:
-        if start_engine(self.sidestep, run.run):
-            self.app.call_from_thread(self.sidestep.open, "monitor", run=run.run)
-
-    @work
-    async def action_stop(self) -> None:
-        """Asks, then asks the engine."""
-        from sidestep_tui.runs.control import send_command
-
-        run = self.current()
-        if run is None or not await self.app.push_screen_wait(stop_question(run.run.name)):
-            return
-        try:
-            send_command(run.run, "stop")
-        except SidestepError as error:
-            self.sidestep.tell_error(error)
-        else:
-            self.sidestep.tell(_("{name} finishes its step, saves and stops.").format(name=run.run.name))
-
-    @work
-    async def action_delete(self) -> None:
-        """Says what would go and how much it is, asks, then deletes."""
-        from sidestep_tui.runs.removal import disk_used, remove_run
-
-        run = self.current()
-        if run is None:
-            return
-        held = await asyncio.to_thread(disk_used, run.run)
-        detail = _("{path}\n{held}: settings, events, checkpoints, adapters and samples. There is no way back.").format(
-            path=run.run.path, held=size(held)
-        )
-        question = _("Delete the run {name}?").format(name=run.run.name)
-        if not await self.app.push_screen_wait(ConfirmScreen(question, detail, yes=_("Delete it"), danger=True)):
-            return
-        try:
-            await asyncio.to_thread(remove_run, run.run)
-        except SidestepError as error:
-            self.sidestep.tell_error(error)
-        else:
-            self.sidestep.tell(
-                _("{name} is deleted: {held} are free again.").format(name=run.run.name, held=size(held))
-            )
+    def runs_changed(self) -> None:
+        """Looks at the runs again."""
         self.read_runs()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys appear only where they would do something."""
-        run = self.current()
-        match action:
-            case "resume":
-                return run is not None and run.condition in ("interrupted", "stopped", "failed", "waiting")
-            case "stop":
-                return run is not None and run.condition == "running"
-            case "delete":
-                return run is not None and run.condition != "running"
-            case "go":
-                return parameters[0] in ROUTES
-            case _:
-                return super().check_action(action, parameters)
+        if action == "go":
+            return parameters[0] in ROUTES
+        return super().check_action(action, parameters)
 
     def current(self) -> "RunSummary | None":
         """The run under the cursor."""
