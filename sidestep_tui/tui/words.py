@@ -28,6 +28,7 @@ _WORDS: Final = {
     "name": _("name"),
     "condition": _("condition"),
     "loss": _("loss"),
+    "disk": _("disk"),
     # what happens in a run, and its files
     "warning": _("warning"),
     "request": _("request"),

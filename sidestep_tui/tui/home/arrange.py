@@ -1,6 +1,6 @@
 """Which runs the list shows and in which order. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sidestep_tui.runs.compare import best_validation_loss
@@ -8,17 +8,20 @@ from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.tui.outline import last_loss
 from sidestep_tui.tui.words import word
 
-ORDERS: Final = ("newest", "name", "condition", "loss", "validation")
+ORDERS: Final = ("newest", "name", "condition", "loss", "validation", "disk")
 
 
-def arranged(runs: Sequence[RunSummary], notes: dict[str, str], words: str, order: str) -> list[RunSummary]:
+def arranged(
+    runs: Sequence[RunSummary], notes: Mapping[str, str], words: str, order: str, held: Mapping[str, int]
+) -> list[RunSummary]:
     """The runs that fit every word, sorted.
 
     Args:
         runs: all runs, the newest first.
         notes: the note of each run by its path.
         words: parts of names, jobs, conditions or notes, in any order and case.
-        order: one of `ORDERS`; runs without the figure come last.
+        order: one of `ORDERS`; runs without the figure come last, those that hold most on disk first.
+        held: bytes on disk of each run by its path.
     """
     wanted = words.casefold().split()
 
@@ -38,5 +41,7 @@ def arranged(runs: Sequence[RunSummary], notes: dict[str, str], words: str, orde
             return sorted(kept, key=lambda run: run.condition)
         case "loss" | "validation":
             return sorted(kept, key=figure)
+        case "disk":
+            return sorted(kept, key=lambda run: -held.get(str(run.run.path), 0))
         case _:
             return kept

@@ -19,7 +19,7 @@ class HistoryKeys(SidestepScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "find", _("Find"), tooltip=_("Show only runs with these words")),
-        Binding("o", "order", _("Order"), show=False, tooltip=_("Sort by age, name, condition or loss")),
+        Binding("o", "order", _("Order"), show=False, tooltip=_("Sort by age, name, condition, loss or disk used")),
         Binding("e", "again", _("Again"), show=False, tooltip=_("Run again with changes, in the wizard")),
         Binding("c", "compare", _("Compare"), show=False, tooltip=_("Curves and settings beside another run")),
         Binding("N", "note", _("Note"), show=False, tooltip=_("Write a note on the run")),
@@ -30,6 +30,7 @@ class HistoryKeys(SidestepScreen[None]):
         super().__init__()
         self.all_runs: list[RunSummary] = []
         self.notes: dict[str, str] = {}
+        self.held: dict[str, int] = {}
         self.words = ""
         self.order = "newest"
 

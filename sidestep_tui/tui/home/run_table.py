@@ -1,5 +1,6 @@
-"""The runs as a table: condition, name, job, how far, last loss, how long ago."""
+"""The runs as a table: condition, name, job, how far, last loss, disk used, how long ago."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -7,7 +8,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 
 from sidestep_tui.texts import _
-from sidestep_tui.tui.figures import age, number, share
+from sidestep_tui.tui.figures import age, number, share, size
 from sidestep_tui.tui.outline import SYMBOLS, bar, headway, last_loss
 from sidestep_tui.tui.text import shorten
 from sidestep_tui.tui.themes import rich_style
@@ -17,11 +18,12 @@ from sidestep_tui.tui.words import word
 if TYPE_CHECKING:
     from sidestep_tui.runs.history import RunSummary
 
-_CONDITION, _JOB, _LOSS, _AGE = 13, 10, 7, 6
+_CONDITION, _JOB, _LOSS, _DISK, _AGE = 13, 10, 7, 8, 6
 _PROGRESS, _PROGRESS_NARROW = 18, 8
 _WIDE = 100
 _PADDING = 2
 _SCROLLBAR = 1
+_WORTH_TELLING = 2**20  # bytes on disk
 
 
 class RunTable(KeyTable):
@@ -36,49 +38,66 @@ class RunTable(KeyTable):
     def __init__(self) -> None:
         super().__init__(id="runs")
         self._name_width = 0
+        self._laid_out: list[tuple[str, int]] = []
         self._runs: list[RunSummary] = []
+        self._held: Mapping[str, int] = {}
         self._now = 0.0
+
+    @property
+    def wide(self) -> bool:
+        """Whether there is room for the bars, and for what each run holds on disk."""
+        return self.size.width >= _WIDE
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is nothing to open in an empty table."""
         return self.row_count > 0 if action == "select_cursor" else super().check_action(action, parameters)
 
-    def show(self, runs: "list[RunSummary]", now: float) -> None:
-        """Shows these runs as they are at `now`."""
-        self._runs, self._now = runs, now
+    def show(self, runs: "list[RunSummary]", held: Mapping[str, int], now: float) -> None:
+        """Shows these runs as they are at `now`; `held` is what each has on disk, by its path, where it is known."""
+        self._runs, self._held, self._now = runs, held, now
         if not self.size.width:
             return  # it is not laid out yet; `on_resize` comes
-        progress = _PROGRESS if self.size.width >= _WIDE else _PROGRESS_NARROW
-        fixed = (_CONDITION, _JOB, progress, _LOSS, _AGE)
-        name_width = max(12, self.size.width - sum(fixed) - _PADDING * (len(fixed) + 1) - _SCROLLBAR)
-        if name_width != self._name_width:
-            self._name_width = name_width
-            labels = (_("Condition"), _("Run"), _("Job"), _("Progress"), _("   Loss"), _("   Age"))
-            self.set_columns(list(zip(labels, (_CONDITION, name_width, *fixed[1:]), strict=True)))
+        columns = [(_("Job"), _JOB), (_("Progress"), _PROGRESS if self.wide else _PROGRESS_NARROW)]
+        columns.append((_("   Loss"), _LOSS))
+        columns += [(_("    Disk"), _DISK)] if self.wide else []
+        columns.append((_("   Age"), _AGE))
+        fixed = [_CONDITION, *(width for _, width in columns)]
+        self._name_width = max(12, self.size.width - sum(fixed) - _PADDING * (len(fixed) + 1) - _SCROLLBAR)
+        columns = [(_("Condition"), _CONDITION), (_("Run"), self._name_width), *columns]
+        if columns != self._laid_out:
+            self._laid_out = columns
+            self.set_columns(columns)
         self.set_rows([(str(run.run.path), self._cells(run, now)) for run in runs])
 
     def on_resize(self, _event: events.Resize) -> None:
         """Fills the new width."""
-        self.show(self._runs, self._now)
+        self.show(self._runs, self._held, self._now)
 
     def _cells(self, run: "RunSummary", now: float) -> tuple[Text, ...]:
         symbol, colour = SYMBOLS[run.condition]
         last = run.state.updated_at or run.created_at
+        muted = rich_style(self, "secondary")
         return (
             cell(f"{symbol} {word(run.condition)}", rich_style(self, colour)),
             cell(shorten(run.run.name, self._name_width), rich_style(self, "foreground", bold=True)),
             cell(word(run.job)),
             self._progress(run),
             cell(number(last_loss(run.state)), right=True),
-            cell(age(now - last), rich_style(self, "secondary"), right=True),
+            *([cell(told_size(self._held.get(str(run.run.path))), muted, right=True)] if self.wide else []),
+            cell(age(now - last), muted, right=True),
         )
 
     def _progress(self, run: "RunSummary") -> Text:
         way = headway(run.state)
         if way is None:
             return cell("")
-        if self.size.width < _WIDE:
+        if not self.wide:
             return cell(share(way.share), right=True)
         full, rest = bar(way.share, _PROGRESS - 7)
         muted = rich_style(self, "secondary")
         return Text.assemble((full, rich_style(self, "primary")), (rest, muted), f" {share(way.share):>6}")
+
+
+def told_size(held: int | None) -> str:
+    """What a run holds on disk, and nothing where it was not measured yet or is not worth a figure."""
+    return size(held) if held is not None and held >= _WORTH_TELLING else ""

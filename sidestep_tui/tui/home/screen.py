@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.cells import cell_len
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,11 +16,12 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
+from textual.worker import get_current_worker
 
 from sidestep_tui.texts import _
 from sidestep_tui.tui.home.history import HistoryKeys
 from sidestep_tui.tui.home.run_keys import RunKeys
-from sidestep_tui.tui.home.run_table import RunTable
+from sidestep_tui.tui.home.run_table import RunTable, told_size
 from sidestep_tui.tui.routes import ROUTES
 from sidestep_tui.tui.text import clean, shorten
 from sidestep_tui.tui.widgets.machine import MachineLines
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from sidestep_tui.runs.history import RunSummary
     from sidestep_tui.runs.machine import MachineSnapshot
     from sidestep_tui.tui.follow import RunCatalog
+    from sidestep_tui.tui.home.disk_use import DiskUse
 
 _REFRESH_SECONDS = 2.0
 
@@ -70,6 +73,12 @@ class HomeScreen(HistoryKeys, RunKeys):
         notes: dict[str, str]
 
     @dataclass
+    class Measured(Message):
+        """What each run holds on disk, by its path."""
+
+        held: dict[str, int]
+
+    @dataclass
     class Unreadable(Message):
         """The folder of the runs cannot be read."""
 
@@ -78,7 +87,9 @@ class HomeScreen(HistoryKeys, RunKeys):
     def __init__(self) -> None:
         super().__init__()
         self._catalog: RunCatalog | None = None
+        self._disk_use: DiskUse | None = None
         self._reading = threading.Lock()  # a slow disk must not have two threads in one catalogue
+        self._measuring = threading.Lock()
 
     def compose_body(self) -> ComposeResult:
         """The machine, the advice, the runs."""
@@ -103,7 +114,7 @@ class HomeScreen(HistoryKeys, RunKeys):
             self.read_runs()
 
     def _read_if_in_front(self) -> None:
-        if self.is_current:
+        if self.is_current and not self._reading.locked():
             self.read_runs()
 
     @work(thread=True, exclusive=True, group="runs")
@@ -123,6 +134,26 @@ class HomeScreen(HistoryKeys, RunKeys):
             notes = {str(run.run.path): note for run in runs if (note := read_note(run.run))}
         advice = next_step(runs, self.sidestep.clock())
         self.post_message(self.Refreshed(runs, self.sidestep.read_machine(), advice, notes))
+        self._measure(runs)
+
+    def _measure(self, runs: "list[RunSummary]") -> None:
+        """Looks what the runs hold on disk, unless another thread is at it still; the list does not wait for this."""
+        from sidestep_tui.tui.home.disk_use import DiskUse
+
+        if not self._measuring.acquire(blocking=False):
+            return
+        try:
+            self._disk_use = self._disk_use or DiskUse()
+            worker = get_current_worker()
+            self.post_message(self.Measured(self._disk_use.measure(runs, lambda: worker.is_cancelled)))
+        finally:
+            self._measuring.release()
+
+    @on(Measured)
+    def _take_disk_use(self, event: Measured) -> None:
+        if event.held != self.held:
+            self.held = event.held
+            self.show_runs()
 
     @on(Refreshed)
     def _show(self, event: Refreshed) -> None:
@@ -145,8 +176,8 @@ class HomeScreen(HistoryKeys, RunKeys):
         """Fills the table, and says in its title what is left out."""
         from sidestep_tui.tui.home.arrange import arranged
 
-        shown = arranged(self.all_runs, self.notes, self.words, self.order)
-        self.query_one(RunTable).show(shown, self.sidestep.clock())
+        shown = arranged(self.all_runs, self.notes, self.words, self.order, self.held)
+        self.query_one(RunTable).show(shown, self.held, self.sidestep.clock())
         title = _("Runs")
         if words := clean(self.words).strip():
             title += _(" with “{words}”: {shown} of {all}").format(
@@ -155,12 +186,16 @@ class HomeScreen(HistoryKeys, RunKeys):
         if self.order != "newest":
             title += _(", by {order}").format(order=word(self.order))
         self.query_one("#run-panel").border_title = Content(title)
-        self._show_note()
+        self._show_details()
 
-    def _show_note(self) -> None:
+    def _show_details(self) -> None:
+        """The note on the run under the cursor, and what it holds on disk where the table has no column for that."""
         run = self.current()
-        note = self.notes.get(str(run.run.path), "") if run is not None else ""
-        self.query_one("#run-panel").border_subtitle = Content(shorten(clean(note), max(10, self.size.width - 8)))
+        path = str(run.run.path) if run is not None else ""
+        held = "" if self.query_one(RunTable).wide else told_size(self.held.get(path))
+        told = _("{size} on disk").format(size=held) if held else ""
+        note = shorten(clean(self.notes.get(path, "")), max(10, self.size.width - cell_len(told) - 11))
+        self.query_one("#run-panel").border_subtitle = Content(" · ".join(filter(None, (note, told))))
 
     @on(Unreadable)
     def _show_error(self, event: Unreadable) -> None:
@@ -176,7 +211,7 @@ class HomeScreen(HistoryKeys, RunKeys):
 
     @on(RunTable.RowHighlighted)
     def _cursor_moved(self) -> None:
-        self._show_note()
+        self._show_details()
         self.refresh_bindings()
 
     def action_new(self) -> None:
