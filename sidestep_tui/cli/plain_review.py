@@ -10,6 +10,7 @@ from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import count, duration
+from sidestep_tui.tui.wizard import reviewing, saving
 from sidestep_tui.tui.wizard.start import remember, start
 from sidestep_tui.tui.wizard.state import MODEL, SONGS, WizardState
 from sidestep_tui.tui.wizard.values import spell_value
@@ -65,14 +66,14 @@ class PlainReview:
         state = self._state
         match key:
             case "start":
-                plan = state.plan()
+                plan = reviewing.plan(state)
                 run = start(plan)
                 remember({MODEL: str(plan.train.model.checkpoint), SONGS: str(state.path(SONGS))})
                 return run
             case "measure":
                 state.measure_first = not state.measure_first
             case "samples":
-                state.switch_samples()
+                reviewing.switch_samples(state)
             case "fit":
                 state.make_it_fit()
             case "name":
@@ -81,16 +82,17 @@ class PlainReview:
                 )
             case "preset":
                 name = check_name(self._asker.ask(_("Name of the preset:")))
-                taken = state.has_preset(name)
+                taken = saving.has_preset(name)
                 if not taken or self._agrees(_("Replace your preset {name}?").format(name=name)):
-                    self._say(_("Saved as {path}").format(path=state.save_preset(name, overwrite=taken)))
+                    saved = saving.save_as_preset(state.document, name, overwrite=taken)
+                    self._say(_("Saved as {path}").format(path=saved))
             case "file":
                 text = (
                     self._asker.ask(_("Config file [{name}.json]:").format(name=state.name()), path=True)
                     or f"{state.name()}.json"
                 )
-                if not state.file_exists(text) or self._agrees(_("Replace {file}?").format(file=text)):
-                    self._say(_("Saved as {path}").format(path=state.save_file(text)))
+                if not saving.file_exists(text) or self._agrees(_("Replace {file}?").format(file=text)):
+                    self._say(_("Saved as {path}").format(path=saving.save_as_file(state.document, text)))
             case "leave":
                 raise LeaveError
         return None
@@ -106,7 +108,7 @@ class PlainReview:
 
     def _describe(self) -> tuple[Action, ...]:
         """Says settings, memory, time, commands and the numbered list of actions, and gives the actions."""
-        view = self._state.review()
+        view = reviewing.review(self._state)
         actions = (*view.actions, *self._fitting(), *_LEAVING)
         self._say("")
         self._say(_("Review. Settings that differ from the defaults:"))

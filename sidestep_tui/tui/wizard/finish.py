@@ -8,6 +8,7 @@ from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
+from sidestep_tui.tui.wizard import reviewing, saving
 from sidestep_tui.tui.wizard.dialogs import AskScreen
 from sidestep_tui.tui.wizard.start import remember, start
 from sidestep_tui.tui.wizard.state import MODEL, SONGS, WizardState
@@ -22,7 +23,7 @@ async def act(screen: SidestepScreen[None], state: WizardState, key: str) -> boo
             state.measure_first = not state.measure_first
             return True
         case "samples":
-            state.switch_samples()
+            reviewing.switch_samples(state)
             return True
         case "name":
             return await name_run(screen, state)
@@ -36,7 +37,7 @@ async def act(screen: SidestepScreen[None], state: WizardState, key: str) -> boo
 async def start_run(screen: SidestepScreen[None], state: WizardState) -> None:
     """Starts the engines and shows the first of them; tells the reason where that was not possible."""
     try:
-        plan = state.plan()
+        plan = reviewing.plan(state)
         screen.sidestep.tell(_("Starting {name} …").format(name=plan.output.name))
         run = await asyncio.to_thread(start, plan)
         remember({MODEL: str(plan.train.model.checkpoint), SONGS: str(state.path(SONGS))})
@@ -64,13 +65,13 @@ async def save_preset(screen: SidestepScreen[None], state: WizardState) -> None:
     name = await screen.app.push_screen_wait(AskScreen(_("Save as a preset"), check=name_problem))
     if not name:
         return
-    taken = state.has_preset(name)
+    taken = saving.has_preset(name)
     if taken and not await screen.app.push_screen_wait(
         ConfirmScreen(_("Replace your preset {name}?").format(name=name), yes=_("Replace it"))
     ):
         return
     try:
-        path = state.save_preset(name, overwrite=taken)
+        path = saving.save_as_preset(state.document, name, overwrite=taken)
     except SidestepError as error:
         screen.sidestep.tell_error(error)
     else:
@@ -83,10 +84,10 @@ async def save_file(screen: SidestepScreen[None], state: WizardState) -> None:
     if not text:
         return
     question = ConfirmScreen(_("Replace {file}?").format(file=text), yes=_("Replace it"))
-    if state.file_exists(text) and not await screen.app.push_screen_wait(question):
+    if saving.file_exists(text) and not await screen.app.push_screen_wait(question):
         return
     try:
-        saved = state.save_file(text)
+        saved = saving.save_as_file(state.document, text)
     except SidestepError as error:
         screen.sidestep.tell_error(error)
     else:

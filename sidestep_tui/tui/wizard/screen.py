@@ -14,7 +14,7 @@ from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.screen import SidestepScreen
-from sidestep_tui.tui.wizard import finish, pickers
+from sidestep_tui.tui.wizard import finish, pickers, reviewing
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.help_pane import HelpPane, fact_about
 from sidestep_tui.tui.wizard.lookups import Lookups
@@ -105,7 +105,7 @@ class WizardScreen(SidestepScreen[None]):
         self._step = max(0, min(self._step, len(steps)))
         panel = self.query_one(SettingsPanel)
         if self._step == len(steps):
-            await panel.show_review(self.state.review())
+            await panel.show_review(reviewing.review(self.state))
         else:
             step = steps[self._step]
             await panel.show_step(step, f"{step.title} {self._step + 1}/{len(steps) + 1}")

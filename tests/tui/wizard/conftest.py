@@ -43,7 +43,9 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.setattr("sidestep_tui.tui.wizard.lookups.look_at_songs", songs)
     monkeypatch.setattr("sidestep_tui.tui.wizard.lookups.find_models", lambda: FOUND)
     monkeypatch.setattr("sidestep_tui.tui.wizard.start.remembered", dict)
-    monkeypatch.setattr("sidestep_tui.tui.wizard.state.tensors_for", lambda songs: Path("/data/tensors") / songs.name)
+    monkeypatch.setattr(
+        "sidestep_tui.tui.wizard.reviewing.tensors_for", lambda songs: Path("/data/tensors") / songs.name
+    )
     return {"model.checkpoint": "/models/model-turbo", "data.tensors": "/data/tensors-album"}
 
 

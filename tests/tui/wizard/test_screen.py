@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 from sidestep_tui.config.places import runs_home, user_presets
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.tui.confirm import ConfirmScreen
+from sidestep_tui.tui.wizard import reviewing
 from sidestep_tui.tui.wizard.dialogs import PickScreen
 from sidestep_tui.tui.wizard.help_pane import HelpPane
 from sidestep_tui.tui.wizard.memory_bar import MemoryBar
@@ -140,7 +141,7 @@ async def test_paths_take_slashes_and_letters_that_are_keys_elsewhere(open_wizar
 async def test_a_folder_that_is_no_model_is_told(open_wizard: OpenWizard) -> None:
     async with open_wizard(values={"model.checkpoint": "/tmp/else", "data.tensors": "/data/tensors"}) as pilot:
         assert "holds no model" in help_text(pilot)
-        assert state(pilot).obstacle() == "This folder holds no model."
+        assert reviewing.obstacle(state(pilot)) == "This folder holds no model."
 
 
 async def test_search_goes_to_an_advanced_setting(open_wizard: OpenWizard) -> None:

@@ -11,6 +11,7 @@ from sidestep_tui.config.dit_shape import SHAPE_2B, SHAPE_XL
 from sidestep_tui.config.memory import GIB, Load
 from sidestep_tui.config.places import data_home, runs_home
 from sidestep_tui.errors import SidestepError, UsageError
+from sidestep_tui.tui.wizard import reviewing
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.facts import (
     DataFacts,
@@ -79,14 +80,14 @@ def test_make_it_fit_edits_the_document() -> None:
 
 
 def test_obstacles_in_the_order_in_which_they_are_met() -> None:
-    assert WizardState().obstacle() == "model.checkpoint is needed"
-    assert "adapter.rank must be" in (ready(**{"adapter.rank": 0}).obstacle() or "")
+    assert reviewing.obstacle(WizardState()) == "model.checkpoint is needed"
+    assert "adapter.rank must be" in (reviewing.obstacle(ready(**{"adapter.rank": 0})) or "")
     empty = ready()
     empty.data = DataFacts("empty")
-    assert empty.obstacle() == "data.tensors: neither preprocessed tensors nor audio files"
-    assert ready().obstacle() is None
+    assert reviewing.obstacle(empty) == "data.tensors: neither preprocessed tensors nor audio files"
+    assert reviewing.obstacle(ready()) is None
     with pytest.raises(UsageError, match=r"model\.checkpoint is needed"):
-        WizardState().plan()
+        reviewing.plan(WizardState())
 
 
 def test_the_review_says_what_the_model_decides_and_why() -> None:
@@ -95,15 +96,15 @@ def test_the_review_says_what_the_model_decides_and_why() -> None:
         {"variant": "turbo", "layout": "original", "is_xl": False, "dit_parameters": 1}, {"timestep_mu": -0.7}
     )
     state.model = facts
-    chosen = state.review().chosen
+    chosen = reviewing.review(state).chosen
     assert str(chosen["objective.timestep_mu"]) == "-0.7, the law that the checkpoint was trained with"
     assert "samples.steps" not in chosen
     state.document = state.document.set_all({"samples.every_epochs": 10, "objective.timestep_mu": 0.1})
-    chosen = state.review().chosen
+    chosen = reviewing.review(state).chosen
     assert str(chosen["samples.steps"]) == "8, as turbo is sampled"
     assert "objective.timestep_mu" not in chosen
     state.model = model_facts({"variant": "new", "layout": "original", "is_xl": False}, {})
-    assert state.review().chosen == {}
+    assert reviewing.review(state).chosen == {}
 
 
 def test_steps_of_the_run_count_songs_held_out_and_the_last_smaller_group() -> None:
@@ -150,27 +151,27 @@ def test_measuring_first_puts_an_estimate_before_the_training(tmp_path: Path) ->
 
 def test_samples_are_switched_in_the_review() -> None:
     state = ready(**{"checkpoints.every_epochs": 25})
-    notes = {action.key: action.note for action in state.review().actions}
+    notes = {action.key: action.note for action in reviewing.review(state).actions}
     assert notes["samples"].startswith("off")
-    state.switch_samples()
-    assert state.plan().train.samples.every_epochs == 25
-    notes = {action.key: action.note for action in state.review().actions}
+    reviewing.switch_samples(state)
+    assert reviewing.plan(state).train.samples.every_epochs == 25
+    notes = {action.key: action.note for action in reviewing.review(state).actions}
     assert notes["samples"] == "every 25 epochs and at end"
-    state.switch_samples()
-    assert state.plan().train.samples.every_epochs is None
+    reviewing.switch_samples(state)
+    assert reviewing.plan(state).train.samples.every_epochs is None
 
 
 def test_only_adapters_with_ranks_can_be_measured_for_first() -> None:
     state = ready()
-    assert "measure" in [action.key for action in state.review().actions]
+    assert "measure" in [action.key for action in reviewing.review(state).actions]
     state.measure_first = True
-    view = state.review()
+    view = reviewing.review(state)
     assert view.actions[0].name == "Measure, then train"
     assert [command.split()[1] for command in view.commands] == ["estimate", "train"]
     assert "--adapter.targets_from /t/sensitivity.json" in view.commands[1]
     state.document = state.document.set_all({"adapter.family": "lokr"})
-    assert "measure" not in [action.key for action in state.review().actions]
-    assert [job for job, _ in state.plan().jobs] == ["train"]
+    assert "measure" not in [action.key for action in reviewing.review(state).actions]
+    assert [job for job, _ in reviewing.plan(state).jobs] == ["train"]
 
 
 def test_a_taken_name_is_refused_and_a_free_one_suggested() -> None:

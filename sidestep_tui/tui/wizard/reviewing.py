@@ -1,0 +1,124 @@
+"""The end of the wizard without a screen: what keeps a run from starting, what can be done, and what is started."""
+
+from pathlib import Path
+from typing import Final
+
+from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.config.variants import Chosen, chosen_values
+from sidestep_tui.errors import UsageError
+from sidestep_tui.texts import _
+from sidestep_tui.tui.wizard.command import estimate_command, preprocess_command, train_command
+from sidestep_tui.tui.wizard.start import StartPlan, estimate_for, plan_start, run_path, tensors_for
+from sidestep_tui.tui.wizard.state import MODEL, SAMPLES_EVERY, SAVES_EVERY, SONGS, TARGETS_FROM, WizardState
+from sidestep_tui.tui.wizard.views import Action, ReviewView
+
+_WITH_RANKS: Final = ("lora", "dora")
+
+
+def review(state: WizardState) -> ReviewView:
+    """What the last step shows."""
+    problem = obstacle(state)
+    note = _("not yet: {obstacle}").format(obstacle=problem) if problem else _("it goes on when you leave")
+    actions = (
+        Action("start", _start_words(state), note, problem is None),
+        *_measuring(state),
+        Action("samples", _("Samples"), _samples_words(state)),
+        Action("name", _("Name of the run"), state.name()),
+        Action("preset", _("Save as a preset"), _("without paths and device")),
+        Action("file", _("Save as a config file"), _("everything, for --config")),
+    )
+    differences, steps = state.document.differences(), state.optimizer_steps()
+    return ReviewView(actions, differences, _commands(state), steps, state.pace, _chosen(state))
+
+
+def obstacle(state: WizardState) -> str | None:
+    """Why the run cannot be started as things stand, in words; None where it can."""
+    document = state.document
+    if missing := document.missing():
+        return _("{path} is needed").format(path=missing[0].path)
+    wrong = next((f for f in document.applicable if document.error(f)), None)
+    if wrong is not None:
+        return f"{wrong.path} {document.error(wrong)}"
+    if state.model_problem:
+        return state.model_problem
+    if state.data and state.data.kind in ("empty", "missing"):
+        return f"{SONGS}: {state.data.title}"
+    return None
+
+
+def plan(state: WizardState) -> StartPlan:
+    """The runs to start.
+
+    Raises:
+        UsageError: something is missing or wrong.
+    """
+    if problem := obstacle(state):
+        raise UsageError(f"The run cannot start: {problem}.", fix="the marked steps show what is open")
+    measured = _measures_first(state)
+    return plan_start(state.document.document, state.name(), state.songs_folder(), measure_first=measured)
+
+
+def switch_samples(state: WizardState) -> None:
+    """Lets the run generate songs from the data set's captions as often as it saves, and at its end; or not."""
+    every = state.document.find(SAMPLES_EVERY)
+    often = state.document.value(state.document.find(SAVES_EVERY))
+    state.document = state.document.edit(every, often if state.document.value(every) is None else None)
+
+
+def _measures_first(state: WizardState) -> bool:
+    """Whether an estimate runs before the training; only a low-rank adapter has ranks that it could spend."""
+    return state.measure_first and _spends_ranks(state)
+
+
+def _spends_ranks(state: WizardState) -> bool:
+    family = state.document.value(state.document.find("adapter.family"))
+    return family in _WITH_RANKS and not state.document.value(state.document.find(TARGETS_FROM))
+
+
+def _start_words(state: WizardState) -> str:
+    match state.songs_folder() is not None, _measures_first(state):
+        case True, True:
+            return _("Encode, measure, then train")
+        case True, False:
+            return _("Encode, then train")
+        case False, True:
+            return _("Measure, then train")
+        case _:
+            return _("Start training")
+
+
+def _measuring(state: WizardState) -> tuple[Action, ...]:
+    if not _spends_ranks(state):
+        return ()
+    answer = _("on: ranks go where your songs move the model") if state.measure_first else _("off: one rank everywhere")
+    return (Action("measure", _("Measure first"), answer),)
+
+
+def _samples_words(state: WizardState) -> str:
+    every = state.document.value(state.document.find(SAMPLES_EVERY))
+    return _("off: only on request") if every is None else _("every {epochs} epochs and at end").format(epochs=every)
+
+
+def _chosen(state: WizardState) -> dict[str, Chosen]:
+    """The open settings that model or optimizer decide, as far as they apply; none while they cannot be told."""
+    if state.model is None or state.model.traits is None or not state.document.ready():
+        return {}
+    settings = state.document.settings(TrainSettings)
+    chosen = chosen_values(settings, state.model.traits)
+    sampling = settings.samples.every_epochs is not None
+    return {path: value for path, value in chosen.items() if sampling or not path.startswith("samples.")}
+
+
+def _commands(state: WizardState) -> tuple[str, ...]:
+    """The same from a shell, one line for each run of the chain."""
+    document, commands = state.document, []
+    model = state.path(MODEL) or Path("MODEL")
+    if songs := state.songs_folder():
+        tensors = tensors_for(songs)
+        commands.append(preprocess_command(model, songs, tensors))
+        document = document.edit(document.find(SONGS), str(tensors))
+    if _measures_first(state) and state.document.ready():
+        estimate = estimate_for(document.settings(TrainSettings))
+        commands.append(estimate_command(model, estimate))
+        document = document.edit(document.find(TARGETS_FROM), str(estimate.output))
+    return (*commands, train_command(document, run_path(state.name())))

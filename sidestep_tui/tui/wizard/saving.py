@@ -1,0 +1,40 @@
+"""What the wizard can save: its settings as a preset, or the whole document as a config file."""
+
+from pathlib import Path
+
+from sidestep_tui.config.places import user_presets
+from sidestep_tui.config.presets import Preset, save_preset, without_personal
+from sidestep_tui.files import write_text_atomic
+from sidestep_tui.tui.wizard.document import WizardDocument
+from sidestep_tui.tui.wizard.values import json_text
+
+
+def has_preset(name: str) -> bool:
+    """Whether the user has a preset of this name."""
+    return (user_presets() / f"{name}.json").exists()
+
+
+def save_as_preset(document: WizardDocument, name: str, *, overwrite: bool = False) -> Path:
+    """Saves the settings without paths and devices.
+
+    Raises:
+        SidestepError: the name is taken or no name for a file.
+    """
+    settings = without_personal(document.document)
+    return save_preset(Preset(name, "saved from the wizard", settings), overwrite=overwrite)
+
+
+def file_exists(name: str) -> bool:
+    """Whether saving as this file would replace one."""
+    return Path(name).expanduser().exists()
+
+
+def save_as_file(document: WizardDocument, name: str) -> Path:
+    """Saves the whole document as a config file and gives its path.
+
+    Raises:
+        SidestepError: it cannot be written.
+    """
+    path = Path(name).expanduser().absolute()
+    write_text_atomic(path, json_text(document.document))
+    return path
