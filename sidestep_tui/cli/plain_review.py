@@ -9,12 +9,11 @@ from sidestep_tui.config.presets import check_name
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.texts import _
-from sidestep_tui.tui.figures import count, duration
 from sidestep_tui.tui.wizard import reviewing, saving
 from sidestep_tui.tui.wizard.start import remember, start
 from sidestep_tui.tui.wizard.state import MODEL, SONGS, WizardState
 from sidestep_tui.tui.wizard.values import spell_value
-from sidestep_tui.tui.wizard.views import Action, ReviewView, advice, origin_words
+from sidestep_tui.tui.wizard.views import Action, advice, amount, origin_words, source, time_words
 
 _LEAVING: Final = (
     Action("back", _("Go back to the settings"), _("nothing is lost")),
@@ -122,7 +121,7 @@ class PlainReview:
         for path, chosen in view.chosen.items():
             self._say(f"  {path} = {chosen}")
         self._say(self._memory_words())
-        self._say(_time_words(view))
+        self._say(_("Time: {words}.").format(words=time_words(view)))
         self._say(_("The same from a shell:"))
         for command in view.commands:
             self._say(f"  {command}")
@@ -134,20 +133,10 @@ class PlainReview:
         memory = self._state.memory()
         if memory is None:
             return _("Memory: known once the settings are valid.")
-        needed = _("Memory: about {total:.1f} GiB").format(total=memory.memory.total / GIB)
+        needed = _("Memory: {amount}").format(amount=" ".join(filter(None, (amount(memory), source(memory)))))
         if memory.free is None:
             return _("{needed} on a card; there is none here.").format(needed=needed)
         verdict = _("it fits") if memory.fits else _("too much")
         return _("{needed} of {free:.1f} free: {verdict}.").format(
             needed=needed, free=memory.free / GIB, verdict=verdict
         )
-
-
-def _time_words(view: ReviewView) -> str:
-    if not view.steps:
-        return _("Time: known once the songs are.")
-    if view.pace is None:
-        return _("Time: {steps} steps; the first ones will tell how long.").format(steps=count(view.steps))
-    return _("Time: {steps} steps, about {time}.").format(
-        steps=count(view.steps), time=duration(view.steps * view.pace.seconds_per_step)
-    )

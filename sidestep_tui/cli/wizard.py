@@ -12,7 +12,7 @@ from sidestep_tui.errors import ExitCode, UsageError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.machine import MachineProbe
 from sidestep_tui.tui.wizard.document import WizardDocument
-from sidestep_tui.tui.wizard.facts import earlier_pace
+from sidestep_tui.tui.wizard.measurements import figures_of_runs
 from sidestep_tui.tui.wizard.start import starting_document
 from sidestep_tui.tui.wizard.state import WizardState
 
@@ -45,8 +45,8 @@ def _run(options: Namespace, out: Output) -> int:
 def _converse(document: WizardDocument, advanced: bool, out: Output) -> RunDirectory | None:
     """Asks line by line; gives the run that was started, if one was."""
     state = WizardState(document, advanced=advanced)
-    state.free = tuple(card.memory_free for card in MachineProbe(data_home()).read().cards)
-    state.pace = earlier_pace()
+    state.cards = MachineProbe(data_home()).read().cards
+    state.runs = figures_of_runs(state.cards)
     try:
         return PlainWizard(state, terminal_asker(), out.say).run()
     except EOFError:

@@ -6,8 +6,8 @@ tells, find an entry by the same key; finding it loads no torch.
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,7 +49,9 @@ def remember(settings: TrainSettings, card: str, measured: Measured) -> None:
     Raises:
         SidestepError: the cache cannot be written.
     """
-    write_json_atomic(_file(settings, card), asdict(measured))
+    key = fingerprint(settings, card)
+    if key is not None:
+        write_json_atomic(_file(key), asdict(measured))
 
 
 def recall(settings: TrainSettings, card: str) -> Measured | None:
@@ -59,24 +61,51 @@ def recall(settings: TrainSettings, card: str) -> Measured | None:
         settings: of the run. What changes neither time nor memory (rates, seeds, epochs, names) does not count.
         card: the card's name as its driver gives it, or `CPU`.
     """
+    key = fingerprint(settings, card)
     try:
-        return Measured(**json.loads(_file(settings, card).read_text(encoding="utf-8")))
+        return None if key is None else Measured(**json.loads(_file(key).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _file(settings: TrainSettings, card: str) -> Path:
-    key = json.dumps([__version__, card, _songs(settings), _what_matters(settings)], sort_keys=True)
-    return cache_home() / "preflight" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+def fingerprint(settings: TrainSettings, card: str) -> str | None:
+    """The same for runs that take the same time and memory; None where the songs' tensors cannot be read.
 
-
-def _songs(settings: TrainSettings) -> list[Any]:
-    """The model that the songs were encoded with, and the lengths that decide what a step takes."""
+    Args:
+        settings: of the run.
+        card: as for `recall`.
+    """
     folders = (settings.data.tensors, *settings.data.more_tensors)
-    manifests = [json.loads((folder / "manifest.json").read_text(encoding="utf-8")) for folder in folders]
-    songs = [song for manifest in manifests for song in manifest["songs"]]
-    lengths: list[Iterable[int]] = [[song[name] for song in songs] for name in ("frames", "condition_tokens")]
-    return [manifests[0]["model"], len(songs), *(figure(values) for values in lengths for figure in (sum, max))]
+    try:
+        songs = [_songs(folder / "manifest.json", *_version(folder / "manifest.json")) for folder in folders]
+        key = json.dumps([__version__, card, songs, _what_matters(settings)], sort_keys=True)
+    except (OSError, ValueError, KeyError, TypeError):  # not encoded yet, or another tool's tensors
+        return None
+    return hashlib.sha256(key.encode()).hexdigest()[:24]
+
+
+def _file(key: str) -> Path:
+    return cache_home() / "preflight" / f"{key}.json"
+
+
+def _version(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=32)
+def _songs(manifest: Path, _changed: int, _size: int) -> list[Any]:
+    """The model that the songs were encoded with, and the lengths that decide what a step takes.
+
+    A manifest of another time or size is read again; the wizard asks at every key.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: it is no manifest of ours.
+    """
+    document = json.loads(manifest.read_text(encoding="utf-8"))
+    songs = document["songs"]
+    lengths = [[int(song[name]) for song in songs] for name in ("frames", "condition_tokens")]
+    return [document["model"], len(songs), *(figure(values) for values in lengths for figure in (sum, max))]
 
 
 def _what_matters(settings: TrainSettings) -> dict[str, Any]:

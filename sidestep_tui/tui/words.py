@@ -47,6 +47,7 @@ _WORDS: Final = {
     "optimizer": _("optimizer"),
     "activations": _("activations"),
     "reserve": _("reserve"),
+    "measured": _("measured"),
     # what a change that saves memory costs
     "slower steps": _("slower steps"),
     "the same numbers": _("the same numbers"),
@@ -55,6 +56,7 @@ _WORDS: Final = {
     "windows instead of whole songs": _("windows instead of whole songs"),
     "a smaller adapter": _("a smaller adapter"),
     "attention alone learns": _("attention alone learns"),
+    "slower steps on rounded weights": _("slower steps on rounded weights"),
     # what progress counts
     "batches": _("batches"),
     "files": _("files"),
@@ -79,7 +81,6 @@ _WORDS: Final = {
     "importing": _("importing"),
     "labelling": _("labelling"),
     "loading the model": _("loading the model"),
-    "measured": _("measured"),
     "measuring": _("measuring"),
     "merging": _("merging"),
     "opening the data set": _("opening the data set"),

@@ -18,6 +18,7 @@ from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts
 from sidestep_tui.tui.wizard.models import FoundModel
 from sidestep_tui.tui.wizard.state import WizardState
 from tests.runs.hub import serving_hub
+from tests.tui.wizard.conftest import card
 
 Talk = Callable[..., tuple[WizardState, list[str], RunDirectory | None]]
 
@@ -161,7 +162,7 @@ def test_the_review_says_what_is_missing_and_starts_nothing(talk: Talk) -> None:
 
 def test_the_review_makes_it_fit(talk: Talk) -> None:
     answers = ("/a/model", "/a/tensors", ":find memory.checkpointing", "none", ":review", "7", "8")
-    state, lines, _ = talk(*answers, free=(8 * GIB,))
+    state, lines, _ = talk(*answers, cards=(card(8 * GIB),))
     assert any("too much" in line for line in lines)
     assert any("it fits" in line for line in lines)
     memory = state.memory()

@@ -15,10 +15,8 @@ from sidestep_tui.config.variants import ModelTraits
 from sidestep_tui.dataset.document import read_document
 from sidestep_tui.dataset.folder import Walk
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.runs.history import list_runs
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.wizard.programs import command_json
-from sidestep_tui.tui.wizard.views import Pace
 
 FolderKind = Literal["tensors", "songs", "empty", "missing"]
 _CHOOSE: Final = "choose a model folder"
@@ -141,15 +139,6 @@ def look_at_songs(path: Path) -> DataFacts:
         )
     count = sum(len(folder.audio) for folder in Walk(path).folders())
     return DataFacts("songs", count) if count else DataFacts("empty")
-
-
-def earlier_pace() -> Pace | None:
-    """How fast the newest training run with steps was; None where there is none."""
-    for summary in list_runs():
-        seconds = summary.state.recent_seconds_per_step() if summary.job == "train" else None
-        if seconds:
-            return Pace(seconds, summary.run.name)
-    return None
 
 
 def recommended_epochs(songs: int) -> int:

@@ -1,5 +1,6 @@
 """What the wizard asks of disk, card and other processes, each in a thread; the answers go into its state."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -9,10 +10,12 @@ from textual.message import Message
 from textual.widget import Widget
 
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, earlier_pace, inspect_model, look_at_songs
+from sidestep_tui.runs.machine import CardSnapshot
+from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, inspect_model, look_at_songs
+from sidestep_tui.tui.wizard.measurements import figures_of_runs
 from sidestep_tui.tui.wizard.models import FoundModel, find_models
 from sidestep_tui.tui.wizard.state import BASE, MODEL, SONGS, WizardState
-from sidestep_tui.tui.wizard.views import Pace
+from sidestep_tui.tui.wizard.views import Figures
 
 if TYPE_CHECKING:
     from sidestep_tui.tui.app import SidestepApp
@@ -53,10 +56,10 @@ class Lookups(Widget):
 
     @dataclass
     class MachineFound(Message):
-        """Free memory of each card, and how fast the newest training run was."""
+        """The cards, and what training runs took on them."""
 
-        free: tuple[int, ...]
-        pace: Pace | None
+        cards: tuple[CardSnapshot, ...]
+        runs: Mapping[str, Figures]
 
     def __init__(self, state: WizardState) -> None:
         super().__init__()
@@ -105,7 +108,7 @@ class Lookups(Widget):
     @on(MachineFound)
     def _take_machine(self, event: MachineFound) -> None:
         event.stop()
-        self._state.free, self._state.pace = event.free, event.pace
+        self._state.cards, self._state.runs = event.cards, event.runs
         self.post_message(self.Changed())
 
     @work(thread=True, exclusive=True, group="model")
@@ -136,4 +139,4 @@ class Lookups(Widget):
     def look_at_machine(self) -> None:
         """Answers with `MachineFound`."""
         cards = cast("SidestepApp", self.app).read_machine().cards
-        self.post_message(self.MachineFound(tuple(card.memory_free for card in cards), earlier_pace()))
+        self.post_message(self.MachineFound(cards, figures_of_runs(cards)))

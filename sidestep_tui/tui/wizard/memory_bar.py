@@ -10,10 +10,11 @@ from textual.widget import Widget
 from sidestep_tui.config.memory import GIB, MARGIN
 from sidestep_tui.texts import _
 from sidestep_tui.tui.text import shorten
-from sidestep_tui.tui.wizard.views import MemoryView, advice
+from sidestep_tui.tui.wizard.views import MemoryView, advice, amount, source
 from sidestep_tui.tui.words import word
 
 _FILLS: Final = {
+    "measured": ("█", "$primary"),
     "model": ("█", "$primary"),
     "adapter": ("▓", "$accent"),
     "optimizer": ("▒", "$accent"),
@@ -37,19 +38,18 @@ class MemoryBar(Widget):
         return Content("\n").join([self._bar(self.view), self._second_line(self.view)])
 
     def _bar(self, view: MemoryView) -> Content:
-        total = f"≈ {view.memory.total / GIB:.1f} GiB"
+        total = (f" {amount(view)}", "bold")
         if view.free is None:
-            verdict = Content.assemble((f" {total}", "bold"), (_(" on a card (there is none here)"), "$text-muted"))
+            where = _(" in the host's memory") if view.measured else _(" on a card (there is none here)")
+            verdict = Content.assemble(total, (where, "$text-muted"))
         elif view.fits:
             verdict = Content.assemble(
-                (f" {total}", "bold"),
-                _(" of {free:.1f} free ").format(free=view.free / GIB),
-                (_("✓ fits"), "$text-success"),
+                total, _(" of {free:.1f} free ").format(free=view.free / GIB), (_("✓ fits"), "$text-success")
             )
         else:
-            missing = (view.memory.total - view.free * (1 - MARGIN)) / GIB
+            missing = (view.total - view.free * (1 - MARGIN)) / GIB
             verdict = Content.assemble(
-                (f" {total}", "bold"),
+                total,
                 _(" of {free:.1f} free ").format(free=view.free / GIB),
                 (_("✗ {missing:.1f} too much").format(missing=missing), "bold $text-error"),
             )
@@ -66,17 +66,17 @@ class MemoryBar(Widget):
             )
         parts = [
             Content.assemble((_FILLS[name][0], _FILLS[name][1]), (f" {word(name)} {size / GIB:.1f}  ", "$text-muted"))
-            for name, size in view.memory.parts()
+            for name, size in view.parts()
         ]
-        return Content.assemble(*parts)
+        return Content.assemble(*parts, (source(view), "$text-muted"))
 
 
 def _cells(view: MemoryView, width: int) -> list[tuple[str, str]]:
     """The bar's pieces; its length is the larger of what is needed and what is free."""
-    scale = max(view.memory.total, view.free or 0)
+    scale = max(view.total, view.free or 0)
     cells: list[tuple[str, str]] = []
     edge = filled = 0
-    for name, size in view.memory.parts():
+    for name, size in view.parts():
         edge += size
         until = max(filled, round(width * edge / scale))
         cells.append((_FILLS[name][0] * (until - filled), _FILLS[name][1]))

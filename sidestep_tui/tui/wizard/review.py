@@ -11,10 +11,9 @@ from textual.message import Message
 from textual.widgets import Static
 
 from sidestep_tui.texts import _
-from sidestep_tui.tui.figures import count, duration
 from sidestep_tui.tui.text import clean, pad, shorten, shorten_middle
 from sidestep_tui.tui.wizard.values import spell_value
-from sidestep_tui.tui.wizard.views import Action, ReviewView, origin_words
+from sidestep_tui.tui.wizard.views import Action, ReviewView, origin_words, time_words
 
 _PATH_WIDTH: Final = 26
 _VALUE_WIDTH: Final = 24
@@ -80,17 +79,7 @@ class Review(VerticalGroup):
         self.query_one("#table", Static).update(self._table(self.size.width - 2))
 
     def _time(self) -> Content:
-        head = (_("Time       "), "bold")
-        if not self._view.steps:
-            return Content.assemble(head, (_("known once the songs are"), "$text-muted"))
-        steps = _("{steps} steps").format(steps=count(self._view.steps))
-        if self._view.pace is None:
-            return Content.assemble(head, steps, (_("; the first steps will tell how long"), "$text-muted"))
-        whole = duration(self._view.steps * self._view.pace.seconds_per_step)
-        pace = _(" at {seconds:.2f} s a step, as in {run}").format(
-            seconds=self._view.pace.seconds_per_step, run=clean(self._view.pace.run)
-        )
-        return Content.assemble(head, _("{steps}, about {time}").format(steps=steps, time=whole), (pace, "$text-muted"))
+        return Content.assemble((_("Time       "), "bold"), time_words(self._view))
 
     def _table(self, width: int) -> Content:
         if not self._view.differences:

@@ -28,7 +28,7 @@ def review(state: WizardState) -> ReviewView:
         Action("file", _("Save as a config file"), _("everything, for --config")),
     )
     differences, steps = state.document.differences(), state.optimizer_steps()
-    return ReviewView(actions, differences, _commands(state), steps, state.pace, _chosen(state))
+    return ReviewView(actions, differences, _commands(state), steps, state.figures(), _chosen(state))
 
 
 def obstacle(state: WizardState) -> str | None:

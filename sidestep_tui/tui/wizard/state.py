@@ -1,19 +1,22 @@
 """Everything that the wizard knows, without a screen: document, facts about model and songs, and what follows."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sidestep_tui.config.dit_shape import SHAPE_2B
 from sidestep_tui.config.memory import estimate_memory
 from sidestep_tui.config.memory_advice import cheapest_fit
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.runs.machine import CardSnapshot
 from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, optimizer_steps, recommended_epochs
+from sidestep_tui.tui.wizard.measurements import card_of, figures_for
 from sidestep_tui.tui.wizard.models import FoundModel
 from sidestep_tui.tui.wizard.schema import Step, steps_of
 from sidestep_tui.tui.wizard.start import suggest_name
-from sidestep_tui.tui.wizard.views import Condition, MemoryView, Pace, StepLine
+from sidestep_tui.tui.wizard.views import Condition, Figures, MemoryView, StepLine
 
 MODEL = "model.checkpoint"
 BASE = "model.base"
@@ -36,8 +39,9 @@ class WizardState:
     model_problem: str = ""
     found_models: tuple[FoundModel, ...] | None = None
     data: DataFacts | None = None
-    free: tuple[int, ...] = ()
-    pace: Pace | None = None
+    cards: tuple[CardSnapshot, ...] = ()
+    runs: Mapping[str, Figures] = field(default_factory=dict)
+    """What earlier training runs took, by the fingerprint of their settings."""
     chosen_name: str | None = None
     measure_first: bool = False
 
@@ -49,10 +53,8 @@ class WizardState:
     @property
     def free_bytes(self) -> int | None:
         """Free memory of the card that the run would use; None where it would use none."""
-        device = str(self.document.value(self.document.find(DEVICE)))
-        index = int(device.partition(":")[2] or 0)
-        uses_card = device == "auto" or device.startswith("cuda")
-        return self.free[index] if uses_card and index < len(self.free) else None
+        card = card_of(str(self.document.value(self.document.find(DEVICE))), self.cards)
+        return None if card is None else card.memory_free
 
     def steps(self) -> tuple[Step, ...]:
         """The steps with settings to show; the review comes after them."""
@@ -99,9 +101,18 @@ class WizardState:
         settings = document.settings(TrainSettings)
         shape = self.model.shape if self.model else SHAPE_2B
         load = self.data.load if self.data else None
-        memory = estimate_memory(settings, shape, load)
-        change = cheapest_fit(settings, shape, self.free_bytes, load) if self.free_bytes is not None else None
-        return MemoryView(memory, self.free_bytes, change)
+        view = MemoryView(estimate_memory(settings, shape, load), self.free_bytes, self.figures())
+        if view.free is None or view.fits:
+            return view
+        # What is tried has not been measured: it is taken to be as far from its estimate as this was.
+        room = view.free - (view.total - view.memory.total)
+        return replace(view, change=cheapest_fit(settings, shape, room, load))
+
+    def figures(self) -> Figures | None:
+        """What was measured with the settings as they stand; None where nothing was, or they are not whole."""
+        if not self.document.ready():
+            return None
+        return figures_for(self.document.settings(TrainSettings), self.cards, self.runs)
 
     def make_it_fit(self) -> bool:
         """Makes the cheapest change that lets the run fit; False where there is none to make."""

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sidestep_tui.config.memory import GIB, MemoryEstimate
+from sidestep_tui.config.memory import GIB, MARGIN, RESERVE_BYTES, MemoryEstimate
 from sidestep_tui.config.memory_advice import Change
 from sidestep_tui.config.variants import Chosen
 from sidestep_tui.texts import _
+from sidestep_tui.tui.figures import count, duration
+from sidestep_tui.tui.text import clean
 from sidestep_tui.tui.wizard.schema import Difference
 from sidestep_tui.tui.wizard.values import spell_value
 from sidestep_tui.tui.words import word
@@ -24,25 +26,57 @@ class StepLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """What was measured with the settings as they stand; None for what was not.
+
+    `seconds` of an optimizer step, `peak` bytes of the process. `run` is the run that took them, empty for a preflight.
+    `too_little` are the free bytes that did not suffice, where the memory ran out.
+    """
+
+    seconds: float | None = None
+    peak: int | None = None
+    run: str = ""
+    too_little: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryView:
-    """What the bar shows: the estimate, the card's free bytes where there is a card, and what would make it fit."""
+    """What the bar shows: the estimate or what was measured, the card's free bytes where there is a card, and what
+    would make the run fit."""
 
     memory: MemoryEstimate
     free: int | None
+    figures: Figures | None = None
     change: Change | None = None
+
+    @property
+    def measured(self) -> bool:
+        """Whether the figures come from a measurement."""
+        return self.figures is not None and (self.figures.peak or self.figures.too_little) is not None
+
+    @property
+    def total(self) -> int:
+        """Bytes that the run needs. A process measures what it allocates; the rest of a card's context comes on top."""
+        reserve = 0 if self.free is None else RESERVE_BYTES
+        match self.figures:
+            case Figures(peak=int(peak)):
+                return peak + reserve
+            case Figures(too_little=int(free)):
+                return max(self.memory.total, free + reserve)
+            case _:
+                return self.memory.total
 
     @property
     def fits(self) -> bool:
         """Whether the run fits, as far as that can be told."""
-        return self.free is None or self.memory.fits(self.free)
+        return self.free is None or self.total <= self.free * (1 - MARGIN)
 
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long a step took in an earlier training run here."""
-
-    seconds_per_step: float
-    run: str
+    def parts(self) -> tuple[tuple[str, int], ...]:
+        """What the bar is made of, by name."""
+        if not self.measured:
+            return self.memory.parts()
+        reserve = 0 if self.free is None else RESERVE_BYTES
+        return ("measured", self.total - reserve), ("reserve", reserve)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +100,7 @@ class ReviewView:
     differences: tuple[Difference, ...]
     commands: tuple[str, ...]
     steps: int
-    pace: Pace | None
+    figures: Figures | None
     chosen: Mapping[str, Chosen] = field(default_factory=dict)
 
 
@@ -77,6 +111,37 @@ def advice(change: Change) -> str:
     return _("make it fit ({total:.1f} GiB): {changes} · {cost}").format(
         total=change.memory.total / GIB, changes=changes, cost=cost
     )
+
+
+def amount(view: MemoryView) -> str:
+    """`6.2 GiB measured`, or `≈ 6.2 GiB estimated`."""
+    if not view.measured:
+        return _("≈ {total:.1f} GiB estimated").format(total=view.total / GIB)
+    ran_out = view.figures is not None and view.figures.peak is None
+    words = _("over {total:.1f} GiB measured") if ran_out else _("{total:.1f} GiB measured")
+    return words.format(total=view.total / GIB)
+
+
+def source(view: MemoryView) -> str:
+    """Who measured, and what had been estimated; empty where nothing was measured."""
+    if not view.measured or view.figures is None:
+        return ""
+    words = _("by {run} (estimated: {total:.1f})") if view.figures.run else _("by a preflight (estimated: {total:.1f})")
+    return words.format(run=clean(view.figures.run), total=view.memory.total / GIB)
+
+
+def time_words(view: "ReviewView") -> str:
+    """How long the run takes, as far as that was measured."""
+    if not view.steps:
+        return _("known once the songs are")
+    figures, steps = view.figures, count(view.steps)
+    if figures is None or figures.seconds is None:
+        return _("{steps} steps; how long is not measured with these settings").format(steps=steps)
+    values = {"steps": steps, "time": duration(view.steps * figures.seconds), "seconds": f"{figures.seconds:.3g}"}
+    if figures.run:
+        words = _("{steps} steps, about {time} at {seconds} s a step, measured by {run} with these settings")
+        return words.format(**values, run=clean(figures.run))
+    return _("{steps} steps, about {time} at {seconds} s a step, measured by a preflight").format(**values)
 
 
 def origin_words(origin: str) -> str:

@@ -9,9 +9,10 @@ import pytest
 from textual.pilot import Pilot
 
 from sidestep_tui.config.dit_shape import SHAPE_2B
-from sidestep_tui.config.memory import Load
+from sidestep_tui.config.memory import GIB, Load
 from sidestep_tui.config.variants import ModelTraits
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.machine import CardSnapshot
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts
 from sidestep_tui.tui.wizard.models import FoundModel
@@ -23,6 +24,11 @@ FOUND = (
     FoundModel(Path("/hub/model-sft"), "sft", "The model's vae is missing."),
 )
 OpenWizard = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
+
+
+def card(free: int, name: str = "NVIDIA L4") -> CardSnapshot:
+    """A card with so many bytes free."""
+    return CardSnapshot(0, name, 80 * GIB, 80 * GIB - free, None, None, None)
 
 
 @pytest.fixture

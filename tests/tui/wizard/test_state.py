@@ -33,12 +33,14 @@ from sidestep_tui.tui.wizard.start import (
 )
 from sidestep_tui.tui.wizard.state import WizardState
 
-from .conftest import FACTS
+from .conftest import FACTS, card
 
 
 def ready(**values: Any) -> WizardState:
     document = WizardDocument().set_all({"model.checkpoint": "/m", "data.tensors": "/t", **values})
-    return WizardState(document, model=FACTS, data=DataFacts("tensors", 14, Load(5800, 400), 232.0), free=(8 * GIB,))
+    return WizardState(
+        document, model=FACTS, data=DataFacts("tensors", 14, Load(5800, 400), 232.0), cards=(card(8 * GIB),)
+    )
 
 
 def test_memory_is_known_before_model_and_songs_are_chosen() -> None:
@@ -66,7 +68,7 @@ def test_memory_follows_the_model_and_the_longest_song() -> None:
 )
 def test_memory_is_held_against_the_card_of_the_run(device: str, free: int | None) -> None:
     state = ready(**{"model.device": device})
-    state.free = (8 * GIB, 24 * GIB)
+    state.cards = (card(8 * GIB), card(24 * GIB))
     assert state.free_bytes == (free * GIB if free else None)
 
 
