@@ -1,5 +1,6 @@
 """The end of the line-by-line wizard: what the run is, in words, and a numbered list of what can be done now."""
 
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -8,9 +9,10 @@ from sidestep_tui.config.memory import GIB
 from sidestep_tui.config.presets import check_name
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.history import summarise
 from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard import reviewing, saving
-from sidestep_tui.tui.wizard.start import remember, start
+from sidestep_tui.tui.wizard.start import remember, start, start_preflight
 from sidestep_tui.tui.wizard.state import MODEL, SONGS, WizardState
 from sidestep_tui.tui.wizard.values import spell_value
 from sidestep_tui.tui.wizard.views import Action, advice, amount, origin_words, source, time_words
@@ -19,6 +21,7 @@ _LEAVING: Final = (
     Action("back", _("Go back to the settings"), _("nothing is lost")),
     Action("leave", _("Leave"), _("nothing is started")),
 )
+_POLL_SECONDS: Final = 0.2
 
 
 class LeaveError(Exception):
@@ -69,6 +72,8 @@ class PlainReview:
                 run = start(plan)
                 remember({MODEL: str(plan.train.model.checkpoint), SONGS: str(state.path(SONGS))})
                 return run
+            case "preflight":
+                self._measure()
             case "measure":
                 state.measure_first = not state.measure_first
             case "samples":
@@ -95,6 +100,23 @@ class PlainReview:
             case "leave":
                 raise LeaveError
         return None
+
+    def _measure(self) -> None:
+        """Runs a preflight to its end; Ctrl+C waits no longer.
+
+        Raises:
+            SidestepError: it could not be started, or failed.
+        """
+        run = start_preflight(reviewing.plan(self._state))
+        self._say(_("Measuring a few steps; Ctrl+C waits no longer."))
+        try:
+            while run.alive():
+                time.sleep(_POLL_SECONDS)
+        except KeyboardInterrupt:
+            return
+        failure = summarise(run).state.failure
+        if failure is not None:
+            raise SidestepError(failure.what, where=failure.where or None, fix=failure.fix or None)
 
     def _agrees(self, question: str) -> bool:
         return self._asker.ask(_("{question} (yes or no) [no]:").format(question=question)).lower() in ("y", "yes")

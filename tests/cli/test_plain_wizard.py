@@ -12,8 +12,12 @@ from sidestep_tui.cli.plain_wizard import PlainWizard
 from sidestep_tui.config.dit_shape import SHAPE_2B
 from sidestep_tui.config.memory import GIB, Load
 from sidestep_tui.config.places import runs_home, user_presets
+from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.log import EventWriter
+from sidestep_tui.runs.measured import Measured, remember
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts
 from sidestep_tui.tui.wizard.models import FoundModel
 from sidestep_tui.tui.wizard.state import WizardState
@@ -145,8 +149,8 @@ def test_none_empties_an_optional_setting(talk: Talk) -> None:
 
 
 def test_the_review_starts_the_run(talk: Talk) -> None:
-    _, lines, run = talk("/a/model", "/a/tensors", ":review", "99", "2", "4", "mine", "1")
-    assert "Give a number from 1 to 8." in lines
+    _, lines, run = talk("/a/model", "/a/tensors", ":review", "99", "3", "5", "mine", "1")
+    assert "Give a number from 1 to 9." in lines
     assert any("sidestep estimate" in line for line in lines)
     assert run is not None
     assert run.path.name == "mine-estimate"
@@ -160,8 +164,39 @@ def test_the_review_says_what_is_missing_and_starts_nothing(talk: Talk) -> None:
     assert not runs_home().exists()
 
 
+def test_the_review_measures_and_tells_the_figures(talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tensors = tmp_path / "tensors"
+    tensors.mkdir()
+    manifest = {"model": "turbo", "songs": [{"frames": 50, "condition_tokens": 9}]}
+    (tensors / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+    def engine(run: RunDirectory) -> None:
+        settings = run.settings()
+        assert isinstance(settings, PreflightSettings)
+        measured = Measured("all", fits=True, free_bytes=8 * GIB, peak_bytes=4 * GIB, seconds=0.5)
+        remember(settings.training_run(), "NVIDIA L4", measured)
+
+    monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", engine)
+    _, lines, run = talk("/a/model", str(tensors), ":review", "2", "8", cards=(card(8 * GIB),))
+    assert run is None
+    assert "Time: 1 300 steps; how long is not measured with these settings." in lines
+    assert "Time: 1 300 steps, about 10 min 50 s at 0.5 s a step, measured by a preflight." in lines
+    assert any(line.startswith("Memory: 4.7 GiB measured by a preflight (estimated: ") for line in lines)
+    assert sum("Preflight: " in line for line in lines) == 1, "it is not offered again"
+
+
+def test_a_preflight_that_fails_says_why(talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def engine(run: RunDirectory) -> None:
+        with EventWriter(run.events_file) as events:
+            events.write(ev.RunFailed(what="The songs are gone.", where="/a/tensors"))
+
+    monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", engine)
+    _, lines, _ = talk("/a/model", "/a/tensors", ":review", "2", "9")
+    assert "The songs are gone.\n  where: /a/tensors" in lines
+
+
 def test_the_review_makes_it_fit(talk: Talk) -> None:
-    answers = ("/a/model", "/a/tensors", ":find memory.checkpointing", "none", ":review", "7", "8")
+    answers = ("/a/model", "/a/tensors", ":find memory.checkpointing", "none", ":review", "8", "9")
     state, lines, _ = talk(*answers, cards=(card(8 * GIB),))
     assert any("too much" in line for line in lines)
     assert any("it fits" in line for line in lines)
@@ -173,11 +208,11 @@ def test_the_review_makes_it_fit(talk: Talk) -> None:
 def test_the_review_saves_presets_and_files_and_asks_before_it_replaces(talk: Talk, tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     go = ("/a/model", "/a/tensors", ":find adapter.rank", "8", ":review")
-    talk(*go, "5", "tiny", "6", str(file))
+    talk(*go, "6", "tiny", "7", str(file))
     assert json.loads((user_presets() / "tiny.json").read_text(encoding="utf-8"))["settings"]["adapter"]["rank"] == 8
     assert json.loads(file.read_text(encoding="utf-8"))["adapter"]["rank"] == 8
     file.write_text("precious", encoding="utf-8")
-    _, lines, _ = talk(*go, "6", str(file), "no", "5", "a/b")
+    _, lines, _ = talk(*go, "7", str(file), "no", "6", "a/b")
     assert file.read_text(encoding="utf-8") == "precious"
     assert any("a/b" in line for line in lines)
 

@@ -10,7 +10,7 @@ from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.wizard import reviewing, saving
 from sidestep_tui.tui.wizard.dialogs import AskScreen
-from sidestep_tui.tui.wizard.start import remember, start
+from sidestep_tui.tui.wizard.start import remember, start, start_preflight
 from sidestep_tui.tui.wizard.state import MODEL, SONGS, WizardState
 
 
@@ -19,6 +19,8 @@ async def act(screen: SidestepScreen[None], state: WizardState, key: str) -> boo
     match key:
         case "start":
             await start_run(screen, state)
+        case "preflight":
+            await start_measuring(screen, state)
         case "measure":
             state.measure_first = not state.measure_first
             return True
@@ -49,6 +51,16 @@ async def start_run(screen: SidestepScreen[None], state: WizardState) -> None:
         screen.app.switch_screen(make_screen("monitor", run=run))
     else:
         screen.sidestep.open("monitor", run=run)
+
+
+async def start_measuring(screen: SidestepScreen[None], state: WizardState) -> None:
+    """Starts a preflight and shows it above the wizard, which has its figures when it comes back."""
+    try:
+        run = await asyncio.to_thread(start_preflight, reviewing.plan(state))
+    except SidestepError as error:
+        screen.sidestep.tell_error(error)
+        return
+    screen.sidestep.open("monitor", run=run)
 
 
 async def name_run(screen: SidestepScreen[None], state: WizardState) -> bool:

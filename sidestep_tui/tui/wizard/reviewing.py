@@ -21,6 +21,7 @@ def review(state: WizardState) -> ReviewView:
     note = _("not yet: {obstacle}").format(obstacle=problem) if problem else _("it goes on when you leave")
     actions = (
         Action("start", _start_words(state), note, problem is None),
+        *_preflight(state, problem),
         *_measuring(state),
         Action("samples", _("Samples"), _samples_words(state)),
         Action("name", _("Name of the run"), state.name()),
@@ -85,6 +86,15 @@ def _start_words(state: WizardState) -> str:
             return _("Measure, then train")
         case _:
             return _("Start training")
+
+
+def _preflight(state: WizardState, problem: str | None) -> tuple[Action, ...]:
+    """Measuring time and memory, while no preflight has, and the songs are encoded."""
+    figures = state.figures()
+    known = figures is not None and not figures.run
+    if problem or known or state.songs_folder() is not None:
+        return ()
+    return (Action("preflight", _("Preflight"), _("a few steps: how long, how much memory")),)
 
 
 def _measuring(state: WizardState) -> tuple[Action, ...]:

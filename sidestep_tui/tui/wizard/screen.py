@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -279,10 +279,11 @@ class WizardScreen(SidestepScreen[None]):
         leave = super().action_back
         self.app.push_screen(ConfirmScreen(question, yes=_("Leave")), lambda yes: leave() if yes else None)
 
+    @on(events.ScreenResume)
     @on(Lookups.Changed)
     async def _refresh_facts(self) -> None:
         if self._step == len(self.state.steps()):
-            await self._show_step()
+            await self._show_step(self.query_one(SettingsPanel).cursor)
         else:
             self._redraw()
 

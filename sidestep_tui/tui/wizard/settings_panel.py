@@ -37,6 +37,11 @@ class SettingsPanel(Vertical):
         """The setting under the cursor; None in the review."""
         return next((row for row in self.query(SettingRow) if row.has_focus or row.has_focus_within), None)
 
+    @property
+    def cursor(self) -> str | None:
+        """The path of the setting, or the key of the action, that has the cursor."""
+        return next((_name(line) for line in self._lines() if line.has_focus or line.has_focus_within), None)
+
     def shows(self, path: str) -> bool:
         """Whether the setting at a dotted path is among those that are shown."""
         return any(setting.path == path for setting in self.settings)

@@ -13,6 +13,7 @@ from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import EstimateSettings, JobName, PreprocessSettings
 from sidestep_tui.config.places import data_home, remembered_choices, runs_home
+from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.config.presets import Preset, find_preset
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.dataset import DATASET_FILE
@@ -113,6 +114,18 @@ def start(plan: StartPlan) -> RunDirectory:
     else:
         start_queue(runs)
     return runs[0]
+
+
+def start_preflight(plan: StartPlan) -> RunDirectory:
+    """Starts to measure the training run of a plan whose songs are encoded, and gives the run that measures.
+
+    Raises:
+        SidestepError: the run directory cannot be made, or the engine did not start.
+    """
+    settings = PreflightSettings.model_validate(plan.train.model_dump())
+    run = create_run(_place(plan.output, "preflight"), "preflight", settings)
+    launch(run)
+    return run
 
 
 def _place(output: Path, job: JobName) -> Path:

@@ -9,18 +9,24 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
+from sidestep_tui.config.memory import GIB, RESERVE_BYTES
 from sidestep_tui.config.places import runs_home, user_presets
+from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.measured import Measured, remember
 from sidestep_tui.tui.confirm import ConfirmScreen
+from sidestep_tui.tui.monitor.screen import MonitorScreen
 from sidestep_tui.tui.wizard import reviewing
 from sidestep_tui.tui.wizard.dialogs import PickScreen
 from sidestep_tui.tui.wizard.help_pane import HelpPane
 from sidestep_tui.tui.wizard.memory_bar import MemoryBar
-from sidestep_tui.tui.wizard.review import ActionRow
+from sidestep_tui.tui.wizard.review import ActionRow, Review
 from sidestep_tui.tui.wizard.rows import SettingRow
 from sidestep_tui.tui.wizard.screen import WizardScreen
 from sidestep_tui.tui.wizard.state import WizardState
+from sidestep_tui.tui.wizard.views import MemoryView
 
+from ..conftest import MACHINE
 from .conftest import OpenWizard, settle
 
 
@@ -200,6 +206,12 @@ async def test_leaving_asks_only_when_something_would_be_lost(open_wizard: OpenW
         assert not isinstance(pilot.app.screen, ConfirmScreen | WizardScreen)
 
 
+def bar(pilot: Pilot[None]) -> MemoryView:
+    view = pilot.app.screen.query_one(MemoryBar).view
+    assert view is not None
+    return view
+
+
 async def act(pilot: Pilot[None], key: str) -> None:
     await go_to(pilot, "Review")
     row = next(row for row in pilot.app.screen.query(ActionRow) if row.action.key == key)
@@ -220,6 +232,35 @@ async def test_start_makes_the_run_and_opens_the_monitor(
         assert [run.path for run in launched] == [runs_home() / "tensors-album-lora"]
         assert launched[0].settings().model_dump(mode="json")["data"]["tensors"] == "/data/tensors-album"
         assert not isinstance(pilot.app.screen, WizardScreen)
+
+
+async def test_a_preflight_is_watched_and_its_figures_are_in_the_review_afterwards(
+    open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tensors = tmp_path / "tensors"
+    tensors.mkdir()
+    manifest = {"model": "turbo", "songs": [{"frames": 50, "condition_tokens": 9}]}
+    (tensors / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+    def engine(run: RunDirectory) -> None:
+        settings = run.settings()
+        assert isinstance(settings, PreflightSettings)
+        measured = Measured("all", fits=True, free_bytes=8 * GIB, peak_bytes=4 * GIB, seconds=0.5)
+        remember(settings.training_run(), MACHINE.cards[0].name, measured)
+
+    monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", engine)
+    async with open_wizard(values={"model.checkpoint": "/models/model-turbo", "data.tensors": str(tensors)}) as pilot:
+        assert not bar(pilot).measured
+        await act(pilot, "preflight")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, MonitorScreen)
+        assert pilot.app.screen.run.job() == "preflight"
+        await pilot.press("escape")
+        await pilot.pause()
+        assert bar(pilot).total == 4 * GIB + RESERVE_BYTES
+        assert "measured by a preflight" in str(pilot.app.screen.query_one(Review).query(".text").first(Static).content)
+        assert "preflight" not in [row.action.key for row in pilot.app.screen.query(ActionRow)]
 
 
 async def test_songs_are_encoded_first(open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch) -> None:

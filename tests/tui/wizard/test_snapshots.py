@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from sidestep_tui.config.memory import GIB
 from sidestep_tui.tui.app import SidestepApp
+from sidestep_tui.tui.wizard.views import Figures
 
 from ..conftest import SIZES
 from .conftest import settle
@@ -25,6 +27,19 @@ CASES: dict[str, tuple[dict[str, Any], Press]] = {
     "review": ({"adapter.rank": 16, "optimizer.learning_rate": 3e-4}, LAST),
     "review-songs": ({"data.tensors": "/data/my songs"}, LAST),
 }
+
+
+@pytest.mark.usefixtures("places")
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_measured_figures_look(
+    size: tuple[int, int],
+    snap_compare: Any,
+    make_app: Callable[..., SidestepApp],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    figures = Figures(seconds=0.514, peak=5 * GIB)
+    monkeypatch.setattr("sidestep_tui.tui.wizard.state.figures_for", lambda *_: figures)
+    assert snap_compare(make_app("wizard"), terminal_size=size, run_before=prepared({}, LAST))
 
 
 def prepared(values: dict[str, Any], keys: Press) -> Callable[[Pilot[None]], Awaitable[None]]:
