@@ -1,7 +1,10 @@
 """Settings from a command line: flags derived from the schema, laid over a config file and a preset."""
 
+import csv
+import json
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,10 +49,11 @@ class SettingFlags:
     def given(self, options: Namespace) -> dict[str, Any]:
         """The nested document of the flags that were given, and of nothing else."""
         flags = {path: value for path, value in vars(options).items() if path in self._fields}
-        emptied = [path for path, value in flags.items() if self._is_emptied(path, value)]
-        document: dict[str, Any] = self._source(parsed_args={p: v for p, v in flags.items() if p not in emptied})()
-        for path in emptied:
-            document = put(document, path, None)
+        own: dict[str, Any] = {path: None for path, value in flags.items() if self._is_emptied(path, value)}
+        own |= {p: list_items(v) for p, v in flags.items() if p not in own and self._fields[p][0].kind == "list"}
+        document: dict[str, Any] = self._source(parsed_args={p: v for p, v in flags.items() if p not in own})()
+        for path, value in own.items():
+            document = put(document, path, value)
         return document
 
     def _is_emptied(self, path: str, value: Any) -> bool:
@@ -65,6 +69,26 @@ class SettingFlags:
             options["metavar"] = metavar(field)
         names = dict.fromkeys((f"--{path}", f"--{field.short or path}"))
         group.add_argument(*names, **{**options, "help": help_text(self._fields[path]).replace("%", "%%")})
+
+
+def list_items(words: Sequence[str]) -> list[Any]:
+    """The items of a list's flag, given once or several times: `A,B`, or JSON (`["A, B"]`, `{"path": …}`).
+
+    Double quotes hold an item with a comma together, as in CSV. pydantic-settings would take items that look like
+    numbers or `true` for JSON, and refuse quotes within an item.
+    """
+    return [item for word in words for item in _items(word)]
+
+
+def _items(word: str) -> list[Any]:
+    if word.startswith(("[", "{")):
+        try:
+            value = json.loads(word)
+        except ValueError:  # an item that begins so
+            pass
+        else:
+            return value if isinstance(value, list) else [value]
+    return [item.strip() for row in csv.reader(word.splitlines(), skipinitialspace=True) for item in row]
 
 
 def add_layer_flags(parser: Parser, *, presets: bool) -> None:

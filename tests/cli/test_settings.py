@@ -65,6 +65,14 @@ def test_a_positional_argument_and_its_flag_are_the_same_setting():
             "adapter.targets.modules",
             ["layers.0.self_attn.q_proj", "layers.1.cross_attn.k_proj"],
         ),
+        (
+            ("--adapter.targets.modules", "1,true", "--adapter.targets.modules", "null"),
+            "adapter.targets.modules",
+            ["1", "true", "null"],
+        ),
+        (("--adapter.targets.modules", '"a, b", c'), "adapter.targets.modules", ["a, b", "c"]),
+        (("--adapter.targets.modules", '["a, \\"b\\"", "none"]'), "adapter.targets.modules", ['a, "b"', "none"]),
+        (("--adapter.targets.modules", "[x"), "adapter.targets.modules", ["[x"]),
         (("--memory.checkpointing", "none"), "memory.checkpointing", "none"),
         (("--adapter.targets.mlp",), "adapter.targets.mlp", True),
         (("--no-adapter.targets.mlp",), "adapter.targets.mlp", False),
@@ -82,10 +90,21 @@ def test_every_family_is_reached_through_its_flag(family):
 
 
 def test_adapters_are_given_one_by_one_or_as_a_list():
-    flags = ("--adapter", "a", "--adapter_scale", "-0.5", "--adapters", "b=0.25", "--adapters", "c,d=-1")
+    flags = (
+        "--adapter",
+        "a",
+        "--adapter_scale",
+        "-0.5",
+        "--adapters",
+        "b=0.25",
+        "--adapters",
+        "c,d=-1",
+        "--adapters",
+        '{"path": "e", "scale": 2}',
+    )
     settings = resolve(GenerateSettings, [Layer("flags", given(GenerateSettings, *GENERATE, *flags))])
     stacked = [(str(one.path), one.scale) for one in settings.all_adapters()]
-    assert stacked == [("a", -0.5), ("b", 0.25), ("c", 1), ("d", -1)]
+    assert stacked == [("a", -0.5), ("b", 0.25), ("c", 1), ("d", -1), ("e", 2)]
 
 
 def test_a_path_in_a_list_is_checked_and_made_absolute(tmp_path, monkeypatch):

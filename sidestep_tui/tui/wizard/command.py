@@ -21,8 +21,10 @@ def train_command(document: WizardDocument, output: Path) -> str:
         output: the run directory.
     """
     given = {f.path: document.value(f) for f in document.applicable}
-    words = ["sidestep", "train", str(given[_TENSORS] or "TENSORS"), "--model", str(given[_MODEL] or "MODEL")]
-    words += ["--output", str(output)]
+    tensors, model = str(given[_TENSORS] or "TENSORS"), str(given[_MODEL] or "MODEL")
+    # A folder whose name begins with a dash would be taken for an option.
+    words = ["sidestep", "train", *(_flag(_TENSORS, tensors) if tensors.startswith("-") else [tensors])]
+    words += [*_flag("model", model), "--output", str(output)]
     words += [word for layer in document.layers for word in _layer_flag(layer.origin)]
     for path, origin in document.origins.items():
         if origin == EDITED and path not in (_MODEL, _TENSORS) and path in given:
@@ -47,8 +49,8 @@ def _layer_flag(origin: str) -> list[str]:
     return {"preset": ["--preset", name], "file": ["--config", name]}.get(kind, [])
 
 
-def _flag(path: str, value: Any) -> list[str]:
+def _flag(name: str, value: Any) -> list[str]:
     if isinstance(value, bool):
-        return [f"--{path}" if value else f"--no-{path}"]
+        return [f"--{name}" if value else f"--no-{name}"]
     word = spell_flag(value)
-    return [f"--{path}={word}"] if word.startswith("-") else [f"--{path}", word]
+    return [f"--{name}={word}"] if word.startswith("-") else [f"--{name}", word]

@@ -66,7 +66,8 @@ def spell_flag(value: Any) -> str:
             return "true" if value else "false"
         case list() | tuple():
             words = [spell_flag(item) for item in value]
-            return json.dumps(words, ensure_ascii=False) if any(map(_NEEDS_QUOTES, words)) else ",".join(words)
+            plain_words = words and words != ["none"] and not any(map(_NEEDS_QUOTES, words))
+            return ",".join(words) if plain_words else json.dumps(words, ensure_ascii=False)
         case _:
             return spell_value(value)
 

@@ -1,6 +1,5 @@
 """What is typed as a list, and that every document of the wizard reads back from its command line."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,8 @@ from sidestep_tui.tui.wizard.values import parse_value, spell_value
 from .test_command import WHOLE, read_back
 from .test_document import EDITS
 
-MORE = next(field for field in fields_of(TrainSettings) if field.path == "data.more_tensors")
+FIELDS = {field.path: field for field in fields_of(TrainSettings)}
+MORE, DATA, MODEL = (FIELDS[path] for path in ("data.more_tensors", "data.tensors", "model.checkpoint"))
 
 
 @pytest.mark.parametrize(
@@ -56,23 +56,25 @@ def test_paths_with_blanks_and_commas_reach_the_command_line(text: str) -> None:
     assert read_back(train_command(document, Path("/r"))) == document.settings(TrainSettings)
 
 
-_JSON_WORDS = ("true", "none", "nan", "null")
-
-
-def _is_speakable(word: str) -> bool:
-    """Whether an item of a list reaches the command line as it is: there, numbers, quotes and `true` are JSON."""
-    return re.fullmatch(r"[^\W\d][\w./:-]*|[/.][\w./ -]*", word) is not None and word not in _JSON_WORDS
+@settings(max_examples=100, deadline=None, derandomize=True)
+@example(items=["1", "true", "none", "null", "nan", "1e5", "-x"])
+@example(items=["none"])
+@example(items=['"', '"a"', 'a"b', "a,b", ' "', "[x", "{x", '["x"]', "[]", "\n", "\\"])
+@given(items=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), max_size=4))
+def test_a_list_of_any_texts_reads_back_from_the_command_line(items: list[str]) -> None:
+    document = WizardDocument().set_all(WHOLE)
+    document = document.edit(document.find(MORE.path), items)
+    assert document.ready()
+    assert read_back(train_command(document, Path("/r"))) == document.settings(TrainSettings)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
+@example(edits=[(DATA, "-songs"), (MODEL, "--model")])
 @given(edits=EDITS)
 def test_every_document_reads_back_from_its_command_line(edits: list[tuple[SettingField, str]]) -> None:
     document = WizardDocument().set_all(WHOLE)
     for field, text in edits:
-        # Places beginning with a dash are options to a shell.
-        items = parse_value(field, text) if field.kind == "list" else []
-        unspeakable = field.path in WHOLE or (items is not None and not all(map(_is_speakable, items)))
-        if field in document.applicable and not unspeakable:
+        if field in document.applicable:
             taken = document.edit(field, parse_value(field, text))
             document = taken if taken.ready() else document
     assert read_back(train_command(document, Path("/r"))) == document.settings(TrainSettings)
