@@ -127,10 +127,10 @@ class OftSettings(AdapterBase):
 
 
 def adapter_family(value: Any) -> str:
-    """The tag of an adapter document; a document that names no family means LoRA."""
+    """The tag of an adapter document; a document that names no family means LoRA, and what is none has no tag."""
     if isinstance(value, dict):
         return str(value.get("family", "lora"))
-    return str(value.family)
+    return str(type(value).model_fields["family"].default) if isinstance(value, AdapterBase) else str(value)
 
 
 AdapterSettings = Annotated[
