@@ -6,7 +6,7 @@ from typing import Final
 
 from sidestep_tui.cli.asking import Asker
 from sidestep_tui.config.memory import GIB
-from sidestep_tui.config.presets import check_name
+from sidestep_tui.config.preset_names import check_name
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import summarise

@@ -1,41 +1,47 @@
 """`sidestep preset`: named, partial training settings, shipped or your own."""
 
+import json
+import sys
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
-from sidestep_tui.cli.describe import value_text
+from sidestep_tui.cli import preset_views as views
+from sidestep_tui.cli.clipboard import copy_to_terminal
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.settings import SettingFlags, add_layer_flags, given_layers
-from sidestep_tui.config import presets
+from sidestep_tui.config import preset_shelf as shelf
 from sidestep_tui.config.fields import leaves, look_up, put
 from sidestep_tui.config.layers import Layer, merge_layers, resolve
-from sidestep_tui.config.preset_import import Import, import_file
-from sidestep_tui.config.presets import Preset
+from sidestep_tui.config.preset_changes import ABSENT, differences
+from sidestep_tui.config.preset_import import import_file, import_text
+from sidestep_tui.config.preset_text import LARGEST_BYTES
+from sidestep_tui.config.presets import Preset, left_out, with_stand_ins, without_personal
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.dataset.text import printable
-from sidestep_tui.errors import ExitCode, UsageError
+from sidestep_tui.errors import ExitCode, SidestepError, UsageError
+
+_STREAM: Final = "-"
+_RUN: Final = "the run"
 
 
 def configure(parser: Parser) -> None:
     """Adds the verbs below `preset`."""
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    verbs.add_parser("list", help="all presets").set_defaults(call=_list)
+    verbs.add_parser("list", help="all presets, with what each changes").set_defaults(call=_list)
     _verb(verbs, "show", "one preset with its settings", _show)
+    _verb(verbs, "compare", "what differs between two presets", _compare).add_argument("other", metavar="OTHER")
     _configure_save(_verb(verbs, "save", "keep settings under a name", _list))
     _verb(verbs, "delete", "remove a preset of your own", _delete)
     _verb(verbs, "rename", "give a preset of your own another name", _rename).add_argument("new_name", metavar="NEW")
-    importing: Parser = verbs.add_parser("import", help="take in a preset file")
-    importing.add_argument("file", type=Path, metavar="FILE")
-    importing.add_argument("--overwrite", action="store_true", help="replace a preset with this name")
+    importing: Parser = verbs.add_parser("import", help="take in a preset, ours or the older trainer's")
+    importing.add_argument("file", metavar="FILE", help="a JSON file, or - for text that is piped or pasted in")
+    importing.add_argument("--name", help="what it is to be called, in place of its own name")
+    _add_target_flags(importing)
     importing.set_defaults(call=_import)
     exporting = _verb(verbs, "export", "write a preset to a file, to give it away", _export)
-    exporting.add_argument("file", type=Path, metavar="FILE")
+    exporting.add_argument("file", metavar="FILE", nargs="?", default=".", help="a file, a folder, or - to print it")
+    exporting.add_argument("--clipboard", action="store_true", help="copy it, also over SSH (OSC 52)")
     exporting.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
 
@@ -46,99 +52,139 @@ def _verb(verbs: Any, name: str, summary: str, call: Any) -> Parser:
     return parser
 
 
-def _configure_save(parser: Parser) -> None:
-    parser.usage = "%(prog)s NAME [--preset BASE] [--config FILE] [settings]"
-    parser.add_argument("--description", default="", metavar="TEXT", help="what it is for")
+def _add_target_flags(parser: Parser) -> None:
+    parser.add_argument("--local", action="store_true", help="into presets.sidestep in this folder, for this project")
     parser.add_argument("--overwrite", action="store_true", help="replace a preset with this name")
+
+
+def _configure_save(parser: Parser) -> None:
+    parser.usage = "%(prog)s NAME [--preset BASE] [--run RUN] [--config FILE] [settings]"
+    parser.add_argument("--description", default="", metavar="TEXT", help="what it is for")
+    parser.add_argument("--run", metavar="RUN", help="take the settings of a training run: its folder or name")
+    _add_target_flags(parser)
     add_layer_flags(parser, presets=True)
     flags = SettingFlags(TrainSettings, parser)
     parser.set_defaults(call=lambda options, out: _save(flags, options, out))
 
 
 def _list(_: Namespace, out: Output) -> int:
-    found = presets.list_presets(Path.cwd())
-    out.show([_document(preset) for preset in found], lambda: _table(found))
+    found = shelf.read_shelf(Path.cwd())
+    out.show(views.shelf_document(found), lambda: views.shelf_table(found))
     return ExitCode.DONE
 
 
 def _show(options: Namespace, out: Output) -> int:
-    preset = presets.find_preset(options.name, Path.cwd())
-    out.show(_document(preset), lambda: _details(preset))
+    preset = shelf.find_preset(options.name, Path.cwd())
+    found = shelf.read_shelf(Path.cwd())
+    hidden = [other for other in found.hidden_by(preset.name) if other.path != preset.path]
+    out.show(views.preset_document(preset, found), lambda: views.preset_details(preset, hidden))
+    return ExitCode.DONE
+
+
+def _compare(options: Namespace, out: Output) -> int:
+    left, right = (shelf.find_preset(name, Path.cwd()) for name in (options.name, options.other))
+    rows = list(differences(left.settings, right.settings))
+    document = {path: [None if value is ABSENT else value for value in values] for path, *values in rows}
+    out.show({"presets": [left.name, right.name], "differences": document}, lambda: views.comparison(left, right, rows))
     return ExitCode.DONE
 
 
 def _save(flags: SettingFlags, options: Namespace, out: Output) -> int:
-    given, _ = merge_layers(given_layers(flags, options))
-    chosen = presets.without_personal(given)
+    layers = given_layers(flags, options)
+    if options.run is not None:
+        layers.insert(-1 if options.config is None else -2, Layer(_RUN, _settings_of_run(options.run)))
+    given, _ = merge_layers(layers)
+    chosen = without_personal(given)
     if not chosen:
-        raise UsageError("A preset needs at least one setting.", fix="give settings, --config or --preset")
+        raise UsageError("A preset needs at least one setting.", fix="give settings, --run, --config or --preset")
     preset = Preset(options.name, options.description, _typed(chosen))
-    return _done({"saved": presets.save_preset(preset, overwrite=options.overwrite)}, out)
+    path = shelf.save_preset(preset, _folder(options), overwrite=options.overwrite)
+    if missing := left_out(given):
+        out.say(f"not in it, since paths belong to a machine: {', '.join(missing)}")
+    return _kept("saved", path, out)
+
+
+def _settings_of_run(name: str) -> dict[str, Any]:
+    """The settings of a training run."""
+    from sidestep_tui.runs.history import find_run
+
+    run = find_run(name)
+    if run.job() != "train":
+        raise UsageError("Presets are for training.", where=run.path, fix="name a training run")
+    return run.settings().model_dump(mode="json")
 
 
 def _typed(chosen: dict[str, Any]) -> dict[str, Any]:
     """The settings as the schema reads them: a flag's text `8` is the number 8 in a preset."""
-    whole = put(put(chosen, "model.checkpoint", "model"), "data.tensors", "tensors")
+    whole = with_stand_ins(chosen)
     document = resolve(TrainSettings, [Layer("the command line", whole)]).model_dump(mode="json")
     for path, _ in leaves(chosen):
         chosen = put(chosen, path, look_up(document, path))
     return chosen
 
 
+def _folder(options: Namespace) -> Path | None:
+    return shelf.local_presets(Path.cwd()) if options.local else None
+
+
 def _delete(options: Namespace, out: Output) -> int:
-    return _done({"deleted": presets.delete_preset(options.name, Path.cwd())}, out)
+    return _done({"deleted": shelf.delete_preset(options.name, Path.cwd())}, out)
 
 
 def _rename(options: Namespace, out: Output) -> int:
-    return _done({"renamed": presets.rename_preset(options.name, options.new_name, Path.cwd())}, out)
+    return _done({"renamed": shelf.rename_preset(options.name, options.new_name, Path.cwd())}, out)
 
 
 def _import(options: Namespace, out: Output) -> int:
-    imported = import_file(options.file)
-    path = presets.save_preset(imported.preset, overwrite=options.overwrite)
-    out.show({"imported": path, "notes": imported.notes}, lambda: _import_report(path, imported))
-    return ExitCode.DONE
+    if options.file == _STREAM:
+        imported = import_text(_read_stream(), options.name)
+    else:
+        imported = import_file(Path(options.file), options.name)
+    path = shelf.save_preset(imported.preset, _folder(options), overwrite=options.overwrite)
+    for line in views.import_lines(imported):
+        out.say(line)
+    if out.as_json:
+        out.json_line({"imported": path, "notes": imported.notes})
+        return ExitCode.DONE
+    return _kept("imported", path, out)
+
+
+def _read_stream() -> str:
+    """The standard input, to its end; a person is told how to end it."""
+    if sys.stdin.isatty():
+        sys.stderr.write("Paste the preset, then press enter and ctrl+d.\n")
+    data = sys.stdin.buffer.read(LARGEST_BYTES + 1)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SidestepError("The preset is not UTF-8 text.", where="standard input", fix="send it as UTF-8") from error
 
 
 def _export(options: Namespace, out: Output) -> int:
-    preset = presets.find_preset(options.name, Path.cwd())
-    return _done({"exported": presets.export_preset(preset, options.file, overwrite=options.overwrite)}, out)
+    preset = shelf.find_preset(options.name, Path.cwd())
+    text = json.dumps(preset.as_document(), indent=2, ensure_ascii=False)
+    if options.clipboard:
+        copy_to_terminal(text)
+        out.say("Sent to the terminal's clipboard; tmux needs `set -g set-clipboard on` to pass it on.")
+        return _done({"copied": preset.name}, out)
+    if options.file == _STREAM:
+        sys.stdout.write(f"{text}\n")
+        return ExitCode.DONE
+    return _done({"exported": shelf.export_preset(preset, Path(options.file), overwrite=options.overwrite)}, out)
+
+
+def _kept(deed: str, path: Path, out: Output) -> int:
+    """Says where a preset went, and what it hides from now on or is hidden by."""
+    found = shelf.read_shelf(Path.cwd())
+    for preset in found.hidden_by(path.stem):
+        words = "hidden by a nearer one of its name" if preset.path == path else "hidden by it from now on"
+        out.say(f"{words}: {preset.path}")
+    return _done({deed: path}, out)
 
 
 def _done(document: dict[str, Any], out: Output) -> int:
     if out.as_json:
         out.json_line(document)
-    for deed, path in document.items():
-        out.say(f"{deed}: {path}")
+    for deed, result in document.items():
+        out.say(f"{deed}: {result}")
     return ExitCode.DONE
-
-
-def _document(preset: Preset) -> dict[str, Any]:
-    return {**preset.as_document(), "level": preset.level, "path": preset.path}
-
-
-def _table(found: tuple[Preset, ...]) -> RenderableType:
-    table = Table(box=None, pad_edge=False)
-    for column in ("PRESET", "LEVEL", "FOR", "PROMISE"):
-        table.add_column(column, overflow="fold")
-    for preset in found:
-        cells = (preset.name, preset.level, preset.description, preset.promise)
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    return table
-
-
-def _import_report(path: Path, imported: Import) -> RenderableType:
-    """Where the preset went, and what became of each setting of a foreign file."""
-    lines = [Text(printable(f"imported: {path}"))]
-    for note in imported.notes:
-        became = f" → {note.new}" if note.new else ""
-        lines.append(Text(printable(f"  {note.fate:<8} {note.old}{became}{f' ({note.why})' if note.why else ''}")))
-    return Group(*lines)
-
-
-def _details(preset: Preset) -> RenderableType:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for path, value in leaves(preset.settings):
-        table.add_row(Text(path, style="dim"), Text(printable(value_text(value))))
-    title = Text.assemble((printable(preset.name), "bold"), f" ({preset.level})  {printable(preset.description)}")
-    return Group(title, *([Text(printable(preset.promise))] if preset.promise else []), table)

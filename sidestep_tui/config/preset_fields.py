@@ -18,6 +18,8 @@ PLAIN_FIELDS: Final[Mapping[str, str]] = {
     "gradient_accumulation": "training.gradient_accumulation",
     "gradient_accumulation_steps": "training.gradient_accumulation",
     "seed": "training.seed",
+    "max_steps": "training.max_steps",
+    "target_loss": "training.target_loss",
     "ema_decay": "training.ema_decay",
     "cfg_ratio": "objective.condition_dropout",
     "snr_gamma": "objective.min_snr_gamma",
@@ -27,6 +29,9 @@ PLAIN_FIELDS: Final[Mapping[str, str]] = {
     "save_every_n_epochs": "checkpoints.every_epochs",
 }
 """Numbers that mean the same."""
+
+ZERO_IS_OFF: Final = frozenset({"max_steps", "target_loss"})
+"""Numbers whose 0 is our empty default."""
 
 _LORA: Final = {"rank": "adapter.rank", "alpha": "adapter.alpha", "dropout": "adapter.dropout"}
 FAMILY_FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -49,8 +54,14 @@ SCHEDULES: Final = {
     "poly": "polynomial",
 }
 WEIGHTINGS: Final = {"none": "flat"}
+QUANTISED: Final = {"qfloat8": "fp8", "qint8": "int8", "qint4": "nf4"}
 TIMESTEPS: Final = {"continuous": "model", "discrete": "turbo", "logit-normal": "logit_normal"}
 
+_PATH: Final = "is a path: it belongs to a machine"
+_LOADING: Final = "reading the songs needs no setting"
+_OTHER_LOSS: Final = "the loss is the model's own mean square"
+_OTHER_FORM: Final = "this form of the adapter family is not offered"
+_SMOOTHED: Final = "training.target_window decides how it is smoothed"
 _GENERATION: Final = "belongs to generation, not to training"
 _ALWAYS_LOGGED: Final = "every step is recorded"
 _BEST: Final = "the best checkpoint is always kept"
@@ -71,5 +82,20 @@ ALWAYS_DROPPED: Final[Mapping[str, str]] = {
     "crop_mode": "data.crop_seconds alone decides",
     "precision": "is chosen for the machine",
     "device": "is chosen for the machine",
+    "early_stop_patience": "validation.patience counts validations on held-out songs instead",
+    "target_loss_floor": _SMOOTHED,
+    "target_loss_warmup": _SMOOTHED,
+    "target_loss_smoothing": _SMOOTHED,
+    "weight_qtype": "counted with weight_quantize",
+    "warmup_start_factor": "the warm-up starts at a tenth",
+    "ema_start_step": "the average starts with the run",
+    "chunk_decay_every": "windows cover each song evenly",
+    **dict.fromkeys(("loss_fn", "huber_delta", "channel_balance", "dynamic_channel_balance"), _OTHER_LOSS),
+    **dict.fromkeys(("vae_channel_prior", "latent_noise", "t_bias", "legacy_loss"), _OTHER_LOSS),
+    **dict.fromkeys(("lokr_decompose_both", "lokr_use_tucker", "lokr_use_scalar"), _OTHER_FORM),
+    **dict.fromkeys(("lokr_weight_decompose", "loha_use_tucker", "loha_use_scalar", "loha_factor"), _OTHER_FORM),
+    **dict.fromkeys(("oft_coft", "oft_eps"), _OTHER_FORM),
+    **dict.fromkeys(("num_workers", "pin_memory", "prefetch_factor", "persistent_workers"), _LOADING),
+    **dict.fromkeys(("checkpoint_dir", "dataset_dir", "output_dir", "log_dir", "resume_from"), _PATH),
 }
 """Fields that have nothing to be here, and why."""

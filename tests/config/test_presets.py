@@ -1,45 +1,24 @@
-"""Presets: the shipped ones keep their promise; names, levels, saving, renaming, deleting, exporting."""
+"""Shipped presets keep their promise; what a preset holds, changes and leaves out."""
 
-import json
 import re
 from pathlib import Path
 
 import pytest
 
 from sidestep_tui.config.memory import GIB
-from sidestep_tui.config.preset_promise import derived_promise, preset_memory
-from sidestep_tui.config.presets import (
-    Preset,
-    check_name,
-    delete_preset,
-    export_preset,
-    find_preset,
-    list_presets,
-    parse_preset,
-    preset_problems,
-    read_preset,
-    rename_preset,
-    save_preset,
-    shipped_presets,
-    without_personal,
-)
-from sidestep_tui.errors import SidestepError
+from sidestep_tui.config.preset_changes import ABSENT, Change, changes_of, differences, whole_settings
+from sidestep_tui.config.preset_promise import MODELS, derived_promise, models_of, preset_memory, promise_of
+from sidestep_tui.config.preset_shelf import shipped_presets
+from sidestep_tui.config.presets import Preset, left_out, preset_problems, read_preset, without_personal
 
 SHIPPED = sorted(shipped_presets().glob("*.json"))
 TIERS = [file for file in SHIPPED if re.fullmatch(r"(2b|xl)-\d+gb", file.stem)]
+INTENTS = {"quick-test", "recommended", "high-quality", "style", "voice"}
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SIDESTEP_HOME", str(tmp_path / "home"))
-    return tmp_path
-
-
-def test_the_tiers_and_the_intents_are_there() -> None:
-    assert {file.stem for file in SHIPPED} >= {
-        "2b-8gb", "2b-12gb", "2b-16gb", "2b-24gb", "2b-48gb", "xl-12gb", "xl-16gb", "xl-24gb", "xl-48gb",
-        "quick-test", "recommended", "high-quality", "style", "voice",
-    }  # fmt: skip
+def test_every_tier_of_both_models_and_every_intent_is_there() -> None:
+    tiers = {f"{model.lower()}-{gigabytes}gb" for model in MODELS for gigabytes in (8, 12, 16, 24, 48)}
+    assert {file.stem for file in SHIPPED} == tiers | INTENTS
 
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
@@ -48,7 +27,7 @@ def test_shipped_preset_is_valid_and_promises_what_the_arithmetic_gives(file: Pa
     assert preset.name == file.stem
     assert preset.description
     assert preset_problems(preset.settings) == ()
-    assert preset.promise == derived_promise(preset.name, preset.settings)
+    assert preset.promise == derived_promise(preset)
 
 
 @pytest.mark.parametrize("file", TIERS, ids=lambda file: file.stem)
@@ -58,64 +37,40 @@ def test_tier_fits_its_card(file: Path) -> None:
     assert memory.fits(int(tier.removesuffix("gb")) * GIB)
 
 
-def test_saved_preset_is_found_listed_renamed_and_deleted(home: Path) -> None:
-    save_preset(Preset("mine", "a note", {"adapter": {"rank": 8}}))
-    assert find_preset("mine", home).settings == {"adapter": {"rank": 8}}
-    rename_preset("mine", "ours", home)
-    names = [preset.name for preset in list_presets(home)]
-    assert "ours" in names
-    assert "mine" not in names
-    delete_preset("ours", home)
-    with pytest.raises(SidestepError, match="no preset 'ours'"):
-        find_preset("ours", home)
-
-
-def test_nearer_levels_win(home: Path) -> None:
-    save_preset(Preset("style", "", {"adapter": {"rank": 8}}))
-    assert find_preset("style", home).level == "user"
-    local = home / "presets.sidestep" / "style.json"
-    local.parent.mkdir()
-    local.write_text(json.dumps({"name": "style", "settings": {"adapter": {"rank": 4}}}), encoding="utf-8")
-    assert find_preset("style", home).level == "local"
-    assert [p.level for p in list_presets(home) if p.name == "style"] == ["local"]
-
-
-def test_shipped_presets_can_neither_go_nor_be_renamed(home: Path) -> None:
-    with pytest.raises(SidestepError, match="stay"):
-        delete_preset("style", home)
-    with pytest.raises(SidestepError, match="keep their names"):
-        rename_preset("style", "other", home)
-
-
-def test_an_existing_preset_is_not_overwritten_by_chance(home: Path) -> None:
-    save_preset(Preset("mine", "", {"adapter": {"rank": 8}}))
-    with pytest.raises(SidestepError, match="exists"):
-        save_preset(Preset("mine", "", {"adapter": {"rank": 9}}))
-    save_preset(Preset("mine", "", {"adapter": {"rank": 9}}), overwrite=True)
-    assert find_preset("mine", home).settings == {"adapter": {"rank": 9}}
-
-
-def test_export_and_import_give_the_same_preset(home: Path) -> None:
-    preset = find_preset("voice", home)
-    file = export_preset(preset, home)
-    assert file == home / "voice.json"
-    assert parse_preset(file.read_text(encoding="utf-8"), "x").as_document() == preset.as_document()
-    with pytest.raises(SidestepError, match="exists already"):
-        export_preset(preset, file)
-
-
-@pytest.mark.parametrize("name", ["a", "My preset 2", "2b-8gb", "v1.2_final"])
-def test_safe_names(name: str) -> None:
-    assert check_name(name) == name
-
-
-@pytest.mark.parametrize("name", ["", "..", "a/b", "a\\b", "nul", "COM1.json", "a.", " a", "a" * 65, "ä", "a\n"])
-def test_unsafe_names_are_refused(name: str) -> None:
-    with pytest.raises(SidestepError, match="cannot be a preset's name"):
-        check_name(name)
+def test_what_promises_nothing_has_the_derived_figure() -> None:
+    mine = Preset("mine", "", {"adapter": {"rank": 32, "alpha": 64.0}})
+    assert re.fullmatch(r"derived, not measured: \d\.\d GiB on 2B and 1\d\.\d GiB on XL, .* 240 s", promise_of(mine))
+    assert promise_of(Preset("mine", "", {}, "5.0 GiB, measured")) == "5.0 GiB, measured"
+    assert models_of("XL-mine") == ("XL",)
 
 
 def test_paths_and_devices_stay_out() -> None:
     document = {"model": {"checkpoint": "/m", "device": "cuda:1"}, "data": {"tensors": "/t", "crop_seconds": 60.0}}
     assert without_personal(document) == {"data": {"crop_seconds": 60.0}}
     assert [p.path for p in preset_problems(document)] == ["model.checkpoint", "model.device", "data.tensors"]
+
+
+def test_paths_that_were_chosen_are_named_and_those_of_every_run_are_not() -> None:
+    document = {"model": {"checkpoint": "/m"}, "adapter": {"start_from": None, "targets_from": "/s.json"}}
+    assert left_out(document) == ("adapter.targets_from",)
+
+
+def test_changes_come_first_each_beside_its_default() -> None:
+    settings = {"adapter": {"family": "dora", "rank": 8}, "training": {"batch_size": 1, "epochs": 7}}
+    assert changes_of(settings) == (
+        Change("adapter.family", "dora", "lora"),
+        Change("adapter.rank", 8, 64),
+        Change("training.epochs", 7, 100),
+        Change("training.batch_size", 1, 1),
+    )
+
+
+def test_differences_fill_in_defaults_and_know_what_a_family_lacks() -> None:
+    lora, oft = {"adapter": {"rank": 8}}, {"adapter": {"family": "oft"}}
+    rows = {path: values for path, *values in differences(lora, oft)}
+    assert rows["adapter.family"] == ["lora", "oft"]
+    assert rows["adapter.rank"] == [8, ABSENT]
+    assert rows["adapter.block_size"] == [ABSENT, 32]
+    assert not any(path.startswith("training") for path in rows)
+    assert list(differences(lora, {"adapter": {"rank": 8, "alpha": 128.0}, "training": {"epochs": 100}})) == []
+    assert "model.checkpoint" not in whole_settings(lora)

@@ -12,7 +12,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from sidestep_tui import tui
-from sidestep_tui.config.presets import Preset, save_preset
+from sidestep_tui.config.preset_shelf import save_preset
+from sidestep_tui.config.presets import Preset
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs import standing
 from sidestep_tui.runs.directory import RunDirectory

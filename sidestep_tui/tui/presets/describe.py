@@ -1,82 +1,102 @@
-"""What a preset says and changes, as content: alone, beside another, and as the report of an import."""
+"""What a preset says and changes, as content: alone, beside another, damaged, and as the report of an import."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from textual.content import Content
 
-from sidestep_tui.config.fields import leaves, look_up
-from sidestep_tui.config.layers import merge
+from sidestep_tui.config.memory import GIB, TYPICAL_SECONDS
+from sidestep_tui.config.preset_changes import ABSENT, Change, changes_of, differences
 from sidestep_tui.config.preset_import import Import
+from sidestep_tui.config.preset_promise import derived_promise, models_of, preset_memory
+from sidestep_tui.config.preset_shelf import Damaged
 from sidestep_tui.config.presets import Level, Preset
-from sidestep_tui.texts import _
+from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.text import clean, pad, shorten
-from sidestep_tui.tui.wizard.document import WizardDocument
-from sidestep_tui.tui.wizard.values import plain, spell_value
+from sidestep_tui.tui.wizard.values import spell_value
 
 LEVELS: Final[Mapping[Level, str]] = {"shipped": _("shipped"), "user": _("your own"), "local": _("this folder")}
 _PATH_WIDTH: Final = 30
+_MOST_DEFAULTS: Final = 6
 _FATES: Final = (("mapped", _("taken over"), "✓"), ("changed", _("changed"), "~"), ("dropped", _("left out"), "–"))
 
 
-def describe(preset: Preset, width: int) -> Content:
-    """Description, promise and every setting of the preset with the default beside it.
+def called(entry: Preset | Damaged) -> str:
+    """What an entry of the list is called; a folder that cannot be read has no other name than its own."""
+    return entry.path.name if isinstance(entry, Damaged) and not entry.name else entry.name
+
+
+def describe(preset: Preset, width: int, hidden: Sequence[Preset] = ()) -> Content:
+    """Description, promise and every setting of the preset with the default beside it, what it changes first.
 
     Args:
         preset: what is shown.
         width: cells of a line.
+        hidden: the presets of its name that it hides.
     """
-    document = WizardDocument().with_preset(preset)
-    defaults = {setting.path: document.default(setting) for setting in document.applicable}
-    lines = [Content(clean(preset.description) or _("No description."))]
-    if preset.promise:
-        lines.append(Content.styled(clean(preset.promise), "$text-accent"))
+    about = _(preset.description) if preset.level == "shipped" else preset.description
+    lines = [Content(clean(about) or _("No description.")), Content.styled(_promise(preset), "$text-accent")]
     where = f"  {clean(str(preset.path))}" if preset.path and preset.level != "shipped" else ""
-    lines += [Content.styled(f"{LEVELS[preset.level]}{where}", "$text-muted"), Content("")]
-    settings = [(path, spell_value(value), plain(value)) for path, value in leaves(preset.settings)]
-    value_width = max((len(spelled) for _, spelled, _ in settings), default=0)
-    for path, spelled, value in settings:
-        same = value == defaults.get(path)
-        usual = spell_value(defaults.get(path)) or _("empty")
-        note = _("default") if same else _("not {default}").format(default=usual)
-        room = max(0, width - _PATH_WIDTH - value_width - 3)
-        lines.append(
-            Content.assemble(
-                pad(path, _PATH_WIDTH), " ", (pad(spelled, value_width), "" if same else "bold"), "  ",
-                (shorten(note, room), "$text-muted"),
-            )
-        )  # fmt: skip
+    lines.append(Content.styled(f"{LEVELS[preset.level]}{where}", "$text-muted"))
+    for other in hidden:
+        text = _("It hides another one of this name: {level}.").format(level=LEVELS[other.level])
+        lines.append(Content.styled(text, "$text-warning"))
+    lines += [Content(""), *_settings(changes_of(preset.settings), width)]
+    return Content("\n").join(lines)
+
+
+def _settings(changes: Sequence[Change], width: int) -> list[Content]:
+    """A line for each setting; of many that only repeat a default, their number."""
+    defaults = sum(change.is_default for change in changes)
+    shown = changes if defaults <= _MOST_DEFAULTS else changes[: len(changes) - defaults]
+    value_width = max((len(spell_value(change.value)) for change in shown), default=0)
+    lines = [_setting(change, value_width, width) for change in shown]
+    if defaults > _MOST_DEFAULTS:
+        text = ngettext("{count} more is at its default.", "{count} more are at their defaults.", defaults)
+        lines.append(Content.styled(text.format(count=defaults), "$text-muted"))
+    return lines
+
+
+def _setting(change: Change, value_width: int, width: int) -> Content:
+    usual = spell_value(change.default) or _("empty")
+    note = _("default") if change.is_default else _("not {default}").format(default=usual)
+    room = max(0, width - _PATH_WIDTH - value_width - 3)
+    value = pad(clean(spell_value(change.value)), value_width)
+    style = "$text-muted" if change.is_default else "bold"
+    return Content.assemble(
+        pad(change.path, _PATH_WIDTH), " ", (value, style), "  ", (shorten(note, room), "$text-muted")
+    )
+
+
+def describe_damaged(entry: Damaged) -> Content:
+    """Why a preset cannot be used, where it lies and what to do."""
+    lines = [
+        Content.styled(clean(entry.error.what), "$text-error"),
+        Content.styled(f"{LEVELS[entry.level]}  {clean(str(entry.path))}", "$text-muted"),
+    ]
+    if entry.error.fix:
+        lines += [Content(""), Content(_("Fix: {fix}").format(fix=clean(entry.error.fix)))]
+    if entry.name:
+        lines += [Content(""), Content.styled(_("Until then it hides any other preset of this name."), "$text-muted")]
     return Content("\n").join(lines)
 
 
 def compare(left: Preset, right: Preset, width: int) -> Content:
     """The settings in which two presets differ, defaults filled in where one of them says nothing."""
     column = max(10, (width - 28) // 2)
-    first, second = whole_settings(left), whole_settings(right)
     head = Content.styled(f"{pad('', 26)} {pad(left.name, column)} {pad(right.name, column)}", "bold")
     lines = [head]
-    for path in dict.fromkeys([*first, *second]):
-        if first.get(path) != second.get(path):
-            values = (pad(_value(values, path), column) for values in (first, second))
-            lines.append(Content(f"{pad(path, 26)} {' '.join(values)}"))
+    for path, *values in differences(left.settings, right.settings):
+        lines.append(Content(f"{pad(path, 26)} {' '.join(pad(_value(value), column) for value in values)}"))
     if len(lines) == 1:
         lines.append(Content.styled(_("They give the same settings."), "$text-muted"))
-    promises = [f"{preset.name}: {preset.promise}" for preset in (left, right) if preset.promise]
+    promises = (f"{preset.name}: {_promise(preset)}" for preset in (left, right))
     lines += [Content(""), *(Content.styled(clean(promise), "$text-muted") for promise in promises)]
     return Content("\n").join(lines)
 
 
-def whole_settings(preset: Preset) -> dict[str, Any]:
-    """Every setting that applies under a preset, by dotted path, with defaults where it says nothing."""
-    document = WizardDocument().with_preset(preset)
-    settings = merge(document.defaults, document.document)
-    return {
-        setting.path: plain(look_up(settings, setting.path)) for setting in document.applicable if not setting.required
-    }
-
-
-def report(imported: Import) -> Content:
-    """What became of every field of an imported preset."""
+def report(imported: Import, width: int) -> Content:
+    """What became of every field of an imported preset; of one of our own, what it changes."""
     lines = []
     for fate, title, mark in _FATES:
         notes = [note for note in imported.notes if note.fate == fate]
@@ -84,10 +104,23 @@ def report(imported: Import) -> Content:
             lines.append(Content.styled(f"{title} ({len(notes)})", "bold"))
         for note in notes:
             arrow = f" → {note.new}" if note.new else ""
-            why = f"  {note.why}" if note.why else ""
+            why = f"  {_(note.why)}" if note.why else ""
             lines.append(Content.assemble(f"{mark} ", clean(note.old), clean(arrow), (clean(why), "$text-muted")))
-    return Content("\n").join(lines) if lines else Content(_("All of its settings are taken over."))
+    if not lines:
+        lines = [Content(_("All of its settings are taken over.")), Content("")]
+        lines += _settings(changes_of(imported.preset.settings), width)
+    return Content("\n").join(lines)
 
 
-def _value(settings: Mapping[str, Any], path: str) -> str:
-    return spell_value(settings[path]) or _("none") if path in settings else "–"
+def _promise(preset: Preset) -> str:
+    """The preset's own words for what it needs, or the derived figure in the user's language."""
+    if preset.promise not in ("", derived_promise(preset)):
+        return clean(preset.promise)
+    totals = {model: preset_memory(preset.settings, model).total / GIB for model in models_of(preset.name)}
+    figures = ", ".join(_("{gib} GiB on {model}").format(gib=f"{gib:.1f}", model=m) for m, gib in totals.items())
+    words = _("derived, not measured: {figures}, for songs of {seconds} s")
+    return words.format(figures=figures, seconds=f"{TYPICAL_SECONDS:.0f}")
+
+
+def _value(value: Any) -> str:
+    return "–" if value is ABSENT else clean(spell_value(value)) or _("none")

@@ -1,6 +1,6 @@
 """Taking a preset in: paste it or name its file, then see what became of each field before it is kept."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -8,15 +8,19 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
-from sidestep_tui.config.preset_import import Import
+from sidestep_tui.config.preset_import import UNNAMED, Import, import_given
+from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.tui.presets.describe import report
 from sidestep_tui.tui.text import literal
 from sidestep_tui.tui.widgets.scroll import KeyScroll
 
+_REPORT_WIDTH: Final = 66
+"""Cells for the report in a terminal of 80 columns."""
 
-class PasteScreen(ModalScreen[str | None]):
-    """Takes the text of a preset, or the name of a file."""
+
+class PasteScreen(ModalScreen[Import | None]):
+    """Takes the text of a preset, or the name of a file, until it can be read or the user leaves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,f2", "take", _("Import"), priority=True),
@@ -24,8 +28,9 @@ class PasteScreen(ModalScreen[str | None]):
     ]
     DEFAULT_CSS = """
     PasteScreen TextArea, PasteScreen TextArea:focus {
-        height: 10; border: none; background: $background; margin-bottom: 1;
+        height: 7; border: none; background: $background; margin-bottom: 1;
     }
+    PasteScreen .problem { color: $text-error; height: auto; max-height: 3; margin-bottom: 1; display: none; }
     """
 
     def compose(self) -> ComposeResult:
@@ -34,11 +39,21 @@ class PasteScreen(ModalScreen[str | None]):
             yield Static(_("[b]Import a preset[/b]"), classes="dialog-title")
             yield Static(_("Paste its JSON here, or type the name of its file."), classes="dialog-line")
             yield TextArea(show_line_numbers=False)
+            yield Static(classes="problem")
             yield Static(_("[b $footer-key-foreground]ctrl+s[/] import    [b $footer-key-foreground]escape[/] back"))
 
     def action_take(self) -> None:
-        """Closes with the text."""
-        self.dismiss(self.query_one(TextArea).text.strip() or None)
+        """Closes with what was read; what keeps it from being read is shown, and the text stays."""
+        text = self.query_one(TextArea).text.strip()
+        if not text:
+            self.dismiss(None)
+            return
+        try:
+            self.dismiss(import_given(text))
+        except SidestepError as error:
+            problem = self.query_one(".problem", Static)
+            problem.update(literal(f"! {error.what} {_('Fix: {fix}').format(fix=error.fix)}"))
+            problem.display = True
 
 
 class ReportScreen(ModalScreen[bool]):
@@ -49,7 +64,7 @@ class ReportScreen(ModalScreen[bool]):
         Binding("n,escape,q", "dismiss(False)", _("No")),
     ]
     DEFAULT_CSS = """
-    ReportScreen .dialog { width: 90; }
+    ReportScreen .dialog { width: 84; }
     ReportScreen KeyScroll { height: auto; max-height: 14; margin-bottom: 1; }
     """
 
@@ -60,11 +75,13 @@ class ReportScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """The report and the question."""
         with Vertical(classes="dialog"):
-            yield Static(
-                literal(_("Import {name}?").format(name=self._imported.preset.name), "bold"), classes="dialog-title"
-            )
+            yield Static(literal(self._question(), "bold"), classes="dialog-title")
             with KeyScroll():
-                yield Static(report(self._imported))
+                yield Static(report(self._imported, _REPORT_WIDTH))
             yield Static(
                 _("[b $footer-key-foreground]y[/] keep it among your presets    [b $footer-key-foreground]n[/] no")
             )
+
+    def _question(self) -> str:
+        name = self._imported.preset.name
+        return _("Keep this preset?") if name == UNNAMED else _("Keep this preset as {name}?").format(name=name)

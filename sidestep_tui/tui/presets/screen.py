@@ -1,36 +1,34 @@
 """The presets: a list, what the one under the cursor changes, two compared, and what can be done with them."""
 
-import re
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from rich.cells import cell_len
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
-from sidestep_tui.config.preset_import import Import, import_file, import_text
-from sidestep_tui.config.presets import (
-    Preset,
-    delete_preset,
-    export_preset,
-    list_presets,
-    rename_preset,
-    save_preset,
-    without_personal,
-)
+from sidestep_tui.config.preset_names import name_key
+from sidestep_tui.config.preset_shelf import Damaged, Shelf, read_shelf
+from sidestep_tui.config.presets import Level, Preset
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
-from sidestep_tui.tui.confirm import ConfirmScreen
-from sidestep_tui.tui.presets.describe import LEVELS, compare, describe
-from sidestep_tui.tui.presets.dialogs import PasteScreen, ReportScreen
+from sidestep_tui.tui.presets import actions
+from sidestep_tui.tui.presets.describe import called, compare, describe, describe_damaged
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean
 from sidestep_tui.tui.widgets.scroll import KeyScroll
 from sidestep_tui.tui.widgets.table import KeyTable, cell
-from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
-from sidestep_tui.tui.wizard.finish import name_problem
+
+Entry = Preset | Damaged
+
+_SHORT_LEVELS: Final[Mapping[Level, str]] = {"shipped": "", "user": _("yours"), "local": _("here")}
+_LEVEL_WIDTH: Final = max(map(cell_len, _SHORT_LEVELS.values()))
+_BESIDE_NAME: Final = 1 + _LEVEL_WIDTH + 3 * 2 + 1
+"""Cells of the list that are not the name's: mark and level, what is left free around each cell, the scroll bar."""
 
 
 class PresetsScreen(SidestepScreen[Preset | None]):
@@ -49,15 +47,15 @@ class PresetsScreen(SidestepScreen[Preset | None]):
         Binding("c", "compare", _("Compare"), tooltip=_("Mark this one, then compare it with the next one you mark")),
         Binding("i", "import", _("Import"), tooltip=_("Take a preset in, from a file or from pasted text")),
         Binding("x", "export", _("Export"), tooltip=_("Write the preset to a file, to give it away")),
+        Binding("y", "copy", _("Copy"), tooltip=_("Copy the preset as text to your terminal's clipboard")),
         Binding("r", "rename", _("Rename"), tooltip=_("Give a preset of your own another name")),
         Binding("d", "delete", _("Delete"), tooltip=_("Remove a preset of your own (asks first)")),
-        Binding(
-            "u", "from_run", _("From a run"), show=False, tooltip=_("Keep the settings of a training run as a preset")
-        ),
+        Binding("u", "from_run", _("From a run"), tooltip=_("Keep the settings of a training run as a preset")),
     ]
     DEFAULT_CSS = """
-    PresetsScreen #list { width: 26; height: 1fr; }
+    PresetsScreen #list { width: 29; height: 1fr; }
     PresetsScreen KeyTable { height: 1fr; overflow-x: hidden; }
+    PresetsScreen #none { height: auto; padding: 1 1 0 1; color: $text-muted; }
     PresetsScreen #detail { width: 1fr; height: 1fr; }
     PresetsScreen.-wide #list { width: 40; }
     """
@@ -65,7 +63,8 @@ class PresetsScreen(SidestepScreen[Preset | None]):
     def __init__(self, *, choosing: bool = False) -> None:
         super().__init__()
         self._choosing = choosing
-        self._presets: dict[str, Preset] = {}
+        self._shelf = Shelf()
+        self._entries: dict[str, Entry] = {}
         self._marked: str | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -74,64 +73,79 @@ class PresetsScreen(SidestepScreen[Preset | None]):
             with Vertical(classes="panel", id="list") as listing:
                 listing.border_title = _("Presets")
                 yield KeyTable()
+                yield Static(
+                    _("None of your own yet: i imports one, u keeps a run's, the wizard's end saves one."), id="none"
+                )
             with KeyScroll(classes="panel", id="detail"):
                 yield Static(id="text")
 
     def on_mount(self) -> None:
-        """Reads the presets."""
+        """Reads the presets; they are drawn once the width is known."""
         table = self.query_one(KeyTable)
         table.show_header = False
-        table.add_columns("", _("name"), _("level"))
-        self._read()
         table.focus()
+        self._read()
         self.set_context(_("enter loads one into the wizard") if not self._choosing else _("enter takes one"))
-
-    def _read(self, name: str | None = None) -> None:
-        """Fills the list; the cursor goes to the preset of this name."""
-        self._presets = {preset.name: preset for preset in sorted(list_presets(Path.cwd()), key=_natural_order)}
-        if self._marked not in self._presets:
-            self._marked = None
-        table = self.query_one(KeyTable)
-        at = list(self._presets).index(name) if name in self._presets else table.cursor_row
-        table.clear()
-        for preset in self._presets.values():
-            mark = "◆" if preset.name == self._marked else " "
-            level = "" if preset.level == "shipped" else LEVELS[preset.level]
-            table.add_row(cell(mark), cell(preset.name), cell(level), key=preset.name)
-        table.move_cursor(row=at)
-        self._show()
-
-    def _current(self) -> Preset | None:
-        if not self.is_mounted:
-            return None
-        names = list(self._presets)
-        row = self.query_one(KeyTable).cursor_row
-        return self._presets[names[row]] if 0 <= row < len(names) else None
-
-    @on(KeyTable.RowHighlighted)
-    def _show(self) -> None:
-        preset = self._current()
-        detail, text = self.query_one("#detail"), self.query_one("#text", Static)
-        if preset is None:
-            text.update(_("No presets."))
-            return
-        width = max(40, detail.size.width - 3)
-        marked = self._presets.get(self._marked or "")
-        if marked is not None and marked.name != preset.name:
-            detail.border_title = _("Compared")
-            text.update(compare(marked, preset, width))
-        else:
-            detail.border_title = clean(preset.name)
-            text.update(describe(preset, width))
-        self.refresh_bindings()
 
     def on_resize(self) -> None:
         """The columns follow the width."""
-        self.call_after_refresh(self._show)
+        self.call_after_refresh(self._draw)
+
+    def _read(self) -> None:
+        """Reads what there is; a mark on what is gone goes as well."""
+        self._shelf = read_shelf(Path.cwd())
+        entries: list[Entry] = [*self._shelf.damaged, *self._shelf.presets]
+        self._entries = {name_key(entry.name) or str(entry.path): entry for entry in entries}
+        self._marked = self._marked if self._marked in self._entries else None
+
+    def _draw(self, name: str | None = None) -> None:
+        """Fills the list; the cursor goes to the preset of this name, or stays where it is."""
+        keys = list(self._entries)
+        table = self.query_one(KeyTable)
+        at = keys.index(name_key(name)) if name and name_key(name) in keys else table.cursor_row
+        table.set_columns([("", 1), (_("name"), table.size.width - _BESIDE_NAME), (_("level"), _LEVEL_WIDTH)])
+        for key, entry in self._entries.items():
+            mark = "!" if isinstance(entry, Damaged) else "◆" if key == self._marked else " "
+            table.add_row(cell(mark), cell(called(entry)), cell(_SHORT_LEVELS[entry.level]), key=key)
+        table.move_cursor(row=at)
+        self.query_one("#none").display = all(entry.level == "shipped" for entry in self._entries.values())
+        self._show()
+
+    def _current(self) -> Entry | None:
+        if not self.is_mounted:
+            return None
+        entries = list(self._entries.values())
+        row = self.query_one(KeyTable).cursor_row
+        return entries[row] if 0 <= row < len(entries) else None
+
+    def _preset(self) -> Preset | None:
+        """The preset under the cursor, if it can be used."""
+        entry = self._current()
+        return entry if isinstance(entry, Preset) else None
+
+    @on(KeyTable.RowHighlighted)
+    def _show(self) -> None:
+        entry = self._current()
+        detail, text = self.query_one("#detail"), self.query_one("#text", Static)
+        width = max(40, detail.size.width - 1)  # the scroll bar
+        marked = self._entries.get(self._marked or "")
+        match entry:
+            case None:
+                text.update(_("No presets."))
+            case Damaged():
+                detail.border_title = clean(called(entry))
+                text.update(describe_damaged(entry))
+            case Preset() if isinstance(marked, Preset) and marked is not entry:
+                detail.border_title = _("Compared")
+                text.update(compare(marked, entry, width))
+            case Preset():
+                detail.border_title = clean(called(entry))
+                text.update(describe(entry, width, self._shelf.hidden_by(entry.name)))
+        self.refresh_bindings()
 
     @on(KeyTable.RowSelected)
     def _load(self) -> None:
-        preset = self._current()
+        preset = self._preset()
         if preset is None:
             return
         if self._choosing:
@@ -141,116 +155,61 @@ class PresetsScreen(SidestepScreen[Preset | None]):
 
     def action_compare(self) -> None:
         """Marks the preset under the cursor, or takes the mark off."""
-        preset = self._current()
+        preset = self._preset()
         if preset is not None:
-            self._marked = None if self._marked == preset.name else preset.name
-            self._read(preset.name)
+            key = name_key(preset.name)
+            self._marked = None if self._marked == key else key
+            self._draw()
 
     @work
     async def action_import(self) -> None:
         """Takes a preset in, after a look at what became of it."""
-        text = await self.app.push_screen_wait(PasteScreen())
-        if text is None:
-            return
-        try:
-            imported = _read_import(text)
-            if await self.app.push_screen_wait(ReportScreen(imported)):
-                save_preset(imported.preset)
-                self._read(imported.preset.name)
-        except SidestepError as error:
-            self.sidestep.tell_error(error)
+        await self._do(actions.import_preset(self))
 
     @work
     async def action_export(self) -> None:
         """Writes the preset to a file."""
-        preset = self._current()
-        if preset is None:
-            return
-        target = await self.app.push_screen_wait(
-            AskScreen(_("Export {name} to").format(name=preset.name), f"{preset.name}.json")
-        )
-        if not target:
-            return
-        try:
-            file = export_preset(preset, Path(target))
-        except SidestepError as error:
-            self.sidestep.tell_error(error)
-        else:
-            self.sidestep.tell(_("Written to {file}").format(file=file))
+        if preset := self._preset():
+            await self._do(actions.export(self, preset))
+
+    def action_copy(self) -> None:
+        """Copies the preset as text."""
+        if preset := self._preset():
+            actions.copy(self, preset)
 
     @work
     async def action_rename(self) -> None:
         """Gives the preset another name."""
-        preset = self._current()
-        if preset is None:
-            return
-        name = await self.app.push_screen_wait(
-            AskScreen(_("Rename {name} to").format(name=preset.name), preset.name, check=name_problem)
-        )
-        if not name or name == preset.name:
-            return
-        try:
-            rename_preset(preset.name, name, Path.cwd())
-        except SidestepError as error:
-            self.sidestep.tell_error(error)
-        self._read(name)
+        if preset := self._preset():
+            await self._do(actions.rename(self, preset))
 
     @work
     async def action_delete(self) -> None:
         """Removes the preset after a question."""
-        preset = self._current()
-        if preset is None:
-            return
-        question = ConfirmScreen(
-            _("Delete the preset {name}?").format(name=preset.name), str(preset.path), yes=_("Delete it"), danger=True
-        )
-        if not await self.app.push_screen_wait(question):
-            return
-        try:
-            delete_preset(preset.name, Path.cwd())
-        except SidestepError as error:
-            self.sidestep.tell_error(error)
-        self._read()
+        if entry := self._current():
+            await self._do(actions.delete(self, entry, self._shelf))
 
     @work
     async def action_from_run(self) -> None:
         """Keeps the settings of a training run."""
-        from sidestep_tui.runs.history import list_runs
+        await self._do(actions.keep_run(self))
 
-        runs = {str(s.run.path): s for s in list_runs() if s.job == "train"}
-        if not runs:
-            self.sidestep.tell(_("There is no training run yet."), "warning")
-            return
-        entries = [Choice(path, summary.run.name, summary.condition) for path, summary in runs.items()]
-        path = await self.app.push_screen_wait(PickScreen(_("Keep the settings of"), lambda _text: entries))
-        name = path and await self.app.push_screen_wait(AskScreen(_("Name of the preset"), check=name_problem))
-        if not (path and name):
-            return
+    async def _do(self, action: Awaitable[str | None]) -> None:
+        """Waits for an action and shows what it left; what kept it from being done is told."""
+        name = None
         try:
-            run = runs[path].run
-            settings = without_personal(run.settings().model_dump(mode="json"))
-            save_preset(Preset(name, f"from the run {run.name}", settings))
+            name = await action
         except SidestepError as error:
             self.sidestep.tell_error(error)
-        else:
-            self._read(name)
+        self._read()
+        self._draw(name)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
-        """Shipped presets can be neither renamed nor deleted."""
-        if action in ("rename", "delete"):
-            preset = self._current()
-            return preset is not None and preset.level != "shipped"
+        """Shipped presets can be neither renamed nor deleted, damaged ones only deleted."""
+        if action in ("compare", "export", "copy", "rename"):
+            preset = self._preset()
+            return preset is not None and (action != "rename" or preset.level != "shipped")
+        if action == "delete":
+            entry = self._current()
+            return entry is not None and entry.level != "shipped" and bool(entry.name)
         return True
-
-
-def _read_import(text: str) -> Import:
-    """A preset from pasted JSON, or from the file that is named."""
-    if text.lstrip().startswith(("{", "[")):
-        return import_text(text)
-    return import_file(Path(text).expanduser())
-
-
-def _natural_order(preset: Preset) -> tuple[int, list[tuple[int, str]]]:
-    """The user's own before shipped ones; 8 before 12."""
-    parts = re.split(r"(\d+)", preset.name.lower())
-    return preset.level == "shipped", [(int(part), "") if part.isdigit() else (0, part) for part in parts]

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from sidestep_tui.config.presets import check_name
+from sidestep_tui.config.preset_names import check_name
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from sidestep_tui.config.places import user_presets
-from sidestep_tui.config.presets import Preset, save_preset, without_personal
+from sidestep_tui.config.preset_shelf import save_preset, taken_by
+from sidestep_tui.config.presets import Preset, without_personal
 from sidestep_tui.files import write_text_atomic
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.values import json_text
@@ -11,7 +12,7 @@ from sidestep_tui.tui.wizard.values import json_text
 
 def has_preset(name: str) -> bool:
     """Whether the user has a preset of this name."""
-    return (user_presets() / f"{name}.json").exists()
+    return taken_by(name, user_presets()) is not None
 
 
 def save_as_preset(document: WizardDocument, name: str, *, overwrite: bool = False) -> Path:

@@ -10,7 +10,7 @@ import pytest
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.settings import SettingFlags, add_layer_flags, given_layers
 from sidestep_tui.config.layers import resolve
-from sidestep_tui.config.presets import find_preset
+from sidestep_tui.config.preset_shelf import find_preset
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.tui.wizard.command import preprocess_command, train_command
 from sidestep_tui.tui.wizard.document import WizardDocument
