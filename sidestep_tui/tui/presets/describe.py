@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from sidestep_tui.config.memory import GIB, TYPICAL_SECONDS
@@ -18,6 +19,8 @@ from sidestep_tui.tui.wizard.values import spell_value
 LEVELS: Final[Mapping[Level, str]] = {"shipped": _("shipped"), "user": _("your own"), "local": _("this folder")}
 _PATH_WIDTH: Final = 30
 _MOST_DEFAULTS: Final = 6
+_NARROWEST_VALUE: Final = 9
+_GAP: Final = "  "
 _FATES: Final = (("mapped", _("taken over"), "✓"), ("changed", _("changed"), "~"), ("dropped", _("left out"), "–"))
 
 
@@ -83,11 +86,15 @@ def describe_damaged(entry: Damaged) -> Content:
 
 def compare(left: Preset, right: Preset, width: int) -> Content:
     """The settings in which two presets differ, defaults filled in where one of them says nothing."""
-    column = max(10, (width - 28) // 2)
-    head = Content.styled(f"{pad('', 26)} {pad(left.name, column)} {pad(right.name, column)}", "bold")
-    lines = [head]
-    for path, *values in differences(left.settings, right.settings):
-        lines.append(Content(f"{pad(path, 26)} {' '.join(pad(_value(value), column) for value in values)}"))
+    rows = [("", left.name, right.name)]
+    rows += [(path, _value(a), _value(b)) for path, a, b in differences(left.settings, right.settings)]
+    paths, *columns = (max(map(cell_len, column)) for column in zip(*rows, strict=True))
+    room = width - paths - 2 * len(_GAP)
+    if sum(columns) > room:  # then values are cut rather than paths, but not to nothing
+        columns = [min(column, max(_NARROWEST_VALUE, room // 2)) for column in columns]
+    widths = (min(paths, width - sum(columns) - 2 * len(_GAP)), *columns)
+    texts = (_GAP.join(map(pad, row, widths)) for row in rows)
+    lines = [Content.styled(text, "" if number else "bold") for number, text in enumerate(texts)]
     if len(lines) == 1:
         lines.append(Content.styled(_("They give the same settings."), "$text-muted"))
     promises = (f"{preset.name}: {_promise(preset)}" for preset in (left, right))
