@@ -1,5 +1,6 @@
-"""A real engine through real terminals: start, lose the terminal, come back elsewhere to the whole story, stop."""
+"""Real terminals: a run is lost and found again and stopped; a preset goes through clipboard and paste."""
 
+import json
 import os
 import shlex
 import shutil
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from sidestep_tui.config.places import user_presets
+from sidestep_tui.config.preset_shelf import find_preset
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import summarise
@@ -49,6 +52,19 @@ class Terminals:
 
     def press(self, name: str, *keys: str) -> None:
         self._run("send-keys", "-t", name, *keys)
+
+    def paste(self, name: str, text: str) -> None:
+        """A bracketed paste, as a terminal sends it."""
+        subprocess.run([*self._tmux, "load-buffer", "-"], input=text, text=True, check=True)
+        self._run("paste-buffer", "-p", "-d", "-t", name)
+
+    def accept_copies(self) -> None:
+        """Takes what programs send to the terminal's clipboard (OSC 52)."""
+        self._run("set-option", "-g", "set-clipboard", "on")
+
+    def copied(self) -> str:
+        """What was copied last; nothing where nothing was."""
+        return subprocess.run([*self._tmux, "show-buffer"], capture_output=True, text=True, check=False).stdout
 
     def kill(self, name: str) -> None:
         self._run("kill-session", "-t", name)
@@ -125,3 +141,24 @@ def test_a_run_outlives_its_terminal_and_is_stopped_from_another(
     assert steps == list(range(1, len(steps) + 1))
     assert isinstance(told[-1], ev.RunStopped)
     assert (run.checkpoints / f"step-{steps[-1]:08d}").is_dir()
+
+
+def test_a_preset_goes_out_by_the_clipboard_and_comes_in_by_a_paste(terminals: Terminals) -> None:
+    terminals.start("presets", *SIDESTEP)
+    terminals.accept_copies()
+    until(lambda: "Presets" in terminals.text("presets"), "the application is there")
+    terminals.press("presets", "p")
+    until(lambda: "2b-8gb" in terminals.text("presets"), "the presets are listed")
+    terminals.press("presets", "y")
+    until(lambda: terminals.copied() != "", "the preset is in the terminal's clipboard")
+    document = json.loads(terminals.copied())
+    assert document == find_preset("2b-8gb", Path("/")).as_document()
+    terminals.press("presets", "i")
+    until(lambda: "Import a preset" in terminals.text("presets"), "it takes one in")
+    terminals.paste("presets", json.dumps({**document, "name": "back again"}, indent=2))
+    until(lambda: '"training"' in terminals.text("presets"), "all lines of the paste arrive")
+    terminals.press("presets", "C-s")
+    until(lambda: "Keep this preset as back again?" in terminals.text("presets"), "it asks")
+    terminals.press("presets", "y")
+    until(lambda: (user_presets() / "back again.json").exists(), "it is kept")
+    assert find_preset("back again", Path("/")).settings == document["settings"]
