@@ -34,6 +34,7 @@ clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 docs: $(STAMP)
+	$(BIN)/python -m tools.promises
 	$(BIN)/sidestep docs
 
 texts: $(STAMP)

@@ -1,10 +1,11 @@
-"""`sidestep docs`: writes the settings reference and the JSON Schemas, which a test keeps current."""
+"""`sidestep docs`: writes the references of settings and presets and the JSON Schemas, which a test keeps current."""
 
 from argparse import Namespace
 from pathlib import Path
 
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
+from sidestep_tui.cli.preset_reference import presets_reference
 from sidestep_tui.cli.reference import settings_reference
 from sidestep_tui.config.jobs import JOBS
 from sidestep_tui.errors import ExitCode
@@ -18,8 +19,10 @@ def configure(parser: Parser) -> None:
 
 
 def _run(options: Namespace, out: Output) -> int:
-    written = [options.folder / "settings.md"]
-    write_text_atomic(written[0], settings_reference())
+    pages = {"settings.md": settings_reference(), "presets.md": presets_reference()}
+    written = [options.folder / name for name in pages]
+    for path, text in zip(written, pages.values(), strict=True):
+        write_text_atomic(path, text)
     for job, model in JOBS.items():
         path = options.folder / f"{job}.schema.json"
         write_json_atomic(path, model.model_json_schema())

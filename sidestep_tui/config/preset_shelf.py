@@ -88,6 +88,12 @@ def list_presets(working_folder: Path) -> tuple[Preset, ...]:
     return read_shelf(working_folder).presets
 
 
+def shipped() -> tuple[Preset, ...]:
+    """The shipped presets, whatever hides them."""
+    folder = shipped_presets()
+    return tuple(sorted((read_preset(file, "shipped") for file in folder.glob("*.json")), key=_natural_order))
+
+
 def find_preset(name: str, working_folder: Path) -> Preset:
     """The preset with this name, or the preset file at this path.
 

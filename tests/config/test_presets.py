@@ -27,7 +27,7 @@ def test_shipped_preset_is_valid_and_promises_what_the_arithmetic_gives(file: Pa
     assert preset.name == file.stem
     assert preset.description
     assert preset_problems(preset.settings) == ()
-    assert preset.promise == derived_promise(preset)
+    assert preset.promise == derived_promise(preset), "run `make docs`"
 
 
 @pytest.mark.parametrize("file", TIERS, ids=lambda file: file.stem)
