@@ -62,7 +62,7 @@ def shipped_presets() -> Path:
     return packaged if packaged.is_dir() else package.parent / "presets"
 
 
-def preset_folders(working_folder: Path) -> tuple[tuple[Level, Path], ...]:
+def _folders(working_folder: Path) -> tuple[tuple[Level, Path], ...]:
     """Where presets are looked for, the nearest first."""
     return (("local", local_presets(working_folder)), ("user", user_presets()), ("shipped", shipped_presets()))
 
@@ -73,7 +73,7 @@ def read_shelf(working_folder: Path) -> Shelf:
     hidden: list[Preset] = []
     damaged: list[Damaged] = []
     taken: set[str] = set()
-    for level, folder in preset_folders(working_folder):
+    for level, folder in _folders(working_folder):
         for entry in _entries(level, folder):
             if isinstance(entry, Preset):
                 (hidden if name_key(entry.name) in taken else presets).append(entry)
@@ -81,11 +81,6 @@ def read_shelf(working_folder: Path) -> Shelf:
                 damaged.append(entry)
         taken |= {name_key(preset.name) for preset in presets} | {name_key(entry.name) for entry in damaged}
     return Shelf(tuple(sorted(presets, key=_natural_order)), tuple(hidden), tuple(damaged))
-
-
-def list_presets(working_folder: Path) -> tuple[Preset, ...]:
-    """The presets that count, the nearest level first."""
-    return read_shelf(working_folder).presets
 
 
 def shipped() -> tuple[Preset, ...]:
@@ -115,8 +110,11 @@ def find_preset(name: str, working_folder: Path) -> Preset:
 
 
 def taken_by(name: str, folder: Path) -> Path | None:
-    """The file in a folder that a preset of this name would replace, or be confused with."""
-    files = folder.iterdir() if folder.is_dir() else ()
+    """The file in a folder that a preset of this name would replace, or be confused with, as far as can be seen."""
+    try:
+        files = list(folder.iterdir())
+    except OSError:
+        return None
     named = [file for file in files if _is_named(file) and name_key(_name_of(file)) == name_key(name)]
     return min(named, key=lambda file: _name_of(file) != name, default=None)
 
@@ -188,9 +186,8 @@ def rename_preset(name: str, new_name: str, working_folder: Path) -> Path:
 
 def _own(name: str, working_folder: Path, refusal: str) -> Path:
     """The file of a preset that may be changed. A path is no name here: nothing outside the folders is touched."""
-    for level, folder in preset_folders(working_folder):
-        with _named_errors(folder):
-            path = taken_by(name, folder)
+    for level, folder in _folders(working_folder):
+        path = taken_by(name, folder)
         if path and level == "shipped":
             raise SidestepError(refusal, where=_name_of(path), fix="save a changed copy under another name")
         if path:

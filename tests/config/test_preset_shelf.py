@@ -10,9 +10,7 @@ from sidestep_tui.config.preset_shelf import (
     delete_preset,
     export_preset,
     find_preset,
-    list_presets,
     local_presets,
-    preset_folders,
     read_shelf,
     rename_preset,
     save_preset,
@@ -43,7 +41,7 @@ def test_saved_preset_is_found_listed_renamed_and_deleted(work: Path) -> None:
     save_preset(Preset("mine", "a note", RANK_8))
     assert find_preset("mine", work).settings == RANK_8
     rename_preset("mine", "ours", work)
-    names = [preset.name for preset in list_presets(work)]
+    names = [preset.name for preset in read_shelf(work).presets]
     assert "ours" in names
     assert "mine" not in names
     delete_preset("ours", work)
@@ -67,7 +65,7 @@ def test_nearer_levels_win_and_what_they_hide_is_known(work: Path) -> None:
 def test_the_nearest_level_comes_first_and_8_before_12(work: Path) -> None:
     save_preset(Preset("z", "", RANK_8))
     save_preset(Preset("zz", "", RANK_8), local_presets(work))
-    assert [p.name for p in list_presets(work)][:5] == ["zz", "z", "2b-8gb", "2b-12gb", "2b-16gb"]
+    assert [p.name for p in read_shelf(work).presets][:5] == ["zz", "z", "2b-8gb", "2b-12gb", "2b-16gb"]
 
 
 def test_shipped_presets_can_neither_go_nor_be_renamed(work: Path) -> None:
@@ -186,7 +184,3 @@ def test_a_folder_that_cannot_be_read_does_not_keep_the_others_away(work: Path) 
     assert [(entry.name, entry.path) for entry in shelf.damaged] == [("", local_presets(work))]
     assert "cannot be read: Not a directory" in shelf.damaged[0].error.what
     assert find_preset("voice", work).level == "shipped"
-
-
-def test_the_order_of_levels(work: Path) -> None:
-    assert [level for level, _ in preset_folders(work)] == ["local", "user", "shipped"]

@@ -12,7 +12,7 @@ from sidestep_tui.config.places import user_presets
 from sidestep_tui.config.preset_import import import_text
 from sidestep_tui.config.preset_shelf import (
     find_preset,
-    list_presets,
+    read_shelf,
 )
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.presets.dialogs import ReportScreen
@@ -81,7 +81,7 @@ async def test_a_taken_name_asks_for_another_or_for_leave_to_replace(make_app: M
                 pilot.app.screen.query_one(Input).action_end()
             await pilot.press(*keys)
             await pilot.pause()
-            ranks = {p.name: p.settings["adapter"]["rank"] for p in list_presets(Path.cwd()) if p.level == "user"}
+            ranks = {p.name: p.settings["adapter"]["rank"] for p in read_shelf(Path.cwd()).presets if p.level == "user"}
             expected = {"escape": {"taken": 24}, "2": {"taken": 24, "Taken2": 9}, "enter": {"taken": 9, "Taken2": 9}}
             assert ranks == expected[keys[0]]
 
