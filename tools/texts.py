@@ -1,8 +1,9 @@
 """Brings the catalogues of the interface up to date with the code: `make texts`.
 
 The texts are those inside `_()` and `ngettext()`, and those that the interface translates where it shows them: the
-settings' helps and what the sections of the settings say about themselves. New ones come into the `.po` without a
-translation, gone ones leave it, and the `.mo` that the program reads is compiled from it.
+settings' helps, what the sections of the settings say about themselves, what shipped presets are for, and why an import
+leaves something out. New ones come into the `.po` without a translation, gone ones leave it, and the `.mo` that the
+program reads is compiled from it.
 """
 
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from babel.messages.pofile import read_po, write_po
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.fields import adapter_families, setting_fields
 from sidestep_tui.config.jobs import JOBS
+from sidestep_tui.config.preset_fields import REASONS
+from sidestep_tui.config.preset_shelf import shipped
 from sidestep_tui.texts import FOLDER
 from sidestep_tui.texts.language import LANGUAGES, SOURCE
 
@@ -31,7 +34,7 @@ def texts_of_the_code() -> Catalog:
     found = extract_from_dir(PACKAGE, method, keywords=_KEYWORDS)
     for name, _line, message, _comments, _context in sorted(found, key=lambda text: text[:2]):
         catalogue.add(message, locations=[(f"sidestep_tui/{Path(name).as_posix()}", 0)])
-    for text, comment in texts_of_the_settings():
+    for text, comment in (*texts_of_the_settings(), *texts_of_the_presets()):
         catalogue.add(text, locations=[(_SETTINGS, 0)], auto_comments=[comment] if text not in catalogue else [])
     return catalogue
 
@@ -45,6 +48,12 @@ def texts_of_the_settings() -> Iterator[tuple[str, str]]:
             yield from ((text, field.path) for text in (title, field.help, field.unit) if text)
     for family, schema in adapter_families().items():
         yield from _sections(schema, family)
+
+
+def texts_of_the_presets() -> Iterator[tuple[str, str]]:
+    """What the shipped presets are for, and what an import says of fields that have nothing to be."""
+    yield from ((preset.description, f"preset {preset.name}") for preset in shipped())
+    yield from ((reason, "a field of an imported preset") for reason in REASONS)
 
 
 def _sections(schema: type[Section], name: str) -> Iterator[tuple[str, str]]:

@@ -6,18 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from sidestep_tui.config import preset_fields as table
 from sidestep_tui.config.fields import look_up, put, remove, setting_fields
-from sidestep_tui.config.preset_fields import (
-    ALWAYS_DROPPED,
-    FAMILY_FIELDS,
-    METADATA,
-    PLAIN_FIELDS,
-    QUANTISED,
-    SCHEDULES,
-    TIMESTEPS,
-    WEIGHTINGS,
-    ZERO_IS_OFF,
-)
 from sidestep_tui.config.presets import preset_problems
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import SidestepError
@@ -38,7 +28,9 @@ class Note:
 
 def is_old_field(name: str) -> bool:
     """Whether a key of a flat document is one that we have a setting for."""
-    return name in PLAIN_FIELDS or name in _RULES or any(name in fields for fields in FAMILY_FIELDS.values())
+    return (
+        name in table.PLAIN_FIELDS or name in _RULES or any(name in fields for fields in table.FAMILY_FIELDS.values())
+    )
 
 
 @dataclass
@@ -62,18 +54,18 @@ class Converter:
         Raises:
             SidestepError: a value is of the wrong type, or the adapter family is none of ours.
         """
-        plain = {**PLAIN_FIELDS, **self._family()}
+        plain = {**table.PLAIN_FIELDS, **self._family()}
         for name, value in self.old.items():
-            if name in METADATA:
+            if name in table.METADATA:
                 continue
             if name in _RULES:
                 _RULES[name](self, name, value)
             elif name in plain:
                 self._take_number(name, plain[name], value)
-            elif any(name in names for names in FAMILY_FIELDS.values()):
-                self.drop(name, "belongs to another adapter family")
+            elif any(name in names for names in table.FAMILY_FIELDS.values()):
+                self.drop(name, table.OTHER_FAMILY)
             else:
-                self.drop(name, ALWAYS_DROPPED.get(name, "is not a setting here"))
+                self.drop(name, table.ALWAYS_DROPPED.get(name, table.UNKNOWN))
         self._drop_what_is_invalid()
         return self.settings, tuple(self.notes)
 
@@ -81,17 +73,17 @@ class Converter:
         family = str(self.old.get("adapter_type", "lora")).lower()
         if family == "lora" and self.old.get("use_dora") is True:
             family = "dora"
-        if family not in FAMILY_FIELDS:
+        if family not in table.FAMILY_FIELDS:
             raise self.wrong(f"The adapter type {family[:40]!r} is not one of ours.", "choose another preset")
         self.settings = put(self.settings, "adapter.family", family)
-        return FAMILY_FIELDS[family]
+        return table.FAMILY_FIELDS[family]
 
     def _take_number(self, name: str, path: str, value: Any) -> None:
         number = self.number(name, value)
         if path in self.sources:
             self.drop(name, f"{self.sources[path]} says it already")
-        elif name in ZERO_IS_OFF and number == 0:
-            self.drop(name, "0 switches it off, as is the default")
+        elif name in table.ZERO_IS_OFF and number == 0:
+            self.drop(name, table.OFF)
         else:
             self.set(name, path, number)
 
@@ -164,12 +156,12 @@ def _target_modules(converter: Converter, name: str, value: Any) -> None:
     has_mlp = any(letter in letters for letter in ("gate", "up", "down"))
     if any(letter in letters for letter in "qkvo"):
         both = [letter for letter in "qkvo" if letter in letters or letter in existing]
-        why = "one list for both attentions" if existing and both != existing else ""
+        why = table.ONE_LIST if existing and both != existing else ""
         converter.set(name, "adapter.targets.projections", both, why)
     if has_mlp:
         converter.set(name, "adapter.targets.mlp", True)
     if not has_mlp and not any(letter in letters for letter in "qkvo"):
-        converter.drop(name, "names none of the modules" if words else "is empty")
+        converter.drop(name, table.NO_MODULES if words else table.EMPTY)
 
 
 def _checkpointing(converter: Converter, name: str, value: Any) -> None:
@@ -185,16 +177,16 @@ def _crop(converter: Converter, name: str, value: Any) -> None:
     in_frames = name == "max_latent_length"
     seconds = number / _LATENTS_A_SECOND if in_frames else number
     if seconds > 0:
-        converter.set(name, "data.crop_seconds", float(seconds), "counted in frames" if in_frames else "")
+        converter.set(name, "data.crop_seconds", float(seconds), table.IN_FRAMES if in_frames else "")
     else:
-        converter.drop(name, "whole songs are the default")
+        converter.drop(name, table.WHOLE_SONGS)
 
 
 def _formula(converter: Converter, name: str, value: Any) -> None:
     if isinstance(value, str) and value.strip():
         converter.set(name, "schedule.formula", value)
     else:
-        converter.drop(name, "is empty")
+        converter.drop(name, table.EMPTY)
 
 
 def _adaptive(converter: Converter, name: str, value: Any) -> None:
@@ -202,7 +194,7 @@ def _adaptive(converter: Converter, name: str, value: Any) -> None:
     if share > 0:
         converter.set(name, "objective.adaptive", True, f"was a share of {share:g}")
     else:
-        converter.drop(name, "0 switches it off, as is the default")
+        converter.drop(name, table.OFF)
 
 
 def _quantise(converter: Converter, name: str, value: Any) -> None:
@@ -210,7 +202,7 @@ def _quantise(converter: Converter, name: str, value: Any) -> None:
         converter.set(name, "memory.weights", "full")
         return
     kind = converter.old.get("weight_qtype", "qfloat8")
-    converter.choose(name, "memory.weights", kind, QUANTISED, "int8")
+    converter.choose(name, "memory.weights", kind, table.QUANTISED, "int8")
 
 
 _Rule = Callable[[Converter, str, Any], None]
@@ -223,9 +215,9 @@ _RULES: Final[dict[str, _Rule]] = {
     "cross_target_modules_str": _target_modules,
     "target_mlp": lambda c, name, value: c.set(name, "adapter.targets.mlp", c.flag(name, value)),
     "optimizer_type": lambda c, name, value: c.choose(name, "optimizer.name", value, {}, "adamw"),
-    "scheduler_type": lambda c, name, value: c.choose(name, "schedule.name", value, SCHEDULES, "cosine"),
-    "loss_weighting": lambda c, name, value: c.choose(name, "objective.weighting", value, WEIGHTINGS, "flat"),
-    "timestep_mode": lambda c, name, value: c.choose(name, "objective.timesteps", value, TIMESTEPS, "model"),
+    "scheduler_type": lambda c, name, value: c.choose(name, "schedule.name", value, table.SCHEDULES, "cosine"),
+    "loss_weighting": lambda c, name, value: c.choose(name, "objective.weighting", value, table.WEIGHTINGS, "flat"),
+    "timestep_mode": lambda c, name, value: c.choose(name, "objective.timesteps", value, table.TIMESTEPS, "model"),
     "adaptive_timestep_ratio": _adaptive,
     "gradient_checkpointing": _checkpointing,
     "weight_quantize": _quantise,

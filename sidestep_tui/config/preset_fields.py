@@ -99,3 +99,17 @@ ALWAYS_DROPPED: Final[Mapping[str, str]] = {
     **dict.fromkeys(("checkpoint_dir", "dataset_dir", "output_dir", "log_dir", "resume_from"), _PATH),
 }
 """Fields that have nothing to be here, and why."""
+
+OTHER_FAMILY: Final = "belongs to another adapter family"
+UNKNOWN: Final = "is not a setting here"
+OFF: Final = "0 switches it off, as is the default"
+EMPTY: Final = "is empty"
+NO_MODULES: Final = "names none of the modules"
+ONE_LIST: Final = "one list for both attentions"
+WHOLE_SONGS: Final = "whole songs are the default"
+IN_FRAMES: Final = "counted in frames"
+REASONS: Final = (
+    OTHER_FAMILY, UNKNOWN, OFF, EMPTY, NO_MODULES, ONE_LIST, WHOLE_SONGS, IN_FRAMES,
+    *dict.fromkeys(ALWAYS_DROPPED.values()),
+)  # fmt: skip
+"""Every reason that is the same for all presets; people read it in their language."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sidestep_tui.config.fields import look_up
+from sidestep_tui.config.preset_fields import REASONS, UNKNOWN
 from sidestep_tui.config.preset_import import import_file, import_given, import_text
 from sidestep_tui.config.presets import preset_problems
 from sidestep_tui.errors import SidestepError
@@ -171,7 +172,9 @@ def test_every_field_of_the_older_trainer_is_known() -> None:
     old = {**dict.fromkeys(words, "none"), **dict.fromkeys(flags, True), **dict.fromkeys(numbers, 1)}
     notes = import_text(json.dumps(old)).notes
     assert sorted(note.old for note in notes) == sorted(old)
-    assert [note.old for note in notes if note.why == "is not a setting here"] == []
+    assert [note.old for note in notes if note.why == UNKNOWN] == []
+    own = ("there is no", "was ", "the formula cannot", "must be")  # with a value in them
+    assert {note.why for note in notes if note.why and not note.why.startswith(own)} <= set(REASONS)
 
 
 def test_what_is_given_is_a_preset_or_the_name_of_a_file(tmp_path: Path) -> None:
