@@ -39,7 +39,7 @@ def shelf_table(shelf: Shelf) -> RenderableType:
     table = Table(box=None, pad_edge=False)
     for column in ("PRESET", "LEVEL"):
         table.add_column(column, no_wrap=True)
-    table.add_column("WHAT IT IS FOR, WHAT IT CHANGES, THE MEMORY THAT IT NEEDS", overflow="fold")
+    table.add_column("FOR, CHANGES, MEMORY", overflow="fold")
     for preset in shelf.presets:
         hidden = [f"hides the one that is {LEVELS[other.level]}" for other in shelf.hidden_by(preset.name)]
         changed = ", ".join(f"{c.path}={value_text(c.value)}" for c in changes_of(preset.settings) if not c.is_default)
@@ -51,7 +51,8 @@ def shelf_table(shelf: Shelf) -> RenderableType:
     for entry in shelf.damaged:
         text = Text(printable(entry.error.what), style="red")
         fix = Text(printable(f"{entry.path}: {entry.error.fix}"), style="dim")
-        table.add_row(Text(printable(entry.name), style="red"), LEVELS[entry.level], Group(text, fix))
+        name = Text(printable(entry.name or entry.path.name), style="red")
+        table.add_row(name, LEVELS[entry.level], Group(text, fix))
     return table
 
 

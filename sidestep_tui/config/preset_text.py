@@ -69,7 +69,8 @@ def read_object(text: str, where: object) -> dict[str, Any]:
     except RecursionError as error:
         raise _too_deep(where) from error
     except json.JSONDecodeError as error:
-        what = f"The preset is not JSON: {error.msg}, line {error.lineno}, column {error.colno}."
+        wrong = error.msg.removesuffix(" at")
+        what = f"The preset is not JSON: {wrong} at line {error.lineno}, column {error.colno}."
         raise SidestepError(what, where=where, fix="correct it there, or copy the preset once more") from error
     except ValueError as error:
         raise SidestepError(f"The preset cannot be used: {error}.", where=where, fix="correct it") from error

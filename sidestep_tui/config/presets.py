@@ -73,7 +73,8 @@ def make_preset(
         if not isinstance(document.get(key, ""), str):
             raise SidestepError(f"The preset's {key} is not text.", where=where, fix="put it in quotes")
     if unknown := sorted(set(document) - _KEYS):
-        raise _unusable(document, f"Unknown in a preset: {_listed(unknown)}.", where, "remove it")
+        fix = "for a run's settings: `sidestep preset save NAME --run RUN`" if "job" in unknown else "remove it"
+        raise _unusable(document, f"Unknown in a preset: {_listed(unknown)}.", where, fix)
     if problems := preset_problems(document["settings"]):
         listed = _listed([f"{problem.path}: {problem.message}" for problem in problems])
         raise _unusable(document, f"The preset has settings that cannot be used: {listed}.", where, "correct them")

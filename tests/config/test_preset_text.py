@@ -15,7 +15,8 @@ from sidestep_tui.errors import SidestepError
 
 SETTINGS = '{"adapter": {"rank": 8}}'
 REFUSED = {
-    "cut off": ("{", "not JSON"),
+    "cut off": ("{", "not JSON: Expecting property name enclosed in double quotes at line 1, column 2."),
+    "control character": ('{"a\n', "not JSON: Invalid control character at line 1, column 4."),
     "list": ("[1]", "an object"),
     "name twice": ('{"name": "a", "name": "b", "settings": {}}', "'name' stands in it twice"),
     "setting twice": ('{"settings": {"adapter": {"rank": 8, "rank": 9}}}', "'rank' stands in it twice"),
@@ -55,6 +56,12 @@ def test_a_thousand_mistakes_make_a_short_message() -> None:
     with pytest.raises(SidestepError, match="and 995 more") as caught:
         parse_preset(json.dumps({"settings": settings}), "a")
     assert len(caught.value.what) < 1500
+
+
+def test_the_config_of_a_run_is_no_preset_and_says_how_to_make_one_of_it() -> None:
+    with pytest.raises(SidestepError, match="Unknown in a preset: job") as caught:
+        parse_preset(json.dumps({"job": "train", "settings": {}}), "config")
+    assert "--run RUN" in str(caught.value.fix)
 
 
 @pytest.mark.parametrize("version", ["0.1.0", "", "nonsense"])
