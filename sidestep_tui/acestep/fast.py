@@ -13,6 +13,7 @@ from torch import Tensor
 from sidestep_tui.acestep.attention import Rotary, attend, use_banded_attention
 from sidestep_tui.acestep.fast_lora import use_fast_lora
 from sidestep_tui.acestep.fast_ops import rms_norm, rotate, swiglu
+from sidestep_tui.acestep.products import use_fast_linear
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
@@ -33,6 +34,7 @@ def use_fast_blocks(transformer: "AceStepTransformer1DModel") -> None:
         if parameter.requires_grad and _FROZEN.search(name):
             raise ValueError(f"{name} must be frozen")
     use_banded_attention(transformer)
+    use_fast_linear(transformer.layers)
     use_fast_lora(transformer)
     for layer in transformer.layers:
         layer.forward = partial(_block, layer)

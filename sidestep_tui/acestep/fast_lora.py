@@ -15,6 +15,7 @@ from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from sidestep_tui.acestep.products import product
 from sidestep_tui.acestep.quantised import QuantisedLinear
 
 
@@ -94,17 +95,26 @@ class _MergedLora(Function):
         ctx: Any, x: Tensor, weight: Tensor | QuantisedLinear, lora_a: Tensor, lora_b: Tensor, scale: float
     ) -> Tensor:
         _keep(ctx, x, weight, lora_a, lora_b, scale)
-        return x @ torch.addmm(_wide(weight), lora_b, lora_a, alpha=scale).T
+        return product(x, _merged(_wide(weight), lora_a, lora_b, scale))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, lora_a, lora_b = _kept(ctx)
         (gradient,) = gradients
-        of_x = gradient @ torch.addmm(weight, lora_b, lora_a, alpha=ctx.scale) if ctx.needs_input_grad[0] else None
+        of_x = None
+        if ctx.needs_input_grad[0]:
+            of_x = product(gradient, _merged(weight, lora_a, lora_b, ctx.scale).T)
         if weight.numel() <= 2 * (lora_a.numel() + lora_b.numel()):
-            of_update = (gradient.T @ x).mul_(ctx.scale)
-            return of_x, None, lora_b.T @ of_update, of_update @ lora_a.T, None
-        return of_x, None, *_of_factors(gradient, gradient @ lora_b, x, x @ lora_a.T, ctx.scale), None
+            of_update = product(gradient.T, x.T).mul_(ctx.scale)
+            return of_x, None, product(lora_b.T, of_update.T), product(of_update, lora_a), None
+        low, low_gradient = product(x, lora_a), product(gradient, lora_b.T)
+        return of_x, None, *_of_factors(gradient, low_gradient, x, low, ctx.scale), None
+
+
+def _merged(weight: Tensor, lora_a: Tensor, lora_b: Tensor, scale: float) -> Tensor:
+    """W + s B A, [out, in]."""
+    update = product(lora_b, lora_a.T)
+    return torch.add(weight, update, alpha=scale, out=update)
 
 
 class _SplitLora(Function):
@@ -135,4 +145,4 @@ def _of_factors(
     gradient: Tensor, low_gradient: Tensor, x: Tensor, low_x: Tensor, scale: float
 ) -> tuple[Tensor, Tensor]:
     """Gradients of A and B from those of the output [n, out] and of the low-rank activations [n, rank]."""
-    return (low_gradient.T @ x).mul_(scale), (gradient.T @ low_x).mul_(scale)
+    return product(low_gradient.T, x.T).mul_(scale), product(gradient.T, low_x.T).mul_(scale)

@@ -1,0 +1,89 @@
+"""Matrix products of float32 on a CPU by whichever of torch's two libraries uses the whole processor.
+
+torch asks MKL, which leaves AVX-512 alone on processors that are not Intel's: 97 GFLOP/s on one thread of an EPYC
+where oneDNN, which torch carries too, reaches 220 (docs/benchmarks.md). Which one is asked depends on the machine
+alone, never on a clock, so a run that is continued computes the same bits.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd import Function
+
+_CPU_INFO = Path("/proc/cpuinfo")
+
+
+def product(x: Tensor, weight: Tensor) -> Tensor:
+    """x W^T, [n, in] and [out, in] to [n, out]; no gradient goes through it.
+
+    Args:
+        x: of any precision, on any device.
+        weight: of the same precision, on the same device.
+    """
+    if x.device.type != "cpu" or not x.dtype == weight.dtype == torch.float32 or not onednn_is_faster():
+        return x @ weight.T
+    if not (_is_whole(x) and _is_whole(weight)):
+        return x @ weight.T
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
+    return result
+
+
+def frozen_linear(x: Tensor, weight: Tensor) -> Tensor:
+    """x W^T for activations [..., in] and a weight [out, in] that gets no gradient."""
+    result: Tensor = _FrozenLinear.apply(x.reshape(-1, x.shape[-1]), weight)  # type: ignore[no-untyped-call]
+    return result.reshape(*x.shape[:-1], weight.shape[0])
+
+
+@cache
+def onednn_is_faster() -> bool:
+    """Whether this is an AMD processor with AVX-512, and both libraries are there."""
+    libraries = (torch.backends.mkl, torch.backends.mkldnn)
+    if not all(library.is_available() for library in libraries):
+        return False
+    if torch.backends.cpu.get_cpu_capability() != "AVX512" or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        return False
+    return _CPU_INFO.is_file() and "AuthenticAMD" in _CPU_INFO.read_text(encoding="utf-8", errors="replace")
+
+
+def use_fast_linear(module: nn.Module) -> None:
+    """Gives the frozen linear layers inside, which carry no adapter of our own, the faster product."""
+    if not onednn_is_faster():
+        return
+    linear: list[Any] = [part for part in module.modules() if type(part) is nn.Linear]
+    for layer in linear:
+        if [name for name, _ in layer.named_parameters()] == ["weight"]:
+            layer.forward = _Forward(layer)
+
+
+class _Forward:
+    """The forward of a linear layer, whose weight may be replaced, widened or asked for gradients at any time."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        self._layer = layer
+
+    def __call__(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
+        weight = self._layer.weight
+        if weight.requires_grad or input.dtype != torch.float32 or torch.is_autocast_enabled(input.device.type):
+            return F.linear(input, weight)
+        return frozen_linear(input, weight)
+
+
+class _FrozenLinear(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(weight)
+        return product(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (weight,) = ctx.saved_tensors
+        return product(gradients[0], weight.T), None
+
+
+def _is_whole(matrix: Tensor) -> bool:
+    """Whether a matrix lies in one piece, row by row or column by column; others reach oneDNN's reference kernels."""
+    return matrix.numel() > 0 and (matrix.is_contiguous() or matrix.T.is_contiguous())
