@@ -20,9 +20,12 @@ from torch.nn.functional import mse_loss
 from bench.common import CLOCKS, alternate, describe_machine, matmul_rate, print_table, ratio_of, seconds_of
 from bench.shapes import SHAPES, build_transformer, least_operations, lora_targets
 from sidestep_tui.acestep.fast import use_fast_blocks
+from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.objective import ObjectiveSettings
+from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.engine.adapter import trainable
 from sidestep_tui.engine.batches import Batch
+from sidestep_tui.engine.optimizer import build_optimizer
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.recompute import Policy, use_checkpointing
 from sidestep_tui.engine.step import StepShare, accumulate_gradients
@@ -158,8 +161,9 @@ def our_step(transformer: AceStepTransformer1DModel, batch: Batch, rank: int, po
     add_lora(transformer, rank)
     use_fast_blocks(transformer)
     use_checkpointing(transformer, policy)
-    parameters = list(trainable(transformer).values())
-    optimizer = torch.optim.AdamW(parameters, lr=RATE)
+    adapter = trainable(transformer)
+    parameters = list(adapter.values())
+    optimizer = build_optimizer(adapter, OptimizerSettings(), LoraSettings())
 
     def step() -> None:
         accumulate_gradients(

@@ -37,12 +37,12 @@ def build_optimizer(
     """
     groups = _groups(parameters, settings.peak_rate, adapter)
     rate, decay, betas = settings.peak_rate, settings.weight_decay, (settings.beta1, settings.beta2)
-    on_cuda = all(parameter.is_cuda for parameter in parameters.values())
+    devices = {parameter.device.type for parameter in parameters.values()}
     match settings.name:
         case "adamw":
-            return torch.optim.AdamW(groups, rate, betas, settings.epsilon, decay, fused=on_cuda)
+            return torch.optim.AdamW(groups, rate, betas, settings.epsilon, decay, fused=devices <= {"cuda", "cpu"})
         case "adamw8bit":
-            return _adamw_8bit(groups, settings, on_cuda)
+            return _adamw_8bit(groups, settings, devices == {"cuda"})
         case "adafactor":
             return torch.optim.Adafactor(groups, rate, weight_decay=decay)
         case "prodigy":
