@@ -25,6 +25,9 @@ def _show(run: RunDirectory, out: Output) -> None:
     completed = [event.results for event in read_events(run.events_file) if isinstance(event, RunCompleted)]
     table = json.loads((run.path / TABLE).read_text(encoding="utf-8"))
     out.show(None, lambda: _table([Measured(**entry) for entry in table]))
+    if len(table) > 1 and table[-1]["fits"]:
+        chosen = table[-1]["checkpointing"]
+        out.say(f"Train with --memory.checkpointing {chosen}, the fastest that fits; auto takes it from now on.")
     for line in _whole_run(completed[-1]):
         out.say(line)
 

@@ -70,8 +70,8 @@ def _try(document: dict[str, Any], values: Mapping[str, Any], cost: str, shape: 
 
 def _changes(settings: TrainSettings) -> Iterator[tuple[dict[str, Any], str]]:
     """Changes in the order of what they cost."""
-    order = ("none", "half", "all", "offload")
-    for level in order[order.index(settings.memory.checkpointing) + 1 :]:
+    order, now = ("none", "half", "all", "offload"), settings.memory.checkpointing
+    for level in order[order.index("all" if now == "auto" else now) + 1 :]:  # an estimate takes auto for all
         yield {"memory.checkpointing": level}, "slower steps, the same numbers"
     batch, accumulation = settings.training.batch_size, settings.training.gradient_accumulation
     if batch > 1 and batch * accumulation <= 256:

@@ -13,7 +13,7 @@ class MeasureSettings(Section):
 
     policies: Annotated[Literal["chosen", "fit"], Shown()] = "chosen"
     """`chosen` measures the settings as they are. `fit` tries memory.checkpointing none, half, all and offload, from
-    the fastest to the smallest, until one fits."""
+    the fastest to the smallest, until one fits; so does memory.checkpointing auto."""
 
     steps: Annotated[int, Field(ge=2, le=100), Shown("advanced", unit="steps")] = 5
     """Steps that are timed, after a warm-up."""

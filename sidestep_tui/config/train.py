@@ -52,9 +52,10 @@ class DataSettings(Section):
 class MemorySettings(Section):
     """What is traded for card memory."""
 
-    checkpointing: Annotated[Literal["none", "half", "all", "offload"], Shown(resumable=True)] = "all"
+    checkpointing: Annotated[Literal["none", "half", "all", "offload", "auto"], Shown(resumable=True)] = "all"
     """Recompute the activations of no layer, every second one, or all: less memory, slower, same numbers. `offload`
-    recomputes all of them and keeps what they start from in the host's memory."""
+    recomputes all of them and keeps what they start from in the host's memory. `auto` takes the fastest that fits into
+    what is free, as a preflight measured it, else as estimated."""
 
     attention: Annotated[Literal["banded", "reference"], Shown("advanced", resumable=True)] = "banded"
     """`banded` computes windowed layers in windows; `reference` is the library's dense mask, for comparison."""
@@ -127,7 +128,7 @@ class TrainSettings(Section):
         memory = self.memory
         if not memory.stream_blocks:
             return self
-        if memory.checkpointing not in ("all", "offload"):
+        if memory.checkpointing not in ("all", "offload", "auto"):
             raise ValueError(
                 "memory.stream_blocks needs memory.checkpointing all or offload: other blocks keep their weights"
             )

@@ -10,8 +10,6 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Final
 
-import torch
-
 from sidestep_tui.config.memory import MARGIN
 from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.config.train import TrainSettings
@@ -22,13 +20,15 @@ from sidestep_tui.engine.longest import always_told, longest_steps
 from sidestep_tui.engine.memory_full import MemoryFullError
 from sidestep_tui.engine.peak import PeakMemory
 from sidestep_tui.engine.plan import StepPlan
+from sidestep_tui.engine.policy import card_name, policies_for, with_policy
+from sidestep_tui.engine.recompute import Policy
 from sidestep_tui.engine.setup import prepare
 from sidestep_tui.engine.train import Trainer
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.events import StepCompleted
 from sidestep_tui.runs.machine import disk_free
-from sidestep_tui.runs.measured import CPU, TABLE, Measured, remember
+from sidestep_tui.runs.measured import TABLE, Measured, remember
 
 _WARM_UP: Final = 1
 
@@ -41,19 +41,18 @@ def run(context: JobContext, settings: PreflightSettings) -> Results:
         SidestepError: training could not begin, or its memory does not suffice, with what would save most.
     """
     training = settings.training_run()
-    policies = [training.memory.checkpointing]
-    if settings.preflight.policies == "fit":
+    policies: tuple[Policy, ...] = (training.memory.checkpointing,)
+    if settings.preflight.policies == "fit" or training.memory.checkpointing == "auto":
         if training.training.processes > 1:
             raise UsageError(
                 "Several processes measure one policy at a time.",
                 where="preflight.policies",
                 fix="choose memory.checkpointing, and leave preflight.policies at chosen",
             )
-        policies = ["none", "half", "all", "offload"]
+        policies = policies_for(training)
     rehearsals: list[Rehearsal] = []
     for policy in policies:
-        memory = training.memory.model_copy(update={"checkpointing": policy})
-        rehearsal = Rehearsal(context, training.model_copy(update={"memory": memory}))
+        rehearsal = Rehearsal(context, with_policy(training, policy))
         rehearsals.append(rehearsal)
         context.progress(len(rehearsals), len(policies), "policies", policy)
         rehearsal.measure(settings.preflight.steps)
@@ -90,9 +89,8 @@ class Rehearsal:
             # Its words alone: the frames of the error and of its causes would keep the model.
             self.failure = MemoryFullError(error.what, where=error.where, fix=error.fix)
             self.measured = Measured(self._settings.memory.checkpointing, False, watch.free, problem=error.what)
-        card = torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else CPU
         if self._context.events is not None:
-            remember(self._settings, card, self.measured)
+            remember(self._settings, card_name(self._device), self.measured)
 
     def _rehearse(self, steps: int) -> tuple[list[StepCompleted], list[StepCompleted]]:
         """Steps of the longest songs, and the run's own first ones, both after a warm-up."""

@@ -18,7 +18,8 @@ from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selectiv
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
 
-Policy = Literal["none", "half", "all", "offload"]
+Policy = Literal["none", "half", "all", "offload", "auto"]
+"""`auto` becomes one of the others before a model is loaded (`engine/policy.py`)."""
 
 _LONG_KEYS: Final = 1024
 _SHORT_KEYS: Final = 512
@@ -41,7 +42,12 @@ def use_checkpointing(transformer: "AceStepTransformer1DModel", policy: Policy) 
     Without re-entrance, so that gradients reach the adapter although the layers' inputs ask for none. What is repeated
     is a layer's forward and not its call, so that hooks on the layer, which gather sharded weights, run once. Call it
     after `use_fast_blocks`, which sets the forward.
+
+    Raises:
+        ValueError: nobody decided what `auto` is.
     """
+    if policy == "auto":
+        raise ValueError("memory.checkpointing auto was not resolved")
     for index, layer in enumerate(transformer.layers):
         if policy in ("all", "offload") or (policy == "half" and index % 2 == 0):
             recomputed = partial(_recomputed, layer.forward)

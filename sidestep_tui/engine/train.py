@@ -16,6 +16,7 @@ from sidestep_tui.engine.judge import Judge
 from sidestep_tui.engine.keeper import Keeper
 from sidestep_tui.engine.optimizer import change_peak, set_rate
 from sidestep_tui.engine.plan import Step, StepPlan
+from sidestep_tui.engine.policy import with_chosen_policy
 from sidestep_tui.engine.progress import advanced, begun, damping, mean_loss, reason_to_end, skipped
 from sidestep_tui.engine.requests import Action, Requests
 from sidestep_tui.engine.sampler import Sampler
@@ -39,6 +40,7 @@ def run(context: JobContext, settings: TrainSettings) -> Results:
         from sidestep_tui.engine.tensorboard import tensorboard_observer
 
         context.observers.append(tensorboard_observer(context.run.path / "tensorboard"))
+    settings = with_chosen_policy(context, settings)
     return Trainer(context, settings, prepare(context, settings)).train()
 
 

@@ -30,6 +30,7 @@ def test_the_policies_and_the_whole_run_are_told(tmp_path: Path, capsys, monkeyp
     assert lines[1:] == [
         "none no – 8.0 GiB free – – – –",
         "half yes 5.0 GiB 8.0 GiB free 0.500 0.400-0.700 0.800 s 2%",
+        "Train with --memory.checkpointing half, the fastest that fits; auto takes it from now on.",
         "7200 steps take about 1 h 00 min, validation and samples left out.",
         "Checkpoints and samples take up to 3.0 MiB of disk; 60.0 GiB are free here.",
     ]

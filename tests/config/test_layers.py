@@ -67,7 +67,7 @@ def test_another_family_keeps_only_what_all_families_share():
         ("training.epochs", 0, "must be at least 1, not 0"),
         ("training.seed", 2**31, f"must be less than {2**31}, not {2**31}"),
         ("validation.songs", 1001, "must be at most 1000, not 1001"),
-        ("memory.checkpointing", "some", "must be none, half, all or offload, not some"),
+        ("memory.checkpointing", "some", "must be none, half, all, offload or auto, not some"),
         ("adapter.targets.mlp", "perhaps", "must be true or false, not 'perhaps'"),
         ("adapter.family", "lura", "must be one of lora, dora, lokr, loha, oft, not lura"),
         ("adapter.block_size", 8, "is not a setting (here)"),
