@@ -45,6 +45,7 @@ class SidestepApp(App[None]):
     CSS_PATH = Path(__file__).with_name("styles.tcss")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", _("Help"), tooltip=_("The keys of this screen")),
+        Binding("f1", "help", _("Help"), show=False, tooltip=_("The keys of this screen")),
         Binding("q", "quit", _("Quit"), tooltip=_QUIT),
         Binding("ctrl+q", "quit", _("Quit"), show=False, priority=True, tooltip=_QUIT),
         Binding(

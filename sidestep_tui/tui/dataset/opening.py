@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, Static
 from textual.widgets.option_list import Option
 
 from sidestep_tui.dataset import DATASET_FILE
@@ -21,6 +21,7 @@ from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.outline import bar
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean, shorten_middle
+from sidestep_tui.tui.widgets.lists import KeyList
 from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
 from sidestep_tui.tui.wizard.paths import FolderSuggester
 
@@ -93,7 +94,7 @@ class OpenDatasetScreen(SidestepScreen[None]):
             yield Static(_INTRODUCTION)
             yield Input(placeholder="~/music/my-album", compact=True, suggester=FolderSuggester())
             yield Static(_("[b]Opened before[/b]"), id="before")
-            yield OptionList()
+            yield KeyList()
         yield Static(id="stage")
 
     def on_mount(self) -> None:
@@ -107,7 +108,7 @@ class OpenDatasetScreen(SidestepScreen[None]):
         """Asks for a path."""
         self._show("choose")
         recent = recent_datasets()
-        listing = self.query_one(OptionList)
+        listing = self.query_one(KeyList)
         listing.clear_options()
         listing.add_options(Option(Content(shorten_middle(clean(str(path)), 70)), id=str(path)) for path in recent)
         listing.highlighted = 0 if recent else None
@@ -124,8 +125,8 @@ class OpenDatasetScreen(SidestepScreen[None]):
         if event.value.strip():
             self.begin(Path(event.value.strip()).expanduser())
 
-    @on(OptionList.OptionSelected)
-    def _picked(self, event: OptionList.OptionSelected) -> None:
+    @on(KeyList.OptionSelected)
+    def _picked(self, event: KeyList.OptionSelected) -> None:
         self.begin(Path(str(event.option.id)))
 
     @work(exclusive=True, group="begin")

@@ -12,11 +12,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import DirectoryTree, Input, OptionList, Static
+from textual.widgets import DirectoryTree, Input, Static
 from textual.widgets.option_list import Option
 
 from sidestep_tui.texts import _
 from sidestep_tui.tui.text import clean, literal, pad, shorten
+from sidestep_tui.tui.widgets.lists import KeyList
 
 _LIST_WIDTH: Final = 60
 
@@ -46,7 +47,7 @@ class PickScreen(ModalScreen[str | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", _("Back")),
+        Binding("escape,q", "dismiss(None)", _("Back")),
         Binding("down", "move(1)", _("Down"), show=False),
         Binding("up", "move(-1)", _("Up"), show=False),
     ]
@@ -79,18 +80,18 @@ class PickScreen(ModalScreen[str | None]):
             yield Static(literal(self._title, "bold"), classes="dialog-title")
             if self._searchable:
                 yield Input(placeholder=_("type to search"), compact=True)
-            yield OptionList()
+            yield KeyList()
 
     def on_mount(self) -> None:
         """Fills the list and puts the cursor where it belongs."""
         self._fill("")
         if not self._searchable:
-            self.query_one(OptionList).focus()
+            self.query_one(KeyList).focus()
 
     def _fill(self, text: str) -> None:
         choices = self._choices(text)
         width = max((cell_len(clean(choice.name)) for choice in choices), default=0)
-        listing = self.query_one(OptionList)
+        listing = self.query_one(KeyList)
         listing.clear_options()
         listing.add_options(Option(choice.line(width), id=choice.key) for choice in choices)
         keys = [choice.key for choice in choices]
@@ -102,15 +103,15 @@ class PickScreen(ModalScreen[str | None]):
 
     @on(Input.Submitted)
     def _take_marked(self) -> None:
-        self.query_one(OptionList).action_select()
+        self.query_one(KeyList).action_select()
 
-    @on(OptionList.OptionSelected)
-    def _take(self, event: OptionList.OptionSelected) -> None:
+    @on(KeyList.OptionSelected)
+    def _take(self, event: KeyList.OptionSelected) -> None:
         self.dismiss(event.option.id)
 
     def action_move(self, by: int) -> None:
         """Moves the mark while the search line has the focus."""
-        listing = self.query_one(OptionList)
+        listing = self.query_one(KeyList)
         if by > 0:
             listing.action_cursor_down()
         else:
@@ -165,7 +166,16 @@ class AskScreen(ModalScreen[str | None]):
 
 
 class FolderTree(DirectoryTree):
-    """Folders alone, hidden ones left out."""
+    """Folders alone, hidden ones left out; the vim keys beside the arrows."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor_down", _("Down"), show=False),
+        Binding("k", "cursor_up", _("Up"), show=False),
+        Binding("g", "scroll_home", _("To the top"), show=False),
+        Binding("G", "scroll_end", _("To the end"), show=False),
+        Binding("ctrl+d", "page_down", _("Page down"), show=False),
+        Binding("ctrl+u", "page_up", _("Page up"), show=False),
+    ]
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
         """What the tree shows."""
@@ -178,7 +188,7 @@ class BrowseScreen(ModalScreen[Path | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "take", _("Take this folder")),
         Binding("backspace", "up", _("Folder above")),
-        Binding("escape", "dismiss(None)", _("Back")),
+        Binding("escape,q", "dismiss(None)", _("Back")),
     ]
     DEFAULT_CSS = """
     BrowseScreen .dialog { width: 76; height: 20; }
