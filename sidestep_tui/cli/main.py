@@ -3,6 +3,7 @@
 Without arguments it opens the terminal application. Nothing is imported before it is known to be needed.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -107,6 +108,7 @@ def _dispatch(arguments: list[str]) -> int:
         arguments.remove("--low-bandwidth")
         os.environ[_LOW_BANDWIDTH] = "1"  # for this session, whichever verb opens the terminal application
     if not arguments:
+        gc.disable()  # until the first paint nothing is garbage; the application switches it on again
         from sidestep_tui.tui.app import run_tui
 
         return run_tui()

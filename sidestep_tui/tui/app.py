@@ -3,6 +3,7 @@
 Nothing here imports more than the first paint needs; screens come through `routes` when they are opened.
 """
 
+import gc
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -94,6 +95,11 @@ class SidestepApp(App[None]):
         except SidestepError as error:
             self.call_later(self.tell_error, error)
             return make_screen("home")
+
+    def on_mount(self) -> None:
+        """Lets garbage be collected from the first frame on, where the command has put that off until there is one."""
+        if not gc.isenabled():
+            self.call_after_refresh(_collect_garbage_from_now_on)
 
     def read_machine(self) -> "MachineSnapshot":
         """What the machine has and uses now. Takes some milliseconds: call it in a thread."""
@@ -189,6 +195,12 @@ class SidestepApp(App[None]):
             remember_theme(theme)
         except SidestepError as error:  # it holds for this session; that it does not last is worth a note
             self.tell_error(error)
+
+
+def _collect_garbage_from_now_on() -> None:
+    """The code and the screen that stand now stay: the collector need not go through them again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 def run_tui(start_screen: str | None = None, **arguments: object) -> int:

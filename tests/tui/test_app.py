@@ -1,5 +1,6 @@
 """The application around the screens: start, help, themes, palette, quitting, and what it must not import."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -98,6 +99,18 @@ async def test_every_theme_draws(make_app: MakeApp, theme: str) -> None:
         app.theme = theme
         await pilot.pause()
         assert "No runs yet" in app.export_screenshot().replace("&#160;", " ")
+
+
+async def test_garbage_is_collected_again_once_the_first_frame_is_drawn(make_app: MakeApp) -> None:
+    gc.disable()
+    try:
+        async with make_app().run_test() as pilot:
+            await pilot.pause()
+            assert gc.isenabled()
+            assert gc.get_freeze_count() > 0
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 async def test_no_color_is_respected(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
