@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from sidestep_tui.runs import control
 from sidestep_tui.runs import events as ev
@@ -85,6 +87,33 @@ async def test_what_the_engine_writes_appears(
             assert "31 of 1 200 steps" in shown(app)
             assert "loss NaN" in shown(app)
             assert app.screen.query_one(LogView).lines[:3] == ["loading", "100%", "[red]hello"]
+
+
+async def test_all_that_was_written_between_two_looks_is_drawn_at_once(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[object] = []
+    display = SidestepApp._display
+
+    def noted(app: SidestepApp, screen: Screen[object], renderable: Any) -> None:
+        drawn.extend([renderable] if renderable is not None else [])
+        display(app, screen, renderable)
+
+    run = make_run("live", events=training_events(30))
+    app = make_app("monitor", run=run)
+    with run.held(), EventWriter(run.events_file) as writer:
+        async with app.run_test() as pilot:
+            await settle(pilot)
+            monitor = app.screen
+            assert isinstance(monitor, MonitorScreen)
+            monkeypatch.setattr(SidestepApp, "_display", noted)
+            for look in (1, 2, 3):
+                with monitor._reading:  # no look of its own between the events
+                    for event in training_events(30 + 50 * look)[30 + 50 * (look - 1) :]:
+                        writer.write(event)
+                monitor.read()
+                await settle(pilot)
+                assert len(drawn) == look
 
 
 async def test_a_resumed_run_forgets_the_steps_it_does_again(
