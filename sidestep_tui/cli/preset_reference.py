@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from sidestep_tui.cli.describe import value_text
-from sidestep_tui.config.memory import GIB, MARGIN, TYPICAL_SECONDS
+from sidestep_tui.config.memory import GIB, MARGIN
+from sidestep_tui.config.memory_load import TYPICAL_SECONDS
 from sidestep_tui.config.preset_changes import changes_of
 from sidestep_tui.config.preset_promise import MODELS, derived_promise, models_of, preset_memory
 from sidestep_tui.config.preset_shelf import shipped

@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from sidestep_tui.config.dit_shape import DitShape
 from sidestep_tui.config.fields import look_up, put
-from sidestep_tui.config.memory import Load, MemoryEstimate, estimate_memory
+from sidestep_tui.config.memory import MemoryEstimate, estimate_memory
+from sidestep_tui.config.memory_load import Load
 from sidestep_tui.config.train import TrainSettings
 
 _CROPS: Final = (120.0, 60.0, 30.0)
 _SMALLEST_RANK: Final = 4
+_SAMPLE_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,17 @@ def cheapest_fit(settings: TrainSettings, shape: DitShape, free_bytes: int, load
     Single changes are tried first, from those that cost only time to those that cost capacity; then they are added up
     in the same order.
     """
-    if estimate_memory(settings, shape, load).fits(free_bytes):
+    now = estimate_memory(settings, shape, load)
+    if now.fits(free_bytes):
         return None
     document = settings.model_dump(mode="json")
     values: dict[str, Any] = {}
     costs: list[str] = []
-    for change, cost in _changes(settings):
+    for change, cost in _changes(settings, now):
         alone = _try(document, change, cost, shape, load)
         if alone.memory.fits(free_bytes):
             return alone
-    for change, cost in _changes(settings):
+    for change, cost in _changes(settings, now):
         values.update(change)
         costs = [*(c for c in costs if c != cost), cost]
         together = _try(document, values, ", ".join(costs), shape, load)
@@ -51,12 +54,12 @@ def largest_savings(settings: TrainSettings, shape: DitShape, load: Load, count:
 
     Of a kind with several degrees the mildest is taken, except where more costs nothing but time.
     """
-    now = estimate_memory(settings, shape, load).total
+    now = estimate_memory(settings, shape, load)
     document = settings.model_dump(mode="json")
     best: dict[frozenset[str], tuple[Change, int]] = {}
-    for values, cost in _changes(settings):
+    for values, cost in _changes(settings, now):
         change = _try(document, values, cost, shape, load)
-        kind, saved = frozenset(values), now - change.memory.total
+        kind, saved = frozenset(values), now.total - change.memory.total
         if saved > 0 and (kind not in best or "memory.checkpointing" in kind):
             best[kind] = (change, saved)
     return sorted(best.values(), key=lambda entry: entry[1], reverse=True)[:count]
@@ -68,10 +71,12 @@ def _try(document: dict[str, Any], values: Mapping[str, Any], cost: str, shape: 
     return Change(dict(values), cost, estimate_memory(TrainSettings.model_validate(document), shape, load))
 
 
-def _changes(settings: TrainSettings) -> Iterator[tuple[dict[str, Any], str]]:
-    """Changes in the order of what they cost."""
-    order, now = ("none", "half", "all", "offload"), settings.memory.checkpointing
-    for level in order[order.index("all" if now == "auto" else now) + 1 :]:  # an estimate takes auto for all
+def _changes(settings: TrainSettings, now: MemoryEstimate) -> Iterator[tuple[dict[str, Any], str]]:
+    """Changes in the order of what they cost; `now` is what the run takes as it is."""
+    if now.sampling > now.step and settings.samples.duration > _SAMPLE_SECONDS:
+        yield {"samples.duration": _SAMPLE_SECONDS}, "shorter samples"
+    order, policy = ("none", "half", "all", "offload"), settings.memory.checkpointing
+    for level in order[order.index("all" if policy == "auto" else policy) + 1 :]:  # an estimate takes auto for all
         yield {"memory.checkpointing": level}, "slower steps, the same numbers"
     batch, accumulation = settings.training.batch_size, settings.training.gradient_accumulation
     if batch > 1 and batch * accumulation <= 256:

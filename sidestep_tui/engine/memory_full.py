@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.config.dit_shape import DitShape
-from sidestep_tui.config.memory import GIB, Load
+from sidestep_tui.config.memory import GIB
 from sidestep_tui.config.memory_advice import Change, largest_savings
+from sidestep_tui.config.memory_load import Load
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.batches import Batch
 from sidestep_tui.engine.ranks import Ranks

@@ -10,7 +10,8 @@ import torch
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.config.dit_shape import DitShape
-from sidestep_tui.config.memory import MARGIN, Load, estimate_memory
+from sidestep_tui.config.memory import MARGIN, estimate_memory
+from sidestep_tui.config.memory_load import Load
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.devices import choose_device, choose_dtype

@@ -46,6 +46,7 @@ _WORDS: Final = {
     "adapter": _("adapter"),
     "optimizer": _("optimizer"),
     "activations": _("activations"),
+    "sampling": _("sampling"),
     "reserve": _("reserve"),
     "measured": _("measured"),
     # what a change that saves memory costs
@@ -55,6 +56,7 @@ _WORDS: Final = {
     "songs one after another": _("songs one after another"),
     "windows instead of whole songs": _("windows instead of whole songs"),
     "a smaller adapter": _("a smaller adapter"),
+    "shorter samples": _("shorter samples"),
     "attention alone learns": _("attention alone learns"),
     "slower steps on rounded weights": _("slower steps on rounded weights"),
     # what progress counts

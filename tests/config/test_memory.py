@@ -23,8 +23,9 @@ from sidestep_tui.config.dit_shape import (
     module_parameters,
 )
 from sidestep_tui.config.fields import put
-from sidestep_tui.config.memory import GIB, Load, MemoryEstimate, estimate_memory
+from sidestep_tui.config.memory import GIB, MemoryEstimate, estimate_memory
 from sidestep_tui.config.memory_advice import cheapest_fit, largest_savings
+from sidestep_tui.config.memory_load import Load
 from sidestep_tui.config.optimisation import OptimizerName
 from sidestep_tui.config.train import TrainSettings
 

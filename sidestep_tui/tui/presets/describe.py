@@ -6,7 +6,8 @@ from typing import Any, Final
 from rich.cells import cell_len
 from textual.content import Content
 
-from sidestep_tui.config.memory import GIB, TYPICAL_SECONDS
+from sidestep_tui.config.memory import GIB
+from sidestep_tui.config.memory_load import TYPICAL_SECONDS
 from sidestep_tui.config.preset_changes import ABSENT, Change, changes_of, differences
 from sidestep_tui.config.preset_import import Import
 from sidestep_tui.config.preset_promise import derived_promise, models_of, preset_memory

@@ -19,6 +19,7 @@ _FILLS: Final = {
     "adapter": ("▓", "$accent"),
     "optimizer": ("▒", "$accent"),
     "activations": ("░", "$primary"),
+    "sampling": ("▚", "$secondary"),
     "reserve": ("·", "$text-muted"),
 }
 
@@ -67,6 +68,7 @@ class MemoryBar(Widget):
         parts = [
             Content.assemble((_FILLS[name][0], _FILLS[name][1]), (f" {word(name)} {size / GIB:.1f}  ", "$text-muted"))
             for name, size in view.parts()
+            if size
         ]
         return Content.assemble(*parts, (source(view), "$text-muted"))
 

@@ -56,11 +56,14 @@ class MemoryView:
 
     @property
     def total(self) -> int:
-        """Bytes that the run needs. A process measures what it allocates; the rest of a card's context comes on top."""
+        """Bytes that the run needs. A process measures what it allocates; the rest of a card's context comes on top.
+
+        A preflight takes steps alone, so that samples are an estimate still.
+        """
         reserve = 0 if self.free is None else RESERVE_BYTES
         match self.figures:
-            case Figures(peak=int(peak)):
-                return peak + reserve
+            case Figures(peak=int(peak), run=run):
+                return peak + reserve if run else max(peak + reserve, self.memory.sampling)
             case Figures(too_little=int(free)):
                 return max(self.memory.total, free + reserve)
             case _:
@@ -76,7 +79,8 @@ class MemoryView:
         if not self.measured:
             return self.memory.parts()
         reserve = 0 if self.free is None else RESERVE_BYTES
-        return ("measured", self.total - reserve), ("reserve", reserve)
+        step = self.figures.peak if self.figures and self.figures.peak else self.total - reserve
+        return ("measured", step), ("sampling", self.total - step - reserve), ("reserve", reserve)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sidestep_tui.config.memory import GIB, RESERVE_BYTES, Load
+from sidestep_tui.config.memory import GIB, RESERVE_BYTES
+from sidestep_tui.config.memory_load import Load
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.measured import CPU, Measured, remember
@@ -64,7 +65,7 @@ def test_a_preflight_of_these_settings_on_this_card_counts_instead(tensors: Path
     measure(state, peak_bytes=4 * GIB, seconds=0.5)
     view = memory_of(state)
     assert view.total == 4 * GIB + RESERVE_BYTES
-    assert view.parts() == (("measured", 4 * GIB), ("reserve", RESERVE_BYTES))
+    assert view.parts() == (("measured", 4 * GIB), ("sampling", 0), ("reserve", RESERVE_BYTES))
     assert amount(view) == "4.7 GiB measured"
     assert source(view) == f"by a preflight (estimated: {estimated / GIB:.1f})"
     words = time_words(reviewing.review(state))
@@ -143,3 +144,12 @@ def test_tensors_of_another_tool_have_no_measurements(text: str, tmp_path: Path)
     state = state_for(tmp_path)
     measure(state, peak_bytes=4 * GIB)
     assert state.figures() is None
+
+
+def test_samples_stay_an_estimate_where_a_preflight_measured_steps_alone(tensors: Path) -> None:
+    state = state_for(tensors, free=24 * GIB, **{"samples.every_epochs": 5, "samples.duration": 600.0})
+    measure(state, peak_bytes=4 * GIB, seconds=0.5)
+    view = memory_of(state)
+    assert view.total == view.memory.sampling > 4 * GIB + RESERVE_BYTES
+    assert dict(view.parts())["measured"] == 4 * GIB
+    assert sum(size for _, size in view.parts()) == view.total

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sidestep_tui.config.dit_shape import SHAPE_2B, SHAPE_XL
-from sidestep_tui.config.memory import GIB, Load
+from sidestep_tui.config.memory import GIB
+from sidestep_tui.config.memory_load import Load
 from sidestep_tui.config.places import data_home, runs_home
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.tui.wizard import reviewing
