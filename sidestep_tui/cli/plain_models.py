@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sidestep_tui.config.places import downloads_home
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import share, size
 from sidestep_tui.tui.wizard.models import Fetching, FoundModel, downloadable, find_models, plan_download
 from sidestep_tui.tui.wizard.start import remember_model
@@ -32,10 +33,10 @@ class PlainModels:
         for number, model in enumerate(self._found, start=1):
             self._say(f"{number}. {model.path} ({model.title})")
         if self._found:
-            self._say("Answer with the number of a model, or with the path of another one.")
+            self._say(_("Answer with the number of a model, or with the path of another one."))
         else:
-            self._say("No model lies in the usual places. Answer with the path of one, or download one:")
-        self._say(":models lists them again, :download NAME [FOLDER] fetches one of these, or OWNER/NAME:")
+            self._say(_("No model lies in the usual places. Answer with the path of one, or download one:"))
+        self._say(_(":models lists them again, :download NAME [FOLDER] fetches one of these, or OWNER/NAME:"))
         self._say(f"  {'; '.join(f'{name} ({about})' for name, about in downloadable())}")
 
     def picked(self, answer: str) -> str:
@@ -46,20 +47,21 @@ class PlainModels:
 
     def download(self, words: str) -> Path | None:
         """Fetches `NAME [FOLDER]` and gives its folder; None where it failed or was interrupted, both told."""
-        name, _, folder = words.strip().partition(" ")
+        name, _space, folder = words.strip().partition(" ")
         if not name:
-            self._say("Say which: :download NAME [FOLDER].")
+            self._say(_("Say which: :download NAME [FOLDER]."))
             return None
         try:
             plan = plan_download(name, Path(folder).expanduser().absolute() if folder else downloads_home())
-            self._say(f"{name} into {plan.folder}: {plan.title}. Ctrl+C stops it; the same line goes on later.")
+            words = _("{name} into {folder}: {sizes}. Ctrl+C stops it; the same line goes on later.")
+            self._say(words.format(name=name, folder=plan.folder, sizes=plan.title))
             self._follow(Fetching(plan))
             remember_model(plan.target)
         except SidestepError as error:
             self._say(str(error))
             return None
         except KeyboardInterrupt:
-            self._say("Stopped. The same line goes on from here.")
+            self._say(_("Stopped. The same line goes on from here."))
             return None
         return plan.target
 
@@ -71,7 +73,7 @@ class PlainModels:
             part = done / max(1, total)
             if part - told >= _TENTH or done == total:
                 told = part
-                self._say(f"{share(part)}, {size(done)} of {size(total)}")
+                self._say(_("{share}, {done} of {total}").format(share=share(part), done=size(done), total=size(total)))
 
         try:
             fetching.follow(tell)

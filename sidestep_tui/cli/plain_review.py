@@ -139,7 +139,7 @@ class PlainReview:
             note = ", ".join(part for part in (usual, origin_words(difference.origin)) if part)
             self._say(f"  {difference.field.path} = {spell_value(difference.value)} ({note})")
         if view.chosen:
-            self._say("Chosen for what you left open:")
+            self._say(_("Chosen for what you left open:"))
         for path, chosen in view.chosen.items():
             self._say(f"  {path} = {chosen}")
         self._say(self._memory_words())

@@ -11,6 +11,7 @@ from sidestep_tui.config.places import data_home
 from sidestep_tui.errors import ExitCode, UsageError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.machine import MachineProbe
+from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.measurements import figures_of_runs
 from sidestep_tui.tui.wizard.start import starting_document
@@ -36,9 +37,10 @@ def _run(options: Namespace, out: Output) -> int:
         return run_tui("wizard", preset=options.preset, config=config)
     run = _converse(starting_document(options.preset, config), options.advanced, out)
     if run is None:
-        out.say("Nothing was started.")
+        out.say(_("Nothing was started."))
     else:
-        out.say(f"Started {run.path}. `sidestep watch {run.path}` follows it; it goes on without you.")
+        words = _("Started {run}. `sidestep watch {run}` follows it; it goes on without you.")
+        out.say(words.format(run=run.path))
     return ExitCode.DONE
 
 

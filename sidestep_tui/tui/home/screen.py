@@ -45,7 +45,7 @@ Side-Step teaches ACE-Step 1.5 your own music:
   3  train an adapter           train
   4  listen, and take it away   generate, export
 
-[b $footer-key-foreground]n[/] sets up the first run, step by step.
+[b $footer-key-foreground]n[/] sets up the first run; it finds your models, or downloads one.
 [b]sidestep demo[/b] in a shell shows the whole way without a model or songs.\
 """)
 

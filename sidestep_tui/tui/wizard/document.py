@@ -18,6 +18,7 @@ from sidestep_tui.config.layers import Layer, Problem, merge_layers, problems_of
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import UsageError
+from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard.schema import (
     Difference,
     Draft,
@@ -112,7 +113,7 @@ class WizardDocument:
         """`default`, `preset NAME`, `file NAME` or `edited`; empty for a required setting without a value."""
         if self.is_missing(setting):
             return ""
-        kind, _, name = self.origins.get(setting.path, DEFAULT).partition(" ")
+        kind, _space, name = self.origins.get(setting.path, DEFAULT).partition(" ")
         return f"{kind} {Path(name).name}".strip()
 
     def error(self, setting: SettingField) -> str | None:
@@ -176,7 +177,7 @@ class WizardDocument:
             Layer(f"file {path}", read_config_file(path)),
         )
         if problems := replace(self, layers=layers, edits={}, drafts={}).problems():
-            raise UsageError("; ".join(map(_words, problems)), where=path, fix="correct the file")
+            raise UsageError("; ".join(map(_words, problems)), where=path, fix=_("correct the file"))
         return self._rebased(layers)
 
     def problems(self) -> tuple[Problem, ...]:

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import share, size
 from sidestep_tui.tui.outline import bar
 from sidestep_tui.tui.text import clean, literal, shorten_middle
@@ -22,11 +23,11 @@ P = ParamSpec("P")
 Stage = Literal["asking", "ready", "fetching", "ending", "failed"]
 _WIDTH: Final = 60
 _KEYS: Final[dict[Stage, str]] = {
-    "asking": "[{key}]escape[/] back",
-    "ready": "[{key}]y[/] download it    [{key}]escape[/] back",
-    "fetching": "[{key}]escape[/] stop; the next download goes on from here",
+    "asking": _("[{key}]escape[/] back"),
+    "ready": _("[{key}]y[/] download it    [{key}]escape[/] back"),
+    "fetching": _("[{key}]escape[/] stop; the next download goes on from here"),
     "ending": "",
-    "failed": "[{key}]r[/] try again    [{key}]escape[/] back",
+    "failed": _("[{key}]r[/] try again    [{key}]escape[/] back"),
 }
 
 
@@ -39,9 +40,9 @@ class DownloadScreen(ModalScreen[Path | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y,enter", "fetch", "Download it"),
-        Binding("r", "again", "Try again"),
-        Binding("escape", "interrupt", "Stop"),
+        Binding("y,enter", "fetch", _("Download it")),
+        Binding("r", "again", _("Try again")),
+        Binding("escape", "interrupt", _("Stop")),
     ]
     DEFAULT_CSS = "DownloadScreen .dialog { width: 70; } DownloadScreen #state { height: 3; }"
 
@@ -56,8 +57,9 @@ class DownloadScreen(ModalScreen[Path | None]):
     def compose(self) -> ComposeResult:
         """What and where to, how it stands, the keys."""
         with Vertical(classes="dialog"):
-            yield Static(literal(f"Download {self._model}", "bold"), classes="dialog-title")
-            yield Static(literal(f"into {shorten_middle(str(self._folder), _WIDTH - 5)}"), classes="dialog-line")
+            yield Static(literal(_("Download {model}").format(model=self._model), "bold"), classes="dialog-title")
+            folder = shorten_middle(str(self._folder), _WIDTH - 5)
+            yield Static(literal(_("into {folder}").format(folder=folder)), classes="dialog-line")
             yield Static(id="state")
             yield Static(id="keys")
 
@@ -73,20 +75,20 @@ class DownloadScreen(ModalScreen[Path | None]):
     def action_again(self) -> None:
         """Asks for the sizes, at first and after a failure."""
         if self._stage in ("asking", "failed"):
-            self._show("asking", Content.styled("Asking the Hub how large it is …", "$text-muted"))
+            self._show("asking", Content.styled(_("Asking the Hub how large it is …"), "$text-muted"))
             self._ask()
 
     def action_fetch(self) -> None:
         """Begins."""
         if self._stage == "ready" and self._download is not None:
-            self._show("fetching", Content.styled("Connecting …", "$text-muted"))
+            self._show("fetching", Content.styled(_("Connecting …"), "$text-muted"))
             self._fetching = Fetching(self._download)
             self._follow(self._fetching, self._download.target)
 
     def action_interrupt(self) -> None:
         """Ends what is being fetched, or leaves."""
         if self._fetching is not None and self._stage == "fetching":
-            self._show("ending", Content.styled("Stopping …", "$text-muted"))
+            self._show("ending", Content.styled(_("Stopping …"), "$text-muted"))
             self._fetching.end()
         elif self._stage != "ending":
             self.dismiss(None)
@@ -121,7 +123,9 @@ class DownloadScreen(ModalScreen[Path | None]):
         if not found.missing:
             self.dismiss(found.target)
         elif found.missing > found.free:
-            self._show("failed", Content.styled(f"! {found.title}: free some space first", "$text-error"))
+            self._show(
+                "failed", Content.styled(_("! {sizes}: free some space first").format(sizes=found.title), "$text-error")
+            )
         else:
             self._show("ready", Content(clean(found.title)))
 
@@ -129,7 +133,10 @@ class DownloadScreen(ModalScreen[Path | None]):
         if self._stage == "fetching":
             full, rest = bar(done / max(1, total), _WIDTH - 8)
             line = Content.assemble((full, "$primary"), (rest, "$text-muted"), f" {share(done / max(1, total)):>6}")
-            self._show("fetching", Content("\n").join([line, Content(f"{size(done)} of {size(total)}")]))
+            self._show(
+                "fetching",
+                Content("\n").join([line, Content(_("{done} of {total}").format(done=size(done), total=size(total)))]),
+            )
 
     def _finish(self, target: Path) -> None:
         self._fetching = None

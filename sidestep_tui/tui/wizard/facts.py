@@ -19,7 +19,7 @@ from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.wizard.programs import command_json
 
 FolderKind = Literal["tensors", "songs", "empty", "missing"]
-_CHOOSE: Final = "choose a model folder"
+_CHOOSE: Final = _("choose a model folder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ModelFacts:
     def title(self) -> str:
         """`turbo · 2B · original layout`; other sizes than the published ones in millions of parameters."""
         published = {SHAPE_2B.parameters: "2B", SHAPE_XL.parameters: "XL"}
-        size = published.get(self.parameters, f"{self.parameters / 1e6:.2g} M parameters")
+        size = published.get(self.parameters, _("{count:.2g} M parameters").format(count=self.parameters / 1e6))
         return _("{variant} · {size} · {layout} layout").format(variant=self.variant, size=size, layout=self.layout)
 
 
@@ -88,7 +88,7 @@ def inspect_model(path: Path, base: str | None = None) -> ModelFacts:
     try:
         return model_facts(document, _config_of(path))
     except (KeyError, TypeError) as error:
-        raise SidestepError("This folder is no model that can be used.", where=path, fix=_CHOOSE) from error
+        raise SidestepError(_("This folder is no model that can be used."), where=path, fix=_CHOOSE) from error
 
 
 def model_facts(document: Mapping[str, Any], config: Mapping[str, Any]) -> ModelFacts:
@@ -109,7 +109,7 @@ def model_facts(document: Mapping[str, Any], config: Mapping[str, Any]) -> Model
         is_xl=is_xl,
         parameters=int(document.get("dit_parameters", document.get("parameters", shape.parameters))),
         shape=shape,
-        incomplete=str(missing[0].get("error", "a file is missing")) if missing else "",
+        incomplete=str(missing[0].get("error", _("a file is missing"))) if missing else "",
         traits=_traits(str(document["variant"]), is_xl, config),
     )
 

@@ -50,7 +50,8 @@ def fact_about(path: str, state: WizardState) -> Content | None:
     if path == MODEL and state.model:
         return Content.styled(f"✓ {state.model.title}", "$text-success")
     if path == MODEL and (words := state.models_words()):
-        return Content.assemble((f"{words}: ", "bold"), ("m", "bold $footer-key-foreground"), " lists what there is")
+        key = ("m", "bold $footer-key-foreground")
+        return Content.assemble((f"{words}: ", "bold"), key, _(" lists what there is"))
     if path == SONGS and state.data:
         wrong = state.data.kind in ("empty", "missing")
         mark, style = ("!", "bold $text-error") if wrong else ("✓", "$text-success")

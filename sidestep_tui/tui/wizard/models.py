@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from sidestep_tui.runs.model_download import OFFICIAL
+from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import size
 from sidestep_tui.tui.wizard.programs import RunningCommand, command_json
 
-_FIX: Final = "see `sidestep models list`"
-_AGAIN: Final = "try again: it goes on where it stopped"
+_FIX: Final = _("see `sidestep models list`")
+_AGAIN: Final = _("try again: it goes on where it stopped")
 _ANSWER_SECONDS: Final = 120
-_ABOUT: Final = {True: "XL, about 20 GB", False: "2B, about 5 GB"}
+_ABOUT: Final = {True: _("XL, about 20 GB"), False: _("2B, about 5 GB")}
 
 OnProgress = Callable[[int, int], None]
 """Called with bytes that are here and bytes in all."""
@@ -56,8 +57,8 @@ class Download:
     @property
     def title(self) -> str:
         """`6.2 GiB, 1.1 GiB of it here, 210 GiB free`."""
-        here = f", {size(self.here)} of it here" if self.here else ""
-        return f"{size(self.whole)}{here}, {size(self.free)} free"
+        words = _("{whole}, {here} of it here, {free} free") if self.here else _("{whole}, {free} free")
+        return words.format(whole=size(self.whole), here=size(self.here), free=size(self.free))
 
 
 def find_models() -> tuple[FoundModel, ...]:
@@ -66,7 +67,7 @@ def find_models() -> tuple[FoundModel, ...]:
     Raises:
         SidestepError: the command that looks for them failed.
     """
-    documents = command_json("models", "list", where="the usual places for models", fix=_FIX)
+    documents = command_json("models", "list", where=_("the usual places for models"), fix=_FIX)
     found = [_found(document) for document in documents]
     return tuple(sorted(found, key=lambda model: bool(model.problem)))
 

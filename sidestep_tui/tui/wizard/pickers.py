@@ -40,21 +40,22 @@ async def find_setting(screen: SidestepScreen[None], state: WizardState) -> str 
 async def choose_model(screen: SidestepScreen[None], found: Sequence[FoundModel], current: Path | None) -> Path | None:
     """A model folder from this machine, or one that was downloaded; None where nothing was chosen."""
     entries = [Choice(str(model.path), model.path.name, f"{model.title}  {model.path.parent}") for model in found]
-    entries.append(Choice(_DOWNLOAD, "Download a model …", "from the Hugging Face Hub, or the mirror in HF_ENDPOINT"))
-    key = await screen.app.push_screen_wait(PickScreen("Models", lambda _text: entries, current=str(current)))
+    note = _("from the Hugging Face Hub, or the mirror in HF_ENDPOINT")
+    entries.append(Choice(_DOWNLOAD, _("Download a model …"), note))
+    key = await screen.app.push_screen_wait(PickScreen(_("Models"), lambda _text: entries, current=str(current)))
     return await _download_model(screen) if key == _DOWNLOAD else Path(key) if key else None
 
 
 async def _download_model(screen: SidestepScreen[None]) -> Path | None:
     """Asks which model and where to, then fetches it."""
-    entries = [*(Choice(name, name, about) for name, about in downloadable()), Choice(_OTHER, "Another one …")]
-    name = await screen.app.push_screen_wait(PickScreen("Download a model", lambda _text: entries))
+    entries = [*(Choice(name, name, about) for name, about in downloadable()), Choice(_OTHER, _("Another one …"))]
+    name = await screen.app.push_screen_wait(PickScreen(_("Download a model"), lambda _text: entries))
     if name == _OTHER:
-        name = await screen.app.push_screen_wait(AskScreen("Its name on the Hub", note="OWNER/NAME"))
+        name = await screen.app.push_screen_wait(AskScreen(_("Its name on the Hub"), note=_("OWNER/NAME")))
     if not name:
         return None
-    note = "the VAE and the text encoder come beside it, where they are not there yet"
-    folder = await screen.app.push_screen_wait(AskScreen("Into which folder", str(downloads_home()), note=note))
+    note = _("the VAE and the text encoder come beside it, where they are not there yet")
+    folder = await screen.app.push_screen_wait(AskScreen(_("Into which folder"), str(downloads_home()), note=note))
     if not folder:
         return None
     return await screen.app.push_screen_wait(DownloadScreen(name, Path(folder).expanduser().absolute()))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts import _
 
 _COMMAND: Final = (sys.executable, "-m", "sidestep_tui.cli.main")
 
@@ -35,7 +36,10 @@ def command_json(*words: str, where: Path | str, fix: str, seconds: float = 60) 
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise SidestepError(f"`sidestep {words[0]} {words[1]}` did not answer: {error}.", where=where) from error
+        raise SidestepError(
+            _("`{command}` did not answer: {error}.").format(command=" ".join(("sidestep", *words[:2])), error=error),
+            where=where,
+        ) from error
     try:
         return json.loads(done.stdout)
     except ValueError as error:
@@ -77,7 +81,7 @@ class RunningCommand:
 
 def said(stderr: str, where: Path | str, fix: str) -> SidestepError:
     """The error of a command that was run with `--json`; its last line where it broke down altogether."""
-    last = (stderr.strip().splitlines() or ["The command gave no answer."])[-1]
+    last = (stderr.strip().splitlines() or [_("The command gave no answer.")])[-1]
     try:
         document = json.loads(last)
         return SidestepError(str(document["error"]), where=document.get("where") or where, fix=document["fix"] or fix)

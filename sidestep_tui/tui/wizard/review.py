@@ -107,7 +107,7 @@ class Review(VerticalGroup):
 
     def _chosen(self) -> Content:
         """What is left open, as model and optimizer decide it."""
-        lines = [Content.assemble(("Chosen", "bold"), ("     what you left open, and why", "$text-muted"))]
+        lines = [Content.assemble((_("Chosen"), "bold"), (_("     what you left open, and why"), "$text-muted"))]
         for path, chosen in self._view.chosen.items():
             lines.append(Content.assemble(pad(path, _PATH_WIDTH), " ", clean(str(chosen))))
         return Content("\n").join(lines)

@@ -54,7 +54,9 @@ def plan(state: WizardState) -> StartPlan:
         UsageError: something is missing or wrong.
     """
     if problem := obstacle(state):
-        raise UsageError(f"The run cannot start: {problem}.", fix="the marked steps show what is open")
+        raise UsageError(
+            _("The run cannot start: {problem}.").format(problem=problem), fix=_("the marked steps show what is open")
+        )
     measured = _measures_first(state)
     return plan_start(state.document.document, state.name(), state.songs_folder(), measure_first=measured)
 

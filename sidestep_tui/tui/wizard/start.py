@@ -23,6 +23,7 @@ from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory, create_run
 from sidestep_tui.runs.launch import launch
 from sidestep_tui.runs.queue import start_queue
+from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard.document import WizardDocument
 
 _REMEMBERED: Final = ("model.checkpoint", "data.tensors")
@@ -82,7 +83,7 @@ def plan_start(document: dict[str, Any], name: str, songs: Path | None, *, measu
     """
     output = run_path(name)
     if output.exists():
-        raise UsageError("There is a run with this name already.", where=output, fix="choose another name")
+        raise UsageError(_("There is a run with this name already."), where=output, fix=_("choose another name"))
     train = TrainSettings.model_validate(document)
     preprocess = estimate = None
     if songs is not None:
@@ -141,7 +142,7 @@ def run_path(name: str) -> Path:
         UsageError: the name is empty.
     """
     if not name.strip():
-        raise UsageError("The run needs a name.", fix="type one")
+        raise UsageError(_("The run needs a name."), fix=_("type one"))
     path = Path(name.strip()).expanduser()
     return path.absolute() if len(path.parts) > 1 else runs_home() / path
 

@@ -9,7 +9,7 @@ from sidestep_tui.config.memory import estimate_memory
 from sidestep_tui.config.memory_advice import cheapest_fit
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.runs.machine import CardSnapshot
-from sidestep_tui.texts import _
+from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, optimizer_steps, recommended_epochs
 from sidestep_tui.tui.wizard.measurements import card_of, figures_for
@@ -79,8 +79,9 @@ class WizardState:
             return ""
         count = len(self.found_models)
         if not count:
-            return "No model lies in the usual places; one can be downloaded"
-        return f"{count} model{'s lie' if count > 1 else ' lies'} in the usual places"
+            return _("No model lies in the usual places; one can be downloaded")
+        words = ngettext("{count} model lies in the usual places", "{count} models lie in the usual places", count)
+        return words.format(count=count)
 
     def songs_folder(self) -> Path | None:
         """The folder of songs that must be encoded first; None where there are tensors already."""
