@@ -26,8 +26,8 @@ def next_step(runs: list[RunSummary], now: float) -> str:
     """The advice for the newest run, unless an older one was interrupted and waits to be resumed."""
     if not runs:
         return _(
-            "Press n to set up your first run; it finds your models or downloads one. To try it without either: "
-            "`sidestep demo`."
+            "Press n to set up your first run: it finds your models, or downloads one. "
+            "To try it without a model or songs: `sidestep demo`."
         )
     newest = runs[0]
     interrupted = next((run for run in runs if run.condition == "interrupted"), None)
