@@ -8,21 +8,18 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
 from sidestep_tui.config.fields import SettingField
 from sidestep_tui.texts import _
-from sidestep_tui.tui.text import clean, shorten, shorten_middle
 from sidestep_tui.tui.wizard.dialogs import BrowseScreen, Choice, PickScreen
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.paths import FolderSuggester
-from sidestep_tui.tui.wizard.schema import EDITED
+from sidestep_tui.tui.wizard.row_faces import EMPTY, name_face, origin_face, value_face
 from sidestep_tui.tui.wizard.values import spell_value
-from sidestep_tui.tui.wizard.views import origin_words
 
-_EMPTY: Final = "–"
+_NARROW_ORIGIN, _WIDE_ORIGIN = 12, 22
 _NUMERIC: Final = ("integer", "number")
 
 
@@ -90,39 +87,17 @@ class SettingRow(Horizontal, can_focus=True):
     def show(self, document: WizardDocument) -> None:
         """Draws the setting as it stands in the document."""
         self._document = document
-        error, missing = document.error(self.setting), document.is_missing(self.setting)
         self._shown = spell_value(document.shown(self.setting))
-        mark = "!" if error else "○" if missing else " "
-        style = "$text-error" if error else "$text-warning" if missing else ""
-        label = self.setting.path.removeprefix(f"{self.setting.section}.").replace("_", " ").replace(".", " · ")
-        self.query_one(".name", Static).update(Content.styled(f"{mark} {label}", style))
-        self.query_one(".value", Static).update(self._face(style))
-        origin = document.origin(self.setting) or _("needed")
-        width = 22 if self.screen.has_class("-wide") else 12
-        origin_style = "$text-accent" if origin == EDITED else "$text-warning" if missing else ""
-        self.query_one(".origin", Static).update(
-            Content.styled(shorten(clean(origin_words(origin)), width), origin_style)
-        )
+        self.query_one(".name", Static).update(name_face(self.setting, document))
+        value = self.query_one(".value", Static)
+        value.update(value_face(self.setting, document, value.size.width))
+        width = _WIDE_ORIGIN if self.screen.has_class("-wide") else _NARROW_ORIGIN
+        self.query_one(".origin", Static).update(origin_face(self.setting, document, width))
 
     def on_resize(self) -> None:
         """A path is shortened to what the width leaves."""
         if self._document is not None:
             self.show(self._document)
-
-    def _face(self, style: str) -> Content:
-        value = clean(self._shown)
-        match self.setting.kind:
-            case "choice" if self._shown:
-                return Content.assemble(("‹ ", "$text-muted"), (value, style), (" ›", "$text-muted"))
-            case "flag":
-                return Content.styled(_("[x] on") if self._shown == "on" else _("[ ] off"), style)
-            case "path":
-                return Content.styled(
-                    shorten_middle(value, max(16, self.query_one(".value").size.width)) or _EMPTY, style
-                )
-            case _:
-                unit = f" {_(self.setting.unit)}" if self._shown and self.setting.unit else ""
-                return Content.assemble((value or _EMPTY, style), (unit, "$text-muted"))
 
     def action_edit(self) -> None:
         """Opens the control that fits the kind of the setting."""
@@ -242,10 +217,10 @@ class SettingRow(Horizontal, can_focus=True):
     def _pick(self) -> None:
         def take(key: str | None) -> None:
             if key is not None:
-                self._say(key if key != _EMPTY else "")
+                self._say(key if key != EMPTY else "")
 
-        entries = [Choice(choice or _EMPTY, choice or "none") for choice in self._choices()]
-        self.app.push_screen(PickScreen(self.setting.path, lambda _text: entries, current=self._shown or _EMPTY), take)
+        entries = [Choice(choice or EMPTY, choice or "none") for choice in self._choices()]
+        self.app.push_screen(PickScreen(self.setting.path, lambda _text: entries, current=self._shown or EMPTY), take)
 
     def _choices(self) -> tuple[str, ...]:
         """The choices as they are spelled; an optional one can be empty as well."""

@@ -67,7 +67,7 @@ def open_wizard(make_app: Callable[..., SidestepApp], places: dict[str, str]) ->
             app.open("wizard", **arguments)
             await settle(pilot)
             screen: Any = app.screen
-            await screen._take(screen.state.document.set_all(places if values is None else values))
+            await screen.take(screen.state.document.set_all(places if values is None else values))
             await settle(pilot)
             yield pilot
 

@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 from sidestep_tui.config.memory import GIB, RESERVE_BYTES
 from sidestep_tui.config.places import runs_home, user_presets
 from sidestep_tui.config.preflight import PreflightSettings
+from sidestep_tui.config.presets import Preset
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.measured import Measured, remember
 from sidestep_tui.tui.confirm import ConfirmScreen
@@ -161,7 +162,7 @@ async def test_search_goes_to_an_advanced_setting(open_wizard: OpenWizard) -> No
 async def test_f_makes_the_run_fit(open_wizard: OpenWizard) -> None:
     async with open_wizard() as pilot:
         screen: Any = pilot.app.screen
-        await screen._take(state(pilot).document.set_all({"memory.checkpointing": "none", "training.batch_size": 2}))
+        await screen.take(state(pilot).document.set_all({"memory.checkpointing": "none", "training.batch_size": 2}))
         view = pilot.app.screen.query_one(MemoryBar).view
         assert view is not None
         assert not view.fits
@@ -184,7 +185,7 @@ async def test_e_takes_the_recommended_epochs(open_wizard: OpenWizard) -> None:
 async def test_a_preset_is_laid_beneath_the_edits(open_wizard: OpenWizard) -> None:
     async with open_wizard() as pilot:
         screen: Any = pilot.app.screen
-        await screen._take(state(pilot).document.set_all({"training.epochs": 3}))
+        await screen.take(state(pilot).document.set_all({"training.epochs": 3}))
         await pilot.press("L")
         await pilot.pause()
         await pilot.press("enter")
@@ -192,6 +193,17 @@ async def test_a_preset_is_laid_beneath_the_edits(open_wizard: OpenWizard) -> No
         document = state(pilot).document
         assert document.origin(document.find("adapter.rank")) == "preset 2b-8gb"
         assert value(pilot, "training.epochs") == 3
+
+
+async def test_a_preset_can_be_taken_away_again(open_wizard: OpenWizard) -> None:
+    preset = Preset("small", "", {"adapter": {"rank": 8}, "training": {"epochs": 7}})
+    async with open_wizard(preset=preset) as pilot:
+        screen: Any = pilot.app.screen
+        await screen.take(state(pilot).document.set_all({"training.epochs": 9}))
+        assert (value(pilot, "adapter.rank"), value(pilot, "training.epochs")) == (8, 9)
+        await pilot.press("U")
+        assert (value(pilot, "adapter.rank"), value(pilot, "training.epochs")) == (64, 9)
+        assert not screen.check_action("unload", ())
 
 
 async def test_leaving_asks_only_when_something_would_be_lost(open_wizard: OpenWizard) -> None:
@@ -320,7 +332,7 @@ async def test_start_says_what_is_missing(open_wizard: OpenWizard) -> None:
 async def test_settings_are_saved_as_a_preset_without_paths(open_wizard: OpenWizard) -> None:
     async with open_wizard() as pilot:
         screen: Any = pilot.app.screen
-        await screen._take(state(pilot).document.set_all({"adapter.rank": 24}))
+        await screen.take(state(pilot).document.set_all({"adapter.rank": 24}))
         await act(pilot, "preset")
         await pilot.press(*"mine", "enter")
         await pilot.pause()

@@ -50,7 +50,7 @@ def prepared(values: dict[str, Any], keys: Press) -> Callable[[Pilot[None]], Awa
         screen: Any = pilot.app.screen
         screen.state.chosen_name = "/runs/my-album"
         places = {"model.checkpoint": "/models/model-turbo", "data.tensors": "/data/tensors-album"}
-        await screen._take(screen.state.document.set_all({**places, **values}))
+        await screen.take(screen.state.document.set_all({**places, **values}))
         await settle(pilot)
         await pilot.press(*keys)
         await pilot.pause()
