@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 ROUTES: Final[dict[str, str]] = {
     "home": "sidestep_tui.tui.home.screen:HomeScreen",
     "monitor": "sidestep_tui.tui.monitor.screen:MonitorScreen",
+    "listen": "sidestep_tui.tui.listen.screen:ListenScreen",
     "queue": "sidestep_tui.tui.queue.screen:QueueScreen",
     "wizard": "sidestep_tui.tui.wizard.screen:WizardScreen",
     "dataset": "sidestep_tui.tui.dataset.opening:OpenDatasetScreen",

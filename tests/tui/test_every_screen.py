@@ -29,6 +29,7 @@ MakeRun = Callable[..., RunDirectory]
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 Eventually = Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]
 Events = Callable[..., list[ev.Event]]
+OF_A_RUN = ("monitor", "listen")
 DESTRUCTIVE = ("delete", "remove", "stop", "clear", "discard")
 
 
@@ -38,7 +39,7 @@ def open_screen(make_app: MakeApp, make_run: MakeRun, training_events: Events) -
 
     def make(name: str) -> SidestepApp:
         run = make_run("one", events=training_events(30))
-        return make_app(name, **({"run": run} if name == "monitor" else {}))
+        return make_app(name, **({"run": run} if name in OF_A_RUN else {}))
 
     return make
 
@@ -99,7 +100,7 @@ def everything(folder: Path) -> dict[str, bytes]:
 async def test_every_key_that_destroys_asks_and_escape_leaves_all_as_it_was(
     name: str, world: RunDirectory, sidestep_home: Path, make_app: MakeApp, settle: Settle, eventually: Eventually
 ) -> None:
-    app = make_app(name, **({"run": world} if name == "monitor" else {}))
+    app = make_app(name, **({"run": world} if name in OF_A_RUN else {}))
     async with app.run_test() as pilot:
         await settle(pilot)
         screen, before = app.screen, everything(sidestep_home)

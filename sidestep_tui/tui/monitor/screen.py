@@ -59,6 +59,7 @@ class MonitorScreen(EngineKeys, ChartKeys):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "panel(1)", _("Panel"), tooltip=_("The next panel (digits open one directly)")),
         Binding("shift+tab", "panel(-1)", _("Panel before"), show=False),
+        Binding("a", "listen", _("Listen"), tooltip=_("The songs that the run has generated, with their pictures")),
         Binding("b,escape", "back", _("Back"), tooltip=_("Go back to the runs; this one goes on")),
         Binding(
             "c", "fetch", _("Copy scp line"), show=False, tooltip=_("The line that fetches the newest song, or a file")
@@ -127,12 +128,13 @@ class MonitorScreen(EngineKeys, ChartKeys):
     @on(Updated)
     def _show(self, event: Updated) -> None:
         status = self.query_one(StatusLines)
-        if status.summary is None or status.summary.condition != event.summary.condition:
+        before = status.summary
+        songs = len(event.summary.state.samples) - (len(before.state.samples) if before else 0)
+        if before is None or before.condition != event.summary.condition or songs:
             self.refresh_bindings()
-        if status.summary is not None and len(event.summary.state.samples) > len(status.summary.state.samples):
-            self.sidestep.tell(
-                _("A song was written: {path}. Press c to fetch it.").format(path=event.summary.state.samples[-1].path)
-            )
+        if before is not None and songs > 0:
+            path = event.summary.state.samples[-1].path
+            self.sidestep.tell(_("A song was written: {path}. Press a to listen.").format(path=path))
         status.now = self.sidestep.clock()
         status.summary = event.summary
         if event.log_lines:
@@ -182,6 +184,10 @@ class MonitorScreen(EngineKeys, ChartKeys):
             self._polls = 0
             self.read()
 
+    def action_listen(self) -> None:
+        """Opens the songs."""
+        self.sidestep.open("listen", run=self.run)
+
     def action_fetch(self) -> None:
         """Shows and copies the line that fetches the file under the cursor, or the newest song."""
         path = self._file_to_fetch()
@@ -211,4 +217,6 @@ class MonitorScreen(EngineKeys, ChartKeys):
         """Keys appear only where they would do something."""
         if action == "open_panel":
             return int(str(parameters[0])) <= len(panels_of(self.job))
+        if action == "listen":
+            return self.summary is not None and len(self.summary.state.samples) > 0
         return super().check_action(action, parameters)

@@ -43,6 +43,11 @@ def estimate_command(model: Path, settings: EstimateSettings) -> str:
     return shlex.join([*words, "--rank", str(settings.rank)])
 
 
+def listen_command(run: Path) -> str:
+    """The command that shows the songs which a run generated."""
+    return shlex.join(["sidestep", "listen", str(run)])
+
+
 def _layer_flag(origin: str) -> list[str]:
     """`preset NAME` and `file PATH` as flags."""
     kind, _, name = origin.partition(" ")

@@ -7,7 +7,7 @@ from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.config.variants import Chosen, chosen_values
 from sidestep_tui.errors import UsageError
 from sidestep_tui.texts import _
-from sidestep_tui.tui.wizard.command import estimate_command, preprocess_command, train_command
+from sidestep_tui.tui.wizard.command import estimate_command, listen_command, preprocess_command, train_command
 from sidestep_tui.tui.wizard.start import StartPlan, estimate_for, plan_start, run_path, tensors_for
 from sidestep_tui.tui.wizard.state import MODEL, SAMPLES_EVERY, SAVES_EVERY, SONGS, TARGETS_FROM, WizardState
 from sidestep_tui.tui.wizard.views import Action, ReviewView
@@ -23,7 +23,7 @@ def review(state: WizardState) -> ReviewView:
         Action("start", _start_words(state), note, problem is None),
         *_preflight(state, problem),
         *_measuring(state),
-        Action("samples", _("Samples"), _samples_words(state)),
+        Action("samples", _("Listen"), _samples_words(state)),
         Action("name", _("Name of the run"), state.name()),
         Action("preset", _("Save as a preset"), _("without paths and device")),
         Action("file", _("Save as a config file"), _("everything, for --config")),
@@ -108,7 +108,9 @@ def _measuring(state: WizardState) -> tuple[Action, ...]:
 
 def _samples_words(state: WizardState) -> str:
     every = state.document.value(state.document.find(SAMPLES_EVERY))
-    return _("off: only on request") if every is None else _("every {epochs} epochs and at end").format(epochs=every)
+    if every is None:
+        return _("off: songs only on request")
+    return _("to songs every {epochs} epochs").format(epochs=every)
 
 
 def _chosen(state: WizardState) -> dict[str, Chosen]:
@@ -133,4 +135,8 @@ def _commands(state: WizardState) -> tuple[str, ...]:
         estimate = estimate_for(document.settings(TrainSettings))
         commands.append(estimate_command(model, estimate))
         document = document.edit(document.find(TARGETS_FROM), str(estimate.output))
-    return (*commands, train_command(document, run_path(state.name())))
+    run = run_path(state.name())
+    commands.append(train_command(document, run))
+    if document.value(document.find(SAMPLES_EVERY)) is not None:
+        commands.append(listen_command(run))
+    return tuple(commands)

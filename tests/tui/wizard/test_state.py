@@ -159,7 +159,8 @@ def test_samples_are_switched_in_the_review() -> None:
     reviewing.switch_samples(state)
     assert reviewing.plan(state).train.samples.every_epochs == 25
     notes = {action.key: action.note for action in reviewing.review(state).actions}
-    assert notes["samples"] == "every 25 epochs and at end"
+    assert notes["samples"] == "to songs every 25 epochs"
+    assert reviewing.review(state).commands[-1].startswith("sidestep listen ")
     reviewing.switch_samples(state)
     assert reviewing.plan(state).train.samples.every_epochs is None
 

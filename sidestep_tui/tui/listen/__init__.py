@@ -1,0 +1,1 @@
+"""Listening to what a run generated."""

@@ -1,0 +1,144 @@
+"""Listening over a terminal: the songs that a run generated, the picture of each, and the line that fetches it."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Final
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.worker import get_current_worker
+
+from sidestep_tui.dataset.sound import Sound, look_at
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.history import summarise
+from sidestep_tui.texts import _
+from sidestep_tui.tui.dataset.sound_view import SoundView
+from sidestep_tui.tui.listen.samples import Heard, heard_in
+from sidestep_tui.tui.monitor.fetching import LineScreen, fetch_line
+from sidestep_tui.tui.screen import SidestepScreen
+from sidestep_tui.tui.themes import rich_style
+from sidestep_tui.tui.widgets.table import KeyTable, cell
+
+_NAME, _MOMENT, _PADDING, _NARROWEST = 24, 16, 2, 12
+_EVERY_SECONDS: Final = 2.0
+
+
+class ListenScreen(SidestepScreen[None]):
+    """The songs of a run, those that differ in nothing but the adapter one below the other.
+
+    Args:
+        run: its directory.
+    """
+
+    HEADING = _("Listen")
+    ABOUT = _(
+        "Songs of one prompt and seed stand together, so that what changes between them is the adapter. c shows the "
+        "line that brings one to the computer in front of you. `sidestep report RUN --serve` plays them all in a "
+        "browser."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c", "fetch", _("Copy scp line"), tooltip=_("The line that fetches the song under the cursor")),
+        Binding("b,escape", "back", _("Back"), tooltip=_("Go back to the run")),
+    ]
+    DEFAULT_CSS = """
+    ListenScreen #songs { height: 9; }
+    ListenScreen.-wide #songs { height: 14; }
+    ListenScreen #picture { height: 1fr; }
+    """
+
+    @dataclass
+    class Looked(Message):
+        """The picture of a song, or why there is none."""
+
+        path: Path
+        sound: Sound | None
+        problem: str
+
+    def __init__(self, run: RunDirectory) -> None:
+        super().__init__()
+        self.run = run
+        self._songs: tuple[Heard, ...] = ()
+        self._decoding = threading.Lock()
+
+    def compose_body(self) -> ComposeResult:
+        """The songs, and the picture of the one under the cursor."""
+        with Vertical(classes="panel", id="songs") as songs:
+            songs.border_title = _("Songs")
+            yield KeyTable(id="heard")
+        with Vertical(classes="panel", id="picture"):
+            yield SoundView()
+
+    def on_mount(self) -> None:
+        """Reads the run, and again while it goes on."""
+        self.set_context(self.run.name)
+        self.query_one(SoundView).can_focus = False
+        self.query_one(KeyTable).focus()
+        self._read()
+        self.set_interval(_EVERY_SECONDS, self._read)
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Fills the width."""
+        self._show()
+
+    @work(thread=True, exclusive=True, group="songs")
+    def _read(self) -> None:
+        songs = heard_in(self.run.path, summarise(self.run).state.samples)
+        if songs != self._songs:
+            self.app.call_from_thread(self._take, songs)
+
+    def _take(self, songs: tuple[Heard, ...]) -> None:
+        self._songs = songs
+        self._show()
+
+    def _show(self) -> None:
+        """Fills the table; the prompt has what the other columns leave."""
+        table, muted = self.query_one(KeyTable), rich_style(self, "text-muted")
+        prompt = max(_NARROWEST, self.size.width - _NAME - _MOMENT - 3 * _PADDING - 4)
+        table.set_columns([(_("Song"), _NAME), (_("Made"), _MOMENT), (_("Prompt"), prompt)])
+        table.set_rows(
+            [(str(song.path), (cell(song.name), cell(song.moment), cell(song.prompt, muted))) for song in self._songs]
+        )
+
+    @on(KeyTable.RowHighlighted)
+    def _chosen(self) -> None:
+        song = self._current()
+        if song is not None:
+            self.query_one("#picture").border_title = f"{song.name} · {song.moment}" if song.moment else song.name
+            self.query_one(SoundView).notice = _("decoding …")
+            self._look(song.path)
+
+    @work(thread=True, exclusive=True, group="sound")
+    def _look(self, path: Path) -> None:
+        """Answers with `Looked`. Who leafs through the songs has only the last one decoded."""
+        worker = get_current_worker()
+        with self._decoding:
+            if worker.is_cancelled:
+                return
+            try:
+                sound = look_at(path)
+            except SidestepError as error:
+                self.post_message(self.Looked(path, None, error.what))
+            else:
+                self.post_message(self.Looked(path, sound, ""))
+
+    @on(Looked)
+    def _draw(self, event: Looked) -> None:
+        song = self._current()
+        if song is not None and song.path == event.path:
+            view = self.query_one(SoundView)
+            view.sound, view.notice = event.sound, event.problem
+
+    def action_fetch(self) -> None:
+        """Shows and copies the line that fetches the song under the cursor."""
+        song = self._current()
+        if song is not None:
+            self.app.push_screen(LineScreen(_("Type this on your own computer"), fetch_line(song.path)))
+
+    def _current(self) -> Heard | None:
+        key = self.query_one(KeyTable).current_key
+        return next((song for song in self._songs if str(song.path) == key), None)

@@ -1,0 +1,136 @@
+"""The songs of a run: in which order they stand, what is drawn of them, and how they are fetched."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from textual.pilot import Pilot
+
+from sidestep_tui.dataset.audio import SAMPLE_RATE, write_audio
+from sidestep_tui.runs import events as ev
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.log import EventWriter
+from sidestep_tui.tui.app import SidestepApp
+from sidestep_tui.tui.dataset.sound_view import SoundView
+from sidestep_tui.tui.listen.samples import heard_in
+from sidestep_tui.tui.listen.screen import ListenScreen
+from sidestep_tui.tui.monitor.fetching import LineScreen
+from sidestep_tui.tui.widgets.table import KeyTable
+
+from ..conftest import SIZES, MakeRun
+
+MakeApp = Callable[..., SidestepApp]
+Settle = Callable[[Pilot[None]], Awaitable[None]]
+
+
+def sample(step: int | None, name: str = "1-waltz", prompt: str = "a slow waltz,\n strings", seed: int = 42) -> Any:
+    path = f"samples/step-{step or 0:08d}/{name}.flac"
+    return ev.SampleWritten(path=path, prompt=prompt, seed=seed, step=step, adapter_scale=1.0)
+
+
+SONGS = [sample(0), sample(0, "2-march", "a march"), sample(100), sample(100, "2-march", "a march"), sample(100)]
+
+
+def test_songs_of_one_prompt_stand_together_in_the_order_of_training() -> None:
+    heard = heard_in(Path("/run"), SONGS)
+    assert [(song.name, song.moment) for song in heard] == [
+        ("1-waltz", "before training"),
+        ("1-waltz", "step 100"),
+        ("2-march", "before training"),
+        ("2-march", "step 100"),
+    ]
+    assert heard[0].path == Path("/run/samples/step-00000000/1-waltz.flac")
+    assert heard[0].prompt == "a slow waltz, strings"
+    others = heard_in(Path("/run"), [sample(100), sample(0, "other", seed=7), sample(0), sample(None, "by hand")])
+    assert [(song.name, song.moment) for song in others] == [
+        ("1-waltz", "before training"),
+        ("by hand", ""),
+        ("1-waltz", "step 100"),
+        ("other", "before training"),
+    ]
+
+
+@pytest.fixture
+def sung(make_run: MakeRun) -> RunDirectory:
+    """A run with four songs on disk: a tone that rises from step to step."""
+    run = make_run(
+        "album-lora", events=[ev.RunStarted(job="train", pid=1, host="b", device="cpu", version="0"), *SONGS]
+    )
+    seconds = np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE
+    for number, song in enumerate(SONGS[:4]):
+        tone = 0.5 * np.sin(2 * np.pi * 220 * (number + 1) * seconds) * np.abs(np.sin(seconds))
+        write_audio(run.path / song.path, np.stack([tone, tone]).astype(np.float32), SAMPLE_RATE)
+    return run
+
+
+async def drawn(pilot: Pilot[None], settle: Settle) -> None:
+    """Waits until the song under the cursor is decoded."""
+    async with asyncio.timeout(20):
+        await settle(pilot)
+        while (view := pilot.app.screen.query_one(SoundView)).sound is None and view.notice in ("", "decoding …"):
+            await settle(pilot)
+
+
+async def test_the_monitor_leads_to_the_songs_and_each_is_drawn_and_fetched(
+    sung: RunDirectory, make_app: MakeApp, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.9 50000 203.0.113.7 22")
+    app = make_app("monitor", run=sung)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("a")
+        await drawn(pilot, settle)
+        assert isinstance(app.screen, ListenScreen)
+        view = app.screen.query_one(SoundView)
+        assert view.sound is not None
+        assert view.sound.seconds == pytest.approx(4.0, abs=0.1)
+        first = view.sound
+        await pilot.press("j")
+        async with asyncio.timeout(20):
+            while view.sound is first:
+                await settle(pilot)
+        await pilot.press("c")
+        assert isinstance(app.screen, LineScreen)
+        assert app.clipboard.endswith(f"203.0.113.7:{sung.path}/samples/step-00000100/1-waltz.flac .")
+        await pilot.press("escape", "b")
+        assert not isinstance(app.screen, ListenScreen)
+
+
+async def test_a_song_that_is_gone_is_told_and_a_new_one_appears(
+    sung: RunDirectory, make_app: MakeApp, settle: Settle
+) -> None:
+    (sung.path / SONGS[0].path).unlink()
+    app = make_app("listen", run=sung)
+    async with app.run_test() as pilot:
+        await drawn(pilot, settle)
+        view, screen = app.screen.query_one(SoundView), app.screen
+        assert isinstance(screen, ListenScreen)
+        assert view.sound is None
+        assert view.notice
+        with EventWriter(sung.events_file) as writer:
+            writer.write(sample(200))
+        screen._read()
+        await settle(pilot)
+        assert screen.query_one(KeyTable).row_count == 5
+
+
+async def test_a_run_without_songs_has_no_key_for_them(make_run: MakeRun, make_app: MakeApp, settle: Settle) -> None:
+    run = make_run("silent", events=[ev.RunStarted(job="train", pid=1, host="b", device="cpu", version="0")])
+    app = make_app("monitor", run=run)
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("a")
+        assert not isinstance(app.screen, ListenScreen)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_listening_looks(
+    size: tuple[int, int], sung: RunDirectory, snap_compare: Any, make_app: MakeApp, settle: Settle
+) -> None:
+    async def prepare(pilot: Pilot[None]) -> None:
+        await drawn(pilot, settle)
+
+    assert snap_compare(make_app("listen", run=sung), terminal_size=size, run_before=prepare)
