@@ -2,13 +2,8 @@
 
 import json
 import os
-import shlex
-import shutil
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,66 +16,9 @@ from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import summarise
 from sidestep_tui.runs.log import read_events
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
-]
-PATIENCE_SECONDS = 120
-SIDESTEP = (sys.executable, "-m", "sidestep_tui.cli.main")
+from .conftest import SIDESTEP, Terminals, needs_tmux, until
 
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Waits for a condition, and not a moment longer than it takes."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.05)
-
-
-class Terminals:
-    """tmux sessions of one server of our own, 80 × 24."""
-
-    def __init__(self, folder: Path) -> None:
-        self._tmux = ("tmux", "-S", str(folder / "socket"), "-f", "/dev/null")
-
-    def start(self, name: str, *command: str | Path) -> None:
-        line = shlex.join(map(str, command))
-        self._run("new-session", "-d", "-s", name, "-x", "80", "-y", "24", f"{line}; exec cat")
-
-    def text(self, name: str) -> str:
-        return self._run("capture-pane", "-p", "-t", name)
-
-    def press(self, name: str, *keys: str) -> None:
-        self._run("send-keys", "-t", name, *keys)
-
-    def paste(self, name: str, text: str) -> None:
-        """A bracketed paste, as a terminal sends it."""
-        subprocess.run([*self._tmux, "load-buffer", "-"], input=text, text=True, check=True)
-        self._run("paste-buffer", "-p", "-d", "-t", name)
-
-    def accept_copies(self) -> None:
-        """Takes what programs send to the terminal's clipboard (OSC 52)."""
-        self._run("set-option", "-g", "set-clipboard", "on")
-
-    def copied(self) -> str:
-        """What was copied last; nothing where nothing was."""
-        return subprocess.run([*self._tmux, "show-buffer"], capture_output=True, text=True, check=False).stdout
-
-    def kill(self, name: str) -> None:
-        self._run("kill-session", "-t", name)
-
-    def close(self) -> None:
-        subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
-
-    def _run(self, *words: str) -> str:
-        return subprocess.run([*self._tmux, *words], capture_output=True, text=True, check=True).stdout
-
-
-@pytest.fixture
-def terminals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminals]:
-    opened = Terminals(tmp_path_factory.mktemp("t"))  # a socket's path is short
-    yield opened
-    opened.close()
+pytestmark = [pytest.mark.slow, needs_tmux]
 
 
 @pytest.fixture
