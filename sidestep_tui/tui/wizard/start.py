@@ -150,11 +150,11 @@ def run_path(name: str) -> Path:
 def tensors_for(songs: Path) -> Path:
     """Where the tensors of a folder of songs are kept when nobody says otherwise.
 
-    The name ends in a digest of the place: many folders are called `dataset`, and encoding one removes from its tensors
-    the songs that it does not have. A folder and the data set saved in it share their tensors.
+    A digest of the songs' place keeps folders of one name apart: many are called `dataset`, and encoding one removes
+    from its tensors the songs that it does not have. A folder and the data set saved in it share their tensors.
     """
     digest = hashlib.sha256(os.fsencode(_place_of(songs))).hexdigest()[:6]
-    return data_home() / "tensors" / f"{songs_name(songs)}-{digest}"
+    return data_home() / "tensors" / digest / songs_name(songs)
 
 
 def songs_name(songs: Path) -> str:
