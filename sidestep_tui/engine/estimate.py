@@ -1,7 +1,5 @@
 """The estimate run: which modules of the DiT this data set moves, in one pass, streamed as it becomes known."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,10 +9,10 @@ from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.acestep.keymap import to_diffusers, to_original
 from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.config.jobs import EstimateSettings
-from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.batches import Batch, Drawing, collate, draw_sample
 from sidestep_tui.engine.context import JobContext, Results, StopRequestedError
 from sidestep_tui.engine.devices import choose_device, choose_dtype, free_memory
+from sidestep_tui.engine.estimate_draws import Draw, draws, songs_to_measure
 from sidestep_tui.engine.objective import sample_losses
 from sidestep_tui.engine.opening import check_same_model, open_model
 from sidestep_tui.engine.probe import probed
@@ -36,15 +34,6 @@ _SMALLEST_CROP_SECONDS: Final = 2.0
 _SAVE_EVERY_DRAWS: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """One measurement: a song and the band that its timestep lies in."""
-
-    number: int
-    song: SongEntry
-    band: int
-
-
 def run(context: JobContext, settings: EstimateSettings) -> Results:
     """Measures, streams the ranking after every batch, and writes it with the ranks that it proposes.
 
@@ -53,8 +42,7 @@ def run(context: JobContext, settings: EstimateSettings) -> Results:
         SidestepError: no songs, another model's songs, or none of them gives a finite gradient.
     """
     manifest = read_manifest(settings.tensors)
-    if not manifest.songs:
-        raise SidestepError("The folder has no songs.", where=settings.tensors, fix="preprocess some")
+    songs = songs_to_measure(manifest, settings)
     checkpoint = open_model(settings.model)
     check_same_model(manifest, checkpoint)
     context.phase("loading the model", checkpoint.path.name)
@@ -63,7 +51,7 @@ def run(context: JobContext, settings: EstimateSettings) -> Results:
     use_banded_attention(transformer)
     use_checkpointing(transformer, "all")
     ranking = Ranking(band_weights(checkpoint.config.timestep_mu, checkpoint.config.timestep_sigma))
-    estimate = Estimate(context, settings, manifest, ranking, transformer)
+    estimate = Estimate(context, settings, manifest, songs, ranking, transformer)
     modules = [to_diffusers(name) for name in all_targets(checkpoint.config)]
     context.phase("measuring", f"{len(modules)} modules")
     with probed(transformer, modules, lambda name, *factors: ranking.observe(to_original(name), *factors)):
@@ -79,12 +67,14 @@ class Estimate:
         context: JobContext,
         settings: EstimateSettings,
         manifest: Manifest,
+        songs: tuple[SongEntry, ...],
         ranking: Ranking,
         transformer: "AceStepTransformer1DModel",
     ) -> None:
         self._context = context
         self._settings = settings
         self._manifest = manifest
+        self._songs = songs
         self._ranking = ranking
         self._transformer = transformer
         self._shared = read_shared(settings.tensors)
@@ -110,7 +100,9 @@ class Estimate:
         Raises:
             StopRequestedError: asked to end; everything is saved.
         """
-        for draw in self._draws():
+        for draw in draws(self._songs, self._draws_done, self._settings.batches):
+            if draw.song.key in self._left_out:
+                continue
             try:
                 self._context.stop_if_requested(self._measured)
             except StopRequestedError:
@@ -145,14 +137,6 @@ class Estimate:
             "songs_left_out": len(self._left_out),
             "most_sensitive": places[0].module,
         }
-
-    def _draws(self) -> Iterator[Draw]:
-        """Songs in turn, bands in turn for each song, so that a few batches already cover both."""
-        songs = sorted(self._manifest.songs, key=lambda song: song.key)
-        for number in range(self._draws_done, self._settings.batches):
-            song = songs[number % len(songs)]
-            if song.key not in self._left_out:
-                yield Draw(number, song, (number // len(songs) + number) % len(BANDS))
 
     def _take(self, draw: Draw) -> None:
         """One draw. A song that cannot be read, or gives no finite gradient, is named and left out from now on."""
@@ -206,15 +190,8 @@ class Estimate:
         self._context.warn(f"The device's memory is full; windows of {seconds:.0f} s are measured from now on.")
 
     def _batch(self, draw: Draw, song: EncodedSong) -> Batch:
-        third = 1 / len(BANDS)
-        objective = ObjectiveSettings(
-            timesteps="uniform",
-            timestep_low=draw.band * third,
-            timestep_high=min(1.0, (draw.band + 1) * third),
-            condition_dropout=0,
-        )
         crop = None if self._crop is None else round(self._crop * LATENT_RATE)
-        drawing = Drawing(self._settings.seed, objective, 0.0, 1.0, crop, fresh_latents=True)
+        drawing = Drawing(self._settings.seed, draw.objective, 0.0, 1.0, crop, fresh_latents=True)
         null = self._shared["null_condition"]
         return collate([draw_sample(drawing, draw.number, draw.song.key, song, null)], self._shared)
 
@@ -224,7 +201,7 @@ class Estimate:
         if not top:
             return False
         stable = self._ranking.is_stable(top)
-        return stable and self._draws_done >= max(len(self._manifest.songs), len(BANDS))
+        return stable and self._draws_done >= max(len(self._songs), len(BANDS))
 
     def _stream(self) -> None:
         total = self._settings.batches

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -37,62 +38,76 @@ def dataset(tmp_path: Path) -> Path:
     return folder
 
 
+@dataclass(frozen=True)
+class Person:
+    """Somebody before one terminal."""
+
+    terminals: Terminals
+
+    def press(self, *keys: str) -> None:
+        self.terminals.press("one", *keys)
+
+    def sees(self, *texts: str) -> None:
+        try:
+            until(lambda: all(text in self.terminals.text("one") for text in texts), " and ".join(texts))
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.terminals.text('one')}") from error
+
+
+def review_and_save(person: Person, dataset: Path) -> None:
+    person.sees("No runs yet")
+    person.press("D")
+    person.sees("Which songs?")
+    person.press(str(dataset), "Enter")
+    person.sees("2 songs", "190", "128", "!1")  # tempo and key from the table; the checks are done
+    person.press("f")
+    person.sees("missing-language", "row-without-song")
+    person.press("x")
+    person.sees("1 song that have it")
+    person.press("Enter")
+    person.sees("1 song mended")
+    person.press("Escape")
+    person.sees("enter Open")
+    person.press("t")
+    person.sees("Trigger tag")
+    person.press("j", "Enter")
+    person.sees("a word of its own", "╭")
+    person.press("mytag", "Enter")
+    person.sees("mytag, A high-energy")
+    person.press("Escape")
+    person.sees("enter Open")
+    person.press("w")
+    person.sees("Saved:")
+
+
+def encode(person: Person, model: Path, output: Path) -> None:
+    person.press("p")
+    person.sees("Encode 2 songs with", "Another model …")
+    person.press("Enter")
+    person.sees("The folder of the model")
+    person.press(str(model), "Enter")
+    person.sees("Where the tensors go")
+    person.press("C-u")  # Textual handles it after the letters that come in the same moment
+    until(lambda: "/tensors/" not in person.terminals.text("one"), "the usual place is wiped out")
+    person.press(str(output), "Enter")
+    person.sees("✓ completed", "preprocess")
+
+
 def test_from_the_folder_to_tensors_without_leaving_the_terminal(
     terminals: Terminals, dataset: Path, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
-    output = tmp_path / "tensors"
-
-    def seen(*texts: str) -> None:
-        try:
-            until(lambda: all(text in terminals.text("one") for text in texts), " and ".join(texts))
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{terminals.text('one')}") from error
-
-    def press(*keys: str) -> None:
-        terminals.press("one", *keys)
-
+    person, output = Person(terminals), tmp_path / "tensors"
     terminals.start("one", *SIDESTEP)
-    seen("No runs yet")
-    press("D")
-    seen("Which songs?")
-    press(str(dataset), "Enter")
-    seen("2 songs", "190", "128", "!1")  # tempo and key from the table; the checks are done
-    press("f")
-    seen("missing-language", "row-without-song")
-    press("x")
-    seen("1 song that have it")
-    press("Enter")
-    seen("1 song mended")
-    press("Escape")
-    seen("enter Open")
-    press("t")
-    seen("Trigger tag")
-    press("j", "Enter")
-    seen("a word of its own", "╭")
-    press("mytag", "Enter")
-    seen("mytag, A high-energy")
-    press("Escape")
-    seen("enter Open")
-    press("w")
-    seen("Saved:")
-    press("p")
-    seen("Encode 2 songs with", "Another model …")
-    press("Enter")
-    seen("The folder of the model")
-    press(str(tiny_checkpoint), "Enter")
-    seen("Where the tensors go")
-    press("C-u")  # Textual handles it after the letters that come in the same moment
-    until(lambda: "/tensors/" not in terminals.text("one"), "the usual place is wiped out")
-    press(str(output), "Enter")
-    seen("✓ completed", "preprocess")
-    press("Escape")
-    seen("enter Open")
-    press("Escape")
-    seen("Press n to train on them")
-    press("n")
-    seen("Train an adapter", "Model 1/")
-    press("n")
-    seen("2 preprocessed songs")
+    review_and_save(person, dataset)
+    encode(person, tiny_checkpoint, output)
+    person.press("Escape")
+    person.sees("enter Open")
+    person.press("Escape")
+    person.sees("Press n to train on them")
+    person.press("n")
+    person.sees("Train an adapter", "Model 1/")
+    person.press("n")
+    person.sees("2 preprocessed songs")
     entries = {entry.key: entry for entry in read_manifest(output).songs}
     assert list(entries) == ["song1.mp3", "song2.wav"]
     assert "mytag, A high-energy J-pop track" in entries["song1.mp3"].prompt

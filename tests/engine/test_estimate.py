@@ -15,11 +15,15 @@ from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.acestep.velocity import velocity
+from sidestep_tui.config.optimisation import TrainingSettings
+from sidestep_tui.config.train import ValidationSettings
 from sidestep_tui.engine.allocation import ModuleShape, RankBounds, allocate_ranks
+from sidestep_tui.engine.estimate import Estimate
 from sidestep_tui.engine.probe import probed
 from sidestep_tui.engine.ranking import Ranking
 from sidestep_tui.engine.recompute import Policy, use_checkpointing
 from sidestep_tui.engine.sensitivity import ModuleStatistics, band_weights
+from sidestep_tui.engine.songs import split_songs
 from sidestep_tui.engine.targets import all_targets
 from sidestep_tui.engine.tensors import read_manifest, write_manifest
 from sidestep_tui.engine.weight_gradient import Inputs, SharedInputs, WeightGradient
@@ -237,6 +241,26 @@ def test_the_squared_norm_is_exact_whichever_way_is_cheaper() -> None:
             assert gradient.square().item() == pytest.approx(exact, rel=1e-6)
 
 
+def test_songs_that_are_held_out_are_not_measured(
+    engine: Engine, turbo: Path, songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that the data set marks; else those that a training run of the same seed and default settings draws."""
+    measured: list[str] = []
+    take = Estimate._take
+    monkeypatch.setattr(Estimate, "_take", lambda self, draw: measured.append(draw.song.key) or take(self, draw))
+    manifest = read_manifest(songs)
+    engine.run("drawn", "estimate", _document(turbo, songs, tmp_path / "r.json", batches=10))
+    split = split_songs(manifest, songs, ValidationSettings().songs, TrainingSettings().seed)
+    assert set(measured) == {item.song.key for item in split.training}
+    assert len(split.validation) == 1
+    marked = {song.key for song in manifest.songs[:2]}
+    entries = tuple(replace(song, held_out=song.key in marked) for song in manifest.songs)
+    write_manifest(songs, replace(manifest, songs=entries))
+    measured.clear()
+    engine.run("marked", "estimate", _document(turbo, songs, tmp_path / "r.json", batches=10))
+    assert set(measured) == {song.key for song in manifest.songs} - marked
+
+
 def test_one_song_is_enough(engine: Engine, turbo: Path, songs: Path, tmp_path: Path) -> None:
     manifest = read_manifest(songs)
     write_manifest(songs, replace(manifest, songs=manifest.songs[:1]))
@@ -272,7 +296,7 @@ def test_what_cannot_be_measured_is_refused(
     assert state.failure is not None
     assert told in state.failure.what
     assert not (tmp_path / "r.json").exists()
-    assert len(state.warnings) == (len(manifest.songs) if fault == "nan" else 0)
+    assert len(state.warnings) == (len(manifest.songs) - 1 if fault == "nan" else 0)  # one is held out
 
 
 def test_a_stopped_estimate_keeps_what_it_knows_and_goes_on_to_the_same_ranking(
