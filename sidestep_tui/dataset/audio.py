@@ -4,7 +4,9 @@ libsndfile (soundfile) is exact for wav, flac, ogg, opus and aiff; FFmpeg (PyAV)
 and videos whatever they are named (`containers` says why).
 """
 
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -67,15 +69,11 @@ def read_audio(path: Path, sample_rate: int = SAMPLE_RATE, *, max_seconds: float
     Raises:
         SidestepError: the file is missing, is no audio, holds no sound, or holds NaN or infinite samples.
     """
-    try:
+    with decoding(path):
         samples, rate = _decode(path, max_seconds)
-    except (OSError, RuntimeError, ValueError, soundfile.SoundFileError, av.FFmpegError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise _unreadable(path, f"cannot be decoded ({printable(reason)})") from error
     if samples.shape[1] == 0:
         raise _unreadable(path, "holds no sound")
-    if not np.isfinite(samples).all():
-        raise _unreadable(path, "holds samples that are not numbers (NaN or infinite)")
+    check_numbers(path, samples)
     stereo = to_stereo(samples)
     return stereo if rate == sample_rate else resample(stereo, rate, sample_rate)
 
@@ -129,6 +127,26 @@ def write_audio(path: Path, waveform: Waveform, sample_rate: int = SAMPLE_RATE) 
         write_atomic(path, lambda temporary: _write_ffmpeg(temporary, suffix, clipped, sample_rate))
 
 
+@contextmanager
+def decoding(path: Path) -> Iterator[None]:
+    """Whatever a decoder raises inside becomes a `SidestepError` about the file."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, soundfile.SoundFileError, av.FFmpegError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise _unreadable(path, f"cannot be decoded ({printable(reason)})") from error
+
+
+def check_numbers(path: Path, samples: Waveform) -> None:
+    """Refuses NaN and infinite samples.
+
+    Raises:
+        SidestepError: there are some.
+    """
+    if not np.isfinite(samples).all():
+        raise _unreadable(path, "holds samples that are not numbers (NaN or infinite)")
+
+
 def _decode(path: Path, max_seconds: float | None) -> tuple[Waveform, int]:
     """[channels, samples] at the file's own rate."""
     if not path.is_file():
@@ -145,22 +163,33 @@ def _decode(path: Path, max_seconds: float | None) -> tuple[Waveform, int]:
 
 
 def _decode_ffmpeg(path: Path, max_seconds: float | None) -> tuple[Waveform, int]:
+    blocks, rate = [], 0
+    for block, rate in ffmpeg_blocks(path, max_seconds):  # noqa: B007 - the rate is the same for all
+        blocks.append(block)
+    if not blocks:
+        raise ValueError("none of it could be decoded")
+    return np.concatenate(blocks, axis=1), rate
+
+
+def ffmpeg_blocks(path: Path, max_seconds: float | None = None) -> Iterator[tuple[Waveform, int]]:
+    """What FFmpeg decodes, packet by packet: [channels, samples] and the sample rate, which is the same for all.
+
+    Raises:
+        ValueError: the file holds no audio stream.
+        av.FFmpegError: FFmpeg cannot read it.
+    """
     with open_stream(path) as (container, stream):
         rate = stream.codec_context.sample_rate
         limits = [stated_samples(container, stream), None if max_seconds is None else int(max_seconds * rate)]
-        limit = min((one for one in limits if one is not None), default=None)
+        left = min((one for one in limits if one is not None), default=sys.maxsize)
         resampler = av.AudioResampler(format="fltp", layout=stream.codec_context.layout, rate=rate)
-        blocks: list[Waveform] = []
-        held = 0
         for frame in chain(_frames(container, stream), [None]):
             for even in resampler.resample(frame):
-                blocks.append(np.asarray(even.to_ndarray(), dtype=np.float32))
-                held += blocks[-1].shape[1]
-            if limit is not None and held >= limit:
+                block = np.asarray(even.to_ndarray(), dtype=np.float32)[:, :left]
+                left -= block.shape[1]
+                yield block, rate
+            if left <= 0:
                 break
-    if not blocks:
-        raise ValueError("none of it could be decoded")
-    return np.concatenate(blocks, axis=1)[:, :limit], rate
 
 
 def _frames(container: Any, stream: Any) -> Iterator[Any]:

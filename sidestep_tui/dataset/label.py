@@ -13,10 +13,11 @@ from typing import Any, Final
 from sidestep_tui.dataset.analysis.builtin import analyse
 from sidestep_tui.dataset.analysis.result import Analyser, Analysis, Guess
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform, read_audio
+from sidestep_tui.dataset.audio_stream import stream_audio
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.language import detect_language
-from sidestep_tui.dataset.measure import LONGEST_MEASURED, measure
+from sidestep_tui.dataset.measure import Measures, measure, measure_pieces
 from sidestep_tui.dataset.probe import Progress
 from sidestep_tui.dataset.song import Belief, Dataset, DatasetMetadata, Finding, Severity, Song, Source
 from sidestep_tui.dataset.sound_findings import check_sound
@@ -27,6 +28,8 @@ HEARD_FIELDS: Final = ("bpm", "keyscale", "timesignature")
 LABEL_FIELDS: Final = (*HEARD_FIELDS, "language")
 """Fields that are labelled without any provider."""
 BUILTIN: Final = "builtin"
+LONGEST_HEARD: Final = 900.0
+"""Seconds from which tempo, key and metre are told, so that a recording of hours fits into the memory."""
 _WORKERS = 2
 
 
@@ -101,14 +104,15 @@ class _Labeller:
         findings: list[Finding] = []
         if heard or (self.measures is not None and known is None):
             try:
-                waveform = read_audio(song.audio_path, SAMPLE_RATE, max_seconds=LONGEST_MEASURED)
+                waveform = read_audio(song.audio_path, SAMPLE_RATE, max_seconds=LONGEST_HEARD)
+                if self.measures is not None and known is None:
+                    known = _measure(song, waveform)
+                    self.measures.store(song, known)
             except SidestepError as error:
                 return Labels(song.key, None, (_unreadable(song, error),))
-            if self.measures is not None and known is None:
-                known = measure(waveform, whole=song.duration <= LONGEST_MEASURED)
-                self.measures.store(song, known)
             if heard:
                 self._listen(waveform, heard, changes, beliefs)
+                findings += _heard_in_part(song)
         if known is not None:
             findings += check_sound(song, self.metadata, known)
         edit = Edit(changes, (song.key,), Source.GUESSED, beliefs) if changes else None
@@ -123,6 +127,18 @@ class _Labeller:
             if guess is not None:
                 changes[name] = guess.value
                 beliefs[name] = Belief(self.name, round(guess.confidence, 3), guess.second)
+
+
+def _measure(song: Song, beginning: Waveform) -> Measures:
+    """The measures of a whole song; one that goes on after its beginning is read again, piece by piece."""
+    return measure(beginning) if song.duration <= LONGEST_HEARD else measure_pieces(stream_audio(song.audio_path))
+
+
+def _heard_in_part(song: Song) -> list[Finding]:
+    if song.duration <= LONGEST_HEARD:
+        return []
+    message = f"Tempo, key and metre were told from its first {LONGEST_HEARD / 60:.0f} minutes."
+    return [Finding(Severity.INFO, "heard-in-part", message, song.key, "split it into songs")]
 
 
 def _as_texts(analysis: Analysis) -> dict[str, Guess[str] | None]:

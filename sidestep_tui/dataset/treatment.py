@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform
-from sidestep_tui.dataset.measure import LONGEST_MEASURED, SILENCE_PEAK, Measures
+from sidestep_tui.dataset.measure import SILENCE_PEAK, Measures
 from sidestep_tui.dataset.song import DatasetMetadata, LyricTime, Song
 
 PEAK_CEILING_DB = -1.0
@@ -79,12 +79,12 @@ def treatment_of(song: Song, metadata: DatasetMetadata, measures: Measures | Non
 def silent_ends(measures: Measures, duration: float) -> tuple[float, float]:
     """Where a song begins and ends without the silence around it, in seconds.
 
-    A silent song stays whole, and so does the end of a recording that was not measured that far.
+    A silent song stays whole.
     """
     if measures.peak <= SILENCE_PEAK:
         return 0.0, duration
     start = max(0.0, measures.silence_start - KEPT_SILENCE)
-    end = duration if duration > LONGEST_MEASURED else min(duration, duration - measures.silence_end + KEPT_SILENCE)
+    end = min(duration, duration - measures.silence_end + KEPT_SILENCE)
     return round(start, 3), round(end, 3)
 
 

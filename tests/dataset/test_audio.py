@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from sidestep_tui.dataset.audio import SAMPLE_RATE, WRITABLE_SUFFIXES, Waveform, read_audio, to_stereo, write_audio
+from sidestep_tui.dataset.audio_stream import stream_audio
 from sidestep_tui.dataset.ogg import fix_serial
 from sidestep_tui.dataset.probe import probe_file
 from sidestep_tui.errors import SidestepError
@@ -116,12 +117,29 @@ def test_max_seconds_stops_early(tmp_path: Path) -> None:
         assert read_audio(tmp_path / name, max_seconds=1.0).shape == (2, SAMPLE_RATE)
 
 
+@pytest.mark.parametrize(
+    ("name", "rate"), [("a.wav", 44_100), ("a.flac", 48_000), ("a.mp3", 44_100), ("a.m4a", 48_000)]
+)
+@pytest.mark.parametrize("seconds", [0.5, 45.0])
+def test_a_stream_gives_what_reading_gives(tmp_path: Path, name: str, rate: int, seconds: float) -> None:
+    path = tmp_path / name
+    write_audio(path, tone(seconds, rate), rate)
+    pieces = list(stream_audio(path))
+    assert max(piece.shape[1] for piece in pieces) < 22 * SAMPLE_RATE
+    whole = read_audio(path)
+    together = np.concatenate(pieces, axis=1)
+    assert together.shape == whole.shape
+    np.testing.assert_allclose(together, whole, atol=1e-5)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_samples_that_are_not_numbers_are_an_error(tmp_path: Path, bad: float) -> None:
     waveform = tone()
     waveform[0, 5] = bad
     path = tmp_path / "nan.wav"
     soundfile.write(path, waveform.T, 8_000, subtype="FLOAT")
+    with pytest.raises(SidestepError, match="NaN"):
+        list(stream_audio(path))
     with pytest.raises(SidestepError, match="NaN") as caught:
         read_audio(path)
     assert caught.value.where == str(path)

@@ -1,6 +1,6 @@
 """Measures against closed forms."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import pytest
 
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform
 from sidestep_tui.dataset.fixes import fix_for
-from sidestep_tui.dataset.measure import loudness, measure
+from sidestep_tui.dataset.measure import loudness, measure, measure_pieces
 from sidestep_tui.dataset.song import DatasetMetadata, Song
 from sidestep_tui.dataset.sound_findings import check_sound
 from sidestep_tui.dataset.structure import structure_tags
@@ -63,10 +63,26 @@ def test_silence_clipping_and_false_stereo() -> None:
     }
 
 
-def test_a_pause_where_the_measuring_stops_is_not_the_end_of_the_song() -> None:
-    waveform = np.concatenate([sine(2, -20.0), np.zeros((2, 3 * SAMPLE_RATE), np.float32)], axis=1)
-    assert measure(waveform).silence_end == pytest.approx(3.0, abs=0.02)
-    assert measure(waveform, whole=False).silence_end == 0.0
+@pytest.mark.parametrize("size", [1, 4_799, 48_001, 1_000_003])
+def test_pieces_of_any_size_give_the_measures_of_the_whole(size: int) -> None:
+    """Also where a run of clipped samples or a pause lies across their edge."""
+    noise = np.random.default_rng(0).standard_normal((2, 7 * SAMPLE_RATE)).astype(np.float32)
+    noise[:, 3 * SAMPLE_RATE : 5 * SAMPLE_RATE] *= 0.01
+    noise[:, : SAMPLE_RATE // 2] = noise[:, -SAMPLE_RATE // 3 :] = 0
+    waveform = (0.5 * noise).clip(-1, 1)
+    waveform[0, 48_000:48_007] = waveform[1, 96_000:96_003] = 1
+    if size == 1:
+        waveform = waveform[:, 47_900:49_200]
+    whole = measure(waveform)
+    pieces = measure_pieces(waveform[:, start : start + size] for start in range(0, waveform.shape[1], size))
+    exact = {name: value for name, value in asdict(pieces).items() if isinstance(value, float)}
+    assert exact == pytest.approx({name: getattr(whole, name) for name in exact}, rel=1e-4)
+    assert (pieces.loudness, pieces.clipped_runs, pieces.fingerprint) == (
+        whole.loudness and pytest.approx(whole.loudness, abs=1e-4),
+        whole.clipped_runs,
+        whole.fingerprint,
+    )
+    assert whole.clipped_runs >= 1
 
 
 def test_a_silent_song_is_an_error() -> None:
