@@ -13,7 +13,7 @@ from sidestep_tui.runs.control import send_command
 from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.base import ReviewingScreen
 from sidestep_tui.tui.dataset.label_line import LabelLine
-from sidestep_tui.tui.dataset.labelling import FIELDS_OF, SOURCES, LabelRun, make_run, prepare, source_note
+from sidestep_tui.tui.dataset.labelling import FIELDS_OF, SOURCES, TITLES, LabelRun, make_run, prepare, source_note
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.starting import start_engine
@@ -45,7 +45,7 @@ class LabellingScreen(ReviewingScreen[None]):
 
     async def _settings(self) -> LabelSettings | None:
         """The answers; None where somebody left."""
-        listed = [Choice(source, source.capitalize(), source_note(source)) for source in SOURCES]
+        listed = [Choice(source, TITLES[source], source_note(source)) for source in SOURCES]
         picked = await self.app.push_screen_wait(PickScreen(_("Who fills in what is missing"), lambda _: listed))
         source = next((one for one in SOURCES if one == picked), None)
         fields = await self._fields(source) if source else None

@@ -30,6 +30,16 @@ FIELDS_OF: Final = {
     "local": ("caption", "lyrics", "language"),
 }
 """What each source can fill, in the order in which it is offered."""
+TITLES: Final = {
+    "sound": _("Sound"),
+    "gemini": "Gemini",
+    "openai": "OpenAI",
+    "whisper": "Whisper",
+    "scribe": "Scribe",
+    "lrclib": "LRCLIB",
+    "local": _("Local"),
+}
+"""What people call each source."""
 SOURCES: Final[tuple[LabelSource, ...]] = get_args(LabelSource)
 
 
@@ -39,7 +49,7 @@ def source_note(source: str) -> str:
         return _("tempo, key, metre, language; offline")
     if source == "local":
         return _("captions, lyrics by ACE-Step's own models; offline")
-    return f"{key_note(source)}; {', '.join(FIELDS_OF[source])}"
+    return f"{', '.join(FIELDS_OF[source])}; {key_note(source)}"
 
 
 def key_note(source: str) -> str:
@@ -48,7 +58,7 @@ def key_note(source: str) -> str:
     if variable is None:
         return _("no key needed")
     try:
-        return _("key found") if find_key(variable) else _("needs {variable}").format(variable=variable)
+        return _("key found") if find_key(variable) else _("no {variable}").format(variable=variable)
     except SidestepError:
         return _("{name} cannot be used").format(name=keys_file().name)
 

@@ -137,9 +137,9 @@ class OpenDatasetScreen(SidestepScreen[None]):
                 Choice(
                     "saved",
                     _("Open the saved data set"),
-                    _("{file}: edits and review as they were saved").format(file=DATASET_FILE),
+                    _("edits and review as they were saved"),
                 ),
-                Choice("scan", _("Scan the folder again"), _("finds new songs; knows nothing of saved edits")),
+                Choice("scan", _("Scan the folder again"), _("finds new songs, without the edits")),
             ]
             choice = await self.app.push_screen_wait(
                 PickScreen(_("The folder holds a saved data set"), lambda _: choices)

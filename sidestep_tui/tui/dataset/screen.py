@@ -9,7 +9,7 @@ from textual.widgets import Input, Static
 
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.texts import _
+from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.dataset.columns import COLUMNS
 from sidestep_tui.tui.dataset.dialogs import BulkEditScreen
 from sidestep_tui.tui.dataset.encode_screen import EncodingScreen
@@ -78,11 +78,12 @@ class ReviewScreen(EncodingScreen):
         self.query_one(LabelLine).find(dataset)
         if dataset.replayed:
             edits = self.review.session.edits
-            self.sidestep.tell(
-                _("{edits} unsaved edits of an earlier session are back. w saves them, u undoes.").format(
-                    edits=count(edits)
-                )
+            text = ngettext(
+                "{edits} unsaved edit of an earlier session is back. w saves it, u undoes it.",
+                "{edits} unsaved edits of an earlier session are back. w saves them, u undoes.",
+                edits,
             )
+            self.sidestep.tell(text.format(edits=count(edits)))
 
     def show_changes(self) -> None:
         """Draws the table and its figures again."""

@@ -56,7 +56,10 @@ class PickScreen(ModalScreen[str | None]):
     PickScreen OptionList, PickScreen OptionList:focus {
         height: auto; max-height: 14; background: $surface; border: none; padding: 0;
     }
-    PickScreen OptionList > .option-list--option-highlighted { background: $panel-lighten-2; color: $foreground; }
+    PickScreen OptionList > .option-list--option-highlighted,
+    PickScreen OptionList:focus > .option-list--option-highlighted {
+        background: $panel-lighten-2; color: $foreground;
+    }
     PickScreen Input { margin-bottom: 1; }
     """
 

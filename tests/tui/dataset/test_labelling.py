@@ -77,7 +77,7 @@ async def test_marked_songs_are_labelled_by_the_chosen_source(
         listed = pilot.app.screen.query_one(OptionList)
         notes = [str(listed.get_option_at_index(index).prompt) for index in range(listed.option_count)]
         assert "key found" in notes[1]
-        assert "needs OPENAI_API_KEY" in notes[2]
+        assert "no OPENAI_API_KEY" in notes[2]
         await pilot.press("down", "enter")
         await pilot.pause()
         await pilot.press("down", "enter")

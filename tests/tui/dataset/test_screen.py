@@ -323,7 +323,7 @@ async def test_unsaved_edits_come_back_after_a_crash(open_review: OpenReview, al
     session.edit(["01 waltz.wav"], {"bpm": 61})
     async with open_review(album) as pilot:  # nobody closed the session
         assert " 61 " in drawn(pilot)[0]
-        assert "1 unsaved edits of an earlier session are back" in notes(pilot)
+        assert "1 unsaved edit of an earlier session is back" in notes(pilot)
         assert "1 unsaved" in str(screen(pilot).query_one(Summary).render())
         await pilot.press("u")
         assert " 92 " in drawn(pilot)[0]
