@@ -164,10 +164,19 @@ class _Told:
         if self._out.as_json:
             summary = {"songs": self._total, "labelled": self._filled, "failed": failed, "saved": saved}
             self._out.json_line(summary | {"usage": self.usage.as_dict()})
-        cost = f", {_cost(self.usage)}" if self.usage.requests else ""
-        place = f"saved: {saved}" if saved else "not saved yet: run it with --save, or open the data set"
-        self._out.say(f"{self._filled} of {counted(self._total, 'song')} labelled, {failed} failed{cost}; {place}")
+        labelled = f"{self._filled} of {counted(self._total, 'song')} labelled" if self._total else "nothing is missing"
+        self._out.say(f"{labelled}, {failed} failed{self._asked(failed)}{self._place(saved)}")
         return ExitCode.FAILED if failed else ExitCode.DONE
+
+    def _asked(self, failed: int) -> str:
+        """What the provider had to be asked, and how often it knew nothing."""
+        unknown = self._total - self._filled - failed
+        return f", {unknown} without an answer, {_cost(self.usage)}" if self.usage.requests else ""
+
+    def _place(self, saved: Path | None) -> str:
+        if saved is not None:
+            return f"; saved: {saved}"
+        return "; not saved yet: run it with --save, or open the data set" if self.session.has_unsaved_edits else ""
 
 
 def _shown(changes: dict[str, Any], beliefs: dict[str, Any]) -> Iterator[str]:

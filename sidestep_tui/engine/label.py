@@ -67,8 +67,8 @@ def _answers(
     if settings.by == "sound":
         fields = settings.fields or LABEL_FIELDS
         for labels in label_dataset(dataset, fields, keys=keys, measures=MeasureCache()):
-            troubles = tuple(finding for finding in labels.findings if finding.code == "unreadable-audio")
-            yield _Answer(labels.key, labels.edit, troubles)
+            told = tuple(one for one in labels.findings if one.code in ("unreadable-audio", "heard-in-part"))
+            yield _Answer(labels.key, labels.edit, told)
         return
 
     def count(_done: int, all_songs: int) -> None:

@@ -16,6 +16,7 @@ from sidestep_tui.errors import ExitCode
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import RunCompleted, RunStarted
 from sidestep_tui.runs.log import EventWriter
+from tests.dataset.loopback import serving
 
 
 @pytest.fixture
@@ -83,6 +84,23 @@ def test_provider_that_is_not_reached_fails_and_says_so(
     result = sidestep("dataset", "label", songs, "--provider", "lrclib", "--base-url", "http://127.0.0.1:9")
     assert result.code == ExitCode.FAILED
     assert "was not reached" in result.out
+
+
+def test_what_a_provider_does_not_know_is_counted_with_what_it_cost(sidestep: Callable[..., Any], songs: Path) -> None:
+    (songs / "a.wav").rename(songs / "Artist - Title.wav")
+    with serving() as server:
+        server.will_answer({}, status=404)
+        command = ("dataset", "label", songs, "--provider", "lrclib", "--base-url", server.url)
+        result = sidestep(*command)
+        assert result.code == ExitCode.DONE
+        assert "0 of 1 song labelled, 0 failed, 1 without an answer, 1 request" in result.out
+        assert "not saved yet" not in result.out
+        server.answers.clear()
+        server.will_answer({"plainLyrics": "rain", "syncedLyrics": "[00:01.00]rain"})
+        assert "1 of 1 song labelled" in sidestep(*command, "--save").out
+    again = sidestep("dataset", "label", songs / "dataset.json", "--provider", "lrclib", "--base-url", server.url)
+    assert again.code == ExitCode.DONE
+    assert again.out.strip() == "nothing is missing, 0 failed"
 
 
 def test_what_a_local_model_could_not_do_is_counted(

@@ -15,6 +15,8 @@ from pydantic import SecretStr
 from sidestep_tui.dataset.providers.http import Endpoint
 
 KEY = "secret-key-0123456789"
+HANG_UP = 0
+"""A status with which the server closes the connection without a word."""
 
 
 @dataclass
@@ -75,6 +77,8 @@ def serving() -> Iterator[Loopback]:
             if not loopback.may_answer.wait(10):
                 return
             status, document, extra = loopback.next()
+            if status == HANG_UP:
+                return
             data = document if isinstance(document, bytes) else json.dumps(document).encode()
             self.send_response(status)
             for name, value in extra.items():

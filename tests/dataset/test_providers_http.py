@@ -14,7 +14,7 @@ from sidestep_tui.dataset.providers.http import Endpoint, Server
 from sidestep_tui.dataset.scan import scan_folder
 from sidestep_tui.errors import SidestepError, UsageError
 from tests.dataset.conftest import tone
-from tests.dataset.loopback import KEY, Loopback, endpoint_on, serving
+from tests.dataset.loopback import HANG_UP, KEY, Loopback, endpoint_on, serving
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_timeout_is_tried_again_and_then_named(server: Loopback) -> None:
     server.may_answer.clear()
     waited: list[float] = []
     endpoint = Endpoint(server.url, requests_per_minute=1e6, timeout=0.1, attempts=2)
-    with pytest.raises(SidestepError, match="ReadTimeout"):
+    with pytest.raises(SidestepError, match="did not answer in time"):
         Server(endpoint, sleep=waited.append).post("/x", json={})
     assert len(server.asked) == 2
     assert [wait for wait in waited if wait >= 1] == [1.0]
@@ -83,6 +83,26 @@ def test_server_that_is_not_there_is_tried_again_and_then_named() -> None:
     with pytest.raises(SidestepError, match="was not reached"):
         Server(endpoint, sleep=waited.append).post("/x", json={})
     assert [wait for wait in waited if wait >= 1] == [1.0]
+
+
+def test_connection_that_breaks_is_tried_again_and_then_named(server: Loopback) -> None:
+    server.will_answer(None, status=HANG_UP)
+    server.will_answer({"well": 1})
+    asked, waited = asking(server)
+    assert asked.post("/x", json={}) == {"well": 1}
+    assert waited
+    server.will_answer(None, status=HANG_UP)
+    server.answers.pop(0)
+    with pytest.raises(SidestepError, match="broke off the connection"):
+        asked.post("/x", json={})
+
+
+def test_answer_that_is_not_packed_as_it_says_is_an_error(server: Loopback) -> None:
+    server.will_answer(b"not gzip", Content_Encoding="gzip")
+    asked, _ = asking(server)
+    with pytest.raises(SidestepError, match="cannot be understood"):
+        asked.post("/x", json={})
+    assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize("data", [b"<html>", b"[1]", b""])

@@ -14,6 +14,7 @@ from sidestep_tui.dataset.session import load_dataset, open_session
 from sidestep_tui.dataset.song import Source
 from sidestep_tui.engine import label_models
 from sidestep_tui.engine.label_models import audio_tokens, read_transcript
+from tests.dataset.loopback import KEY, serving
 
 RATE = 48_000
 _SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|audio_bos|>", "<|AUDIO|>", "<|audio_eos|>")
@@ -128,6 +129,27 @@ def test_without_a_key_the_run_says_which(engine: Any, folder: Path, monkeypatch
     code, state = engine.work(run)
     assert code != 0
     assert "GEMINI_API_KEY" in json.dumps([state.failure.what, state.failure.where, state.failure.fix])
+
+
+def test_what_a_provider_says_is_kept_and_its_key_is_not(
+    engine: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in settings, events, log nor proposals, and not even where the server repeats it in an error."""
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    said = {"candidates": [{"content": {"parts": [{"text": '{"caption": "slow waltz", "confidence": 0.8}'}]}}],
+            "usageMetadata": {"promptTokenCount": 900, "candidatesTokenCount": 40}}  # fmt: skip
+    settings = {"dataset": str(folder), "by": "gemini", "fields": ["caption"], "per_minute": 6000}
+    with serving() as server:
+        server.will_answer({"error": f"{KEY} is used up"}, status=400)
+        server.will_answer(said)
+        run, state = engine.run("label", "label", {**settings, "base_url": server.url})
+        assert all(one.headers["x-goog-api-key"] == KEY for one in server.asked)
+    assert [edit.changes for edit in Proposals(run.path).all()] == [{"caption": "slow waltz"}]
+    assert any("***" in warning.what for warning in state.warnings)
+    assert state.results["failed"] == 1
+    files = [file for file in run.path.rglob("*") if file.is_file()]
+    assert files
+    assert not any(KEY.encode() in file.read_bytes() for file in files)
 
 
 def test_a_local_model_is_heard_to_its_end_or_not_at_all(

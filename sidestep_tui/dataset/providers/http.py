@@ -93,9 +93,11 @@ class Server:
                 response = self._client.request(method, f"{self.endpoint.base_url}{path}", **body)
             except httpx2.TransportError as error:
                 if attempt == self.endpoint.attempts:
-                    raise self._failed(f"was not reached ({type(error).__name__})") from None
+                    raise self._failed(_broken(error)) from None
                 self.sleep(_backoff(attempt))
                 continue
+            except (httpx2.DecodingError, httpx2.InvalidURL) as error:
+                raise self._failed(f"cannot be understood ({printable(str(error))})") from None
             if response.status_code == 429 or response.status_code >= 500:
                 if attempt == self.endpoint.attempts:
                     raise self._failed(f"answered {response.status_code} {attempt} times: {self._reason(response)}")
@@ -143,6 +145,15 @@ class Server:
             for part in secret.split():
                 text = text.replace(part, "***") if len(part) > len("Bearer") else text
         return printable(text[:_LONGEST_REASON]) or "no reason given"
+
+
+def _broken(error: httpx2.TransportError) -> str:
+    """What became of a request that has no answer."""
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError | httpx2.UnsupportedProtocol):
+        return f"was not reached ({type(error).__name__})"
+    if isinstance(error, httpx2.TimeoutException):
+        return f"did not answer in time ({type(error).__name__})"
+    return f"broke off the connection ({type(error).__name__})"
 
 
 def _named_wait(response: httpx2.Response) -> float | None:
