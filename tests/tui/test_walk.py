@@ -22,13 +22,16 @@ from textual.widgets import Input, Static, TextArea
 from textual.worker import WorkerCancelled
 
 from sidestep_tui import tui
-from sidestep_tui.config.presets import Preset, save_preset
+from sidestep_tui.config.preset_shelf import save_preset
+from sidestep_tui.config.presets import Preset
 from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs import launch, standing
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.confirm import ConfirmScreen
+from sidestep_tui.tui.dataset import encode_screen
+from sidestep_tui.tui.dataset.dialogs import BusyScreen
 from sidestep_tui.tui.help import HelpScreen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.widgets.table import KeyTable
@@ -58,6 +61,7 @@ def starts(
     """A world with something for every key, where no engine and no queue can start; where to begin, by name."""
     monkeypatch.setattr(launch, "launch", lambda _run: None)
     monkeypatch.setattr(standing, "resume_queue", lambda _file: None)
+    monkeypatch.setattr(encode_screen, "find_models", lambda: ())
     events = training_events(150)
     living, dead = make_run("living", events=events), make_run("dead", events=events)
     waiting = make_run("waiting")
@@ -153,6 +157,8 @@ class Walk:
                 with suppress(WorkerCancelled):
                     await worker.wait()
             await self._pilot.pause()
+            while isinstance(self._screen, BusyScreen):
+                await self._pilot.pause()
 
     async def _is_back(self, screen: Screen[object], key: str) -> bool:
         """Goes back from wherever the key led, once that was walked over; False where the key closed the screen."""
