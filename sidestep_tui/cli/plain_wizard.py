@@ -128,11 +128,8 @@ class PlainWizard:
         document = self._state.document
         if document.is_missing(setting):
             return _("it must be given")
-        if setting.path == MODEL and self._state.model_problem:
-            return self._state.model_problem.rstrip(".")
-        if setting.path == SONGS and self._state.data and self._state.data.kind in ("empty", "missing"):
-            return self._state.data.title
-        return document.error(setting)
+        conflict = self._state.conflicts().get(setting.path)
+        return conflict.rstrip(".") if conflict is not None else document.error(setting)
 
     def _after(self, path: str) -> str | None:
         """The setting that follows; None after the last one."""

@@ -140,6 +140,23 @@ def adapted_modules(shape: DitShape, targets: TargetSettings) -> tuple[tuple[Lin
     return tuple(chosen if layer in layers else () for layer in range(shape.layers))
 
 
+def absent_target(shape: DitShape, targets: TargetSettings) -> tuple[str, str] | None:
+    """A layer or module that is asked for and that the model does not have, or that nothing is asked for.
+
+    Returns:
+        The name of the setting within its section, and what it names; None where all is there. `""` stands for nothing.
+    """
+    if targets.modules is not None:
+        known = {f"layers.{layer}.{module.name}" for layer in range(shape.layers) for module in shape.modules()}
+        unknown = next((name for name in targets.modules if name not in known), None)
+        return None if unknown is None and targets.modules else ("modules", unknown or "")
+    if targets.layers != "all":
+        numbers = [int(part.rpartition("-")[2]) for part in targets.layers.split(",")]
+        if max(numbers) >= shape.layers:
+            return "layers", str(max(numbers))
+    return None if any(adapted_modules(shape, targets)) else ("attention", "")
+
+
 def chosen_layers(text: str, count: int) -> frozenset[int]:
     """The layer numbers that `all` or a list such as `0-11,20` names, as far as they exist."""
     if text == "all":

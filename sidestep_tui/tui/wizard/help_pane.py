@@ -45,17 +45,15 @@ class HelpPane(Static):
 
 def fact_about(path: str, state: WizardState) -> Content | None:
     """What is known about the value of a setting; None where there is nothing to tell."""
-    if path == MODEL and state.model_problem:
-        return Content.styled(f"! {clean(state.model_problem)}", "bold $text-error")
+    if (conflict := state.conflicts().get(path)) is not None:
+        return Content.styled(f"! {clean(conflict)}", "bold $text-error")
     if path == MODEL and state.model:
         return Content.styled(f"✓ {state.model.title}", "$text-success")
     if path == MODEL and (words := state.models_words()):
         key = ("m", "bold $footer-key-foreground")
         return Content.assemble((f"{words}: ", "bold"), key, _(" lists what there is"))
     if path == SONGS and state.data:
-        wrong = state.data.kind in ("empty", "missing")
-        mark, style = ("!", "bold $text-error") if wrong else ("✓", "$text-success")
-        return Content.styled(f"{mark} {state.data.title}", style)
+        return Content.styled(f"✓ {state.data.title}", "$text-success")
     if path == EPOCHS and (epochs := state.recommended_epochs()):
         key = ("e", "bold $footer-key-foreground")
         return Content.assemble(

@@ -40,11 +40,8 @@ def obstacle(state: WizardState) -> str | None:
     wrong = next((f for f in document.applicable if document.error(f)), None)
     if wrong is not None:
         return f"{wrong.path} {document.error(wrong)}"
-    if state.model_problem:
-        return state.model_problem
-    if state.data and state.data.kind in ("empty", "missing"):
-        return f"{SONGS}: {state.data.title}"
-    return None
+    path, message = next(iter(state.conflicts().items()), ("", None))
+    return message if message is None or path == MODEL else f"{path}: {message}"
 
 
 def plan(state: WizardState) -> StartPlan:

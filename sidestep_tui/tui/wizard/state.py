@@ -10,6 +10,7 @@ from sidestep_tui.config.memory_advice import cheapest_fit
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.runs.machine import CardSnapshot
 from sidestep_tui.texts import _, ngettext
+from sidestep_tui.tui.wizard.conflicts import absent_files, absent_targets
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, optimizer_steps, recommended_epochs
 from sidestep_tui.tui.wizard.measurements import card_of, figures_for
@@ -142,12 +143,21 @@ class WizardState:
         )
         return min(steps, training.max_steps) if training.max_steps else steps
 
+    def conflicts(self) -> dict[str, str]:
+        """What disk and model have against accepted values, by dotted path: each keeps the run from starting."""
+        found: dict[str, str] = {}
+        if self.model_problem:
+            found[MODEL] = self.model_problem
+        if self.data and self.data.kind in ("empty", "missing"):
+            found[SONGS] = self.data.title
+        found |= absent_files(self.document)
+        if self.model is not None and self.document.ready():
+            found |= absent_targets(self.document.settings(TrainSettings), self.model.shape)
+        return found
+
     def _condition(self, step: Step) -> Condition:
         fields = [f for f in self.document.applicable if f.section == step.name]
-        if any(self.document.error(f) for f in fields):
-            return "wrong"
-        if step.name == "model" and self.model_problem:
-            return "wrong"
-        if step.name == "data" and self.data and self.data.kind in ("empty", "missing"):
+        conflicts = self.conflicts()
+        if any(self.document.error(f) or f.path in conflicts for f in fields):
             return "wrong"
         return "open" if any(self.document.is_missing(f) for f in fields) else "done"

@@ -93,6 +93,29 @@ def test_obstacles_in_the_order_in_which_they_are_met() -> None:
         reviewing.plan(WizardState())
 
 
+def test_what_is_not_there_is_told_at_its_setting_and_keeps_the_run_from_starting(tmp_path: Path) -> None:
+    state = ready(**{"adapter.targets_from": str(tmp_path / "gone.json"), "data.more_tensors": [str(tmp_path), "/no"]})
+    assert state.conflicts() == {
+        "data.more_tensors": "there is nothing at /no",
+        "adapter.targets_from": f"there is nothing at {tmp_path / 'gone.json'}",
+    }
+    conditions = {line.title: line.condition for line in state.step_lines()}
+    assert (conditions["Adapter"], conditions["Optimizer"]) == ("wrong", "done")
+    assert reviewing.obstacle(state) == "data.more_tensors: there is nothing at /no"
+    (tmp_path / "gone.json").touch()
+    state.document = state.document.set_all({"data.more_tensors": [str(tmp_path)]})
+    assert reviewing.obstacle(state) is None
+
+
+def test_layers_that_the_model_does_not_have_are_told() -> None:
+    state = ready(**{"adapter.targets.layers": "0-23"})
+    assert state.conflicts() == {}
+    state.document = state.document.set_all({"adapter.targets.layers": "20-24"})
+    assert state.conflicts() == {"adapter.targets.layers": "the model has 24 layers, counted from 0: there is no 24"}
+    state.model = None
+    assert state.conflicts() == {}, "without a model nobody knows"
+
+
 def test_the_review_says_what_the_model_decides_and_why() -> None:
     state = ready()
     facts = model_facts(
