@@ -12,7 +12,7 @@ from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import summarise
 from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard import reviewing, saving
-from sidestep_tui.tui.wizard.start import remember, start, start_preflight
+from sidestep_tui.tui.wizard.start import StartPlan, keep, remember, start, start_preflight
 from sidestep_tui.tui.wizard.state import MODEL, SONGS, WizardState
 from sidestep_tui.tui.wizard.values import spell_value
 from sidestep_tui.tui.wizard.views import Action, advice, amount, origin_words, source, time_words
@@ -63,15 +63,16 @@ class PlainReview:
         """Does one thing; gives the first run where that started one.
 
         Raises:
+            LeaveError: nothing is left to do.
             SidestepError: it could not be done.
         """
         state = self._state
         match key:
             case "start":
-                plan = reviewing.plan(state)
-                run = start(plan)
-                remember({MODEL: str(plan.train.model.checkpoint), SONGS: str(state.path(SONGS))})
-                return run
+                return self._make(start)
+            case "keep":
+                self._say(_("Saved {run}. `sidestep resume {run}` starts it.").format(run=self._make(keep).path))
+                raise LeaveError
             case "preflight":
                 self._measure()
             case "measure":
@@ -85,18 +86,9 @@ class PlainReview:
                     self._asker.ask(_("Name of the run [{name}]:").format(name=state.name())) or state.chosen_name
                 )
             case "preset":
-                name = check_name(self._asker.ask(_("Name of the preset:")))
-                taken = saving.has_preset(name)
-                if not taken or self._agrees(_("Replace your preset {name}?").format(name=name)):
-                    saved = saving.save_as_preset(state.document, name, overwrite=taken)
-                    self._say(_("Saved as {path}").format(path=saved))
+                self._save_preset()
             case "file":
-                text = (
-                    self._asker.ask(_("Config file [{name}.json]:").format(name=state.name()), path=True)
-                    or f"{state.name()}.json"
-                )
-                if not saving.file_exists(text) or self._agrees(_("Replace {file}?").format(file=text)):
-                    self._say(_("Saved as {path}").format(path=saving.save_as_file(state.document, text)))
+                self._save_file()
             case "leave":
                 raise LeaveError
         return None
@@ -117,6 +109,27 @@ class PlainReview:
         failure = summarise(run).state.failure
         if failure is not None:
             raise SidestepError(failure.what, where=failure.where or None, fix=failure.fix or None)
+
+    def _make(self, make: Callable[[StartPlan], RunDirectory]) -> RunDirectory:
+        """Starts the chain, or only makes its runs; gives the first."""
+        plan = reviewing.plan(self._state)
+        run = make(plan)
+        remember({MODEL: str(plan.train.model.checkpoint), SONGS: str(self._state.path(SONGS))})
+        return run
+
+    def _save_preset(self) -> None:
+        document = self._state.document
+        name = check_name(self._asker.ask(_("Name of the preset:")))
+        taken = saving.has_preset(name)
+        if not taken or self._agrees(_("Replace your preset {name}?").format(name=name)):
+            saved = saving.save_as_preset(document, name, overwrite=taken)
+            self._say(_("Saved as {path}").format(path=saved))
+
+    def _save_file(self) -> None:
+        usual = f"{self._state.name()}.json"
+        text = self._asker.ask(_("Config file [{name}.json]:").format(name=self._state.name()), path=True) or usual
+        if not saving.file_exists(text) or self._agrees(_("Replace {file}?").format(file=text)):
+            self._say(_("Saved as {path}").format(path=saving.save_as_file(self._state.document, text)))
 
     def _agrees(self, question: str) -> bool:
         return self._asker.ask(_("{question} (yes or no) [no]:").format(question=question)).lower() in ("y", "yes")

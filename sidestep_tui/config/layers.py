@@ -121,9 +121,9 @@ def _plain_words(entry: Any) -> str:
             return "is not a setting (here)"
         case bound if bound in _BOUNDS:
             words, key = _BOUNDS[bound]
-            return f"must be {words} {context[key]:.15g}, not {entry['input']}"
+            return f"must be {words} {context[key]:.15g}, not {_told(entry['input'])}"
         case "literal_error":
-            return f"must be {context['expected'].replace(chr(39), '')}, not {entry['input']}"
+            return f"must be {context['expected'].replace(chr(39), '')}, not {_told(entry['input'])}"
         case "int_parsing" | "int_type" | "int_from_float":
             return f"must be a whole number, not {entry['input']!r}"
         case "float_parsing" | "float_type":
@@ -134,6 +134,15 @@ def _plain_words(entry: Any) -> str:
             return f"must be one of {context['expected_tags'].replace(chr(39), '')}, not {context['tag']}"
         case "string_pattern_mismatch":
             return f"cannot be {entry['input']!r}; its help says how it is written"
+        case "tuple_type" | "list_type":
+            return f"must be a list; {entry['input']!r} cannot be read as one"
         case _:
             message = re.sub(r"^\w+ should ", "must ", str(entry["msg"]).removeprefix("Value error, "))
             return message[:1].lower() + message[1:]
+
+
+def _told(value: Any) -> str:
+    """A refused value as it was typed: without a decimal point that nobody wrote."""
+    if isinstance(value, float):
+        return f"{value:.15g}"
+    return str(value) if value != "" else "empty"

@@ -151,15 +151,23 @@ def test_none_empties_an_optional_setting(talk: Talk) -> None:
 
 def test_the_review_starts_the_run(talk: Talk) -> None:
     _, lines, run = talk("/a/model", "/a/tensors", ":review", "99", "3", "5", "mine", "1")
-    assert "Give a number from 1 to 9." in lines
+    assert "Give a number from 1 to 10." in lines
     assert any("sidestep estimate" in line for line in lines)
     assert run is not None
     assert run.path.name == "mine-estimate"
     assert RunDirectory(runs_home() / "mine").settings().model_dump()["adapter"]["targets_from"] is not None
 
 
+def test_the_review_saves_the_run_without_starting_it(talk: Talk) -> None:
+    _, lines, started = talk("/a/model", "/a/tensors", ":review", "6")
+    assert started is None
+    run = RunDirectory(runs_home() / "tensors-lora")
+    assert (run.job(), run.events_file.exists()) == ("train", False)
+    assert f"Saved {run.path}. `sidestep resume {run.path}` starts it." in lines
+
+
 def test_the_review_says_what_is_missing_and_starts_nothing(talk: Talk) -> None:
-    _, lines, run = talk("/a/model", ":review", "1", "8")
+    _, lines, run = talk("/a/model", ":review", "1", "9")
     assert run is None
     assert any("data.tensors is needed" in line for line in lines)
     assert not runs_home().exists()
@@ -178,7 +186,7 @@ def test_the_review_measures_and_tells_the_figures(talk: Talk, tmp_path: Path, m
         remember(settings.training_run(), "NVIDIA L4", measured)
 
     monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", engine)
-    _, lines, run = talk("/a/model", str(tensors), ":review", "2", "8", cards=(card(8 * GIB),))
+    _, lines, run = talk("/a/model", str(tensors), ":review", "2", "9", cards=(card(8 * GIB),))
     assert run is None
     assert "Time: 1 300 steps; how long is not measured with these settings." in lines
     assert "Time: 1 300 steps, about 10 min 50 s at 0.5 s a step, measured by a preflight." in lines
@@ -192,12 +200,12 @@ def test_a_preflight_that_fails_says_why(talk: Talk, tmp_path: Path, monkeypatch
             events.write(ev.RunFailed(what="The songs are gone.", where="/a/tensors"))
 
     monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", engine)
-    _, lines, _ = talk("/a/model", "/a/tensors", ":review", "2", "9")
+    _, lines, _ = talk("/a/model", "/a/tensors", ":review", "2", "10")
     assert "The songs are gone.\n  where: /a/tensors" in lines
 
 
 def test_the_review_makes_it_fit(talk: Talk) -> None:
-    answers = ("/a/model", "/a/tensors", ":find memory.checkpointing", "none", ":review", "8", "9")
+    answers = ("/a/model", "/a/tensors", ":find memory.checkpointing", "none", ":review", "9", "10")
     state, lines, _ = talk(*answers, cards=(card(8 * GIB),))
     assert any("too much" in line for line in lines)
     assert any("it fits" in line for line in lines)
@@ -209,11 +217,11 @@ def test_the_review_makes_it_fit(talk: Talk) -> None:
 def test_the_review_saves_presets_and_files_and_asks_before_it_replaces(talk: Talk, tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     go = ("/a/model", "/a/tensors", ":find adapter.rank", "8", ":review")
-    talk(*go, "6", "tiny", "7", str(file))
+    talk(*go, "7", "tiny", "8", str(file))
     assert json.loads((user_presets() / "tiny.json").read_text(encoding="utf-8"))["settings"]["adapter"]["rank"] == 8
     assert json.loads(file.read_text(encoding="utf-8"))["adapter"]["rank"] == 8
     file.write_text("precious", encoding="utf-8")
-    _, lines, _ = talk(*go, "7", str(file), "no", "6", "a/b")
+    _, lines, _ = talk(*go, "8", str(file), "no", "7", "a/b")
     assert file.read_text(encoding="utf-8") == "precious"
     assert any("a/b" in line for line in lines)
 

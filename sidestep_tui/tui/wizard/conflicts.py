@@ -1,5 +1,6 @@
 """Values that are valid by themselves and that this disk, or the chosen model, cannot honour."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,26 @@ def _files(document: WizardDocument, setting: SettingField) -> list[str]:
     if setting.path in _LISTS_OF_FILES:
         return [str(path) for path in value]
     return [str(value)] if setting.kind == "path" else []
+
+
+def absent_means(settings: TrainSettings, *, card: bool) -> dict[str, str]:
+    """Optimizers and weights that need a card, or a library that is not installed, by setting.
+
+    Args:
+        settings: of the run.
+        card: whether the run would have a CUDA card.
+    """
+    wanted = {
+        "optimizer.name": settings.optimizer.name == "adamw8bit",
+        "memory.weights": settings.memory.weights == "nf4",
+    }
+    found: dict[str, str] = {}
+    if any(wanted.values()) and find_spec("bitsandbytes") is None:
+        message = _('needs bitsandbytes, which is not installed: pip install "sidestep-tui[8bit]"')
+        found = {path: message for path, is_wanted in wanted.items() if is_wanted}
+    if wanted["optimizer.name"] and not card:
+        found["optimizer.name"] = _("8-bit AdamW runs on CUDA cards only")
+    return found
 
 
 def absent_targets(settings: TrainSettings, shape: DitShape) -> dict[str, str]:

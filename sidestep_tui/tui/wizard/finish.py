@@ -1,16 +1,18 @@
 """What the last step can do: start the engines, measure first, name the run, save a preset or a config file."""
 
 import asyncio
+from collections.abc import Callable
 
 from sidestep_tui.config.preset_names import check_name
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.wizard import reviewing, saving
 from sidestep_tui.tui.wizard.dialogs import AskScreen
-from sidestep_tui.tui.wizard.start import remember, start, start_preflight
+from sidestep_tui.tui.wizard.start import StartPlan, keep, remember, start, start_preflight
 from sidestep_tui.tui.wizard.state import MODEL, SONGS, WizardState
 
 
@@ -18,7 +20,9 @@ async def act(screen: SidestepScreen[None], state: WizardState, key: str) -> boo
     """Does what a line of the review says; True where the review looks different now."""
     match key:
         case "start":
-            await start_run(screen, state)
+            await start_run(screen, state, start)
+        case "keep":
+            await start_run(screen, state, keep)
         case "preflight":
             await start_measuring(screen, state)
         case "measure":
@@ -36,12 +40,15 @@ async def act(screen: SidestepScreen[None], state: WizardState, key: str) -> boo
     return False
 
 
-async def start_run(screen: SidestepScreen[None], state: WizardState) -> None:
-    """Starts the engines and shows the first of them; tells the reason where that was not possible."""
+async def start_run(
+    screen: SidestepScreen[None], state: WizardState, make: Callable[[StartPlan], RunDirectory]
+) -> None:
+    """Starts the engines, or only makes the runs, and shows the first; tells the reason where that was not possible."""
     try:
         plan = reviewing.plan(state)
-        screen.sidestep.tell(_("Starting {name} …").format(name=plan.output.name))
-        run = await asyncio.to_thread(start, plan)
+        words = _("Starting {name} …") if make is start else _("Saving {name} …")
+        screen.sidestep.tell(words.format(name=plan.output.name))
+        run = await asyncio.to_thread(make, plan)
         remember({MODEL: str(plan.train.model.checkpoint), SONGS: str(state.path(SONGS))})
     except SidestepError as error:
         screen.sidestep.tell_error(error)

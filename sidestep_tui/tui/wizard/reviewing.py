@@ -25,6 +25,7 @@ def review(state: WizardState) -> ReviewView:
         *_measuring(state),
         Action("samples", _("Listen"), _samples_words(state)),
         Action("name", _("Name of the run"), state.name()),
+        Action("keep", _("Save without starting"), _("r starts it, now or later"), problem is None),
         Action("preset", _("Save as a preset"), _("without paths and device")),
         Action("file", _("Save as a config file"), _("everything, for --config")),
     )
@@ -93,7 +94,7 @@ def _preflight(state: WizardState, problem: str | None) -> tuple[Action, ...]:
     known = figures is not None and not figures.run
     if problem or known or state.songs_folder() is not None:
         return ()
-    return (Action("preflight", _("Preflight"), _("a few steps: how long, how much memory")),)
+    return (Action("preflight", _("Preflight"), _("measures time and memory")),)
 
 
 def _measuring(state: WizardState) -> tuple[Action, ...]:

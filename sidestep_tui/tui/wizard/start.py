@@ -21,6 +21,7 @@ from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.errors import UsageError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory, create_run
+from sidestep_tui.runs.history import remember_run
 from sidestep_tui.runs.launch import launch
 from sidestep_tui.runs.queue import start_queue
 from sidestep_tui.texts import _
@@ -110,12 +111,28 @@ def start(plan: StartPlan) -> RunDirectory:
     Raises:
         SidestepError: a run directory cannot be made, or the engine did not start.
     """
-    runs = [create_run(_place(plan.output, job), job, settings) for job, settings in plan.jobs]
+    runs = _make(plan)
     if len(runs) == 1:
         launch(runs[0])
     else:
         start_queue(runs)
     return runs[0]
+
+
+def keep(plan: StartPlan) -> RunDirectory:
+    """Makes the runs and starts none of them; gives the first.
+
+    Raises:
+        SidestepError: a run directory cannot be made.
+    """
+    runs = _make(plan)
+    for run in runs:
+        remember_run(run.path)
+    return runs[0]
+
+
+def _make(plan: StartPlan) -> list[RunDirectory]:
+    return [create_run(_place(plan.output, job), job, settings) for job, settings in plan.jobs]
 
 
 def start_preflight(plan: StartPlan) -> RunDirectory:

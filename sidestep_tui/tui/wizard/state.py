@@ -10,7 +10,7 @@ from sidestep_tui.config.memory_advice import cheapest_fit
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.runs.machine import CardSnapshot
 from sidestep_tui.texts import _, ngettext
-from sidestep_tui.tui.wizard.conflicts import absent_files, absent_targets
+from sidestep_tui.tui.wizard.conflicts import absent_files, absent_means, absent_targets
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, optimizer_steps, recommended_epochs
 from sidestep_tui.tui.wizard.measurements import card_of, figures_for
@@ -64,7 +64,8 @@ class WizardState:
 
     def step_lines(self) -> tuple[StepLine, ...]:
         """The steps as the list shows them, the review last."""
-        lines = [StepLine(step.title, self._condition(step)) for step in self.steps()]
+        conflicts = self.conflicts()
+        lines = [StepLine(step.title, self._condition(step, conflicts)) for step in self.steps()]
         return (*lines, StepLine(REVIEW, "done" if self.document.ready() else "open"))
 
     def step_of(self, path: str) -> int:
@@ -151,13 +152,14 @@ class WizardState:
         if self.data and self.data.kind in ("empty", "missing"):
             found[SONGS] = self.data.title
         found |= absent_files(self.document)
-        if self.model is not None and self.document.ready():
-            found |= absent_targets(self.document.settings(TrainSettings), self.model.shape)
+        if self.document.ready():
+            settings = self.document.settings(TrainSettings)
+            found |= absent_means(settings, card=self.free_bytes is not None)
+            found |= absent_targets(settings, self.model.shape) if self.model is not None else {}
         return found
 
-    def _condition(self, step: Step) -> Condition:
+    def _condition(self, step: Step, conflicts: Mapping[str, str]) -> Condition:
         fields = [f for f in self.document.applicable if f.section == step.name]
-        conflicts = self.conflicts()
         if any(self.document.error(f) or f.path in conflicts for f in fields):
             return "wrong"
         return "open" if any(self.document.is_missing(f) for f in fields) else "done"

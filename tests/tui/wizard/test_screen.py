@@ -246,6 +246,20 @@ async def test_start_makes_the_run_and_opens_the_monitor(
         assert not isinstance(pilot.app.screen, WizardScreen)
 
 
+async def test_a_run_is_saved_without_starting_it(open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", lambda run: pytest.fail(f"started {run.path}"))
+    monkeypatch.setattr("sidestep_tui.tui.wizard.start.start_queue", lambda runs: pytest.fail(f"queued {runs}"))
+    values = {"model.checkpoint": "/models/model-turbo", "data.tensors": "/data/my songs"}
+    async with open_wizard(values=values) as pilot:
+        await act(pilot, "keep")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, MonitorScreen)
+        assert sorted(run.name for run in runs_home().iterdir()) == ["my-songs-lora", "my-songs-lora-preprocess"]
+        assert pilot.app.screen.run.job() == "preprocess"
+        assert pilot.app.screen.check_action("resume", ())
+
+
 async def test_a_preflight_is_watched_and_its_figures_are_in_the_review_afterwards(
     open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
