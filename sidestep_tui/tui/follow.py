@@ -25,8 +25,16 @@ class RunFollower:
         self._state = RunState()
 
     def poll(self) -> RunSummary:
-        """The run now, what was appended since the last call included."""
-        self._state = replay(self._reader.stream(), self._state)
+        """The run now, what was appended since the last call included.
+
+        Raises:
+            OSError: its log cannot be read, now; the next call begins anew.
+        """
+        try:
+            self._state = replay(self._reader.stream(), self._state)
+        except OSError:
+            self._reader, self._state = EventReader(self._run.events_file), RunState()
+            raise
         return RunSummary(self._run, self._job, self._created_at, condition(self._run, self._state), self._state)
 
 
@@ -35,22 +43,28 @@ class RunCatalog:
 
     def __init__(self) -> None:
         self._followers: dict[Path, RunFollower] = {}
+        self.unreadable: dict[str, str] = {}
+        """Why a run could not be read at the last look, by its name."""
 
     def poll(self) -> list[RunSummary]:
         """Every run that is still on disk, the newest first."""
         folders = run_folders()
         self._followers = {folder: follower for folder, follower in self._followers.items() if folder in folders}
-        summaries = [follower.poll() for folder in folders if (follower := self._follower(folder))]
+        self.unreadable = {}
+        summaries = [summary for folder in folders if (summary := self._summary(RunDirectory(folder)))]
         return sorted(summaries, key=lambda summary: summary.created_at, reverse=True)
 
-    def _follower(self, folder: Path) -> RunFollower | None:
-        run = RunDirectory(folder)
-        if not run.exists():
-            self._followers.pop(folder, None)
-            return None
-        if folder not in self._followers:
-            try:
-                self._followers[folder] = RunFollower(run)
-            except SidestepError:  # some other folder among the runs
+    def _summary(self, run: RunDirectory) -> RunSummary | None:
+        """A run now; None for a folder that is none, and for a run that cannot be read: the others do not suffer."""
+        try:
+            if not run.exists():
+                self._followers.pop(run.path, None)
                 return None
-        return self._followers[folder]
+            if run.path not in self._followers:
+                self._followers[run.path] = RunFollower(run)
+            return self._followers[run.path].poll()
+        except SidestepError as error:
+            self.unreadable[run.name] = error.what
+        except OSError as error:
+            self.unreadable[run.name] = error.strerror or str(error)
+        return None

@@ -225,6 +225,12 @@ def _step(step: int, total: int) -> ev.StepCompleted:
     )
 
 
+def shown(app: App[object]) -> str:
+    """The text on the terminal."""
+    lines = (strip.text for strip in app.screen._compositor.render_strips())
+    return "\n".join(lines)
+
+
 def save_picture(app: App[object], path: Path) -> None:
     """Writes what a running app shows as SVG at `path`, and as PNG beside it where `rsvg-convert` is installed."""
     path.parent.mkdir(parents=True, exist_ok=True)

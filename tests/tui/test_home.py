@@ -79,6 +79,31 @@ async def test_a_folder_that_is_no_run_is_left_out(make_app: MakeApp, sidestep_h
         assert rows(app) == []
 
 
+async def test_a_run_that_cannot_be_read_is_told_and_the_others_are_listed(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
+) -> None:
+    make_run("good", events=training_events(10))
+    newer, odd = make_run("newer"), make_run("odd")
+    newer.config_file.write_text('{"job": "teleport", "created_at": 0, "settings": {}}')
+    odd.events_file.unlink()
+    odd.events_file.mkdir()
+    app = make_app()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        line = app.screen.query_one("#unreadable", Static)
+        assert [row[1] for row in rows(app)] == ["good"]
+        assert "cannot be read: " in str(line.render())
+        assert "(1 more)" in str(line.render())
+        newer.config_file.unlink()
+        odd.events_file.rmdir()
+        home = app.screen
+        assert isinstance(home, HomeScreen)
+        home.read_runs()
+        await settle(pilot)
+        assert [row[1] for row in rows(app)] == ["good", "odd"]
+        assert not line.display
+
+
 async def test_an_unreadable_folder_is_an_error_screen(
     make_app: MakeApp, settle: Settle, monkeypatch: pytest.MonkeyPatch
 ) -> None:

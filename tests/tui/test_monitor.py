@@ -26,16 +26,12 @@ from sidestep_tui.tui.sensitivity.heat_map import HeatMap
 from sidestep_tui.tui.widgets.table import KeyTable
 from sidestep_tui.tui.wizard.dialogs import AskScreen
 
+from .conftest import shown
+
 MakeApp = Callable[..., SidestepApp]
 MakeRun = Callable[..., RunDirectory]
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 Events = Callable[..., list[ev.Event]]
-
-
-def shown(app: SidestepApp) -> str:
-    """The text on the terminal."""
-    lines = (strip.text for strip in app.screen._compositor.render_strips())
-    return "\n".join(lines)
 
 
 async def test_a_dead_run_is_shown_whole(

@@ -1,25 +1,21 @@
 """Home: what runs, what ran, what the machine has left, and what to do next.
 
-The first paint shows the frame; a thread then reads the runs and the machine, since that imports and reads more than a
-first paint may wait for.
+The first paint shows the frame; what `reading` has read fills it.
 """
 
-import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Static
-from textual.worker import get_current_worker
 
 from sidestep_tui.texts import _
 from sidestep_tui.tui.home.history import HistoryKeys
+from sidestep_tui.tui.home.reading import RunReading
 from sidestep_tui.tui.home.run_keys import RunKeys
 from sidestep_tui.tui.home.run_table import RunTable, told_size
 from sidestep_tui.tui.routes import ROUTES
@@ -29,9 +25,6 @@ from sidestep_tui.tui.words import word
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.history import RunSummary
-    from sidestep_tui.runs.machine import MachineSnapshot
-    from sidestep_tui.tui.follow import RunCatalog
-    from sidestep_tui.tui.home.disk_use import DiskUse
 
 _REFRESH_SECONDS = 2.0
 
@@ -50,7 +43,10 @@ Side-Step teaches ACE-Step 1.5 your own music:
 """)
 
 
-class HomeScreen(HistoryKeys, RunKeys):
+_NONE_FITS = _("No run has these words. [b $footer-key-foreground]/[/] changes them; no words show all runs.")
+
+
+class HomeScreen(HistoryKeys, RunKeys, RunReading):
     """The list of runs, newest first, and the way to everything else."""
 
     HEADING = ""
@@ -63,34 +59,6 @@ class HomeScreen(HistoryKeys, RunKeys):
         Binding("escape", "quit", _("Quit"), show=False, tooltip=_("Leave Side-Step; running engines go on")),
     ]
 
-    @dataclass
-    class Refreshed(Message):
-        """The runs, the machine and the advice, as a thread has just made them."""
-
-        runs: "list[RunSummary]"
-        machine: "MachineSnapshot"
-        advice: str
-        notes: dict[str, str]
-
-    @dataclass
-    class Measured(Message):
-        """What each run holds on disk, by its path."""
-
-        held: dict[str, int]
-
-    @dataclass
-    class Unreadable(Message):
-        """The folder of the runs cannot be read."""
-
-        reason: str
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._catalog: RunCatalog | None = None
-        self._disk_use: DiskUse | None = None
-        self._reading = threading.Lock()  # a slow disk must not have two threads in one catalogue
-        self._measuring = threading.Lock()
-
     def compose_body(self) -> ComposeResult:
         """The machine, the advice, the runs."""
         with Vertical(classes="panel", id="machine") as machine:
@@ -101,73 +69,35 @@ class HomeScreen(HistoryKeys, RunKeys):
             runs.border_title = _("Runs")
             yield RunTable()
             yield Static(_("Looking for runs …"), id="notice", classes="muted")
+            yield Static(id="unreadable")
 
     def on_mount(self) -> None:
         """Reads as soon as the first frame is on the terminal, and again while the screen is in front."""
         self.query_one(RunTable).display = False
+        self.query_one("#unreadable").display = False
         self.call_after_refresh(self.read_runs)
         self.set_interval(_REFRESH_SECONDS, self._read_if_in_front)
 
     def on_screen_resume(self) -> None:
         """What happened on another screen is shown at once."""
-        if self._catalog is not None:
+        if self.has_read:
             self.read_runs()
 
     def _read_if_in_front(self) -> None:
-        if self.is_current and not self._reading.locked():
+        if self.is_current and not self.is_reading:
             self.read_runs()
 
-    @work(thread=True, exclusive=True, group="runs")
-    def read_runs(self) -> None:
-        """Reads what is new of every run, and the machine."""
-        from sidestep_tui.runs.notes import read_note
-        from sidestep_tui.tui.follow import RunCatalog
-        from sidestep_tui.tui.home.next_step import next_step
-
-        with self._reading:
-            self._catalog = self._catalog or RunCatalog()
-            try:
-                runs = self._catalog.poll()
-            except OSError as error:
-                self.post_message(self.Unreadable(str(error)))
-                return
-            notes = {str(run.run.path): note for run in runs if (note := read_note(run.run))}
-        advice = next_step(runs, self.sidestep.clock())
-        self.post_message(self.Refreshed(runs, self.sidestep.read_machine(), advice, notes))
-        self._measure(runs)
-
-    def _measure(self, runs: "list[RunSummary]") -> None:
-        """Looks what the runs hold on disk, unless another thread is at it still; the list does not wait for this."""
-        from sidestep_tui.tui.home.disk_use import DiskUse
-
-        if not self._measuring.acquire(blocking=False):
-            return
-        try:
-            self._disk_use = self._disk_use or DiskUse()
-            worker = get_current_worker()
-            self.post_message(self.Measured(self._disk_use.measure(runs, lambda: worker.is_cancelled)))
-        finally:
-            self._measuring.release()
-
-    @on(Measured)
-    def _take_disk_use(self, event: Measured) -> None:
+    @on(RunReading.Measured)
+    def _take_disk_use(self, event: RunReading.Measured) -> None:
         if event.held != self.held:
             self.held = event.held
             self.show_runs()
 
-    @on(Refreshed)
-    def _show(self, event: Refreshed) -> None:
+    @on(RunReading.Refreshed)
+    def _show(self, event: RunReading.Refreshed) -> None:
         self.all_runs, self.notes = event.runs, event.notes
-        table = self.query_one(RunTable)
-        notice = self.query_one("#notice", Static)
         self.show_runs()
-        table.display = bool(event.runs)
-        notice.display = not event.runs
-        if event.runs:
-            if self.focused is None:
-                table.focus()
-        else:
-            notice.update(_EMPTY)
+        self._tell_unreadable(event.unreadable)
         self.query_one(MachineLines).snapshot = event.machine
         self.query_one("#next", Static).update(Content.assemble((_("Next  "), "bold $accent"), clean(event.advice)))
         self.refresh_bindings()
@@ -176,8 +106,14 @@ class HomeScreen(HistoryKeys, RunKeys):
         """Fills the table, and says in its title what is left out."""
         from sidestep_tui.tui.home.arrange import arranged
 
+        table, notice = self.query_one(RunTable), self.query_one("#notice", Static)
         shown = arranged(self.all_runs, self.notes, self.words, self.order, self.held)
-        self.query_one(RunTable).show(shown, self.held, self.sidestep.clock())
+        table.display, notice.display = bool(shown), not shown
+        table.show(shown, self.held, self.sidestep.clock())
+        if shown and self.focused is None:
+            table.focus()
+        elif not shown:
+            notice.update(_NONE_FITS if self.all_runs else _EMPTY)
         title = _("Runs")
         if words := clean(self.words).strip():
             title += _(" with “{words}”: {shown} of {all}").format(
@@ -197,8 +133,19 @@ class HomeScreen(HistoryKeys, RunKeys):
         note = shorten(clean(self.notes.get(path, "")), max(10, self.size.width - cell_len(told) - 11))
         self.query_one("#run-panel").border_subtitle = Content(" · ".join(filter(None, (note, told))))
 
-    @on(Unreadable)
-    def _show_error(self, event: Unreadable) -> None:
+    def _tell_unreadable(self, reasons: dict[str, str]) -> None:
+        """One line below the runs for those that are there and cannot be read; the others do not suffer."""
+        line = self.query_one("#unreadable", Static)
+        line.display = bool(reasons)
+        if reasons:
+            name, reason = next(iter(reasons.items()))
+            told = _("{name} cannot be read: {reason}").format(name=clean(name), reason=clean(reason))
+            if len(reasons) > 1:
+                told += _(" ({count} more)").format(count=len(reasons) - 1)
+            line.update(Content.styled(f" ! {told}", "$text-warning"))
+
+    @on(RunReading.Unreadable)
+    def _show_error(self, event: RunReading.Unreadable) -> None:
         notice = self.query_one("#notice", Static)
         notice.display = True
         text = _("The runs cannot be read")

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult, RenderResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -12,6 +11,7 @@ from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import share, size
 from sidestep_tui.tui.text import clean, pad
 from sidestep_tui.tui.widgets.machine import MachineLines
+from sidestep_tui.tui.widgets.scroll import KeyScroll
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.machine import MachineSnapshot
@@ -68,10 +68,10 @@ class RunMemory(Widget):
         return facts
 
 
-class CardPanel(Vertical):
-    """The machine above, the run below."""
+class CardPanel(KeyScroll):
+    """The machine above, the run below; many cards scroll."""
 
-    DEFAULT_CSS = "CardPanel { height: 1fr; padding: 1 2; overflow-y: auto; }"
+    DEFAULT_CSS = "CardPanel { height: 1fr; padding: 1 2; }"
 
     def compose(self) -> ComposeResult:
         """Both parts."""

@@ -24,7 +24,15 @@ class LogView(Log):
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - as Textual calls it
         super().__init__(id=id, max_lines=_MOST_LINES, auto_scroll=True)
+        self._empty = True
+
+    def on_mount(self) -> None:
+        """Says that there is nothing yet."""
+        self.write_line(_("The engine has printed nothing yet."))
 
     def add(self, lines: list[str]) -> None:
         """Appends cleaned lines, following the end only where the end was in sight."""
+        if self._empty:
+            self._empty = False
+            self.clear()
         self.write_lines(lines, scroll_end=self.is_vertical_scroll_end)

@@ -77,6 +77,12 @@ class MonitorScreen(EngineKeys, ChartKeys):
         summary: RunSummary
         log_lines: list[str]
 
+    @dataclass
+    class Unreadable(Message):
+        """The run cannot be read now."""
+
+        reason: str
+
     def __init__(self, run: RunDirectory) -> None:
         EngineKeys.__init__(self, run)
         self._follower = RunFollower(run)
@@ -109,10 +115,16 @@ class MonitorScreen(EngineKeys, ChartKeys):
         """Reads what is new; says so only where something is."""
         with self._reading:
             before = self.summary
-            summary = self._follower.poll()
+            try:
+                summary = self._follower.poll()
+                changed = self._look_around()
+            except OSError as error:  # a disk that is gone may come back: the next look tells
+                self.summary = None
+                self.post_message(self.Unreadable(error.strerror or str(error)))
+                return
             lines = self._log.read()
             same = before is not None and before.state is summary.state and before.condition == summary.condition
-            same = not self._look_around() and same
+            same = same and not changed
             self.summary = summary
         if lines or not same:
             self.post_message(self.Updated(summary, lines))
@@ -136,10 +148,16 @@ class MonitorScreen(EngineKeys, ChartKeys):
             path = event.summary.state.samples[-1].path
             self.sidestep.tell(_("A song was written: {path}. Press a to listen.").format(path=path))
         status.now = self.sidestep.clock()
+        status.problem = ""
         status.summary = event.summary
         if event.log_lines:
             self.query_one(LogView).add(event.log_lines)
         self.show_panel()
+
+    @on(Unreadable)
+    def _show_problem(self, event: Unreadable) -> None:
+        self.query_one(StatusLines).problem = event.reason
+        self.refresh_bindings()
 
     def show_panel(self) -> None:
         """Brings the open panel up to date; the others wait until they are opened."""

@@ -29,13 +29,19 @@ class StatusLines(Widget):
 
     summary: "reactive[RunSummary | None]" = reactive(None)
     now: reactive[float] = reactive(0.0)
+    problem: reactive[str] = reactive("")
+    """Why the run cannot be read now; what was read before stays in sight."""
 
     def render(self) -> RenderResult:
         """Three lines, each cut at the width."""
+        problem = Content.assemble((_("The run cannot be read  "), "bold $text-error"), clean(self.problem))
         if self.summary is None:
+            if self.problem:
+                return problem
             return Content.styled(_("Reading the run's history …"), "$text-muted")
         width = self.size.width
-        lines = [_progress(self.summary, self.now, width), _figures(self.summary.state, width), _notice(self.summary)]
+        notice = problem if self.problem else _notice(self.summary)
+        lines = [_progress(self.summary, self.now, width), _figures(self.summary.state, width), notice]
         return Content("\n").join(line.truncate(width, ellipsis=True) for line in lines)
 
 
@@ -122,7 +128,7 @@ def _notice(summary: "RunSummary") -> Content:
         fix = _("  Fix: {fix}").format(fix=clean(state.failure.fix)) if state.failure.fix else ""
         return Content.assemble((_("Failed  "), "bold $text-error"), clean(state.failure.what), (fix, "$text-muted"))
     if summary.condition == "interrupted":
-        text = _("The engine is gone without a last word. Press r to continue the run.")
+        text = _("The engine is gone without a last word: r continues the run.")
         return Content.assemble((_("Interrupted  "), "bold $text-warning"), text)
     if state.stopped is not None:
         return Content.assemble((_("Stopped  "), "bold $text-warning"), clean(state.stopped.reason))
@@ -132,6 +138,12 @@ def _notice(summary: "RunSummary") -> Content:
         several = _(" ({count} so far, see Events)").format(count=len(state.warnings))
         more = several if len(state.warnings) > 1 else ""
         return Content.assemble((_("Warning  "), "bold $text-warning"), clean(state.warnings[-1].what), more)
+    if summary.condition == "waiting":
+        return Content.styled(
+            _("Nothing has run yet: r starts it, and home's key a lets it wait in the queue."), "$text-muted"
+        )
+    if state.status == "waiting":
+        return Content.styled(_("The engine starts; its first word comes in some seconds."), "$text-muted")
     phase = f"{clean(word(state.phase))} {clean(state.phase_detail)}".strip()
     item = shorten(clean(state.progress.item), 50) if state.progress else ""
     return Content.styled(_GAP.join(part for part in (phase, item) if part), "$text-muted")

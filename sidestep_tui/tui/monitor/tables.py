@@ -1,5 +1,7 @@
 """The run's story and its files as tables that follow the run."""
 
+from typing import ClassVar
+
 from textual import events
 
 from sidestep_tui.runs.state import RunState
@@ -20,6 +22,12 @@ _NARROWEST = 20
 class _StateTable(KeyTable):
     """A table made from a run's state, laid out again when its width changes."""
 
+    EMPTY: ClassVar[str]
+    """What it says while there are no rows."""
+
+    WIDEST: ClassVar[int] = 2
+    """The column that has room for words."""
+
     def __init__(self, *, id: str) -> None:  # noqa: A002 - as Textual calls it
         super().__init__(id=id, wrap=True, follow=True)
         self._state: RunState | None = None
@@ -33,7 +41,9 @@ class _StateTable(KeyTable):
         if self.size.width != self._laid_out_for:
             self._laid_out_for = self.size.width
             self._lay_out(self.size.width - _SCROLLBAR)
-        self.set_rows(self._rows_of(state))
+        rows = self._rows_of(state)
+        self.show_cursor = bool(rows)
+        self.set_rows(rows or [self._nothing()])
 
     def on_resize(self, _event: events.Resize) -> None:
         """Fills the new width."""
@@ -46,9 +56,19 @@ class _StateTable(KeyTable):
     def _rows_of(self, state: RunState) -> list[Row]:
         raise NotImplementedError
 
+    def _nothing(self) -> Row:
+        """A row that says why there are none, in the widest column."""
+        cells = [
+            cell(self.EMPTY, rich_style(self, "text-muted"), wrap=True) if c == self.WIDEST else cell("")
+            for c in range(len(self.columns))
+        ]
+        return "", tuple(cells)
+
 
 class EventTable(_StateTable):
     """Warnings, checkpoints, samples, validations, requests and the end, oldest first."""
+
+    EMPTY = _("Nothing worth a line has happened yet: warnings, checkpoints, samples and validations come here.")
 
     def __init__(self) -> None:
         super().__init__(id="events")
@@ -70,6 +90,8 @@ class EventTable(_StateTable):
 
 class FileTable(_StateTable):
     """Checkpoints, samples, results."""
+
+    EMPTY = _("Nothing is written yet.")
 
     def __init__(self) -> None:
         super().__init__(id="files")

@@ -22,7 +22,7 @@ from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.figures import count, share
 from sidestep_tui.tui.outline import SYMBOLS, Headway, headway
 from sidestep_tui.tui.screen import SidestepScreen
-from sidestep_tui.tui.text import shorten
+from sidestep_tui.tui.text import clean, shorten
 from sidestep_tui.tui.themes import rich_style
 from sidestep_tui.tui.widgets.table import KeyTable, Row, cell
 from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
@@ -116,8 +116,11 @@ class QueueScreen(SidestepScreen[None]):
         self.refresh_bindings()
 
     def _show_error(self, error: SidestepError) -> None:
-        parts = [f"Where: {error.where}" if error.where else "", f"Fix: {error.fix}" if error.fix else ""]
-        text = Content.assemble((error.what, "bold $text-error"), *(f"\n{part}" for part in parts if part))
+        parts = [
+            _("Where: {where}").format(where=clean(error.where)) if error.where else "",
+            _("Fix: {fix}").format(fix=clean(error.fix)) if error.fix else "",
+        ]
+        text = Content.assemble((clean(error.what), "bold $text-error"), *(f"\n{part}" for part in parts if part))
         self.query_one("#queue-state", Static).update(text)
 
     def on_resize(self, _event: events.Resize) -> None:

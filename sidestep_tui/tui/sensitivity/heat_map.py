@@ -38,7 +38,7 @@ class HeatMap(Widget):
     def render(self) -> RenderResult:
         """A line of layer numbers, a line for each kind, and the legend."""
         if not self.grid.kinds:
-            return Content.styled(_("The map fills with the first measured batch."), "$text-muted")
+            return ""
         width = 2 if self.wide else 1
         low, high = (Color.parse(self.app.theme_variables[name]) for name in ("heat-low", "heat-high"))
         lines = [self._header(width), *(self._line(kind, width, low, high) for kind in self.grid.kinds)]

@@ -64,7 +64,10 @@ class SensitivityPanel(Horizontal):
         """Shows the ranking after the newest batch."""
         update = state.sensitivity
         if update is None:
-            self.query_one("#batches", Static).update(Content.styled(_("Nothing is measured yet."), "$text-muted"))
+            text = _("The map fills with the first measured batch.")
+            if state.ended_at is not None:
+                text = _("The estimate ended before a batch was measured.")
+            self.query_one("#batches", Static).update(Content.styled(text, "$text-muted"))
             return
         self._take_proposal(run, ended=state.status in ("completed", "stopped"))
         done, total = count(update.batches_done), count(update.batches_total)

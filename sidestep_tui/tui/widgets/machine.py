@@ -32,17 +32,19 @@ class MachineLines(Widget):
         if self.snapshot is None:
             return Content.styled(_("Looking at this machine …"), "$text-muted")
         width = _BAR if self.size.width >= 90 else _NARROW_BAR
-        lines = [self._card(card, width) for card in self.snapshot.cards]
+        several = len(self.snapshot.cards) > 1
+        lines = [self._card(card, width, numbered=several) for card in self.snapshot.cards]
         return Content("\n").join([*lines, self._host(self.snapshot, width)])
 
     @staticmethod
-    def _card(card: "CardSnapshot", width: int) -> Content:
+    def _card(card: "CardSnapshot", width: int, *, numbered: bool) -> Content:
         figures = [
             share(card.utilisation) if card.utilisation is not None else "",
             f"{card.power_watts:.0f} W" if card.power_watts is not None else "",
             f"{card.temperature:.0f} °C" if card.temperature is not None else "",
         ]
         name = clean(card.name).removeprefix("NVIDIA ").removeprefix("GeForce ")
+        name = f"{card.index} {name}" if numbered else name  # as in cuda:0
         return _line(name, card.memory_used, card.memory_total, width, [part for part in figures if part])
 
     @staticmethod

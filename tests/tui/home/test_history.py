@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from textual.content import Content
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs import standing
@@ -125,6 +126,12 @@ async def test_finding_sorting_and_a_note_that_stays(
         await pilot.press("slash", *"far", "enter")
         await settle(pilot)
         assert names(app) == ["a"]
+        await pilot.press("slash", *"zz", "enter")
+        await settle(pilot)
+        assert "No run has these words" in str(app.screen.query_one("#notice", Static).render())
+        await pilot.press("slash", *["backspace"] * 5, "enter")
+        await settle(pilot)
+        assert names(app) == ["a", "b"]
     assert read_note(run) == "best [so far]"
 
 
