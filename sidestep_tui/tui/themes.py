@@ -2,7 +2,7 @@
 
 Screens use Textual's variables ($primary, $success, $warning, $error, $text-muted, …) and the ones below. No meaning
 rests on colour alone: every condition has a symbol and every curve a name beside it. Every colour is one of xterm's
-256, so a terminal without true colour shows the same.
+256, so a terminal without true colour shows the same, and stays readable where only sixteen are left of them.
 """
 
 from typing import Final
@@ -31,12 +31,12 @@ _LIGHT: Final = {
     "border-blurred": "#bcbcbc",
     "text-muted": "#626262",
     "curve-raw": "#a8a8a8",
-    "curve-smooth": "#005faf",
+    "curve-smooth": "#005fd7",
     "curve-validation": "#af5f00",
     "curve-other": "#5f00af",
     "heat-low": "#e4e4e4",
     "heat-high": "#af5f00",
-    "footer-key-foreground": "#005faf",
+    "footer-key-foreground": "#005fd7",
 }
 
 # Near Okabe and Ito's palette, whose colours stay apart in the three common kinds of colour blindness.
@@ -53,14 +53,16 @@ _SAFE: Final = {
     "heat-high": "#ffff5f",
     "footer-key-foreground": "#5fafd7",
 }
+# Plain blue is hard to read on black, and bright black is the background itself in more than one palette.
 _ANSI: Final = {
-    "curve-raw": "ansi_bright_black",
+    "curve-raw": "ansi_blue",
     "curve-smooth": "ansi_cyan",
     "curve-validation": "ansi_yellow",
     "curve-other": "ansi_magenta",
-    "heat-low": "ansi_bright_black",
+    "heat-low": "ansi_default",
     "heat-high": "ansi_yellow",
-    "text-muted": "ansi_bright_black",
+    "text-muted": "ansi_default",
+    "border-blurred": "ansi_default",
 }
 
 DEFAULT_VARIABLES: Final = _DARK
@@ -83,8 +85,8 @@ THEMES: Final = (
     ),
     Theme(
         name="light",
-        primary="#005faf",
-        secondary="#5f87af",
+        primary="#005fd7",
+        secondary="#005f87",
         accent="#af5f00",
         warning="#875f00",
         error="#af0000",
@@ -113,7 +115,7 @@ THEMES: Final = (
     Theme(
         name="terminal",
         ansi=True,
-        primary="ansi_blue",
+        primary="ansi_bright_blue",
         secondary="ansi_cyan",
         accent="ansi_yellow",
         warning="ansi_yellow",
