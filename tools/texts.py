@@ -1,9 +1,9 @@
 """Brings the catalogues of the interface up to date with the code: `make texts`.
 
-The texts are those inside `_()` and `ngettext()`, and those that the interface translates where it shows them: the
-settings' helps, what the sections of the settings say about themselves, what shipped presets are for, and why an import
-leaves something out. New ones come into the `.po` without a translation, gone ones leave it, and the `.mo` that the
-program reads is compiled from it.
+The texts are those inside `_()`, `ngettext()`, `told()` and `told_many()`, and those that the interface translates
+where it shows them: the settings' helps, what the sections of the settings say about themselves, what shipped presets
+are for, and why an import leaves something out. New ones come into the `.po` without a translation, gone ones leave it,
+and the `.mo` that the program reads is compiled from it.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from sidestep_tui.texts import FOLDER
 from sidestep_tui.texts.language import LANGUAGES, SOURCE
 
 PACKAGE = FOLDER.parent
-_KEYWORDS = {"_": None, "ngettext": (1, 2)}
+_KEYWORDS = {"_": None, "ngettext": (1, 2), "told": None, "told_many": (1, 2)}
 _SETTINGS = "sidestep_tui/config"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from sidestep_tui.dataset.fields import METADATA_FIELDS, field_named
 from sidestep_tui.dataset.song import DatasetMetadata, Finding, Severity
 from sidestep_tui.dataset.text import printable
+from sidestep_tui.texts.told import told
 
 _LISTS = ("samples", "data", "songs")
 
@@ -61,8 +62,9 @@ def read_metadata(record: Mapping[str, Any]) -> tuple[DatasetMetadata, list[Find
         try:
             value = one.read(record.get(name))
         except ValueError as error:
-            message = f"{name} of the data set: {error}."
-            findings.append(Finding(Severity.WARNING, "unreadable-value", message, fix=f"set {name} again"))
+            message = told("{name} of the data set: {problem}.", name=name, problem=str(error))
+            fix = told("set {name} again", name=name)
+            findings.append(Finding(Severity.WARNING, "unreadable-value", message, fix=fix))
             continue
         if value is not None:
             values[name] = value

@@ -12,6 +12,7 @@ from typing import Any
 from sidestep_tui.dataset import captions, values
 from sidestep_tui.dataset.song import Finding, Severity
 from sidestep_tui.dataset.text import printable
+from sidestep_tui.texts.told import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,8 @@ def read_record(record: Mapping[str, Any], *, song: str | None, where: str) -> R
             read = target.read(value)
         except ValueError as error:
             extra[name] = value
-            findings.append(_finding("unreadable-value", f"{target.name} in {where}: {error}.", song, target.name))
+            message = told("{name} in {where}: {problem}.", name=target.name, where=where, problem=str(error))
+            findings.append(_finding("unreadable-value", message, song, target.name))
             continue
         if read is None:
             continue
@@ -145,11 +147,13 @@ def read_record(record: Mapping[str, Any], *, song: str | None, where: str) -> R
             found[target.name] = read
         elif found[target.name] != read:
             extra[name] = value
-            findings.append(
-                _finding(
-                    "two-values", f"{where} gives {target.name} twice; {printable(name)} is ignored.", song, target.name
-                )
+            message = told(
+                "{where} gives {name} twice; {ignored} is ignored.",
+                where=where,
+                name=target.name,
+                ignored=printable(name),
             )
+            findings.append(_finding("two-values", message, song, target.name))
     findings += _take_captions(found, extra, song, where)
     return Reading(found, extra, tuple(findings))
 
@@ -160,7 +164,8 @@ def _take_captions(found: dict[str, Any], extra: dict[str, Any], song: str | Non
         try:
             caption = captions.joined(found.get("caption", ""), extra[name])
         except ValueError as error:
-            return [_finding("unreadable-value", f"{printable(name)} in {where}: {error}.", song, "caption")]
+            message = told("{name} in {where}: {problem}.", name=printable(name), where=where, problem=str(error))
+            return [_finding("unreadable-value", message, song, "caption")]
         del extra[name]
         if caption:
             found["caption"] = caption
@@ -174,4 +179,6 @@ def _rank(name: str) -> int:
 
 
 def _finding(code: str, message: str, song: str | None, name: str) -> Finding:
-    return Finding(Severity.WARNING, code, message, song, fix=f"correct it, or set {name} in the data set")
+    return Finding(
+        Severity.WARNING, code, message, song, fix=told("correct it, or set {name} in the data set", name=name)
+    )

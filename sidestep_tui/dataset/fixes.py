@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sidestep_tui.dataset.findings import FASTEST, SLOWEST
 from sidestep_tui.dataset.language import detect_language
 from sidestep_tui.dataset.measure import Measures
 from sidestep_tui.dataset.song import DatasetMetadata, Finding, Song
+from sidestep_tui.dataset.song_findings import FASTEST, SLOWEST
 from sidestep_tui.dataset.structure import structure_tags
 from sidestep_tui.dataset.treatment import loudness_gain, silent_ends
+from sidestep_tui.texts.told import told
 
 _BREAK: Final = re.compile(r"<\s*/?\s*(?:br|p|div)\b[^>]*>", re.IGNORECASE)
 _MARKUP: Final = re.compile(r"<\s*/?\s*(?:span|html|body|a|b|i|script)\b[^>]*>", re.IGNORECASE)
@@ -27,6 +28,7 @@ class Fix:
     """One way out of a finding."""
 
     label: str
+    """English; `texts.told.spoken` gives it in the language of the reader."""
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Fields to set; empty where a person must say what."""
     asks: str = ""
@@ -68,7 +70,7 @@ def tempo_choices(song: Song) -> tuple[int, ...]:
 def other_tempo(song: Song) -> Fix | None:
     """Takes the likeliest other tempo."""
     choices = tempo_choices(song)
-    return Fix(f"take {choices[0]} BPM", {"bpm": choices[0]}) if choices else None
+    return Fix(told("take {bpm} BPM", bpm=choices[0]), {"bpm": choices[0]}) if choices else None
 
 
 def skeleton(lyrics: str) -> str:
@@ -116,9 +118,11 @@ def without_copy(lyrics: str) -> str:
 def _guessed(song: Song, name: str, *, confirm: bool) -> Fix:
     """What a provider wrote is confirmed by setting it to itself; of an unsure guess the second best is taken."""
     if confirm:
-        return Fix("it is right", {name: getattr(song, name)})
+        return Fix(told("it is right"), {name: getattr(song, name)})
     second = song.beliefs[name].second
-    return Fix(f"take {second}", {name: second}) if second else Fix(f"set {name}", asks=name)
+    if second:
+        return Fix(told("take {name}", name=second), {name: second})
+    return Fix(told("set {name}", name=name), asks=name)
 
 
 def _folded(stanza: str) -> str:
@@ -127,32 +131,36 @@ def _folded(stanza: str) -> str:
 
 def _language(song: Song, _: DatasetMetadata) -> Fix:
     guess = detect_language(song.lyrics)
-    return Fix(f"set {guess.code}", {"language": guess.code}) if guess else Fix("choose the language", asks="language")
+    if guess is None:
+        return Fix(told("choose the language"), asks="language")
+    return Fix(told("set {name}", name=guess.code), {"language": guess.code})
 
 
 def _no_lyrics(_song: Song, _: DatasetMetadata) -> Fix:
-    return Fix("mark instrumental", {"is_instrumental": True})
+    return Fix(told("mark instrumental"), {"is_instrumental": True})
 
 
 def _tag_twice(song: Song, metadata: DatasetMetadata) -> Fix:
     tag = song.custom_tag or metadata.custom_tag
-    return Fix("take it out", {"caption": without_tag(song.caption, tag)})
+    return Fix(told("take it out"), {"caption": without_tag(song.caption, tag)})
 
 
 def _no_genre(song: Song, _: DatasetMetadata) -> Fix:
     if song.prompt_override == "genre":
         return _ASKS["missing-genre"]
-    return Fix("always use the caption", {"prompt_override": "caption"})
+    return Fix(told("always use the caption"), {"prompt_override": "caption"})
 
 
 def _trim(song: Song, _: DatasetMetadata, measures: Measures) -> Fix:
     start, end = silent_ends(measures, song.duration)
-    return Fix(f"trim to {start:.1f} … {end:.1f} s", {"trim_start": start, "trim_end": end})
+    label = told("trim to {start:.1f} … {end:.1f} s", start=start, end=end)
+    return Fix(label, {"trim_start": start, "trim_end": end})
 
 
 def _raise(song: Song, metadata: DatasetMetadata, measures: Measures) -> Fix | None:
     gain = round(loudness_gain(measures, metadata.target_lufs), 1)
-    return Fix(f"make it {gain:.1f} dB louder", {"gain_db": gain}) if gain > 0 and gain != song.gain_db else None
+    label = told("make it {gain:.1f} dB louder", gain=gain)
+    return Fix(label, {"gain_db": gain}) if gain > 0 and gain != song.gain_db else None
 
 
 _SOUND_MENDS: Final[Mapping[str, Callable[[Song, DatasetMetadata, Measures], Fix | None]]] = {
@@ -162,13 +170,13 @@ _SOUND_MENDS: Final[Mapping[str, Callable[[Song, DatasetMetadata, Measures], Fix
 """For each code what follows from the measures of the sound."""
 
 _ASKS: Final[Mapping[str, Fix]] = {
-    "missing-caption": Fix("write a caption", asks="caption"),
-    "short-caption": Fix("write more", asks="caption"),
-    "missing-genre": Fix("write a genre", asks="genre"),
-    "missing-bpm": Fix("set the tempo", asks="bpm"),
-    "bpm-range": Fix("set the tempo", asks="bpm"),
-    "missing-key": Fix("set the key", asks="keyscale"),
-    "timesignature-range": Fix("set it", asks="timesignature"),
+    "missing-caption": Fix(told("write a caption"), asks="caption"),
+    "short-caption": Fix(told("write more"), asks="caption"),
+    "missing-genre": Fix(told("write a genre"), asks="genre"),
+    "missing-bpm": Fix(told("set the tempo"), asks="bpm"),
+    "bpm-range": Fix(told("set the tempo"), asks="bpm"),
+    "missing-key": Fix(told("set the key"), asks="keyscale"),
+    "timesignature-range": Fix(told("set it"), asks="timesignature"),
 }
 """For each code the field that a person must say something about."""
 
@@ -176,11 +184,13 @@ _MENDS: Final[Mapping[str, Callable[[Song, DatasetMetadata], Fix | None]]] = {
     "missing-genre": _no_genre,
     "tag-twice": _tag_twice,
     "missing-lyrics": _no_lyrics,
-    "unused-lyrics": lambda *_: Fix("it is sung", {"is_instrumental": False}),
-    "lyric-times": lambda song, _: Fix("strip the times", {"lyrics": song.lyrics}),  # setting lyrics reads the times
-    "lyrics-html": lambda song, _: Fix("strip the markup", {"lyrics": without_markup(song.lyrics)}),
-    "lyrics-twice": lambda song, _: Fix("keep the first half", {"lyrics": without_copy(song.lyrics)}),
-    "no-structure-tags": lambda song, _: Fix("add a skeleton", {"lyrics": skeleton(song.lyrics)}),
+    "unused-lyrics": lambda *_: Fix(told("it is sung"), {"is_instrumental": False}),
+    "lyric-times": lambda song, _: Fix(
+        told("strip the times"), {"lyrics": song.lyrics}
+    ),  # setting them reads the times
+    "lyrics-html": lambda song, _: Fix(told("strip the markup"), {"lyrics": without_markup(song.lyrics)}),
+    "lyrics-twice": lambda song, _: Fix(told("keep the first half"), {"lyrics": without_copy(song.lyrics)}),
+    "no-structure-tags": lambda song, _: Fix(told("add a skeleton"), {"lyrics": skeleton(song.lyrics)}),
     "missing-language": _language,
     "language-mismatch": _language,
     "bpm-range": lambda song, _: other_tempo(song),

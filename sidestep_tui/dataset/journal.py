@@ -16,6 +16,7 @@ from sidestep_tui.dataset.edits import Edit, History
 from sidestep_tui.dataset.song import Dataset, Finding, Severity
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_text_atomic
+from sidestep_tui.texts.told import told, told_many
 
 JOURNAL_FILE = ".sidestep-edits.jsonl"
 _UNSAVED_FOLDER = "."
@@ -75,8 +76,9 @@ class Journal:
             try:
                 history = _applied(history, line)
             except (SidestepError, TypeError, ValueError, KeyError) as error:
-                reason = error.what if isinstance(error, SidestepError) else "it is damaged"
-                findings.append(Finding(Severity.WARNING, "edit-lost", f"An unsaved edit was not applied: {reason}"))
+                reason = error.what if isinstance(error, SidestepError) else told("it is damaged")
+                message = told("An unsaved edit was not applied: {reason}", reason=reason)
+                findings.append(Finding(Severity.WARNING, "edit-lost", message))
         present = replace(
             history.present,
             findings=(*history.present.findings, *findings),
@@ -148,7 +150,10 @@ def _line_end_missing(descriptor: int) -> bytes:
 
 
 def _stale(count: int, file: Path) -> Finding:
-    message = f"{count} unsaved edits belong to another version of this data set and were not applied."
-    return Finding(
-        Severity.WARNING, "edits-of-another-version", message, fix=f"they are kept in {file.name}; remove it"
+    message = told_many(
+        "One unsaved edit belongs to another version of this data set and was not applied.",
+        "{count} unsaved edits belong to another version of this data set and were not applied.",
+        count,
     )
+    fix = told("they are kept in {file}; remove it", file=file.name)
+    return Finding(Severity.WARNING, "edits-of-another-version", message, fix=fix)

@@ -22,6 +22,7 @@ from sidestep_tui.dataset.probe import Progress
 from sidestep_tui.dataset.song import Belief, Dataset, DatasetMetadata, Finding, Severity, Song, Source
 from sidestep_tui.dataset.sound_findings import check_sound
 from sidestep_tui.errors import SidestepError, UsageError
+from sidestep_tui.texts.told import told
 
 HEARD_FIELDS: Final = ("bpm", "keyscale", "timesignature")
 """Fields that the sound tells."""
@@ -137,8 +138,8 @@ def _measure(song: Song, beginning: Waveform) -> Measures:
 def _heard_in_part(song: Song) -> list[Finding]:
     if song.duration <= LONGEST_HEARD:
         return []
-    message = f"Tempo, key and metre were told from its first {LONGEST_HEARD / 60:.0f} minutes."
-    return [Finding(Severity.INFO, "heard-in-part", message, song.key, "split it into songs")]
+    message = told("Tempo, key and metre were told from its first {minutes:.0f} minutes.", minutes=LONGEST_HEARD / 60)
+    return [Finding(Severity.INFO, "heard-in-part", message, song.key, told("split it into songs"))]
 
 
 def _as_texts(analysis: Analysis) -> dict[str, Guess[str] | None]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sidestep_tui.dataset.song import Finding, Severity, Song, Source
 from sidestep_tui.dataset.text import printable
+from sidestep_tui.texts.told import told
 
 UNSURE = 0.6
 """Belief below which a guess deserves a look."""
@@ -20,14 +21,29 @@ def check_labels(song: Song) -> Iterator[Finding]:
 
 def _unsure(song: Song, name: str) -> Finding:
     belief = song.beliefs[name]
-    message = f"The guessed {name}, {getattr(song, name)}, is unsure ({belief.confidence:.0%})."
-    fix = f"listen, then set {name}" + (f", for instance {name}={belief.second}" if belief.second else "")
+    message = told(
+        "The guessed {name}, {value}, is unsure ({sure:.0%}).",
+        name=name,
+        value=getattr(song, name),
+        sure=belief.confidence,
+    )
+    fix = told("listen, then set {name}", name=name)
+    if belief.second:
+        fix = told("listen, then set {name}, for instance {name}={second}", name=name, second=belief.second)
     return Finding(Severity.INFO, f"unsure-{name}", message, song.key, fix)
 
 
 def _to_review(song: Song, name: str) -> Finding:
     belief = song.beliefs[name]
-    sure = "" if belief.confidence is None else f", {belief.confidence:.0%} sure"
-    message = f"The {name} came from {printable(belief.by)}{sure}; nobody has checked it."
+    by = printable(belief.by)
+    message = told("The {name} came from {by}; nobody has checked it.", name=name, by=by)
+    if belief.confidence is not None:
+        message = told(
+            "The {name} came from {by}, {sure:.0%} sure; nobody has checked it.",
+            name=name,
+            by=by,
+            sure=belief.confidence,
+        )
     severity = Severity.WARNING if name == "lyrics" else Severity.INFO
-    return Finding(severity, f"unreviewed-{name}", message, song.key, f"compare it with the song, then set {name}")
+    fix = told("compare it with the song, then set {name}", name=name)
+    return Finding(severity, f"unreviewed-{name}", message, song.key, fix)

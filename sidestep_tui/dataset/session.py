@@ -12,6 +12,7 @@ from sidestep_tui.dataset.journal import journal_of
 from sidestep_tui.dataset.probe import Progress
 from sidestep_tui.dataset.scan import scan_folder
 from sidestep_tui.dataset.song import Dataset, Finding, Severity
+from sidestep_tui.texts.told import told
 
 
 def load_dataset(
@@ -142,6 +143,6 @@ def _saved_beside() -> Finding:
     return Finding(
         Severity.WARNING,
         "saved-data-set-beside",
-        f"The folder holds a saved data set; edits saved in {DATASET_FILE} are not in this scan.",
-        fix=f"open {DATASET_FILE} to work with them",
+        told("The folder holds a saved data set; edits saved in {file} are not in this scan.", file=DATASET_FILE),
+        fix=told("open {file} to work with them", file=DATASET_FILE),
     )

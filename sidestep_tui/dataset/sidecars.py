@@ -10,6 +10,7 @@ from sidestep_tui.dataset.folder import Folder
 from sidestep_tui.dataset.lrc import Lyrics, parse_lyrics
 from sidestep_tui.dataset.song import INSTRUMENTAL, Finding, LyricTime, Severity, Source
 from sidestep_tui.dataset.text import clean_text, decode, printable, same_name
+from sidestep_tui.texts.told import told
 
 Said = dict[Source, Reading]
 """What each source says about one song."""
@@ -63,16 +64,19 @@ def read_text_file(file: Path, song: str | None) -> tuple[str, tuple[Finding, ..
     """A text file in any encoding; empty, with a finding, where it cannot be read."""
     try:
         if file.stat().st_size > _LARGEST:
-            return "", (_unreadable(file, "it is too large to be text about one song", song, "remove or rename it"),)
+            return "", (_too_large(file, song),)
         data = file.read_bytes()
     except OSError as error:
-        return "", (_unreadable(file, f"it cannot be read ({error.strerror})", song, "check its permissions"),)
+        reason = told("it cannot be read ({reason})", reason=error.strerror)
+        return "", (_unreadable(file, reason, song, told("check its permissions")),)
     decoded = decode(data)
     if decoded.certain:
         return decoded.text, ()
-    message = f"{printable(file.name)} is not UTF-8; it was read as {decoded.encoding}."
+    message = told(
+        "{file} is not UTF-8; it was read as {encoding}.", file=printable(file.name), encoding=decoded.encoding
+    )
     return decoded.text, (
-        Finding(Severity.WARNING, "guessed-encoding", message, song, "look at the text, and save it as UTF-8"),
+        Finding(Severity.WARNING, "guessed-encoding", message, song, told("look at the text, and save it as UTF-8")),
     )
 
 
@@ -104,13 +108,24 @@ def _read_json(file: Path, key: str) -> Reading:
     try:
         document = parse_json(text.removeprefix("\ufeff"))
     except ValueError as error:
-        return Reading({}, {}, (*findings, _unreadable(file, f"it is {error}", key, "correct the file")))
+        return Reading(
+            {},
+            {},
+            (*findings, _unreadable(file, told("it is {problem}", problem=str(error)), key, told("correct the file"))),
+        )
     if not isinstance(document, Mapping):
-        problem = _unreadable(file, "it is not a JSON object with fields", key, 'write {"caption": "…", "bpm": 120}')
+        fix = told('write {"caption": "…", "bpm": 120}')
+        problem = _unreadable(file, told("it is not a JSON object with fields"), key, fix)
         return Reading({}, {}, (*findings, problem))
     reading = read_record(document, song=key, where=printable(file.name))
     return Reading(reading.values, reading.extra, (*findings, *reading.findings))
 
 
+def _too_large(file: Path, song: str | None) -> Finding:
+    reason = told("it is too large to be text about one song")
+    return _unreadable(file, reason, song, told("remove or rename it"))
+
+
 def _unreadable(file: Path, reason: str, song: str | None, fix: str) -> Finding:
-    return Finding(Severity.WARNING, "unreadable-sidecar", f"{printable(file.name)} is ignored: {reason}.", song, fix)
+    message = told("{file} is ignored: {reason}.", file=printable(file.name), reason=reason)
+    return Finding(Severity.WARNING, "unreadable-sidecar", message, song, fix)

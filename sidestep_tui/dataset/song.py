@@ -63,18 +63,19 @@ class Finding:
     code: str
     """A stable name such as `missing-caption`, for filters and scripts."""
     message: str
+    """English; `texts.told.spoken` gives it, and the fix, in the language of the reader."""
     song: str | None = None
     """The key of the song; None when the finding is about the whole data set."""
     fix: str | None = None
 
     def as_dict(self) -> dict[str, str | None]:
-        """The same as a JSON-able document."""
+        """The same as a JSON-able document, in English."""
         return {
             "severity": self.severity.value,
             "code": self.code,
             "song": self.song,
-            "message": self.message,
-            "fix": self.fix,
+            "message": str(self.message),
+            "fix": None if self.fix is None else str(self.fix),
         }
 
 

@@ -3,6 +3,7 @@
 from sidestep_tui.dataset.measure import Measures
 from sidestep_tui.dataset.song import DatasetMetadata, Finding, Severity, Song
 from sidestep_tui.dataset.treatment import treatment_of
+from sidestep_tui.texts.told import told, told_many
 
 QUIET = -30.0
 """LUFS below which a song is quieter than any that the model was made with."""
@@ -23,25 +24,31 @@ def check_sound(song: Song, metadata: DatasetMetadata, measures: Measures) -> li
         return Finding(severity, code, message, song.key, fix)
 
     if measures.loudness is None:
-        return [finding(Severity.ERROR, "silent", "It is silent.", "remove it")]
+        return [finding(Severity.ERROR, "silent", told("It is silent."), told("remove it"))]
     treatment = treatment_of(song, metadata, measures)
     found: list[Finding] = []
     if measures.loudness + treatment.gain_db < QUIET:
-        message = f"It is quiet ({measures.loudness + treatment.gain_db:.1f} LUFS)."
-        found.append(finding(Severity.WARNING, "quiet", message, "set gain_db, or normalization for the data set"))
+        message = told("It is quiet ({loudness:.1f} LUFS).", loudness=measures.loudness + treatment.gain_db)
+        fix = told("set gain_db, or normalization for the data set")
+        found.append(finding(Severity.WARNING, "quiet", message, fix))
     if measures.clipped_runs:
-        message = f"It clips in {measures.clipped_runs} places."
-        found.append(finding(Severity.INFO, "clipped", message, "use a master with headroom if there is one"))
+        message = told_many("It clips in one place.", "It clips in {count} places.", measures.clipped_runs)
+        fix = told("use a master with headroom if there is one")
+        found.append(finding(Severity.INFO, "clipped", message, fix))
     before = max(0.0, measures.silence_start - treatment.start)
     cut = 0.0 if treatment.end is None else song.duration - treatment.end
     after = max(0.0, measures.silence_end - cut)
     if max(before, after) > _LONG_SILENCE:
-        message = f"It begins with {before:.1f} s and ends with {after:.1f} s of silence."
-        found.append(finding(Severity.WARNING, "silent-ends", message, "set trim_silence for the data set, or trim it"))
+        message = told(
+            "It begins with {before:.1f} s and ends with {after:.1f} s of silence.", before=before, after=after
+        )
+        fix = told("set trim_silence for the data set, or trim it")
+        found.append(finding(Severity.WARNING, "silent-ends", message, fix))
     if measures.false_stereo and song.audio.channels > 1:
-        message = "Both sides are the same."
-        found.append(finding(Severity.INFO, "false-stereo", message, "use a stereo version if there is one"))
+        message, fix = told("Both sides are the same."), told("use a stereo version if there is one")
+        found.append(finding(Severity.INFO, "false-stereo", message, fix))
     if measures.bandwidth < _NARROW:
-        message = f"Nothing is left of it above {measures.bandwidth / 1000:.1f} kHz."
-        found.append(finding(Severity.WARNING, "narrow-bandwidth", message, "use a better source if there is one"))
+        message = told("Nothing is left of it above {khz:.1f} kHz.", khz=measures.bandwidth / 1000)
+        fix = told("use a better source if there is one")
+        found.append(finding(Severity.WARNING, "narrow-bandwidth", message, fix))
     return found

@@ -15,6 +15,7 @@ from sidestep_tui.dataset.fields import Reading, normal_name, read_record
 from sidestep_tui.dataset.sidecars import read_text_file
 from sidestep_tui.dataset.song import Finding, Severity
 from sidestep_tui.dataset.text import printable, same_name
+from sidestep_tui.texts.told import told
 
 _FILE_COLUMNS = ("file", "filename", "file_name", "audio_path", "path", "audio")
 _DELIMITERS = ",;\t|"
@@ -57,8 +58,8 @@ def read_table(file: Path, folder: str) -> Table:
         problem = Finding(
             Severity.WARNING,
             "unreadable-table",
-            f"{printable(name)} is ignored: {error}.",
-            fix="give it a first line with File, BPM, Key, or remove it",
+            told("{file} is ignored: {reason}.", file=printable(name), reason=str(error)),
+            fix=told("give it a first line with File, BPM, Key, or remove it"),
         )
         return Table(name, folder, (), findings or (problem,))
     return Table(name, folder, rows, findings)
@@ -154,17 +155,21 @@ def _depth(folder: str) -> int:
 
 
 def _unmatched(table: Table, row: Row, found: list[str]) -> Finding:
-    where = f"row {row.line} of {printable(table.name)}"
+    values = {"line": row.line, "table": printable(table.name), "file": printable(row.file)}
     if not found:
         return Finding(
             Severity.WARNING,
             "row-without-song",
-            f"{where} names {printable(row.file)}, and there is no such song.",
-            fix="correct the name, or remove the row",
+            told("row {line} of {table} names {file}, and there is no such song.", **values),
+            fix=told("correct the name, or remove the row"),
         )
     return Finding(
         Severity.WARNING,
         "row-ambiguous",
-        f"{where} names {printable(row.file)}, which fits {len(found)} songs; none of them gets it.",
-        fix="write the path below the table's folder in the column File",
+        told(
+            "row {line} of {table} names {file}, which fits {count} songs; none of them gets it.",
+            count=len(found),
+            **values,
+        ),
+        fix=told("write the path below the table's folder in the column File"),
     )

@@ -52,7 +52,7 @@ def run(context: JobContext, settings: LabelSettings) -> Results:
             proposals.add(answer.edit)
             filled += 1
         for finding in answer.findings:
-            context.warn(f"{answer.key}: {finding.message}", answer.key, finding.fix or "")
+            context.warn(f"{answer.key}: {finding.message}", answer.key, str(finding.fix or ""))
         failed += any(finding.code in ("unreadable-audio", "provider-failed") for finding in answer.findings)
         usage += answer.usage
         context.progress(done, total[0], "songs", answer.key, failed)

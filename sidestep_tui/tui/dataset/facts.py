@@ -12,6 +12,7 @@ from sidestep_tui.dataset.fields import FIELDS
 from sidestep_tui.dataset.fixes import Fix
 from sidestep_tui.dataset.song import Finding, Song, Source
 from sidestep_tui.texts import _
+from sidestep_tui.texts.told import spoken
 from sidestep_tui.tui.dataset.checks import SYMBOLS
 from sidestep_tui.tui.dataset.columns import minutes
 from sidestep_tui.tui.dataset.editors import shown_value
@@ -112,7 +113,8 @@ class FindingsList(Widget):
 
     def _line(self, number: int, finding: Finding, fix: Fix | None) -> Content:
         symbol, colour = SYMBOLS[finding.severity]
-        line = Content.assemble((symbol, f"bold ${colour}"), " ", clean(finding.message))
+        line = Content.assemble((symbol, f"bold ${colour}"), " ", clean(spoken(finding.message)))
         if fix is None:
             return line
-        return line + Content.assemble((f"  {number}", "bold $footer-key-foreground"), (f" {clean(fix.label)}", "bold"))
+        mend = clean(spoken(fix.label))
+        return line + Content.assemble((f"  {number}", "bold $footer-key-foreground"), (f" {mend}", "bold"))

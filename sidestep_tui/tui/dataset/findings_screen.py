@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from sidestep_tui.dataset.grouped_fixes import GroupedFix, grouped_fix
 from sidestep_tui.texts import _, ngettext
+from sidestep_tui.texts.told import spoken
 from sidestep_tui.tui.dataset.base import ReviewingScreen
 from sidestep_tui.tui.dataset.checks import SYMBOLS, FindingGroup
 from sidestep_tui.tui.dataset.review import Review
@@ -84,7 +85,7 @@ class FindingsScreen(ReviewingScreen[str | None]):
     def _cells(self, group: FindingGroup, width: int) -> tuple[Text, ...]:
         symbol, colour = SYMBOLS[group.severity]
         style = rich_style(self, colour)
-        message = shorten(clean(group.findings[0].message), width)
+        message = shorten(clean(spoken(group.findings[0].message)), width)
         return (
             cell(symbol, style),
             cell(group.code, style),
@@ -101,15 +102,15 @@ class FindingsScreen(ReviewingScreen[str | None]):
         for finding in group.findings[:_MOST_PLACES]:
             where = clean(finding.song) if finding.song else _("the data set")
             fix = self.review.fix_for(finding)
-            mend = (f"  → {clean(fix.label)}", "bold $footer-key-foreground") if fix and fix.changes else ""
-            lines.append(Content.assemble((where, "bold"), "  ", clean(finding.message), mend))
+            mend = (f"  → {clean(spoken(fix.label))}", "bold $footer-key-foreground") if fix and fix.changes else ""
+            lines.append(Content.assemble((where, "bold"), "  ", clean(spoken(finding.message)), mend))
         if len(group.findings) > _MOST_PLACES:
             lines.append(
                 Content.styled(
                     _("and {count} more").format(count=count(len(group.findings) - _MOST_PLACES)), "$text-muted"
                 )
             )
-        fixes = list(dict.fromkeys(clean(finding.fix) for finding in group.findings if finding.fix))
+        fixes = list(dict.fromkeys(clean(spoken(finding.fix)) for finding in group.findings if finding.fix))
         lines += [Content.styled(_("fix: {fix}").format(fix=fix), "$text-muted") for fix in fixes[:3]]
         self.query_one("#places", Static).update(Content("\n").join(lines))
 

@@ -14,6 +14,7 @@ from sidestep_tui.dataset.fixes import Fix, other_tempo
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.texts import _
+from sidestep_tui.texts.told import spoken
 from sidestep_tui.tui.dataset.base import ReviewingScreen
 from sidestep_tui.tui.dataset.editors import ask
 from sidestep_tui.tui.dataset.facts import FieldTable, FindingsList, Headline
@@ -211,7 +212,7 @@ class SongScreen(ReviewingScreen[str | None]):
         if fix.asks:
             self._edit_field(fix.asks)
         elif self.edit([self._key], fix.changes):
-            self.sidestep.tell(_("Done: {label}. u takes it back.").format(label=fix.label))
+            self.sidestep.tell(_("Done: {label}. u takes it back.").format(label=spoken(fix.label)))
 
     def action_panel(self, distance: int) -> None:
         """Goes to the next panel; on a narrow terminal it takes the place of the others."""
