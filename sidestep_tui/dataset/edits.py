@@ -3,7 +3,7 @@
 A change is a field set to a value; the value is read like any sidecar's, so "190 BPM" and "F#m" work here too.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -121,11 +121,6 @@ def apply_edits(dataset: Dataset, edits: Sequence[Edit]) -> Dataset:
         for key in edit.keys:
             songs[key] = _edited(songs[key], values, edit.source, edit.beliefs)
     return replace(dataset, songs=tuple(songs.values()), metadata=metadata)
-
-
-def set_fields(dataset: Dataset, keys: Collection[str], changes: Mapping[str, Any]) -> Dataset:
-    """Sets fields of the songs with these keys, as a person does; arguments and errors as `Edit` and `apply_edits`."""
-    return apply_edits(dataset, (Edit(changes, tuple(keys)),))
 
 
 def set_metadata(metadata: DatasetMetadata, changes: Mapping[str, Any]) -> DatasetMetadata:

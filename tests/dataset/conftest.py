@@ -1,12 +1,14 @@
 """Small songs on disk for the data-set tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from sidestep_tui.dataset.audio import Waveform, write_audio
+from sidestep_tui.dataset.edits import Edit, apply_edits
 from sidestep_tui.dataset.scan import scan_folder
 from sidestep_tui.dataset.song import AudioInfo, Dataset, Song
 
@@ -24,6 +26,11 @@ def song(key: str = "a.wav", **fields: object) -> Song:
     """A song that no file stands behind."""
     audio = AudioInfo(120.0, 44_100, 2, "pcm_16", 1_000, 1)
     return Song(key=key, audio_path=Path("/music") / key, audio=audio, **fields)  # type: ignore[arg-type]
+
+
+def set_fields(dataset: Dataset, keys: Collection[str], changes: Mapping[str, Any]) -> Dataset:
+    """Sets fields of the songs with these keys, as a person does."""
+    return apply_edits(dataset, (Edit(changes, tuple(keys)),))
 
 
 @pytest.fixture(autouse=True)

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep_tui.dataset.edits import Edit, History, set_fields
+from sidestep_tui.dataset.edits import Edit, History
 from sidestep_tui.dataset.journal import JOURNAL_FILE
 from sidestep_tui.dataset.session import load_dataset, open_session
 from sidestep_tui.dataset.song import Dataset, LyricTime, Source
 from sidestep_tui.dataset.where import parse_assignment, parse_where
 from sidestep_tui.errors import SidestepError, UsageError
-from tests.dataset.conftest import MakeSong, song
+from tests.dataset.conftest import MakeSong, set_fields, song
 
 DATASET = Dataset(
     root=Path("/music"),

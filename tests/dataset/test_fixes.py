@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from sidestep_tui.dataset.edits import set_fields
 from sidestep_tui.dataset.findings import check_dataset
 from sidestep_tui.dataset.fixes import fix_for, skeleton, tempo_choices, without_copy, without_markup
 from sidestep_tui.dataset.song import AudioInfo, Belief, Dataset, DatasetMetadata, Finding, Severity, Song, Source
+from tests.dataset.conftest import set_fields
 from tests.tui.dataset.conftest import VERSES
 
 METADATA = DatasetMetadata(custom_tag="zzz")
