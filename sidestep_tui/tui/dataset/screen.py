@@ -1,33 +1,29 @@
-"""The table of songs: find, sort, mark, edit many at once, and the way to one song."""
+"""The table of songs: mark, accept, edit many at once, and the way to one song."""
 
 from typing import ClassVar, Final
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from sidestep_tui.dataset.song import Song
-from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _, ngettext
-from sidestep_tui.tui.dataset.columns import COLUMNS
+from sidestep_tui.tui.dataset.arrange_screen import ArrangingScreen
 from sidestep_tui.tui.dataset.dialogs import BulkEditScreen
-from sidestep_tui.tui.dataset.encode_screen import EncodingScreen
 from sidestep_tui.tui.dataset.find_line import FindLine
 from sidestep_tui.tui.dataset.label_line import LabelLine
-from sidestep_tui.tui.dataset.review import Order
 from sidestep_tui.tui.dataset.song_screen import SongScreen
 from sidestep_tui.tui.dataset.song_table import SongTable, TableHead
 from sidestep_tui.tui.dataset.summary import Summary
 from sidestep_tui.tui.figures import count
-from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
 
 _NO_SONGS: Final = _("[b]Not one song could be read[/b]\n\n[b $footer-key-foreground]f[/] says why, file by file.")
 _NOTHING_FITS: Final = _("[b]No song fits[/b]\n\n[b $footer-key-foreground]backspace[/] shows all songs again.")
-_OF_SONGS: Final = frozenset({"mark", "mark_all", "bulk_edit", "sort", "reverse", "jump", "next_unreviewed", "accept"})
+_OF_SONGS: Final = frozenset({"mark", "mark_all", "bulk_edit", "accept"})
 
 
-class ReviewScreen(EncodingScreen):
+class ReviewScreen(ArrangingScreen):
     """The songs of a data set."""
 
     HEADING = _("Data set")
@@ -46,14 +42,7 @@ class ReviewScreen(EncodingScreen):
         ),
         Binding("t", "settings", _("Tag"), tooltip=_("Trigger tag, genre ratio: for all songs")),
         Binding("s", "sort", _("Sort"), tooltip=_("Sort by a column")),
-        Binding("S", "reverse", _("Reverse"), show=False, tooltip=_("Sort the other way round")),
         Binding("asterisk", "mark_all", _("Mark all"), show=False, key_display="*", tooltip=_("Mark all songs shown")),
-        Binding(
-            "n", "next_unreviewed", _("Next to review"), show=False, tooltip=_("To the next song not yet reviewed")
-        ),
-        Binding("colon", "jump", _("Jump"), show=False, key_display=":", tooltip=_("To a song by its number or name")),
-        Binding("backspace", "show_all", _("Show all"), show=False, tooltip=_("All songs again")),
-        Binding("tab,shift+tab", "to_table", _("To the table"), show=False),
     ]
     DEFAULT_CSS = """
     ReviewScreen #nothing { padding: 1 2; height: 1fr; }
@@ -108,47 +97,6 @@ class ReviewScreen(EncodingScreen):
         if key is not None:
             self.query_one(SongTable).go_to(key)
 
-    def action_find(self) -> None:
-        """Opens the line that finds."""
-        line = self.query_one(FindLine)
-        line.open()
-        line.show_count(self.review.query, len(self.review.shown), len(self.review.songs))
-        self.refresh_bindings()
-
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        if self.query_one(FindLine).typing:
-            self._look(event.value, unless_empty=True)
-
-    def _look(self, text: str, *, unless_empty: bool = False) -> bool:
-        """Shows the songs that fit. Half a filter is none, or fits nothing: the songs wait for the rest of it."""
-        try:
-            found = self.review.show(text, unless_empty=unless_empty)
-        except SidestepError as error:
-            self.query_one(FindLine).show_problem(error.what)
-            return False
-        self.show_changes()
-        self.query_one(FindLine).show_count(text, found, len(self.review.songs))
-        return True
-
-    @on(Input.Submitted)
-    def _settled(self, event: Input.Submitted) -> None:
-        if self._look(event.value):
-            self.action_to_table()
-
-    def action_to_table(self) -> None:
-        """Back to the songs; the line stays where it narrows them."""
-        self.query_one(FindLine).close(self.review.query)
-        self.query_one(SongTable).focus()
-        self.refresh_bindings()
-
-    def action_show_all(self) -> None:
-        """Takes the filter away; the cursor stays on its song."""
-        current = self.query_one(SongTable).current
-        self._look("")
-        self.query_one(SongTable).renew(keep=current)
-        self.action_to_table()
-
     @work
     async def action_back(self) -> None:  # type: ignore[override]  # it has to ask first
         """Out of the line that finds; out of the review, after asking what becomes of unsaved edits."""
@@ -192,49 +140,6 @@ class ReviewScreen(EncodingScreen):
             )
 
     @work(exclusive=True, group="dialog")
-    async def action_sort(self) -> None:
-        """Asks for a column; the one that sorts already turns round."""
-        choices = [Choice(name, column.label or _("Mark"), column.what) for name, column in COLUMNS.items()]
-        held = self.review.order
-        name = await self.app.push_screen_wait(PickScreen(_("Sort by"), lambda _: choices, current=held.column.name))
-        if name is not None:
-            column = COLUMNS[name]
-            self._arrange(Order(column, column is held.column and not held.reverse))
-
-    def action_reverse(self) -> None:
-        """Turns the order round."""
-        self._arrange(Order(self.review.order.column, not self.review.order.reverse))
-
-    def _arrange(self, order: Order) -> None:
-        table = self.query_one(SongTable)
-        current = table.current
-        self.review.show(order=order)
-        self.show_changes()
-        table.renew(keep=current)
-
-    @work(exclusive=True, group="dialog")
-    async def action_jump(self) -> None:
-        """Asks where to."""
-        text = await self.app.push_screen_wait(
-            AskScreen(_("Jump to"), note=_("a number in this order, or part of a name"))
-        )
-        if text:
-            key = self.review.find(text.strip())
-            if key is None:
-                self.sidestep.tell(_("No song shown is called {text}.").format(text=text), "warning")
-            else:
-                self.query_one(SongTable).go_to(key)
-
-    def action_next_unreviewed(self) -> None:
-        """Goes on with the review."""
-        table = self.query_one(SongTable)
-        key = self.review.next_unreviewed(table.current or "")
-        if key is None:
-            self.sidestep.tell(_("All songs shown are reviewed."))
-        else:
-            table.go_to(key)
-
-    @work(exclusive=True, group="dialog")
     async def action_findings(self) -> None:
         """Lists what was found; a kind that is chosen becomes the filter."""
         from sidestep_tui.tui.dataset.findings_screen import FindingsScreen
@@ -254,11 +159,7 @@ class ReviewScreen(EncodingScreen):
         self.after_edit()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While the line that finds is open, letters belong to it."""
-        if self.is_mounted and self.query_one(FindLine).typing:
-            return action in ("back", "to_table", "quit", "help", "command_palette")
-        if action == "show_all":
-            return bool(self.review.query.strip())
-        if action in _OF_SONGS:
-            return bool(self.review.shown)
-        return action != "to_table" and super().check_action(action, parameters)
+        """Keys appear only where there is a song that they would be about."""
+        if action in _OF_SONGS and not self.review.shown:
+            return False
+        return super().check_action(action, parameters)

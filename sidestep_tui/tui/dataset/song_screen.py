@@ -9,21 +9,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from sidestep_tui.dataset.fields import FIELDS
-from sidestep_tui.dataset.fixes import Fix, other_tempo
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.texts import _
-from sidestep_tui.texts.told import spoken
-from sidestep_tui.tui.dataset.base import ReviewingScreen
-from sidestep_tui.tui.dataset.editors import ask
 from sidestep_tui.tui.dataset.facts import FieldTable, FindingsList, Headline
 from sidestep_tui.tui.dataset.listener import Listener
 from sidestep_tui.tui.dataset.prompt_view import PromptView
 from sidestep_tui.tui.dataset.review import Review
+from sidestep_tui.tui.dataset.song_edits import SongEditingScreen
 from sidestep_tui.tui.dataset.sound_view import SoundView
 from sidestep_tui.tui.widgets.scroll import KeyScroll
-from sidestep_tui.tui.widgets.table import KeyTable
 from sidestep_tui.tui.wizard.dialogs import AskScreen
 
 _PANELS: Final = {"facts": "FieldTable", "found": "#found", "prompt": "PromptView", "sound": "SoundView"}
@@ -32,7 +27,7 @@ _SETTLE_SECONDS: Final = 0.2
 """A song is decoded when the person has stayed with it for so long."""
 
 
-class SongScreen(ReviewingScreen[str | None]):
+class SongScreen(SongEditingScreen):
     """A song of the review; gives the key of the one that was looked at last.
 
     Args:
@@ -52,13 +47,7 @@ class SongScreen(ReviewingScreen[str | None]):
         Binding("p,left", "neighbour(-1)", _("Before"), tooltip=_("The song before")),
         Binding("tab", "panel(1)", _("Panel"), tooltip=_("Fields, findings, prompts, sound")),
         Binding("shift+tab", "panel(-1)", _("Panel before"), show=False),
-        Binding("o", "other_tempo", _("Other tempo"), show=False, tooltip=_("Take half or double the tempo")),
-        Binding("v", "toggle_reviewed", _("Reviewed"), show=False, tooltip=_("Reviewed, or not any more; stay here")),
         Binding("m", "model", _("Count tokens"), show=False, tooltip=_("Count tokens with a model")),
-        Binding(
-            "1", "mend(1)", _("Mend"), show=False, key_display="1 … 9", tooltip=_("Do what stands beside the finding")
-        ),
-        *(Binding(str(digit), f"mend({digit})", show=False) for digit in range(2, 10)),
     ]
     DEFAULT_CSS = """
     SongScreen .panel { height: 1fr; padding: 0; }
@@ -74,15 +63,8 @@ class SongScreen(ReviewingScreen[str | None]):
     """
 
     def __init__(self, review: Review, key: str) -> None:
-        super().__init__(review)
-        self._key = key
-        self._mends: list[Fix] = []
+        super().__init__(review, key)
         self._visits = 0
-
-    @property
-    def song(self) -> Song:
-        """The song as it is now."""
-        return self.review.songs[self._key]
 
     def compose_body(self) -> ComposeResult:
         """Side by side where there is room, else one panel at a time."""
@@ -105,12 +87,12 @@ class SongScreen(ReviewingScreen[str | None]):
     def on_mount(self) -> None:
         """Shows the song."""
         self.query_one(FieldTable).focus()
-        self._visit(self._key)
+        self._visit(self.key)
         self.call_after_refresh(self._count_if_known)
 
     def _visit(self, key: str) -> None:
         """Shows a song; its sound is decoded after a moment, so that leafing through stays light."""
-        self._key = key
+        self.key = key
         self._visits += 1
         self.set_context(printable(key))
         view = self.query_one(SoundView)
@@ -134,7 +116,7 @@ class SongScreen(ReviewingScreen[str | None]):
         findings = review.checks.of(song.key)
         fixes = [review.fix_for(finding) for finding in findings]
         order = sorted(range(len(findings)), key=lambda place: fixes[place] is None)
-        self._mends = [fix for place in order if (fix := fixes[place]) is not None]
+        self.mends = [fix for place in order if (fix := fixes[place]) is not None]
         found = self.query_one(FindingsList)
         found.found = tuple((findings[place], fixes[place]) for place in order)
         found.checked = review.checks.complete
@@ -143,7 +125,7 @@ class SongScreen(ReviewingScreen[str | None]):
 
     def show_song(self, song: Song) -> None:
         """Goes to a song that an undo or a redo has changed."""
-        if song.key != self._key:
+        if song.key != self.key:
             self._visit(song.key)
 
     @on(Listener.Heard)
@@ -152,7 +134,7 @@ class SongScreen(ReviewingScreen[str | None]):
             self.review.sounds.keep(event.song, event.sound)
             if event.sound.measures is not None:
                 self.review.heard(event.song, event.sound.measures)
-        if event.song.key == self._key:
+        if event.song.key == self.key:
             view = self.query_one(SoundView)
             view.sound, view.notice = event.sound, event.problem
             self.show_changes()
@@ -160,7 +142,7 @@ class SongScreen(ReviewingScreen[str | None]):
     def action_neighbour(self, distance: int) -> None:
         """Shows a neighbouring song, in the order of the table."""
         shown = self.review.shown
-        place = shown.index(self._key) + distance if self._key in shown else 0
+        place = shown.index(self.key) + distance if self.key in shown else 0
         if 0 <= place < len(shown):
             self._visit(shown[place])
         else:
@@ -170,49 +152,14 @@ class SongScreen(ReviewingScreen[str | None]):
 
     def action_accept(self) -> None:
         """Keeps that the song is reviewed and goes to the next one that is not."""
-        if not self.song.reviewed and not self.edit([self._key], {"reviewed": True}):
+        if not self.song.reviewed and not self.edit([self.key], {"reviewed": True}):
             return
-        key = self.review.next_unreviewed(self._key)
+        key = self.review.next_unreviewed(self.key)
         if key is None:
             self.sidestep.tell(_("All songs shown are reviewed."))
             self.show_changes()
         else:
             self._visit(key)
-
-    def action_toggle_reviewed(self) -> None:
-        """Says whether the song is reviewed."""
-        self.edit([self._key], {"reviewed": not self.song.reviewed})
-
-    @on(KeyTable.RowSelected)
-    def _chosen(self) -> None:
-        self.action_edit_field()
-
-    def action_edit_field(self) -> None:
-        """Edits the field under the cursor."""
-        self._edit_field(self.query_one(FieldTable).current_key or "caption")
-
-    @work(exclusive=True, group="dialog")
-    async def _edit_field(self, name: str) -> None:
-        changes = await ask(self, self.song, FIELDS[name])
-        if changes is not None:
-            self.edit([self._key], changes)
-
-    def action_mend(self, number: int) -> None:
-        """Does what stands beside a finding."""
-        if number <= len(self._mends):
-            self._mend(self._mends[number - 1])
-
-    def action_other_tempo(self) -> None:
-        """Takes half or double the tempo."""
-        fix = other_tempo(self.song)
-        if fix is not None:
-            self._mend(fix)
-
-    def _mend(self, fix: Fix) -> None:
-        if fix.asks:
-            self._edit_field(fix.asks)
-        elif self.edit([self._key], fix.changes):
-            self.sidestep.tell(_("Done: {label}. u takes it back.").format(label=spoken(fix.label)))
 
     def action_panel(self, distance: int) -> None:
         """Goes to the next panel; on a narrow terminal it takes the place of the others."""
@@ -229,7 +176,7 @@ class SongScreen(ReviewingScreen[str | None]):
 
         if self.review.model is None and (known := remembered().get("model.checkpoint")):
             self.review.model = Path(known)
-        if not self.review.tokens.keys() >= set(self.review.prompts(self._key)):
+        if not self.review.tokens.keys() >= set(self.review.prompts(self.key)):
             self.query_one(PromptView).count()
 
     @work(exclusive=True, group="dialog")
@@ -243,12 +190,4 @@ class SongScreen(ReviewingScreen[str | None]):
 
     def action_back(self) -> None:
         """Back to the table, with the cursor on this song."""
-        self.dismiss(self._key)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys appear only where they would do something."""
-        if action == "mend":
-            return int(str(parameters[0])) <= max(1, len(self._mends))
-        if action == "other_tempo":
-            return other_tempo(self.song) is not None
-        return super().check_action(action, parameters)
+        self.dismiss(self.key)

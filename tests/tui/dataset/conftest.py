@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.dataset.session import EditSession
 from sidestep_tui.dataset.song import AudioInfo, Dataset, DatasetMetadata, Song
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.dataset.review import Review
+from sidestep_tui.tui.dataset.screen import ReviewScreen
+from sidestep_tui.tui.dataset.song_table import SongTable
 
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 OpenReview = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
@@ -51,6 +54,35 @@ def swell(seconds: float, frequency: float, sample_rate: int = 48_000) -> "np.nd
     bend = 2 * np.pi * frequency * (time + 0.2 * time**2 / seconds)
     tones = sum(np.sin(part * bend) / part for part in (1, 2, 3, 5, 8))
     return np.stack([loud * tones, loud * np.roll(tones, 40)]).astype(np.float32)
+
+
+def screen(pilot: Pilot[None]) -> ReviewScreen:
+    assert isinstance(pilot.app.screen, ReviewScreen)
+    return pilot.app.screen
+
+
+def table(pilot: Pilot[None]) -> SongTable:
+    return screen(pilot).query_one(SongTable)
+
+
+def drawn(pilot: Pilot[None]) -> list[str]:
+    """The lines of the table as they are on the terminal."""
+    songs = table(pilot)
+    lines = [songs.render_line(y).text.rstrip() for y in range(songs.size.height)]
+    return [line for line in lines if line]
+
+
+def stage(pilot: Pilot[None]) -> str:
+    return str(pilot.app.screen.query_one("#stage", Static).render())
+
+
+def notes(pilot: Pilot[None]) -> str:
+    return "\n".join(note.message for note in pilot.app._notifications)
+
+
+async def type_in(pilot: Pilot[None], text: str) -> None:
+    names = {" ": "space", "=": "equals_sign", ">": "greater_than_sign", "@": "at", ".": "full_stop", "-": "minus"}
+    await pilot.press(*(names.get(character, character) for character in text))
 
 
 @pytest.fixture

@@ -274,7 +274,7 @@ async def test_silence_is_trimmed_by_one_key_and_the_prompt_follows(
     async with open_review(path.parent, (120, 36), "enter") as pilot:
         await eventually(pilot, lambda: "of silence" in found(pilot))
         assert "- duration: 8 seconds" in prompts(pilot)
-        mend = next(number for number, fix in enumerate(screen(pilot)._mends, 1) if "trim_start" in fix.changes)
+        mend = next(number for number, fix in enumerate(screen(pilot).mends, 1) if "trim_start" in fix.changes)
         await pilot.press(str(mend))
         await pilot.pause()
         assert "of silence" not in found(pilot)
