@@ -11,6 +11,7 @@ from sidestep_tui.cli.clipboard import copy_to_terminal
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.settings import SettingFlags, add_layer_flags, given_layers
+from sidestep_tui.config import preset_keeping as keeping
 from sidestep_tui.config import preset_shelf as shelf
 from sidestep_tui.config.fields import leaves, look_up, put
 from sidestep_tui.config.layers import Layer, merge_layers, resolve
@@ -97,8 +98,9 @@ def _save(flags: SettingFlags, options: Namespace, out: Output) -> int:
     chosen = without_personal(given)
     if not chosen:
         raise UsageError("A preset needs at least one setting.", fix="give settings, --run, --config or --preset")
-    preset = Preset(options.name, options.description, _typed(chosen))
-    path = shelf.save_preset(preset, _folder(options), overwrite=options.overwrite)
+    description = options.description or (f"from the run {options.run}" if options.run else "")
+    preset = Preset(options.name, description, _typed(chosen))
+    path = keeping.save_preset(preset, _folder(options), overwrite=options.overwrite)
     if missing := left_out(given):
         out.say(f"not in it, since paths belong to a machine: {', '.join(missing)}")
     return _kept("saved", path, out)
@@ -128,11 +130,11 @@ def _folder(options: Namespace) -> Path | None:
 
 
 def _delete(options: Namespace, out: Output) -> int:
-    return _done({"deleted": shelf.delete_preset(options.name, Path.cwd())}, out)
+    return _done({"deleted": keeping.delete_preset(options.name, Path.cwd())}, out)
 
 
 def _rename(options: Namespace, out: Output) -> int:
-    return _done({"renamed": shelf.rename_preset(options.name, options.new_name, Path.cwd())}, out)
+    return _done({"renamed": keeping.rename_preset(options.name, options.new_name, Path.cwd())}, out)
 
 
 def _import(options: Namespace, out: Output) -> int:
@@ -140,7 +142,7 @@ def _import(options: Namespace, out: Output) -> int:
         imported = import_text(_read_stream(), options.name)
     else:
         imported = import_file(Path(options.file), options.name)
-    path = shelf.save_preset(imported.preset, _folder(options), overwrite=options.overwrite)
+    path = keeping.save_preset(imported.preset, _folder(options), overwrite=options.overwrite)
     for line in views.import_lines(imported):
         out.say(line)
     if out.as_json:
@@ -170,15 +172,18 @@ def _export(options: Namespace, out: Output) -> int:
     if options.file == _STREAM:
         sys.stdout.write(f"{text}\n")
         return ExitCode.DONE
-    return _done({"exported": shelf.export_preset(preset, Path(options.file), overwrite=options.overwrite)}, out)
+    return _done({"exported": keeping.export_preset(preset, Path(options.file), overwrite=options.overwrite)}, out)
 
 
 def _kept(deed: str, path: Path, out: Output) -> int:
     """Says where a preset went, and what it hides from now on or is hidden by."""
     found = shelf.read_shelf(Path.cwd())
-    for preset in found.hidden_by(path.stem):
-        words = "hidden by a nearer one of its name" if preset.path == path else "hidden by it from now on"
-        out.say(f"{words}: {preset.path}")
+    hidden = [preset.path for preset in found.hidden_by(path.stem)]
+    if path in hidden:
+        out.say("a nearer preset of its name hides it: see `sidestep preset list`")
+    else:
+        for other in hidden:
+            out.say(f"hidden by it from now on: {other}")
     return _done({deed: path}, out)
 
 

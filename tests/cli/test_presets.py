@@ -68,7 +68,9 @@ def test_show_has_each_default_and_what_is_hidden(sidestep, working_folder):
     assert str(working_folder / "presets.sidestep" / "style.json") in text
     assert "It hides the one that is shipped" in text
     assert ["adapter.rank", "8", "not", "64"] in [line.split() for line in text.splitlines()]
-    assert "hidden by a nearer one" in sidestep("preset", "save", "style", "--rank", 9).out
+    again = sidestep("preset", "save", "style", "--rank", 9).out
+    assert "a nearer preset of its name hides it" in again
+    assert "hidden by it" not in again
 
 
 def test_two_are_compared(sidestep, mine):
@@ -89,7 +91,9 @@ def test_the_settings_of_a_run_are_kept_without_its_paths(sidestep, tmp_path):
     create_run(runs_home() / "take-one", "train", TrainSettings.model_validate(settings))
     saved = sidestep("preset", "save", "kept", "--run", "take-one", "--epochs", 9)
     assert "not in it, since paths belong to a machine: adapter.targets_from" in saved.out
-    kept = sidestep("preset", "show", "kept", "--json").json()["settings"]
+    shown = sidestep("preset", "show", "kept", "--json").json()
+    kept = shown["settings"]
+    assert shown["description"] == "from the run take-one"
     assert (kept["adapter"]["rank"], kept["training"]["epochs"]) == (12, 9)
     assert "checkpoint" not in kept["model"]
     assert "There is no run" in sidestep("preset", "save", "more", "--run", "nobody").err

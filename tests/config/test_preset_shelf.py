@@ -6,15 +6,8 @@ from pathlib import Path
 import pytest
 
 from sidestep_tui.config.places import user_presets
-from sidestep_tui.config.preset_shelf import (
-    delete_preset,
-    export_preset,
-    find_preset,
-    local_presets,
-    read_shelf,
-    rename_preset,
-    save_preset,
-)
+from sidestep_tui.config.preset_keeping import delete_preset, export_preset, rename_preset, save_preset
+from sidestep_tui.config.preset_shelf import find_preset, local_presets, read_shelf
 from sidestep_tui.config.presets import Preset, parse_preset
 from sidestep_tui.errors import SidestepError
 
@@ -154,6 +147,13 @@ def test_a_damaged_preset_is_named_and_the_others_stay(work: Path) -> None:
     assert [preset.level for preset in shelf.hidden_by("style")] == ["shipped"]
     delete_preset("style", work)
     assert find_preset("style", work).level == "shipped"
+
+
+def test_a_damaged_file_further_away_keeps_nothing_from_the_nearer_one(work: Path) -> None:
+    save_preset(Preset("mine", "", RANK_8), local_presets(work))
+    write(user_presets(), "mine", "{")
+    assert find_preset("mine", work).settings == RANK_8
+    assert [entry.level for entry in read_shelf(work).damaged] == ["user"]
 
 
 def test_the_file_gives_the_name(work: Path) -> None:

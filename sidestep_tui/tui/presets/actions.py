@@ -10,16 +10,9 @@ from pathlib import Path
 
 from sidestep_tui.config.places import user_presets
 from sidestep_tui.config.preset_import import UNNAMED
+from sidestep_tui.config.preset_keeping import delete_file, export_preset, rename_preset, save_preset, taken_by
 from sidestep_tui.config.preset_names import name_key
-from sidestep_tui.config.preset_shelf import (
-    Damaged,
-    Shelf,
-    delete_preset,
-    export_preset,
-    rename_preset,
-    save_preset,
-    taken_by,
-)
+from sidestep_tui.config.preset_shelf import Damaged, Shelf
 from sidestep_tui.config.preset_text import given_path
 from sidestep_tui.config.presets import Preset, left_out, without_personal
 from sidestep_tui.texts import _
@@ -125,5 +118,6 @@ async def delete(screen: PresetScreen, entry: Preset | Damaged, shelf: Shelf) ->
     )
     if not await screen.app.push_screen_wait(question):
         return None
-    delete_preset(entry.name, Path.cwd())
+    if entry.path is not None:
+        delete_file(entry.path)
     return entry.name

@@ -1,6 +1,6 @@
 """What a preset says and changes, as content: alone, beside another, damaged, and as the report of an import."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rich.cells import cell_len
@@ -42,11 +42,15 @@ def describe(preset: Preset, width: int, hidden: Sequence[Preset] = ()) -> Conte
     lines = [Content(clean(about) or _("No description.")), Content.styled(_promise(preset), "$text-accent")]
     where = f"  {clean(str(preset.path))}" if preset.path and preset.level != "shipped" else ""
     lines.append(Content.styled(f"{LEVELS[preset.level]}{where}", "$text-muted"))
-    for other in hidden:
-        text = _("It hides another one of this name: {level}.").format(level=LEVELS[other.level])
-        lines.append(Content.styled(text, "$text-warning"))
+    lines += _hiding(hidden)
     lines += [Content(""), *_settings(changes_of(preset.settings), width)]
     return Content("\n").join(lines)
+
+
+def _hiding(hidden: Sequence[Preset]) -> Iterator[Content]:
+    for other in hidden:
+        text = _("It hides another one of this name: {level}.").format(level=LEVELS[other.level])
+        yield Content.styled(text, "$text-warning")
 
 
 def _settings(changes: Sequence[Change], width: int) -> list[Content]:
@@ -72,17 +76,15 @@ def _setting(change: Change, value_width: int, width: int) -> Content:
     )
 
 
-def describe_damaged(entry: Damaged) -> Content:
-    """Why a preset cannot be used, where it lies and what to do."""
+def describe_damaged(entry: Damaged, hidden: Sequence[Preset]) -> Content:
+    """Why a preset cannot be used, where it lies, what to do, and which other of its name it hides until then."""
     lines = [
         Content.styled(clean(entry.error.what), "$text-error"),
         Content.styled(f"{LEVELS[entry.level]}  {clean(str(entry.path))}", "$text-muted"),
     ]
     if entry.error.fix:
         lines += [Content(""), Content(_("Fix: {fix}").format(fix=clean(entry.error.fix)))]
-    if entry.name:
-        lines += [Content(""), Content.styled(_("Until then it hides any other preset of this name."), "$text-muted")]
-    return Content("\n").join(lines)
+    return Content("\n").join([*lines, *_hiding(hidden)])
 
 
 def compare(left: Preset, right: Preset, width: int) -> Content:

@@ -64,7 +64,7 @@ class PresetsScreen(SidestepScreen[Preset | None]):
         super().__init__()
         self._choosing = choosing
         self._shelf = Shelf()
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, Entry] = {}  # presets by their names, what is damaged by its path
         self._marked: str | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -94,8 +94,8 @@ class PresetsScreen(SidestepScreen[Preset | None]):
     def _read(self) -> None:
         """Reads what there is; a mark on what is gone goes as well."""
         self._shelf = read_shelf(Path.cwd())
-        entries: list[Entry] = [*self._shelf.damaged, *self._shelf.presets]
-        self._entries = {name_key(entry.name) or str(entry.path): entry for entry in entries}
+        self._entries = {str(entry.path): entry for entry in self._shelf.damaged}
+        self._entries |= {name_key(preset.name): preset for preset in self._shelf.presets}
         self._marked = self._marked if self._marked in self._entries else None
 
     def _draw(self, name: str | None = None) -> None:
@@ -134,7 +134,7 @@ class PresetsScreen(SidestepScreen[Preset | None]):
                 text.update(_("No presets."))
             case Damaged():
                 detail.border_title = clean(called(entry))
-                text.update(describe_damaged(entry))
+                text.update(describe_damaged(entry, self._shelf.hidden_by(entry.name)))
             case Preset() if isinstance(marked, Preset) and marked is not entry:
                 detail.border_title = _("Compared")
                 text.update(compare(marked, entry, width))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sidestep_tui.config.places import user_presets
-from sidestep_tui.config.preset_shelf import save_preset, taken_by
+from sidestep_tui.config.preset_keeping import save_preset, taken_by
 from sidestep_tui.config.presets import Preset, without_personal
 from sidestep_tui.files import write_text_atomic
 from sidestep_tui.tui.wizard.document import WizardDocument

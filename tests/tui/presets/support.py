@@ -5,9 +5,7 @@ import json
 from textual.pilot import Pilot
 from textual.widgets import Static, TextArea
 
-from sidestep_tui.config.preset_shelf import (
-    save_preset,
-)
+from sidestep_tui.config.preset_keeping import save_preset
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.tui.widgets.table import KeyTable
 

@@ -6,11 +6,8 @@ from pathlib import Path
 from textual.widgets import Input, Static
 
 from sidestep_tui.config.places import user_presets
-from sidestep_tui.config.preset_shelf import (
-    find_preset,
-    local_presets,
-    save_preset,
-)
+from sidestep_tui.config.preset_keeping import save_preset
+from sidestep_tui.config.preset_shelf import find_preset, local_presets
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.presets.screen import PresetsScreen
@@ -114,6 +111,22 @@ async def test_a_damaged_preset_says_what_is_wrong_and_can_be_deleted(make_app: 
         assert not file.exists()
         assert names(pilot)[0] == "2b-8gb"
         assert "style" in names(pilot)
+
+
+async def test_the_one_that_is_shown_is_the_one_that_is_deleted(make_app: MakeApp, working_folder: Path) -> None:
+    near = save_preset(Preset("twice", "", {"adapter": {"rank": 3}}), local_presets(working_folder))
+    user_presets().mkdir(parents=True)
+    torn = user_presets() / "twice.json"
+    torn.write_text("{", encoding="utf-8")
+    async with make_app("presets").run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert names(pilot)[:2] == ["twice", "twice"]
+        await pilot.press("d")
+        await pilot.pause()
+        await pilot.press("y")
+        await pilot.pause()
+        assert (near.exists(), torn.exists()) == (True, False)
+        assert names(pilot)[:2] == ["twice", "2b-8gb"]
 
 
 async def test_what_hides_another_says_so_and_brings_it_back(make_app: MakeApp, working_folder: Path) -> None:
