@@ -44,17 +44,28 @@ def save_preset(preset: Preset, folder: Path | None = None, *, overwrite: bool =
     return path
 
 
-def export_preset(preset: Preset, target: Path, *, overwrite: bool = False) -> Path:
-    """Writes a preset to a file of the user's choice; a folder gets `NAME.json`. Gives the file.
+def export_target(preset: Preset, target: Path) -> tuple[Path, bool]:
+    """The file that a preset would be written to, and whether there is one; a folder gets `NAME.json`.
 
     Raises:
-        SidestepError: there is such a file already, or it cannot be written.
+        SidestepError: it cannot be a path.
     """
     target = given_path(target)
     with _named_errors(target):
         file = target / f"{preset.name}{ENDING}" if target.is_dir() else target
-        if file.exists() and not overwrite:
-            raise SidestepError("The file exists already.", where=file, fix="choose another name, or --overwrite")
+        return file, file.exists()
+
+
+def export_preset(preset: Preset, target: Path, *, overwrite: bool = False) -> Path:
+    """Writes a preset to a file of the user's choice, or into a folder. Gives the file.
+
+    Raises:
+        SidestepError: there is such a file already, or it cannot be written.
+    """
+    file, exists = export_target(preset, target)
+    if exists and not overwrite:
+        raise SidestepError("The file exists already.", where=file, fix="choose another name, or --overwrite")
+    with _named_errors(file):
         write_json_atomic(file, preset.as_document())
     return file
 

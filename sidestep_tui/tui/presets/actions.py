@@ -10,10 +10,16 @@ from pathlib import Path
 
 from sidestep_tui.config.places import user_presets
 from sidestep_tui.config.preset_import import UNNAMED
-from sidestep_tui.config.preset_keeping import delete_file, export_preset, rename_preset, save_preset, taken_by
+from sidestep_tui.config.preset_keeping import (
+    delete_file,
+    export_preset,
+    export_target,
+    rename_preset,
+    save_preset,
+    taken_by,
+)
 from sidestep_tui.config.preset_names import name_key
 from sidestep_tui.config.preset_shelf import Damaged, Shelf
-from sidestep_tui.config.preset_text import given_path
 from sidestep_tui.config.presets import Preset, left_out, without_personal
 from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen
@@ -82,12 +88,11 @@ async def export(screen: PresetScreen, preset: Preset) -> None:
     target = await screen.app.push_screen_wait(AskScreen(title, f"{preset.name}.json", note=note))
     if not target:
         return
-    path = given_path(Path(target))
-    question = ConfirmScreen(_("Replace {file}?").format(file=path), yes=_("Replace it"))
-    replaces = path.is_file()
-    if replaces and not await screen.app.push_screen_wait(question):
+    file, exists = export_target(preset, Path(target))
+    question = ConfirmScreen(_("Replace {file}?").format(file=file), yes=_("Replace it"))
+    if exists and not await screen.app.push_screen_wait(question):
         return
-    file = export_preset(preset, path, overwrite=replaces)
+    export_preset(preset, file, overwrite=exists)
     screen.sidestep.tell(_("Written to {file}").format(file=file))
 
 

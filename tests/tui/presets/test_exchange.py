@@ -117,15 +117,16 @@ async def test_a_place_that_cannot_be_written_is_told(make_app: MakeApp, working
     (working_folder / "file").write_text("", encoding="utf-8")
     async with make_app("presets").run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        for place in ("file/inside.json", "~nobody-here/x.json"):
+        for place in ("file/inside.json", "~nobody-here/x.json", "x" * 300):
             await pilot.press("x")
             await pilot.pause()
             pilot.app.screen.query_one(Input).value = place
             await pilot.press("enter")
             await pilot.pause()
-        first, second = (note.message for note in pilot.app._notifications)
+        first, second, third = (note.message for note in pilot.app._notifications)
         assert "cannot be written" in first
         assert "home folder" in second
+        assert "too long" in third
 
 
 async def test_the_settings_of_a_run_become_a_preset(make_app: MakeApp, make_run: Any) -> None:
