@@ -14,6 +14,7 @@ from sidestep_tui.errors import SidestepError
 
 Fate = Literal["mapped", "changed", "dropped"]
 _LATENTS_A_SECOND: Final = 25
+_LONGEST_VALUE: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,17 @@ class Converter:
 
 
 def _spelled(value: Any) -> str:
-    text = json.dumps(value) if not isinstance(value, str) else value
-    return text if len(text) <= 80 else f"{text[:80]}…"
+    """A value in a note or an error, as people write it."""
+    match value:
+        case str():
+            text = value
+        case float() if float(f"{value:g}") == value:
+            text = f"{value:g}"
+        case list() if all(isinstance(item, str) for item in value):
+            text = ", ".join(value)
+        case _:
+            text = json.dumps(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 
 
 def _family_name(converter: Converter, name: str, _value: Any) -> None:

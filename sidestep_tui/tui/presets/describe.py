@@ -22,7 +22,7 @@ _PATH_WIDTH: Final = 30
 _MOST_DEFAULTS: Final = 6
 _NARROWEST_VALUE: Final = 9
 _GAP: Final = "  "
-_FATES: Final = (("mapped", _("taken over"), "✓"), ("changed", _("changed"), "~"), ("dropped", _("left out"), "–"))
+_FATES: Final = (("changed", _("changed"), "~"), ("dropped", _("left out"), "–"), ("mapped", _("taken over"), "✓"))
 
 
 def called(entry: Preset | Damaged) -> str:

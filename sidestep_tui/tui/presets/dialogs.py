@@ -65,7 +65,7 @@ class ReportScreen(ModalScreen[bool]):
     ]
     DEFAULT_CSS = """
     ReportScreen .dialog { width: 84; }
-    ReportScreen KeyScroll { height: auto; max-height: 14; margin-bottom: 1; }
+    ReportScreen KeyScroll { height: auto; max-height: 13; margin-bottom: 1; }
     """
 
     def __init__(self, imported: Import) -> None:

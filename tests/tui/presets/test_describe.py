@@ -33,8 +33,8 @@ def test_families_compare_by_the_settings_that_each_has() -> None:
 
 def test_report_groups_what_became_of_the_fields() -> None:
     lines = str(report(import_text(OLD), 66)).splitlines()
-    assert lines[0] == "taken over (2)"
-    assert lines[1] == "✓ rank → adapter.rank = 16"
+    assert lines[0] == "changed (1)"  # what is not as it was comes first
+    assert lines[-3:] == ["taken over (2)", "✓ rank → adapter.rank = 16", "✓ alpha → adapter.alpha = 32"]
     assert "– shift  belongs to generation, not to training" in lines
 
 
