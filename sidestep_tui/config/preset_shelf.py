@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -104,8 +105,11 @@ def find_preset(name: str, working_folder: Path) -> Preset:
             return preset
         case Damaged() as damaged:
             raise damaged.error
-    names = ", ".join(preset.name for preset in shelf.presets)
-    raise UsageError(f"There is no preset {name[:80]!r}.", where="--preset", fix=f"choose one of: {names}")
+    names = [preset.name for preset in shelf.presets]
+    almost = "".join(f"did you mean {close}? " for close in get_close_matches(name[:80], names, n=1))
+    raise UsageError(
+        f"There is no preset {name[:80]!r}.", where="--preset", fix=f"{almost}choose one of: {', '.join(names)}"
+    )
 
 
 def _entries(level: Level, folder: Path) -> Iterator[Preset | Damaged]:

@@ -6,6 +6,7 @@ A preset holds no paths and no device. Where presets lie, and which of two with 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -23,6 +24,7 @@ _KEYS: Final = {*_TEXTS, "settings"}
 _STAND_INS: Final = {"model.checkpoint": "model", "data.tensors": "tensors"}
 _MOST_LISTED: Final = 5
 _LONGEST_LINE: Final = 160
+_ALIKE: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,9 @@ def make_preset(
             raise SidestepError(f"The preset's {key} is not text.", where=where, fix="put it in quotes")
     if unknown := sorted(set(document) - _KEYS):
         fix = "for a run's settings: `sidestep preset save NAME --run RUN`" if "job" in unknown else "remove it"
-        raise _unusable(document, f"Unknown in a preset: {_listed(unknown)}.", where, fix)
+        raise _unusable(document, f"Unknown in a preset: {_listed(unknown, len(unknown))}.", where, fix)
     if problems := preset_problems(document["settings"]):
-        listed = _listed([f"{problem.path}: {problem.message}" for problem in problems])
+        listed = _listed([_in_words(problem) for problem in problems[:_MOST_LISTED]], len(problems))
         raise _unusable(document, f"The preset has settings that cannot be used: {listed}.", where, "correct them")
     return Preset(
         name=check_name(document.get("name", fallback_name)),
@@ -97,14 +99,21 @@ def _unusable(document: dict[str, Any], what: str, where: object, fix: str) -> S
     return SidestepError(what, where=where, fix=fix)
 
 
+def _in_words(problem: Problem) -> str:
+    """A problem with its setting, and of one that does not exist the one that is spelled almost so."""
+    known = list(dict.fromkeys(field.path for field in setting_fields(TrainSettings)))
+    almost = [] if problem.path in known else get_close_matches(problem.path, known, n=1, cutoff=_ALIKE)
+    return f"{problem.path}: {problem.message}" + (f", did you mean {almost[0]}?" if almost else "")
+
+
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d{1,9}", version)[:3])
 
 
-def _listed(texts: Sequence[str]) -> str:
-    """The first of what may be very many texts of any length."""
+def _listed(texts: Sequence[str], count: int) -> str:
+    """The first of `count` texts, which may be very many and of any length."""
     shown = [text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}…" for text in texts[:_MOST_LISTED]]
-    more = len(texts) - len(shown)
+    more = count - len(shown)
     return "; ".join(shown) + (f"; and {more} more" if more else "")
 
 

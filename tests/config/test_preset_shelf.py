@@ -42,6 +42,12 @@ def test_saved_preset_is_found_listed_renamed_and_deleted(work: Path) -> None:
         find_preset("ours", work)
 
 
+def test_a_name_that_is_almost_right_is_offered(work: Path) -> None:
+    with pytest.raises(SidestepError) as caught:
+        find_preset("recomended", work)
+    assert str(caught.value.fix).startswith("did you mean recommended? choose one of: 2b-8gb, ")
+
+
 def test_nearer_levels_win_and_what_they_hide_is_known(work: Path) -> None:
     user = save_preset(Preset("style", "", RANK_8))
     assert find_preset("style", work).level == "user"

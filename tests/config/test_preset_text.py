@@ -34,7 +34,10 @@ REFUSED = {
     "list for settings": ('{"settings": []}', "an object with `settings`"),
     "number for a section": ('{"settings": {"model": 5}}', "model: must be a group of settings"),
     "unknown key": ('{"settings": {}, "run": "rm"}', "Unknown in a preset: run"),
-    "unknown setting": ('{"settings": {"adapter": {"rang": 8}}}', "adapter.rang"),
+    "unknown setting": (
+        '{"settings": {"adapter": {"rang": 8}}}',
+        "adapter.rang: is not a setting (here), did you mean adapter.rank?",
+    ),
     "wrong type": ('{"settings": {"adapter": {"rank": "eight"}}}', "whole number"),
     "out of bounds": ('{"settings": {"adapter": {"rank": 0}}}', "must be at least 1"),
     "path": ('{"settings": {"model": {"checkpoint": "/m"}}}', "stays out of presets"),
