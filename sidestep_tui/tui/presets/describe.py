@@ -14,14 +14,12 @@ from sidestep_tui.config.preset_promise import derived_promise, models_of, prese
 from sidestep_tui.config.preset_shelf import Damaged
 from sidestep_tui.config.presets import Level, Preset
 from sidestep_tui.texts import _, ngettext
-from sidestep_tui.tui.text import clean, pad, shorten
+from sidestep_tui.tui.text import clean, pad
 from sidestep_tui.tui.wizard.values import spell_value
 
 LEVELS: Final[Mapping[Level, str]] = {"shipped": _("shipped"), "user": _("your own"), "local": _("this folder")}
-_PATH_WIDTH: Final = 30
 _MOST_DEFAULTS: Final = 6
-_NARROWEST_VALUE: Final = 9
-_GAP: Final = "  "
+_NARROWEST: Final = 8
 _FATES: Final = (("changed", _("changed"), "~"), ("dropped", _("left out"), "–"), ("mapped", _("taken over"), "✓"))
 
 
@@ -57,23 +55,34 @@ def _settings(changes: Sequence[Change], width: int) -> list[Content]:
     """A line for each setting; of many that only repeat a default, their number."""
     defaults = sum(change.is_default for change in changes)
     shown = changes if defaults <= _MOST_DEFAULTS else changes[: len(changes) - defaults]
-    value_width = max((len(spell_value(change.value)) for change in shown), default=0)
-    lines = [_setting(change, value_width, width) for change in shown]
+    rows = [(change.path, clean(spell_value(change.value)) or _("none"), _note(change)) for change in shown]
+    lines = []
+    for change, (path, value, note) in zip(shown, _aligned(rows, width), strict=True):
+        style = "$text-muted" if change.is_default else "bold"
+        lines.append(Content.assemble(path, (value, style), (note, "$text-muted")))
     if defaults > _MOST_DEFAULTS:
         text = ngettext("{count} more is at its default.", "{count} more are at their defaults.", defaults)
         lines.append(Content.styled(text.format(count=defaults), "$text-muted"))
     return lines
 
 
-def _setting(change: Change, value_width: int, width: int) -> Content:
-    usual = spell_value(change.default) or _("empty")
-    note = _("default") if change.is_default else _("not {default}").format(default=usual)
-    room = max(0, width - _PATH_WIDTH - value_width - 3)
-    value = pad(clean(spell_value(change.value)), value_width)
-    style = "$text-muted" if change.is_default else "bold"
-    return Content.assemble(
-        pad(change.path, _PATH_WIDTH), " ", (value, style), "  ", (shorten(note, room), "$text-muted")
-    )
+def _note(change: Change) -> str:
+    usual = clean(spell_value(change.default)) or _("empty")
+    return _("default") if change.is_default else _("not {default}").format(default=usual)
+
+
+def _aligned(rows: Sequence[tuple[str, str, str]], width: int) -> list[tuple[str, str, str]]:
+    """Rows of a setting and two texts, padded to columns; the wider text gives way first, the setting last."""
+    if not rows:
+        return []
+    path, left, right = (max(map(cell_len, column)) for column in zip(*rows, strict=True))
+    gap = "  " if path + left + right + 4 <= width else " "
+    room = width - path - 2 * len(gap)
+    if left + right > room:
+        most = max(_NARROWEST, room - min(left, right))
+        left, right = min(left, most), min(right, most)
+    path = min(path, width - left - right - 2 * len(gap))
+    return [(pad(a, path) + gap, pad(b, left) + gap, pad(c, right)) for a, b, c in rows]
 
 
 def describe_damaged(entry: Damaged, hidden: Sequence[Preset]) -> Content:
@@ -89,14 +98,9 @@ def describe_damaged(entry: Damaged, hidden: Sequence[Preset]) -> Content:
 
 def compare(left: Preset, right: Preset, width: int) -> Content:
     """The settings in which two presets differ, defaults filled in where one of them says nothing."""
-    rows = [("", left.name, right.name)]
+    rows = [("", clean(left.name), clean(right.name))]
     rows += [(path, _value(a), _value(b)) for path, a, b in differences(left.settings, right.settings)]
-    paths, *columns = (max(map(cell_len, column)) for column in zip(*rows, strict=True))
-    room = width - paths - 2 * len(_GAP)
-    if sum(columns) > room:  # then values are cut rather than paths, but not to nothing
-        columns = [min(column, max(_NARROWEST_VALUE, room // 2)) for column in columns]
-    widths = (min(paths, width - sum(columns) - 2 * len(_GAP)), *columns)
-    texts = (_GAP.join(map(pad, row, widths)) for row in rows)
+    texts = map("".join, _aligned(rows, width))
     lines = [Content.styled(text, "" if number else "bold") for number, text in enumerate(texts)]
     if len(lines) == 1:
         lines.append(Content.styled(_("They give the same settings."), "$text-muted"))

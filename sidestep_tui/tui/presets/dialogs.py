@@ -15,8 +15,8 @@ from sidestep_tui.tui.presets.describe import report
 from sidestep_tui.tui.text import literal
 from sidestep_tui.tui.widgets.scroll import KeyScroll
 
-_REPORT_WIDTH: Final = 66
-"""Cells for the report in a terminal of 80 columns."""
+_REPORT_WIDTH: Final = 61
+"""Cells that a dialog has for it, beside a scroll bar."""
 
 
 class PasteScreen(ModalScreen[Import | None]):
@@ -64,7 +64,6 @@ class ReportScreen(ModalScreen[bool]):
         Binding("n,escape,q", "dismiss(False)", _("No")),
     ]
     DEFAULT_CSS = """
-    ReportScreen .dialog { width: 84; }
     ReportScreen KeyScroll { height: auto; max-height: 13; margin-bottom: 1; }
     """
 

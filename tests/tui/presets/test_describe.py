@@ -1,16 +1,15 @@
 """What is said about presets."""
 
-from collections.abc import Callable
+import pytest
+from rich.cells import cell_len
 
 from sidestep_tui.config.preset_changes import whole_settings
 from sidestep_tui.config.preset_import import import_text
+from sidestep_tui.config.preset_shelf import shipped
 from sidestep_tui.config.presets import Preset
-from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.presets.describe import compare, describe, report
 
 from .support import OLD
-
-MakeApp = Callable[..., SidestepApp]
 
 
 def test_description_says_what_is_not_the_default() -> None:
@@ -42,3 +41,13 @@ def test_report_of_our_own_says_what_it_changes() -> None:
     lines = str(report(import_text('{"settings": {"adapter": {"rank": 8}}}'), 66)).splitlines()
     assert lines[0] == "All of its settings are taken over."
     assert lines[-1].split() == ["adapter.rank", "8", "not", "64"]
+
+
+@pytest.mark.parametrize("width", [46, 61, 75])
+def test_tables_keep_to_their_width_whatever_the_values(width: int) -> None:
+    long = {"samples": {"every_epochs": 20, "prompts": "曲 " * 200}, "training": {"gradient_accumulation": 16}}
+    presets = [Preset("n" * 64, "", long), *shipped()]
+    for preset in presets:
+        tables = [compare(presets[0], preset, width), describe(preset, width)]
+        head, rows = str(tables[0]).split("\n\n")[0], str(tables[1]).split("\n\n")[1]
+        assert all(cell_len(line) <= width for line in (head + "\n" + rows).splitlines())
