@@ -90,12 +90,14 @@ def test_the_decoder_takes_what_the_published_vae_takes() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bfloat16", "float32"])
-def test_a_pass_without_gradients_takes_what_is_derived(precision: str) -> None:
+def test_a_pass_without_gradients_takes_what_is_derived(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
     from diffusers import AceStepTransformer1DModel
 
+    from sidestep_tui.acestep import products
     from sidestep_tui.acestep.fast import use_fast_blocks
 
+    monkeypatch.setattr(products, "onednn_is_faster", lambda: False)  # as on a card
     shape = DitShape(hidden=256, layers=2, heads=4, kv_heads=2, head_dim=64, mlp=768, condition=256, window=128)
     dtype, frames = getattr(torch, precision), 6000
     model = AceStepTransformer1DModel(

@@ -22,7 +22,7 @@ from textual.widgets import Input, Static, TextArea
 from textual.worker import WorkerCancelled
 
 from sidestep_tui import tui
-from sidestep_tui.config.preset_shelf import save_preset
+from sidestep_tui.config.preset_keeping import save_preset
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.runs import events as ev
