@@ -54,6 +54,8 @@ def fact_about(path: str, state: WizardState) -> Content | None:
         return Content.assemble((f"{words}: ", "bold"), key, _(" lists what there is"))
     if path == SONGS and state.data:
         return Content.styled(f"✓ {state.data.title}", "$text-success")
+    if path == SONGS and state.path(SONGS) is None:
+        return Content.styled(_("A folder of songs will do as well: they are encoded first"), "bold")
     if path == EPOCHS and (epochs := state.recommended_epochs()):
         key = ("e", "bold $footer-key-foreground")
         return Content.assemble(

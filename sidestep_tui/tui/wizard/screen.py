@@ -7,6 +7,7 @@ from typing import Any
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
 
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.texts import _
@@ -57,6 +58,7 @@ class WizardScreen(WizardKeys):
         super().__init__(WizardState(document, advanced=advanced))
         self._untouched = document
         self._before_typing: WizardDocument | None = None
+        self._was_covered = False
 
     def compose_body(self) -> ComposeResult:
         """Steps, settings, help, memory."""
@@ -166,7 +168,17 @@ class WizardScreen(WizardKeys):
         leave = super().action_back
         self.app.push_screen(ConfirmScreen(question, yes=_("Leave")), lambda yes: leave() if yes else None)
 
+    def on_screen_suspend(self) -> None:
+        """Under another full screen, a monitor's for instance, things may happen; under a question nothing does."""
+        self._was_covered = not isinstance(self.app.screen, ModalScreen)
+
     @on(events.ScreenResume)
+    async def _look_again(self) -> None:
+        if self._was_covered:
+            self._was_covered = False
+            self.query_one(Lookups).look_at_machine()
+        await self._refresh_facts()
+
     @on(Lookups.Changed)
     async def _refresh_facts(self) -> None:
         if self.step == len(self.state.steps()):

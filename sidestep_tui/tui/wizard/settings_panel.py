@@ -1,6 +1,9 @@
 """The panel in the middle of the wizard: the settings of one step, one a line, or the review."""
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
@@ -14,6 +17,15 @@ from sidestep_tui.tui.wizard.schema import Step
 from sidestep_tui.tui.wizard.views import ReviewView
 
 
+class _Lines(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """The lines. The arrows are the cursor's, also where there is something to scroll."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pageup,ctrl+u", "page_up", _("Page up"), show=False),
+        Binding("pagedown,ctrl+d", "page_down", _("Page down"), show=False),
+    ]
+
+
 class SettingsPanel(Vertical):
     """Holds the lines and knows which of them has the cursor."""
 
@@ -25,7 +37,7 @@ class SettingsPanel(Vertical):
     def compose(self) -> ComposeResult:
         """What the step is about, and its lines."""
         yield Static(id="about")
-        yield VerticalScroll(id="rows", can_focus=False)
+        yield _Lines(id="rows")
 
     @property
     def settings(self) -> list[SettingField]:

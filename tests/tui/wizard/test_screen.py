@@ -27,7 +27,7 @@ from sidestep_tui.tui.wizard.screen import WizardScreen
 from sidestep_tui.tui.wizard.state import WizardState
 from sidestep_tui.tui.wizard.views import MemoryView
 
-from ..conftest import MACHINE
+from ..conftest import MACHINE, MakeRun
 from .conftest import OpenWizard, settle
 
 
@@ -68,6 +68,20 @@ async def test_keys_move_over_steps_and_settings_and_back(open_wizard: OpenWizar
         assert focused(pilot) == "adapter.targets.mlp"
         await pilot.press("p")
         assert focused(pilot) == "data.tensors"
+
+
+@pytest.mark.parametrize(("down", "up"), [("down", "up"), ("j", "k")])
+async def test_the_cursor_moves_where_the_lines_do_not_fit(down: str, up: str, open_wizard: OpenWizard) -> None:
+    async with open_wizard() as pilot:
+        await go_to(pilot, "Review")
+        await pilot.press(down, down, up)
+        row = pilot.app.focused
+        assert isinstance(row, ActionRow)
+        assert row.action.key == "preflight"
+        await pilot.press("p", "a", "s", "home", "down", "down", "enter")
+        await pilot.pause()
+        await pilot.press(*[down] * 30)
+        assert focused(pilot) == [f.path for f in state(pilot).steps()[2].fields][-1]
 
 
 async def test_typing_a_digit_replaces_a_number_and_enter_takes_it(open_wizard: OpenWizard) -> None:
@@ -244,6 +258,32 @@ async def test_start_makes_the_run_and_opens_the_monitor(
         assert [run.path for run in launched] == [runs_home() / "tensors-album-lora"]
         assert launched[0].settings().model_dump(mode="json")["data"]["tensors"] == "/data/tensors-album"
         assert not isinstance(pilot.app.screen, WizardScreen)
+
+
+async def test_what_a_run_took_is_known_when_its_monitor_is_left(
+    open_wizard: OpenWizard, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr(
+        "sidestep_tui.tui.wizard.lookups.figures_of_runs", lambda cards: looked.append(len(cards)) or {}
+    )
+    async with open_wizard() as pilot:
+        assert len(looked) == 1
+        await pilot.press("s", "escape")
+        await settle(pilot)
+        assert len(looked) == 1, "a list in front of the wizard changes nothing"
+        screen: Any = pilot.app.screen
+        screen.sidestep.open("monitor", run=make_run("another"))
+        await settle(pilot)
+        await pilot.press("b")
+        await settle(pilot)
+        assert len(looked) == 2
+
+
+async def test_songs_that_are_not_encoded_will_do_and_the_wizard_says_so(open_wizard: OpenWizard) -> None:
+    async with open_wizard(values={"model.checkpoint": "/models/model-turbo"}) as pilot:
+        await pilot.press("n")
+        assert "A folder of songs will do as well" in help_text(pilot)
 
 
 async def test_a_run_is_saved_without_starting_it(open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch) -> None:
