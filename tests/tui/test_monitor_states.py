@@ -110,3 +110,18 @@ async def test_an_estimate_that_failed_says_that_nothing_was_measured(
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         assert "The estimate ended before" in shown(app)
+
+
+async def test_the_settings_of_another_version_cannot_be_changed_and_that_is_told(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
+) -> None:
+    run = make_run("newer", events=training_events(10))
+    run.config_file.write_text(run.config_file.read_text().replace('"optimizer"', '"optimizer of tomorrow"'))
+    app = make_app("monitor", run=run)
+    with run.held():
+        async with app.run_test() as pilot:
+            await settle(pilot)
+            await pilot.press("e")
+            await settle(pilot)
+            assert app.screen is app.screen_stack[0]
+            assert any("not valid here" in note.message for note in app._notifications)

@@ -81,11 +81,15 @@ async def test_nothing_can_be_trained_before_the_estimate_has_ended(
             assert isinstance(app.screen, MonitorScreen)
 
 
-async def test_a_ranking_that_was_moved_away_offers_nothing(
-    make_app: MakeApp, estimated: Estimated, settle: Settle, tmp_path: Path
+@pytest.mark.parametrize("kept", ["settings", "ranking"])
+async def test_a_ranking_that_was_moved_away_or_is_of_another_version_offers_nothing(
+    make_app: MakeApp, estimated: Estimated, settle: Settle, tmp_path: Path, kept: str
 ) -> None:
     run = estimated(ev.RunCompleted())
-    (tmp_path / "ranking.json").unlink()
+    if kept == "settings":
+        (tmp_path / "ranking.json").unlink()
+    else:
+        run.config_file.write_text(run.config_file.read_text().replace('"tensors"', '"tensors of tomorrow"'))
     app = make_app("monitor", run=run)
     async with app.run_test() as pilot:
         await settle(pilot)

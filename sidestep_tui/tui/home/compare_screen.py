@@ -7,7 +7,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from sidestep_tui.runs.compare import differing_settings, outcomes
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.compare import Row, differing_settings, outcomes
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.texts import _
 from sidestep_tui.tui.chart.curve import Curve
@@ -18,6 +19,7 @@ from sidestep_tui.tui.monitor.columns import StepColumns
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean
 from sidestep_tui.tui.widgets.table import KeyTable, cell
+from sidestep_tui.tui.words import word
 
 _NAME, _PADDING, _NARROWEST = 28, 2, 12
 _COLOURS = ("curve-smooth", "curve-validation")
@@ -39,6 +41,7 @@ class CompareScreen(SidestepScreen[None]):
     def __init__(self, first: RunSummary, second: RunSummary) -> None:
         super().__init__()
         self._runs = (first, second)
+        self._rows: list[Row] = []
 
     def compose_body(self) -> ComposeResult:
         """The chart and the table."""
@@ -48,7 +51,12 @@ class CompareScreen(SidestepScreen[None]):
             yield KeyTable(id="compared")
 
     def on_mount(self) -> None:
-        """Draws both."""
+        """Draws both, and says why settings are missing where one of them is of another version."""
+        self._rows = [(word(name), [_in_words(value) for value in values]) for name, values in outcomes(self._runs)]
+        try:
+            self._rows += differing_settings(self._runs)
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
         self.query_one(Chart).show([self._curve(i) for i in (0, 1)], Window(), logarithmic=False)
         self.query_one(KeyTable).focus()
 
@@ -57,8 +65,7 @@ class CompareScreen(SidestepScreen[None]):
         width = max(_NARROWEST, (self.size.width - _NAME - 3 * _PADDING - 5) // 2)
         table = self.query_one(KeyTable)
         table.set_columns([("", _NAME), *((clean(summary.run.name), width) for summary in self._runs)])
-        rows = [*outcomes(self._runs), *differing_settings(self._runs)]
-        table.set_rows([(name, (cell(name), *(cell(_text(value)) for value in values))) for name, values in rows])
+        table.set_rows([(name, (cell(name), *(cell(_text(value)) for value in values))) for name, values in self._rows])
 
     def _curve(self, index: int) -> Curve:
         summary, columns = self._runs[index], StepColumns()
@@ -73,3 +80,8 @@ def _text(value: Any) -> str:
     if value is None:
         return "–"
     return number(value) if isinstance(value, float) else str(value)
+
+
+def _in_words(value: Any) -> Any:
+    """The condition of a run in the language of this process; figures as they are."""
+    return word(value) if isinstance(value, str) else value

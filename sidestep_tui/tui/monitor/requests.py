@@ -18,6 +18,7 @@ from sidestep_tui.tui.monitor.commands import paused
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.starting import start_engine
 from sidestep_tui.tui.wizard.dialogs import AskScreen
+from sidestep_tui.tui.words import word
 
 LEARNING_RATE = "optimizer.learning_rate"
 
@@ -54,7 +55,7 @@ class EngineKeys(SidestepScreen[None]):
         except SidestepError as error:
             self.sidestep.tell_error(error)
         else:
-            self.sidestep.tell(_("Asked the engine: {name}.").format(name=name))
+            self.sidestep.tell(_("Asked the engine: {name}.").format(name=word(name)))
 
     def action_pause(self) -> None:
         """Pauses, or goes on."""
@@ -63,7 +64,11 @@ class EngineKeys(SidestepScreen[None]):
     @work
     async def action_rate(self) -> None:
         """Asks for a peak learning rate and sends it."""
-        settings = self.run.settings()
+        try:
+            settings = self.run.settings()
+        except SidestepError as error:  # the run is of another version
+            self.sidestep.tell_error(error)
+            return
         if not isinstance(settings, TrainSettings):
             return
         note = _("The new peak: the schedule goes on from the next step, with its shape, and so do later checkpoints.")

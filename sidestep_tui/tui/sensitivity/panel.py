@@ -86,10 +86,10 @@ class SensitivityPanel(Horizontal):
         if not ended:
             self._ranks = None
         elif self._ranks is None:
-            self._settings = cast(EstimateSettings, run.settings())
             try:
+                self._settings = cast(EstimateSettings, run.settings())
                 proposal = read_sensitivity(self._ranking_file(self._settings)).proposal
-            except SidestepError:  # it was moved away since
+            except SidestepError:  # it was moved away since, or the run is of another version
                 return
             self._ranks = {entry.module: entry.rank for entry in proposal}
         if before is not self._ranks:

@@ -1,5 +1,6 @@
 """The history on home: finding, sorting, notes, comparing, and running again with changes."""
 
+import json
 import threading
 from collections.abc import Awaitable, Callable
 
@@ -149,6 +150,25 @@ async def test_two_runs_are_compared(
         table = app.screen.query_one(KeyTable)
         rows = [[cell.plain for cell in table.get_row_at(index)] for index in range(table.row_count)]
     assert ["done", "120/1200 steps", "5/1200 steps"] in rows
+
+
+async def test_a_run_of_another_version_is_compared_by_what_can_be_read(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
+) -> None:
+    make_run("a", events=training_events(5), start=NOW - 10)
+    newer = make_run("newer", events=training_events(120), start=NOW - 5)
+    document = json.loads(newer.config_file.read_text())
+    document["settings"]["magic"] = True
+    newer.config_file.write_text(json.dumps(document))
+    app = make_app()
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("c", "enter")
+        await settle(pilot)
+        assert isinstance(app.screen, CompareScreen)
+        names = [app.screen.query_one(KeyTable).get_row_at(index)[0].plain for index in range(5)]
+        assert names == ["condition", "done", "loss", "best validation", "s/step"]
+        assert any("not valid here" in note.message for note in app._notifications)
 
 
 async def test_a_run_is_repeated_with_changes_or_queued(
