@@ -12,6 +12,7 @@ from textual.widgets import Static
 from sidestep_tui.texts import _
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.widgets.scroll import KeyScroll
+from sidestep_tui.tui.words import word
 
 _KEY_WIDTH = 14
 _MOVING = ("app.focus_next", "app.focus_previous")
@@ -56,7 +57,7 @@ class HelpScreen(ModalScreen[None]):
             binding = active.binding
             if binding.description and not binding.system and binding.action not in _UNTOLD:
                 keys.setdefault(binding.action, []).append(self.app.get_key_display(binding))
-                words.setdefault(binding.action, binding.tooltip or binding.description)
+                words.setdefault(binding.action, word(binding.tooltip or binding.description))
         lines = [Content.styled(title, "bold $primary")]
         for action, displays in keys.items():
             shown = " ".join(dict.fromkeys(displays))

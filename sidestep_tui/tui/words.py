@@ -3,6 +3,7 @@
 A run's files hold these words in English whatever the language; they are translated where they are shown.
 """
 
+import re
 from typing import Final
 
 from sidestep_tui.texts import _
@@ -17,6 +18,7 @@ _WORDS: Final = {
     "generate": _("generate"),
     "export": _("export"),
     "verify": _("verify"),
+    "preflight": _("preflight"),
     # conditions of a run
     "waiting": _("waiting"),
     "running": _("running"),
@@ -36,6 +38,20 @@ _WORDS: Final = {
     "sample": _("sample"),
     "validation": _("validation"),
     "result": _("result"),
+    "regular": _("regular"),
+    "best": _("best"),
+    "final": _("final"),
+    # what a viewer asks an engine for
+    "save": _("save"),
+    "validate": _("validate"),
+    "pause": _("pause"),
+    "resume": _("resume"),
+    "stop": _("stop"),
+    "set": _("set"),
+    # how runs did
+    "done": _("done"),
+    "best validation": _("best validation"),
+    "s/step": _("s/step"),
     # where a setting's value comes from
     "default": _("default"),
     "preset": _("preset"),
@@ -63,6 +79,7 @@ _WORDS: Final = {
     "batches": _("batches"),
     "files": _("files"),
     "modules": _("modules"),
+    "samples": _("samples"),
     "songs": _("songs"),
     "steps": _("steps"),
     # bands of timesteps
@@ -84,6 +101,8 @@ _WORDS: Final = {
     "labelling": _("labelling"),
     "loading the model": _("loading the model"),
     "measuring": _("measuring"),
+    "measuring the longest songs": _("measuring the longest songs"),
+    "measuring the run's own steps": _("measuring the run's own steps"),
     "merging": _("merging"),
     "opening the data set": _("opening the data set"),
     "opening the model": _("opening the model"),
@@ -93,9 +112,52 @@ _WORDS: Final = {
     "training": _("training"),
     "uploading": _("uploading"),
     "writing": _("writing"),
+    # what an engine says beside its phase
+    "near the target loss: the learning rate is damped": _("near the target loss: the learning rate is damped"),
+    "the order of the strongest modules is stable": _("the order of the strongest modules is stable"),
+    "asked to stop": _("asked to stop"),
+    "validation no longer improves": _("validation no longer improves"),
+    # why there are no cards
+    "no NVIDIA card is present": _("no NVIDIA card is present"),
+    "no NVIDIA driver is installed": _("no NVIDIA driver is installed"),
+    # what Textual's own keys do
+    "Focus Next": _("Focus Next"),
+    "Focus Previous": _("Focus Previous"),
+    "Page Down": _("Page Down"),
+    "Page Left": _("Page Left"),
+    "Page Right": _("Page Right"),
+    "Page Up": _("Page Up"),
+    "Scroll Down": _("Scroll Down"),
+    "Scroll End": _("Scroll End"),
+    "Scroll Home": _("Scroll Home"),
+    "Scroll Left": _("Scroll Left"),
+    "Scroll Right": _("Scroll Right"),
+    "Scroll Up": _("Scroll Up"),
 }
+
+_SENTENCES: Final = (
+    (re.compile(r"(?P<count>\d+) (?P<unit>songs|modules|samples)"), _("{count} {unit}")),
+    (re.compile(r"(?P<count>\d+) songs by (?P<who>.+)"), _("{count} songs by {who}")),
+    (re.compile(r"(?P<steps>\d+) steps, shift (?P<shift>\S+)"), _("{steps} steps, shift {shift}")),
+    (
+        re.compile(
+            r"song (?P<number>\d+) of (?P<count>\d+), (?P<steps>\d+) steps, shift (?P<shift>[^:]+): (?P<name>.*)"
+        ),
+        _("song {number} of {count}, {steps} steps, shift {shift}: {name}"),
+    ),
+    (re.compile(r"the loss stays below (?P<loss>\S+)"), _("the loss stays below {loss}")),
+)
+"""What engines say with a value in it, and how that is said to people."""
 
 
 def word(text: str) -> str:
     """A word of a run or of a settings document, in the language of this process; unknown ones as they are."""
     return _WORDS.get(text, text)
+
+
+def said(text: str) -> str:
+    """What an engine says beside its phase, or of its end, in the language of this process; else as it is."""
+    for pattern, template in _SENTENCES:
+        if found := pattern.fullmatch(text):
+            return template.format(**{name: word(value) for name, value in found.groupdict().items()})
+    return word(text)

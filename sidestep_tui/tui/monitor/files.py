@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sidestep_tui.runs.state import RunState
 from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import count, number
+from sidestep_tui.tui.words import word
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class RunFile:
 def run_files(state: RunState) -> Iterator[RunFile]:
     """What the run has written so far, by kind, the newest last."""
     for saved in state.checkpoints:
-        yield RunFile(f"c{saved.seq}", "checkpoint", "primary", count(saved.step), saved.path, saved.kind)
+        yield RunFile(f"c{saved.seq}", "checkpoint", "primary", count(saved.step), saved.path, word(saved.kind))
     for sample in state.samples:
         scale = (
             _(", adapter × {adapter_scale}").format(adapter_scale=number(sample.adapter_scale))

@@ -6,6 +6,7 @@ from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.state import RunState
 from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import count, number
+from sidestep_tui.tui.words import said, word
 
 _MOST_ROWS = 400
 
@@ -25,12 +26,12 @@ def _notes(state: RunState) -> Iterator[Happening]:
         yield warning.time, warning.seq, "warning", "warning", "  ".join(part for part in parts if part)
     for command in state.commands:
         arguments = " ".join(f"{name}={value}" for name, value in command.arguments.items())
-        yield command.time, command.seq, "text-muted", "request", f"{command.command} {arguments}".rstrip()
+        yield command.time, command.seq, "text-muted", "request", f"{word(command.command)} {arguments}".rstrip()
 
 
 def _milestones(state: RunState) -> Iterator[Happening]:
     for saved in state.checkpoints:
-        text = _("step {step}, {kind}: {path}").format(step=count(saved.step), kind=saved.kind, path=saved.path)
+        text = _("step {step}, {kind}: {path}").format(step=count(saved.step), kind=word(saved.kind), path=saved.path)
         yield saved.time, saved.seq, "primary", "checkpoint", text
     for sample in state.samples:
         yield sample.time, sample.seq, "success", "sample", f"{sample.path}: {sample.prompt}"
@@ -51,6 +52,6 @@ def _ends(state: RunState) -> Iterator[Happening]:
         parts = (failed.what, failed.where, _("Fix: {fix}").format(fix=failed.fix) if failed.fix else "")
         yield failed.time, failed.seq, "error", "failed", "  ".join(part for part in parts if part)
     if state.stopped is not None:
-        yield state.stopped.time, state.stopped.seq, "warning", "stopped", state.stopped.reason
+        yield state.stopped.time, state.stopped.seq, "warning", "stopped", said(state.stopped.reason)
     if state.status == "completed" and state.ended_at is not None:
         yield state.ended_at, 2**62, "success", "completed", ""

@@ -11,7 +11,7 @@ from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import count, number, share
 from sidestep_tui.tui.outline import bar, headway
 from sidestep_tui.tui.text import clean, shorten
-from sidestep_tui.tui.words import word
+from sidestep_tui.tui.words import said, word
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.state import RunState
@@ -35,7 +35,7 @@ class ProgressPanel(Widget):
     @staticmethod
     def _phase(state: "RunState") -> Content:
         phase = clean(word(state.phase)) or (_("done") if state.ended_at else _("starting"))
-        return Content.assemble((phase, "bold"), (f"  {clean(state.phase_detail)}", "$text-muted"))
+        return Content.assemble((phase, "bold"), (f"  {clean(said(state.phase_detail))}", "$text-muted"))
 
     @staticmethod
     def _bar(state: "RunState", width: int) -> list[Content]:

@@ -12,7 +12,7 @@ from sidestep_tui.tui.figures import duration, number, share, size
 from sidestep_tui.tui.monitor.commands import paused
 from sidestep_tui.tui.outline import SYMBOLS, bar, headway, last_loss, seconds_left
 from sidestep_tui.tui.text import clean, shorten
-from sidestep_tui.tui.words import word
+from sidestep_tui.tui.words import said, word
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.history import RunSummary
@@ -131,7 +131,7 @@ def _notice(summary: "RunSummary") -> Content:
         text = _("The engine is gone without a last word: r continues the run.")
         return Content.assemble((_("Interrupted  "), "bold $text-warning"), text)
     if state.stopped is not None:
-        return Content.assemble((_("Stopped  "), "bold $text-warning"), clean(state.stopped.reason))
+        return Content.assemble((_("Stopped  "), "bold $text-warning"), clean(said(state.stopped.reason)))
     if state.status == "completed":
         return Content.assemble((_("Done  "), "bold $text-success"), _results(state))
     if state.warnings:
@@ -144,7 +144,7 @@ def _notice(summary: "RunSummary") -> Content:
         )
     if state.status == "waiting":
         return Content.styled(_("The engine starts; its first word comes in some seconds."), "$text-muted")
-    phase = f"{clean(word(state.phase))} {clean(state.phase_detail)}".strip()
+    phase = f"{clean(word(state.phase))} {clean(said(state.phase_detail))}".strip()
     item = shorten(clean(state.progress.item), 50) if state.progress else ""
     return Content.styled(_GAP.join(part for part in (phase, item) if part), "$text-muted")
 
