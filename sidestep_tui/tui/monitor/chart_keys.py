@@ -12,15 +12,19 @@ from sidestep_tui.tui.chart.window import Window
 from sidestep_tui.tui.monitor.curves import CHARTS
 from sidestep_tui.tui.monitor.overlays import Overlays, runs_to_overlay
 from sidestep_tui.tui.monitor.panels import Panels
-from sidestep_tui.tui.screen import SidestepScreen
+from sidestep_tui.tui.monitor.requests import EngineKeys
 from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
 
 CHART_NAMES = frozenset(chart.name for chart in CHARTS)
 _ZOOM, _CURSOR_STEP, _PAN_STEP = 0.5, 0.02, 0.25
 
 
-class ChartKeys(SidestepScreen[None]):
-    """A screen with `Panels`, whose charts share one window, one scale and the same other runs."""
+class ChartKeys(EngineKeys):
+    """A screen about one run with `Panels`, whose charts share one window, one scale and the same other runs.
+
+    Args:
+        run: its directory.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "log_scale", _("Log scale"), tooltip=_("Logarithmic y axis on and off")),
@@ -34,8 +38,8 @@ class ChartKeys(SidestepScreen[None]):
         Binding("0", "whole", _("Whole run"), show=False, tooltip=_("Show the whole run again, without the cursor")),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, run: RunDirectory) -> None:
+        super().__init__(run)
         self.window = Window()
         self.logarithmic = False
         self.overlays = Overlays()
@@ -68,7 +72,7 @@ class ChartKeys(SidestepScreen[None]):
     @work
     async def action_overlay(self) -> None:
         """Lets the user choose another run, which is drawn over this one until it is chosen again."""
-        runs = {str(run.path): run for run in runs_to_overlay(self.overlaid_on)}
+        runs = {str(run.path): run for run in runs_to_overlay(self.run)}
         if not runs:
             self.sidestep.tell(_("There is no other training run to draw over this one."), "warning")
             return
@@ -81,11 +85,6 @@ class ChartKeys(SidestepScreen[None]):
         if chosen is not None and not self.overlays.toggle(runs[chosen]):
             self.sidestep.tell(_("No more runs fit over one another: take one away first."), "warning")
         self.overlays_changed()
-
-    @property
-    def overlaid_on(self) -> RunDirectory:
-        """The run of this screen."""
-        raise NotImplementedError
 
     def overlays_changed(self) -> None:
         """Reads the runs that were chosen."""

@@ -28,7 +28,6 @@ from sidestep_tui.tui.monitor.log_tail import LogTail
 from sidestep_tui.tui.monitor.log_view import LogView
 from sidestep_tui.tui.monitor.panels import Panels, PanelTabs, panels_of
 from sidestep_tui.tui.monitor.progress import ProgressPanel
-from sidestep_tui.tui.monitor.requests import EngineKeys
 from sidestep_tui.tui.monitor.status import StatusLines
 from sidestep_tui.tui.monitor.tables import EventTable, FileTable
 from sidestep_tui.tui.sensitivity.panel import SensitivityPanel
@@ -41,7 +40,7 @@ _POLL_SECONDS = 0.25
 _MACHINE_EVERY = 8  # polls
 
 
-class MonitorScreen(EngineKeys, ChartKeys):
+class MonitorScreen(ChartKeys):
     """Watches a run; any number of viewers may.
 
     Args:
@@ -84,7 +83,7 @@ class MonitorScreen(EngineKeys, ChartKeys):
         reason: str
 
     def __init__(self, run: RunDirectory) -> None:
-        EngineKeys.__init__(self, run)
+        super().__init__(run)
         self._follower = RunFollower(run)
         self._log = LogTail(run.engine_log)
         self._columns = StepColumns()
@@ -220,11 +219,6 @@ class MonitorScreen(EngineKeys, ChartKeys):
             return self.run.path / chosen if chosen else None
         samples = self.summary.state.samples if self.summary is not None else ()
         return self.run.path / samples[-1].path if samples else None
-
-    @property
-    def overlaid_on(self) -> RunDirectory:
-        """The run of this screen."""
-        return self.run
 
     def overlays_changed(self) -> None:
         """Reads the chosen runs at once, and draws even where one was taken away."""
