@@ -7,15 +7,18 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from sidestep_tui.runs import events as ev
 from sidestep_tui.runs import standing
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.confirm import ConfirmScreen
+from sidestep_tui.tui.queue.screen import QueueScreen
 from sidestep_tui.tui.widgets.table import KeyTable
 
 MakeApp = Callable[..., SidestepApp]
 MakeRun = Callable[..., RunDirectory]
 Settle = Callable[[Pilot[None]], Awaitable[None]]
+Events = Callable[..., list[ev.Event]]
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +87,44 @@ async def test_an_empty_and_a_damaged_queue_say_so(make_app: MakeApp, settle: Se
         assert "cannot be read" in said(app)
         assert f"Where: {standing.queue_file()}" in said(app)
         assert "Fix: delete this file" in said(app)
+
+
+async def test_a_queue_that_a_reboot_has_ended_is_started_once(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events, no_worker: list[Path]
+) -> None:
+    standing.add(make_run("interrupted", events=training_events(5)))
+    app = make_app("queue")
+    async with app.run_test() as pilot:
+        for _ in range(3):  # its engine dies at once, every time
+            await settle(pilot)
+            screen = app.screen
+            assert isinstance(screen, QueueScreen)
+            screen.read_queue()
+        await settle(pilot)
+        assert len(no_worker) == 1
+        standing.add(make_run("another"))
+        screen.read_queue()
+        await settle(pilot)
+        assert len(no_worker) == 2
+        await pilot.press("p", "p")
+        await settle(pilot)
+        assert len(no_worker) == 3
+
+
+@pytest.mark.parametrize(("skip", "started"), [(True, 1), (False, 0)])
+async def test_a_queue_that_ends_at_a_failure_is_not_started_by_looking_at_it(
+    make_app: MakeApp,
+    make_run: MakeRun,
+    settle: Settle,
+    training_events: Events,
+    no_worker: list[Path],
+    skip: bool,
+    started: int,
+) -> None:
+    standing.set_skip_failures(skip)
+    standing.add(make_run("failed", events=training_events(5, 200, ev.RunFailed(what="Not finite."))))
+    standing.add(make_run("next"))
+    app = make_app("queue")
+    async with app.run_test() as pilot:
+        await settle(pilot)
+    assert len(no_worker) == started

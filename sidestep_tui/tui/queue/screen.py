@@ -1,5 +1,6 @@
 """The queue: runs one after another, in a process of their own, so that it goes on when every viewer is gone."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,12 +16,14 @@ from textual.widgets import Static
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs import standing
 from sidestep_tui.runs.directory import RunDirectory
-from sidestep_tui.runs.history import RunSummary, list_runs
+from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.runs.queue import Queue, is_worked_on
 from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.figures import count, share
+from sidestep_tui.tui.follow import RunCatalog
 from sidestep_tui.tui.outline import SYMBOLS, Headway, headway
+from sidestep_tui.tui.queue.waiting import waiting_runs
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean, shorten
 from sidestep_tui.tui.themes import rich_style
@@ -69,6 +72,9 @@ class QueueScreen(SidestepScreen[None]):
         self._queue = Queue()
         self._summaries: list[RunSummary] = []
         self._name_width = 0
+        self._catalog = RunCatalog()
+        self._reading = threading.Lock()  # a slow disk must not have two threads in one catalogue
+        self._begun: frozenset[RunDirectory] = frozenset()
 
     def compose_body(self) -> ComposeResult:
         """What the queue does, and its runs."""
@@ -82,18 +88,34 @@ class QueueScreen(SidestepScreen[None]):
         """Reads now and again while the screen is in front."""
         self.query_one("#notice").display = False
         self.call_after_refresh(self.read_queue)
-        self.set_interval(_REFRESH_SECONDS, lambda: self.read_queue() if self.is_current else None)
+        self.set_interval(_REFRESH_SECONDS, self._read_if_in_front)
+
+    def _read_if_in_front(self) -> None:
+        if self.is_current and not self._reading.locked():
+            self.read_queue()
 
     @work(thread=True, exclusive=True, group="follow")
     def read_queue(self) -> None:
         """Reads the queue, and starts its process again where a reboot has ended it."""
-        try:
-            standing.ensure_worker()
-            queue = standing.read()
-        except SidestepError as error:
-            self.app.call_from_thread(self._show_error, error)
-            return
-        self.post_message(self.Refreshed(queue, list_runs(), is_worked_on(standing.queue_file())))
+        with self._reading:
+            try:
+                queue = standing.read()
+                summaries = self._catalog.poll()
+                working = is_worked_on(standing.queue_file()) or self._start_worker(queue, summaries)
+            except SidestepError as error:
+                self.app.call_from_thread(self._show_error, error)
+                return
+            except OSError as error:
+                self.app.call_from_thread(self._show_error, SidestepError(_("The runs cannot be read"), where=error))
+                return
+            self.post_message(self.Refreshed(queue, summaries, working))
+
+    def _start_worker(self, queue: Queue, summaries: list[RunSummary]) -> bool:
+        """Starts the queue's process for runs that wait, once for each: one that dies at once is not tried forever."""
+        waiting = waiting_runs(queue, summaries)
+        started = bool(waiting - self._begun) and standing.ensure_worker()
+        self._begun |= waiting if started else frozenset()
+        return started
 
     @on(Refreshed)
     def _show(self, event: Refreshed) -> None:
@@ -190,7 +212,8 @@ class QueueScreen(SidestepScreen[None]):
             self._change(lambda: standing.move(run, by))
 
     def action_pause(self) -> None:
-        """Pauses the queue, or lets it go on."""
+        """Pauses the queue, or lets it go on, also with what it has tried before."""
+        self._begun = frozenset()
         self._change(lambda: standing.set_paused(not self._queue.paused))
 
     def action_failures(self) -> None:
