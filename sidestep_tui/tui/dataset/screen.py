@@ -60,7 +60,6 @@ class ReviewScreen(ArrangingScreen):
     def on_mount(self) -> None:
         """Shows the songs, then has them checked."""
         dataset = self.review.dataset
-        self.set_context(str(dataset.saved.path if dataset.saved else dataset.root))
         self.show_changes()
         self.query_one(SongTable).focus()
         self.call_after_refresh(self.check)
@@ -75,7 +74,9 @@ class ReviewScreen(ArrangingScreen):
             self.sidestep.tell(text.format(edits=count(edits)))
 
     def show_changes(self) -> None:
-        """Draws the table and its figures again."""
+        """Draws the table and its figures again, and which file it is: saving may have made it another."""
+        dataset = self.review.dataset
+        self.set_context(str(dataset.saved.path if dataset.saved else dataset.root))
         table, nothing = self.query_one(SongTable), self.query_one("#nothing", Static)
         table.renew()
         table.display = bool(self.review.shown)

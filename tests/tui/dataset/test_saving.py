@@ -13,7 +13,8 @@ from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.dataset.screen import ReviewScreen
 from sidestep_tui.tui.dataset.summary import Summary
 from sidestep_tui.tui.home.screen import HomeScreen
-from sidestep_tui.tui.wizard.dialogs import PickScreen
+from sidestep_tui.tui.widgets.bars import TopBar
+from sidestep_tui.tui.wizard.dialogs import AskScreen, PickScreen
 
 from .conftest import OpenReview, drawn, notes, screen, table
 
@@ -56,6 +57,28 @@ async def test_another_session_is_not_overwritten_silently(
         await eventually(pilot, lambda: "Saved" in notes(pilot))
     assert file.with_name("dataset.json.bak").read_text() == theirs
     assert json.loads(file.read_text())["samples"][0]["reviewed"]
+
+
+async def test_a_data_set_saved_under_another_name_is_that_one_from_now_on(
+    open_review: OpenReview, album: Path, eventually: Eventually
+) -> None:
+    open_session(album).save()
+    async with open_review(album / "dataset.json") as pilot:
+        other = open_session(album / "dataset.json")
+        other.edit(["02 rain.wav"], {"bpm": 99})
+        other.save()
+        await pilot.press("v", "w")
+        await eventually(pilot, lambda: isinstance(pilot.app.screen, PickScreen))
+        await pilot.press("enter")
+        await eventually(pilot, lambda: isinstance(pilot.app.screen, AskScreen))
+        await pilot.press("enter")
+        await eventually(pilot, lambda: "Saved" in notes(pilot))
+        assert screen(pilot).query_one(TopBar).context == str(album / "dataset-2.json")
+        await pilot.press("v", "w")
+        await eventually(pilot, lambda: notes(pilot).count("Saved") == 2)
+    names = [[sample["reviewed"] for sample in json.loads((album / name).read_text())["samples"]]
+             for name in ("dataset.json", "dataset-2.json")]  # fmt: skip
+    assert [sum(reviewed) for reviewed in names] == [0, 2]
 
 
 async def test_unsaved_edits_come_back_after_a_crash(open_review: OpenReview, album: Path) -> None:
