@@ -63,7 +63,7 @@ def review_and_save(person: Person, dataset: Path) -> None:
     person.press("f")
     person.sees("missing-language", "row-without-song")
     person.press("x")
-    person.sees("1 song that have it")
+    person.sees("1 song that has it")
     person.press("Enter")
     person.sees("1 song mended")
     person.press("Escape")

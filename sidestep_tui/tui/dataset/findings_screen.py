@@ -129,7 +129,8 @@ class FindingsScreen(ReviewingScreen[str | None]):
         if group is None:
             return
         everywhere, marked = self._fix(group, None), self._fix(group, self.review.marked)
-        choices = [Choice("all", _("{songs} that have it").format(songs=_songs(everywhere)), _left(everywhere))]
+        all_songs = ngettext("{count} song that has it", "{count} songs that have it", len(everywhere.edits))
+        choices = [Choice("all", all_songs.format(count=count(len(everywhere.edits))), _left(everywhere))]
         if self.review.marked:
             choices.insert(
                 0, Choice("marked", _("The marked ones of them: {songs}").format(songs=_songs(marked)), _left(marked))
