@@ -34,13 +34,13 @@ def use_fast_blocks(transformer: "AceStepTransformer1DModel") -> None:
         if parameter.requires_grad and _FROZEN.search(name):
             raise ValueError(f"{name} must be frozen")
     use_banded_attention(transformer)
-    use_fast_linear(transformer.layers)
     use_fast_lora(transformer)
+    use_fast_linear(transformer.layers)
     for layer in transformer.layers:
-        layer.forward = partial(_block, layer)
+        layer.forward = partial(fast_block, layer)
 
 
-def _block(
+def fast_block(
     block: "AceStepTransformerBlock",
     hidden_states: Tensor,
     position_embeddings: Rotary,

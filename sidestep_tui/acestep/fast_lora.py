@@ -7,7 +7,6 @@ In float32 the update is merged into the weight before the product. That costs a
 the two thin ones. Below float32 a merged weight would round small updates away, so the two paths stay apart.
 """
 
-from functools import partial
 from typing import Any
 
 import torch
@@ -27,7 +26,7 @@ def use_fast_lora(transformer: nn.Module) -> int:
     """
     layers = [module for module in transformer.modules() if _is_plain(module)]
     for layer in layers:
-        layer.forward = partial(_forward, layer)
+        layer.__class__ = FastLoraLinear  # and no forward of its own: a compiled block serves all layers of one kind
     return len(layers)
 
 
@@ -47,6 +46,21 @@ def lora_linear(x: Tensor, weight: Tensor | QuantisedLinear, lora_a: Tensor, lor
     return result.reshape(*x.shape[:-1], lora_b.shape[0])
 
 
+class FastLoraLinear(LoraLinear):  # type: ignore[misc]
+    """PEFT's LoRA layer, with its own way for whatever is not one live adapter without dropout."""
+
+    def forward(self, x: Tensor, *arguments: Any, **named: Any) -> Tensor:
+        """The layer's output, [..., in] to [..., out]."""
+        active = [name for name in self.active_adapters if name in self.lora_A]
+        simple = not (self.merged or self.disable_adapters or arguments or named) and len(active) == 1
+        if not simple or (self.training and not isinstance(self.lora_dropout[active[0]], nn.Identity)):
+            result: Tensor = super().forward(x, *arguments, **named)
+            return result
+        name, base = active[0], self.base_layer
+        weight = base if isinstance(base, QuantisedLinear) else base.weight
+        return lora_linear(x, weight, self.lora_A[name].weight, self.lora_B[name].weight, self.scaling[name])
+
+
 def _is_plain(module: Any) -> bool:
     return (
         type(module) is LoraLinear
@@ -56,19 +70,6 @@ def _is_plain(module: Any) -> bool:
         and not module.lora_variant
         and not any(module.lora_bias.values())
     )
-
-
-def _forward(layer: Any, x: Tensor, *arguments: Any, **named: Any) -> Tensor:
-    """The layer's output; PEFT's own way when anything but one live adapter without dropout is asked for."""
-    active = [name for name in layer.active_adapters if name in layer.lora_A]
-    simple = not (layer.merged or layer.disable_adapters or arguments or named) and len(active) == 1
-    if not simple or (layer.training and not isinstance(layer.lora_dropout[active[0]], nn.Identity)):
-        result: Tensor = LoraLinear.forward(layer, x, *arguments, **named)
-        return result
-    name = active[0]
-    base = layer.base_layer
-    weight = base if isinstance(base, QuantisedLinear) else base.weight
-    return lora_linear(x, weight, layer.lora_A[name].weight, layer.lora_B[name].weight, layer.scaling[name])
 
 
 def _keep(ctx: Any, x: Tensor, weight: Tensor | QuantisedLinear, lora_a: Tensor, lora_b: Tensor, scale: float) -> None:

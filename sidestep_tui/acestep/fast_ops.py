@@ -90,6 +90,8 @@ class _Rotate(Function):
 
 def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     first, second = x.chunk(2, dim=-1)
+    if torch.compiler.is_compiling():  # it plans its own memory, and refuses to write into halves
+        return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
     turned = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     one, two = turned.chunk(2, dim=-1)
     torch.mul(first, cos, out=one).addcmul_(second, sin, value=-1)

@@ -5,7 +5,6 @@ where oneDNN, which torch carries too, reaches 220 (docs/benchmarks.md). Which o
 alone, never on a clock, so a run that is continued computes the same bits.
 """
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +16,6 @@ from torch.autograd import Function
 _CPU_INFO = Path("/proc/cpuinfo")
 
 
-def product(x: Tensor, weight: Tensor) -> Tensor:
-    """x W^T, [n, in] and [out, in] to [n, out]; no gradient goes through it.
-
-    Args:
-        x: of any precision, on any device.
-        weight: of the same precision, on the same device.
-    """
-    if x.device.type != "cpu" or not x.dtype == weight.dtype == torch.float32 or not onednn_is_faster():
-        return x @ weight.T
-    if not (_is_whole(x) and _is_whole(weight)):
-        return x @ weight.T
-    result: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
-    return result
-
-
-def frozen_linear(x: Tensor, weight: Tensor) -> Tensor:
-    """x W^T for activations [..., in] and a weight [out, in] that gets no gradient."""
-    result: Tensor = _FrozenLinear.apply(x.reshape(-1, x.shape[-1]), weight)  # type: ignore[no-untyped-call]
-    return result.reshape(*x.shape[:-1], weight.shape[0])
-
-
-@cache
 def onednn_is_faster() -> bool:
     """Whether this is an AMD processor with AVX-512, and both libraries are there."""
     libraries = (torch.backends.mkl, torch.backends.mkldnn)
@@ -49,27 +26,46 @@ def onednn_is_faster() -> bool:
     return _CPU_INFO.is_file() and "AuthenticAMD" in _CPU_INFO.read_text(encoding="utf-8", errors="replace")
 
 
+ASK_ONEDNN = onednn_is_faster()
+
+
+def product(x: Tensor, weight: Tensor) -> Tensor:
+    """x W^T, [n, in] and [out, in] to [n, out]; no gradient goes through it.
+
+    Args:
+        x: of any precision, on any device.
+        weight: of the same precision, on the same device.
+    """
+    if x.device.type != "cpu" or not x.dtype == weight.dtype == torch.float32 or not ASK_ONEDNN:
+        return x @ weight.T
+    if not (_is_whole(x) and _is_whole(weight)):
+        return x @ weight.T
+    return _opaque(x, weight) if torch.compiler.is_compiling() else _by_onednn(x, weight)
+
+
+def frozen_linear(x: Tensor, weight: Tensor) -> Tensor:
+    """x W^T for activations [..., in] and a weight [out, in] that gets no gradient."""
+    result: Tensor = _FrozenLinear.apply(x.reshape(-1, x.shape[-1]), weight)  # type: ignore[no-untyped-call]
+    return result.reshape(*x.shape[:-1], weight.shape[0])
+
+
 def use_fast_linear(module: nn.Module) -> None:
     """Gives the frozen linear layers inside, which carry no adapter of our own, the faster product."""
-    if not onednn_is_faster():
+    if not ASK_ONEDNN:
         return
-    linear: list[Any] = [part for part in module.modules() if type(part) is nn.Linear]
-    for layer in linear:
-        if [name for name, _ in layer.named_parameters()] == ["weight"]:
-            layer.forward = _Forward(layer)
+    for layer in module.modules():
+        if type(layer) is nn.Linear and [name for name, _ in layer.named_parameters()] == ["weight"]:
+            layer.__class__ = FastLinear
 
 
-class _Forward:
-    """The forward of a linear layer, whose weight may be replaced, widened or asked for gradients at any time."""
+class FastLinear(nn.Linear):
+    """A linear layer without bias, whose weight may be replaced, widened or asked for gradients at any time."""
 
-    def __init__(self, layer: nn.Linear) -> None:
-        self._layer = layer
-
-    def __call__(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
-        weight = self._layer.weight
-        if weight.requires_grad or input.dtype != torch.float32 or torch.is_autocast_enabled(input.device.type):
-            return F.linear(input, weight)
-        return frozen_linear(input, weight)
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
+        """x W^T, [..., in] to [..., out]."""
+        if self.weight.requires_grad or input.dtype != torch.float32 or torch.is_autocast_enabled(input.device.type):
+            return F.linear(input, self.weight)
+        return frozen_linear(input, self.weight)
 
 
 class _FrozenLinear(Function):
@@ -82,6 +78,22 @@ class _FrozenLinear(Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (weight,) = ctx.saved_tensors
         return product(gradients[0], weight.T), None
+
+
+def _by_onednn(x: Tensor, weight: Tensor) -> Tensor:
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
+    return result
+
+
+@torch.library.custom_op("sidestep::product", mutates_args=())
+def _opaque(x: Tensor, weight: Tensor) -> Tensor:
+    """For compiled code, which has its own idea of what this operation of oneDNN's may be given."""
+    return _by_onednn(x, weight)
+
+
+@_opaque.register_fake
+def _(x: Tensor, weight: Tensor) -> Tensor:
+    return x.new_empty(x.shape[0], weight.shape[0])
 
 
 def _is_whole(matrix: Tensor) -> bool:
