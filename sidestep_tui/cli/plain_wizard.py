@@ -175,7 +175,7 @@ class PlainWizard:
 
     def _find(self, words: str) -> None:
         """Goes to the first setting that holds the words, and names the others."""
-        found = self._state.document.search(words) if words else ()
+        found = self._state.search(words) if words else ()
         if not found:
             self._say(_("No setting has these words in its name or its help."))
             return

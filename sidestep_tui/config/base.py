@@ -37,6 +37,7 @@ class Shown:
         tier: `basic` fields are in the wizard's first view, `advanced` ones behind a key.
         unit: what the number counts, for labels and tables.
         when: the condition under which the field applies.
+        variants: the models' variants that heed it; empty for all of them.
         short: a short flag beside the dotted one.
         personal: a path or a device: never part of a preset.
         resumable: may differ between a run and its resumption without changing the mathematics. Folders that are
@@ -46,6 +47,7 @@ class Shown:
     tier: Tier = "basic"
     unit: str = ""
     when: When | None = None
+    variants: tuple[str, ...] = ()
     short: str | None = None
     personal: bool = False
     resumable: bool = False

@@ -33,6 +33,7 @@ class SettingField:
     resumable: bool
     when: tuple[When, ...]
     choices: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
     exclusive_minimum: bool = False
@@ -171,7 +172,7 @@ def _leaf(path: str, info: FieldInfo, when: tuple[When, ...]) -> SettingField:
         optional=optional, help=" ".join((info.description or "").split()),
         tier=shown.tier, unit=shown.unit, short=shown.short,
         personal=shown.personal, resumable=shown.resumable,
-        when=(*when, shown.when) if shown.when is not None else when, choices=choices,
+        when=(*when, shown.when) if shown.when is not None else when, choices=choices, variants=shown.variants,
         minimum=low, maximum=high, exclusive_minimum=low_open, exclusive_maximum=high_open,
     )  # fmt: skip
 

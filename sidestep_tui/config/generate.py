@@ -86,7 +86,7 @@ class GenerateSettings(Section):
     shift: Annotated[float | None, Field(gt=0, le=20), Shown("advanced")] = None
     """Timestep shift; empty takes the variant's own (turbo 3, base and sft 1)."""
 
-    guidance_scale: Annotated[float | None, Field(ge=0, le=50), Shown("advanced")] = None
+    guidance_scale: Annotated[float | None, Field(ge=0, le=50), Shown("advanced", variants=("base", "sft"))] = None
     """Strength of guidance; turbo ignores it."""
 
     task: Annotated[Task, Shown("advanced", short="task")] = "text2music"

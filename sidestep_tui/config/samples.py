@@ -38,5 +38,7 @@ class SampleSettings(Section):
     shift: Annotated[float | None, Field(gt=0, le=20), Shown("advanced", resumable=True)] = None
     """Timestep shift; empty takes the variant's own (turbo 3, base and sft 1)."""
 
-    guidance_scale: Annotated[float | None, Field(ge=0, le=50), Shown("advanced", resumable=True)] = None
+    guidance_scale: Annotated[
+        float | None, Field(ge=0, le=50), Shown("advanced", variants=("base", "sft"), resumable=True)
+    ] = None
     """Strength of guidance; turbo ignores it."""

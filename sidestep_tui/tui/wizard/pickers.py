@@ -32,7 +32,7 @@ async def find_setting(screen: SidestepScreen[None], state: WizardState) -> str 
     """The dotted path of the setting that was searched for and chosen; None where nothing was chosen."""
 
     def found(text: str) -> list[Choice]:
-        return [Choice(field.path, field.path, _(field.help)) for field in state.document.search(text)]
+        return [Choice(field.path, field.path, _(field.help)) for field in state.search(text)]
 
     return await screen.app.push_screen_wait(PickScreen(_("Find a setting"), found, searchable=True))
 

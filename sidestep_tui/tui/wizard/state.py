@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sidestep_tui.config.dit_shape import SHAPE_2B
+from sidestep_tui.config.fields import SettingField
 from sidestep_tui.config.memory import estimate_memory
 from sidestep_tui.config.memory_advice import cheapest_fit
 from sidestep_tui.config.train import TrainSettings
@@ -16,6 +17,7 @@ from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, optimizer_steps
 from sidestep_tui.tui.wizard.measurements import card_of, figures_for
 from sidestep_tui.tui.wizard.models import FoundModel
 from sidestep_tui.tui.wizard.schema import Step, steps_of
+from sidestep_tui.tui.wizard.sheet import DEFAULT
 from sidestep_tui.tui.wizard.start import suggest_name
 from sidestep_tui.tui.wizard.views import Condition, Figures, MemoryView, StepLine
 
@@ -60,7 +62,18 @@ class WizardState:
     def steps(self) -> tuple[Step, ...]:
         """The steps with settings to show; the review comes after them."""
         document = self.document
-        return steps_of(document.schema, document.applicable, document.document, advanced=self.advanced)
+        heeded = tuple(filter(self._is_heeded, document.applicable))
+        return steps_of(document.schema, heeded, document.document, advanced=self.advanced)
+
+    def search(self, text: str) -> tuple[SettingField, ...]:
+        """The settings that apply whose path or help holds all words of the text; hits in the path first."""
+        return tuple(filter(self._is_heeded, self.document.search(text)))
+
+    def _is_heeded(self, setting: SettingField) -> bool:
+        """Whether the chosen model's variant takes notice of a setting; one that was edited is shown in any case."""
+        if self.model is None or not setting.variants:
+            return True
+        return self.model.variant in setting.variants or self.document.origin(setting) != DEFAULT
 
     def step_lines(self) -> tuple[StepLine, ...]:
         """The steps as the list shows them, the review last."""

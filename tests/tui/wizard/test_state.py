@@ -187,6 +187,24 @@ def test_measuring_first_puts_an_estimate_before_the_training(tmp_path: Path) ->
     assert [job for job, _ in plan_start(document, "mine", None).jobs] == ["train"]
 
 
+def test_settings_that_the_variant_does_not_heed_are_not_shown() -> None:
+    state = ready(**{"samples.every_epochs": 5})
+    state.advanced = True
+
+    def shown() -> list[str]:
+        return [field.path for step in state.steps() for field in step.fields]
+
+    assert "samples.guidance_scale" not in shown()
+    assert "samples.guidance_scale" not in [field.path for field in state.search("guidance")]
+    state.model = model_facts({"variant": "sft", "layout": "original", "is_xl": False}, {})
+    assert "samples.guidance_scale" in shown()
+    state.document = state.document.set_all({"samples.guidance_scale": 5.0})
+    state.model = FACTS
+    assert "samples.guidance_scale" in shown(), "what was edited is not hidden"
+    state.model = None
+    assert "samples.guidance_scale" in [field.path for field in state.search("guidance")]
+
+
 def test_samples_are_switched_in_the_review() -> None:
     state = ready(**{"checkpoints.every_epochs": 25})
     notes = {action.key: action.note for action in reviewing.review(state).actions}
