@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from textual import on, work
 from textual.message import Message
@@ -19,6 +19,10 @@ from sidestep_tui.tui.wizard.views import Figures
 
 if TYPE_CHECKING:
     from sidestep_tui.tui.app import SidestepApp
+
+_CARDS_SECONDS: Final = 5.0
+_SEEN_BYTES: Final = 50 * 1024**2
+"""A change of half the last figure that is shown."""
 
 
 class Lookups(Widget):
@@ -66,6 +70,22 @@ class Lookups(Widget):
         self._state = state
         self._model_asked: tuple[Path | None, str | None] = (None, None)
         self._songs_asked: Path | None = None
+
+    def on_mount(self) -> None:
+        """The cards' free memory is looked at again and again: other programs take and give it."""
+        self.set_interval(_CARDS_SECONDS, self._look_if_shown)
+
+    def _look_if_shown(self) -> None:
+        if self.screen.is_current:
+            self.look_at_cards()
+
+    @work(thread=True, exclusive=True, group="cards")
+    def look_at_cards(self) -> None:
+        """Answers with `MachineFound` where a card's free memory has changed by what can be seen."""
+        cards, known = cast("SidestepApp", self.app).read_machine().cards, self._state.cards
+        shifts = [abs(now.memory_free - then.memory_free) for now, then in zip(cards, known, strict=False)]
+        if len(cards) != len(known) or max(shifts, default=0) > _SEEN_BYTES:
+            self.post_message(self.MachineFound(cards, self._state.runs))
 
     def look_at_paths(self, *, again: bool = False) -> None:
         """Looks at the model and the songs where their folders have changed; `again` looks at the model in any case."""

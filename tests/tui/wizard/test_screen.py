@@ -1,6 +1,7 @@
 """The wizard by its keys: moving, editing, choosing, searching, fitting, starting and saving."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from sidestep_tui.tui.monitor.screen import MonitorScreen
 from sidestep_tui.tui.wizard import reviewing
 from sidestep_tui.tui.wizard.dialogs import PickScreen
 from sidestep_tui.tui.wizard.help_pane import HelpPane
+from sidestep_tui.tui.wizard.lookups import Lookups
 from sidestep_tui.tui.wizard.memory_bar import MemoryBar
 from sidestep_tui.tui.wizard.review import ActionRow, Review
 from sidestep_tui.tui.wizard.rows import SettingRow
@@ -186,6 +188,20 @@ async def test_f_makes_the_run_fit(open_wizard: OpenWizard) -> None:
         assert view is not None
         assert view.fits
         assert value(pilot, "memory.checkpointing") == "half"
+
+
+async def test_the_bar_follows_the_cards_free_memory(open_wizard: OpenWizard) -> None:
+    async with open_wizard() as pilot:
+        before = bar(pilot).free
+        assert before is not None
+        card = MACHINE.cards[0]
+        fuller = replace(MACHINE, cards=(replace(card, memory_used=card.memory_used + 2 * GIB),))
+        app: Any = pilot.app
+        app.read_machine = lambda: fuller
+        pilot.app.screen.query_one(Lookups).look_at_cards()
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert bar(pilot).free == before - 2 * GIB
 
 
 async def test_e_takes_the_recommended_epochs(open_wizard: OpenWizard) -> None:
