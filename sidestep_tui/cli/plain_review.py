@@ -169,6 +169,8 @@ class PlainReview:
         if memory is None:
             return _("Memory: known once the settings are valid.")
         needed = _("Memory: {amount}").format(amount=" ".join(filter(None, (amount(memory), source(memory)))))
+        if memory.free is None and memory.measured:
+            return _("{needed} in the host's memory.").format(needed=needed)
         if memory.free is None:
             return _("{needed} on a card; there is none here.").format(needed=needed)
         verdict = _("it fits") if memory.fits else _("too much")

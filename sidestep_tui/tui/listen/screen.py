@@ -24,7 +24,7 @@ from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.themes import rich_style
 from sidestep_tui.tui.widgets.table import KeyTable, cell
 
-_NAME, _MOMENT, _PADDING, _NARROWEST = 24, 16, 2, 12
+_NAME, _MOMENT, _PADDING, _FRAME, _NARROWEST = 24, 16, 2, 6, 12
 _EVERY_SECONDS: Final = 2.0
 
 
@@ -98,7 +98,7 @@ class ListenScreen(SidestepScreen[None]):
     def _show(self) -> None:
         """Fills the table; the prompt has what the other columns leave."""
         table, muted = self.query_one(KeyTable), rich_style(self, "text-muted")
-        prompt = max(_NARROWEST, self.size.width - _NAME - _MOMENT - 3 * _PADDING - 4)
+        prompt = max(_NARROWEST, self.size.width - _NAME - _MOMENT - 3 * _PADDING - _FRAME)
         table.set_columns([(_("Song"), _NAME), (_("Made"), _MOMENT), (_("Prompt"), prompt)])
         table.set_rows(
             [(str(song.path), (cell(song.name), cell(song.moment), cell(song.prompt, muted))) for song in self._songs]
