@@ -79,7 +79,7 @@ def _spends_ranks(state: WizardState) -> bool:
 def _start_words(state: WizardState) -> str:
     match state.songs_folder() is not None, _measures_first(state):
         case True, True:
-            return _("Encode, measure, then train")
+            return _("Encode, measure, train")
         case True, False:
             return _("Encode, then train")
         case False, True:
@@ -100,7 +100,7 @@ def _preflight(state: WizardState, problem: str | None) -> tuple[Action, ...]:
 def _measuring(state: WizardState) -> tuple[Action, ...]:
     if not _spends_ranks(state):
         return ()
-    answer = _("on: ranks go where your songs move the model") if state.measure_first else _("off: one rank everywhere")
+    answer = _("on: ranks follow your songs") if state.measure_first else _("off: one rank everywhere")
     return (Action("measure", _("Measure first"), answer),)
 
 
