@@ -58,14 +58,13 @@ class MemoryView:
     def total(self) -> int:
         """Bytes that the run needs. A process measures what it allocates; the rest of a card's context comes on top.
 
-        A preflight takes steps alone, so that samples are an estimate still.
+        On a card, samples that were not measured along with the steps are an estimate still.
         """
-        reserve = 0 if self.free is None else RESERVE_BYTES
         match self.figures:
-            case Figures(peak=int(peak), run=run):
-                return peak + reserve if run else max(peak + reserve, self.memory.sampling)
+            case Figures(peak=int(peak)):
+                return peak if self.free is None else max(peak + RESERVE_BYTES, self.memory.sampling)
             case Figures(too_little=int(free)):
-                return max(self.memory.total, free + reserve)
+                return max(self.memory.total, free + RESERVE_BYTES)
             case _:
                 return self.memory.total
 
@@ -118,12 +117,13 @@ def advice(change: Change) -> str:
 
 
 def amount(view: MemoryView) -> str:
-    """`6.2 GiB measured`, or `≈ 6.2 GiB estimated`."""
+    """`6.2 GiB measured`, or `≈ 6.2 GiB estimated`; in between where steps were measured and samples exceed them."""
     if not view.measured:
         return _("≈ {total:.1f} GiB estimated").format(total=view.total / GIB)
     ran_out = view.figures is not None and view.figures.peak is None
+    sampling = dict(view.parts())["sampling"] > 0
     words = _("over {total:.1f} GiB measured") if ran_out else _("{total:.1f} GiB measured")
-    return words.format(total=view.total / GIB)
+    return (_("≈ {total:.1f} GiB, its steps measured") if sampling else words).format(total=view.total / GIB)
 
 
 def source(view: MemoryView) -> str:

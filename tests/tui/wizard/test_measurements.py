@@ -108,6 +108,8 @@ def test_a_machine_without_a_card_has_measurements_of_its_own(tensors: Path) -> 
     measure(state, card=CPU, peak_bytes=2 * GIB, seconds=4.0)
     view = memory_of(state)
     assert (view.total, view.free) == (2 * GIB, None)
+    state.document = state.document.set_all({"samples.every_epochs": 5, "samples.duration": 600.0})
+    assert memory_of(state).total == 2 * GIB, "what samples would take on a card says nothing about a processor"
     assert "4 s a step" in time_words(reviewing.review(state))
 
 
@@ -152,4 +154,5 @@ def test_samples_stay_an_estimate_where_a_preflight_measured_steps_alone(tensors
     view = memory_of(state)
     assert view.total == view.memory.sampling > 4 * GIB + RESERVE_BYTES
     assert dict(view.parts())["measured"] == 4 * GIB
+    assert amount(view) == f"≈ {view.total / GIB:.1f} GiB, its steps measured"
     assert sum(size for _, size in view.parts()) == view.total
