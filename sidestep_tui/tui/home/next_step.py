@@ -45,6 +45,8 @@ def next_step(runs: list[RunSummary], now: float) -> str:
             )
         case "waiting":
             return _("{name} was saved but not started. Press r to start it.").format(name=newest.run.name)
+        case _ if newest.job == "train" and newest.state.samples:
+            return _("The adapter is trained. Enter and then a shows the songs that it made on the way.")
         case _:
             return _AFTER[newest.job].format(final=newest.run.final)
 

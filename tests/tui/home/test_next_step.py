@@ -16,6 +16,7 @@ def run(name: str, condition: Condition, job: JobName = "train", **state: object
     return RunSummary(RunDirectory(Path("/runs") / name), job, 0.0, condition, RunState(**state))  # type: ignore[arg-type]
 
 
+SUNG = ev.SampleWritten(path="samples/a.flac", prompt="a waltz", seed=1, step=400)
 SAVED = (ev.CheckpointSaved(step=400, path="x"),)
 
 
@@ -32,6 +33,7 @@ SAVED = (ev.CheckpointSaved(step=400, path="x"),)
         ([run("a", "completed", "preprocess")], "Press n to train on them"),
         ([run("a", "completed", "estimate")], "The layers are ranked"),
         ([run("a", "completed")], "--adapter /runs/a/final"),
+        ([run("a", "completed", samples=(SUNG,))], "Enter and then a shows the songs"),
         ([run("a", "completed", "generate")], "The song is written"),
         ([run("a", "completed", "export")], "The adapter is exported"),
         ([run("new", "completed"), run("old", "interrupted")], "old was interrupted"),
