@@ -39,6 +39,20 @@ class SidestepScreen(Screen[Result], Generic[Result]):
         """The application, by its own type."""
         return cast("SidestepApp", self.app)
 
+    @property
+    def in_front(self) -> bool:
+        """Whether it is seen: on top, or beneath dialogs alone.
+
+        Textual's `is_current` holds for what lies beneath an opaque screen too, and what is drawn there makes the
+        screen above draw itself again.
+        """
+        for screen in reversed(self.app.screen_stack):
+            if screen is self:
+                return True
+            if not screen.is_modal:
+                return False
+        return False
+
     def compose(self) -> ComposeResult:
         """The three parts, from top to bottom."""
         yield TopBar(self.HEADING)

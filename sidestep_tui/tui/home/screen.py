@@ -21,6 +21,7 @@ from sidestep_tui.tui.home.run_table import RunTable, told_size
 from sidestep_tui.tui.routes import ROUTES
 from sidestep_tui.tui.text import clean, shorten
 from sidestep_tui.tui.widgets.machine import MachineLines
+from sidestep_tui.tui.widgets.quiet import entitle, tell
 from sidestep_tui.tui.words import word
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
         Binding("escape", "quit", _("Quit"), show=False, tooltip=_("Leave Side-Step; running engines go on")),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._title = Content(_("Runs"))
+
     def compose_body(self) -> ComposeResult:
         """The machine, the advice, the runs."""
         with Vertical(classes="panel", id="machine") as machine:
@@ -84,7 +89,7 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
             self.read_runs()
 
     def _read_if_in_front(self) -> None:
-        if self.is_current and not self.is_reading:
+        if self.in_front and not self.is_reading:
             self.read_runs()
 
     @on(RunReading.Measured)
@@ -99,7 +104,7 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
         self.show_runs()
         self._tell_unreadable(event.unreadable)
         self.query_one(MachineLines).snapshot = event.machine
-        self.query_one("#next", Static).update(Content.assemble((_("Next  "), "bold $accent"), clean(event.advice)))
+        tell(self.query_one("#next", Static), Content.assemble((_("Next  "), "bold $accent"), clean(event.advice)))
         self.refresh_bindings()
 
     def show_runs(self) -> None:
@@ -113,7 +118,7 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
         if shown and self.focused is None:
             table.focus()
         elif not shown:
-            notice.update(_NONE_FITS if self.all_runs else _EMPTY)
+            tell(notice, Content.from_markup(_NONE_FITS if self.all_runs else _EMPTY))
         title = _("Runs")
         if words := clean(self.words).strip():
             title += _(" with “{words}”: {shown} of {all}").format(
@@ -121,7 +126,7 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
             )
         if self.order != "newest":
             title += _(", by {order}").format(order=word(self.order))
-        self.query_one("#run-panel").border_title = Content(title)
+        self._title = Content(title)
         self._show_details()
 
     def _show_details(self) -> None:
@@ -131,7 +136,7 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
         held = "" if self.query_one(RunTable).wide else told_size(self.held.get(path))
         told = _("{size} on disk").format(size=held) if held else ""
         note = shorten(clean(self.notes.get(path, "")), max(10, self.size.width - cell_len(told) - 11))
-        self.query_one("#run-panel").border_subtitle = Content(" · ".join(filter(None, (note, told))))
+        entitle(self.query_one("#run-panel"), self._title, Content(" · ".join(filter(None, (note, told)))))
 
     def _tell_unreadable(self, reasons: dict[str, str]) -> None:
         """One line below the runs for those that are there and cannot be read; the others do not suffer."""
@@ -142,7 +147,7 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
             told = _("{name} cannot be read: {reason}").format(name=clean(name), reason=clean(reason))
             if len(reasons) > 1:
                 told += _(" ({count} more)").format(count=len(reasons) - 1)
-            line.update(Content.styled(f" ! {told}", "$text-warning"))
+            tell(line, Content.styled(f" ! {told}", "$text-warning"))
 
     @on(RunReading.Unreadable)
     def _show_error(self, event: RunReading.Unreadable) -> None:

@@ -25,47 +25,19 @@ class RunMemory(Widget):
 
     DEFAULT_CSS = "RunMemory { height: auto; margin-top: 1; }"
 
-    state: "reactive[RunState | None]" = reactive(None, layout=True)
+    state: "reactive[RunState | None]" = reactive(None)
+
+    def watch_state(self, before: "RunState | None", now: "RunState | None") -> None:
+        """Lays the panel out again only where there are other figures than before, not at each step."""
+        if len(_facts(before)) != len(_facts(now)):
+            self.refresh(layout=True)
 
     def render(self) -> RenderResult:
         """One line for each figure that is known."""
         if self.state is None:
             return ""
-        lines = [Content.assemble((pad(name, _LABEL), "$text-muted"), value) for name, value in self._facts()]
+        lines = [Content.assemble((pad(name, _LABEL), "$text-muted"), value) for name, value in _facts(self.state)]
         return Content("\n").join([Content.styled(_("This run"), "bold $primary"), *lines])
-
-    def _facts(self) -> list[tuple[str, str]]:
-        state = self.state
-        if state is None:
-            return []
-        facts = [
-            (
-                _("device"),
-                _("{device} on {host}").format(device=clean(state.device) or "–", host=clean(state.host) or "–"),
-            )
-        ]
-        memory = state.memory
-        if memory is None:
-            return [*facts, (_("memory"), _("The engine has not measured it yet."))]
-        facts.append((_("its process"), size(memory.process_bytes)))
-        if memory.peak_bytes is not None:
-            facts.append((_("its highest"), size(memory.peak_bytes)))
-        if memory.device_bytes is not None:
-            facts.append(
-                (
-                    _("the whole card"),
-                    _("{used} of {total}").format(
-                        used=size(memory.device_bytes), total=size(memory.device_total_bytes)
-                    ),
-                )
-            )
-        if memory.utilisation is not None:
-            facts.append((_("utilisation"), share(memory.utilisation)))
-        if memory.power_watts is not None:
-            facts.append((_("power"), f"{memory.power_watts:.0f} W"))
-        if memory.temperature is not None:
-            facts.append((_("temperature"), f"{memory.temperature:.0f} °C"))
-        return facts
 
 
 class CardPanel(KeyScroll):
@@ -82,3 +54,34 @@ class CardPanel(KeyScroll):
         """Shows both; `machine` is None until it was asked for the first time."""
         self.query_one(RunMemory).state = state
         self.query_one(MachineLines).snapshot = machine
+
+
+def _facts(state: "RunState | None") -> list[tuple[str, str]]:
+    if state is None:
+        return []
+    facts = [
+        (
+            _("device"),
+            _("{device} on {host}").format(device=clean(state.device) or "–", host=clean(state.host) or "–"),
+        )
+    ]
+    memory = state.memory
+    if memory is None:
+        return [*facts, (_("memory"), _("The engine has not measured it yet."))]
+    facts.append((_("its process"), size(memory.process_bytes)))
+    if memory.peak_bytes is not None:
+        facts.append((_("its highest"), size(memory.peak_bytes)))
+    if memory.device_bytes is not None:
+        facts.append(
+            (
+                _("the whole card"),
+                _("{used} of {total}").format(used=size(memory.device_bytes), total=size(memory.device_total_bytes)),
+            )
+        )
+    if memory.utilisation is not None:
+        facts.append((_("utilisation"), share(memory.utilisation)))
+    if memory.power_watts is not None:
+        facts.append((_("power"), f"{memory.power_watts:.0f} W"))
+    if memory.temperature is not None:
+        facts.append((_("temperature"), f"{memory.temperature:.0f} °C"))
+    return facts

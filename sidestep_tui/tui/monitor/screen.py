@@ -106,7 +106,7 @@ class MonitorScreen(ChartKeys):
         self.set_interval(self.sidestep.redraw_seconds(_POLL_SECONDS), self._read_if_in_front)
 
     def _read_if_in_front(self) -> None:
-        if self.is_current and not self._reading.locked():
+        if self.in_front and not self._reading.locked():
             self.read()
 
     @work(thread=True, group="follow")

@@ -27,6 +27,7 @@ from sidestep_tui.tui.queue.waiting import waiting_runs
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean, shorten
 from sidestep_tui.tui.themes import rich_style
+from sidestep_tui.tui.widgets.quiet import tell
 from sidestep_tui.tui.widgets.table import KeyTable, Row, cell
 from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
 from sidestep_tui.tui.words import word
@@ -91,7 +92,7 @@ class QueueScreen(SidestepScreen[None]):
         self.set_interval(_REFRESH_SECONDS, self._read_if_in_front)
 
     def _read_if_in_front(self) -> None:
-        if self.is_current and not self._reading.locked():
+        if self.in_front and not self._reading.locked():
             self.read_queue()
 
     @work(thread=True, exclusive=True, group="follow")
@@ -128,7 +129,7 @@ class QueueScreen(SidestepScreen[None]):
             (_("  The queue is {standing}").format(standing=standing), f"bold ${colour}"),
             _("   After a failure it {after}.").format(after=after),
         )
-        self.query_one("#queue-state", Static).update(state)
+        tell(self.query_one("#queue-state", Static), state)
         self._fill()
         table = self.query_one(KeyTable)
         table.display = bool(event.queue.runs)

@@ -24,9 +24,14 @@ _NARROW_BAR = 12
 class MachineLines(Widget):
     """What the machine uses now; `snapshot` is None until it was asked for the first time."""
 
-    snapshot: "reactive[MachineSnapshot | None]" = reactive(None, layout=True)
+    snapshot: "reactive[MachineSnapshot | None]" = reactive(None)
 
     DEFAULT_CSS = "MachineLines { height: auto; }"
+
+    def watch_snapshot(self, before: "MachineSnapshot | None", now: "MachineSnapshot | None") -> None:
+        """Lays the screen out again, which draws all of it, only where a card came or went."""
+        if _height(before) != _height(now):
+            self.refresh(layout=True)
 
     def render(self) -> RenderResult:
         """One line for each card and one for the host."""
@@ -62,6 +67,10 @@ class MachineLines(Widget):
             (_("none: {reason}").format(reason=word(machine.cards_missing)), "$text-muted"),
         )
         return Content("\n").join([missing, line])
+
+
+def _height(snapshot: "MachineSnapshot | None") -> int:
+    return 1 if snapshot is None else 1 + len(snapshot.cards) + bool(snapshot.cards_missing)
 
 
 def _line(label: str, used: int, total: int, width: int, figures: list[str]) -> Content:
