@@ -18,6 +18,7 @@ from sidestep_tui.dataset.captions import MEMBER, paragraphs
 from sidestep_tui.dataset.document import Document, read_document, read_metadata
 from sidestep_tui.dataset.effective import effective_lyrics, is_instrumental
 from sidestep_tui.dataset.fields import FIELDS, field_named
+from sidestep_tui.dataset.folder import is_folder, is_there
 from sidestep_tui.dataset.probe import Progress, probe_files
 from sidestep_tui.dataset.resolve import find_audio, song_key
 from sidestep_tui.dataset.samples import read_sample
@@ -91,8 +92,8 @@ def save_dataset(dataset: Dataset, path: Path, *, overwrite: bool = False) -> Da
     Raises:
         SidestepError: the file changed since it was read, or cannot be written.
     """
-    path = (path / DATASET_FILE if path.is_dir() else path).absolute()
-    before = _read_bytes(path) if path.exists() else None
+    path = (path / DATASET_FILE if is_folder(path) else path).absolute()
+    before = _read_bytes(path) if is_there(path) else None
     if before is not None and not overwrite:
         _check_unchanged(dataset, path, _digest(before))
     created = dataset.metadata.created_at or datetime.now(UTC).replace(microsecond=0).isoformat()
@@ -191,7 +192,7 @@ def _locate(samples: tuple[Mapping[str, Any], ...], root: Path, base: Path) -> t
 
 
 def _root(written: Any, base: Path) -> Path:
-    if isinstance(written, str) and "\0" not in written and (base / written).is_dir():
+    if isinstance(written, str) and "\0" not in written and is_folder(base / written):
         return Path(base / written).resolve()
     return base
 
@@ -219,7 +220,8 @@ def _read_bytes(file: Path) -> bytes:
             "The data set does not exist.", where=file, fix="give a folder or a dataset JSON"
         ) from error
     except OSError as error:
-        raise SidestepError(f"The data set cannot be read ({error.strerror}).", where=file) from error
+        what = f"The data set cannot be read ({error.strerror})."
+        raise SidestepError(what, where=file, fix="check its permissions") from error
 
 
 def _encoded(document: dict[str, Any]) -> bytes:

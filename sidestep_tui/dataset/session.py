@@ -8,6 +8,7 @@ from typing import Any
 from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.acestep_json import read_dataset_file, save_dataset
 from sidestep_tui.dataset.edits import Edit, History
+from sidestep_tui.dataset.folder import is_folder, is_there
 from sidestep_tui.dataset.journal import journal_of
 from sidestep_tui.dataset.probe import Progress
 from sidestep_tui.dataset.scan import scan_folder
@@ -30,9 +31,9 @@ def load_dataset(
         SidestepError: it is missing, empty or no data set.
     """
     path = path.expanduser()
-    if path.is_dir():
+    if is_folder(path):
         dataset = scan_folder(path, progress=progress, cache_dir=cache_dir)
-        if (path / DATASET_FILE).is_file():
+        if is_there(path / DATASET_FILE):
             dataset = replace(dataset, findings=(*dataset.findings, _saved_beside()))
     else:
         dataset = read_dataset_file(path, progress=progress, cache_dir=cache_dir)

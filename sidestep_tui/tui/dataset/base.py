@@ -14,6 +14,7 @@ from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.acestep_json import changed_since_read
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.findings import check_dataset
+from sidestep_tui.dataset.folder import is_there
 from sidestep_tui.dataset.song import Dataset, Finding, Song
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _, ngettext
@@ -189,7 +190,7 @@ def save_conflict(dataset: Dataset) -> str | None:
     if dataset.saved is None:
         beside = dataset.root / DATASET_FILE
         text = _("The folder holds another {name} already")
-        return text.format(name=DATASET_FILE) if beside.exists() else None
-    if dataset.saved.path.exists() and changed_since_read(dataset):
+        return text.format(name=DATASET_FILE) if is_there(beside) else None
+    if is_there(dataset.saved.path) and changed_since_read(dataset):
         return _("Another session has saved this data set since you opened it")
     return None

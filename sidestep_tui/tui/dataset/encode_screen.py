@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 from textual import work
 from textual.binding import Binding, BindingType
 
+from sidestep_tui.dataset.folder import is_folder
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.dataset import encoding
@@ -107,4 +108,4 @@ class EncodingScreen(LabellingScreen):
 
 def _no_folder(text: str) -> str | None:
     """Why a text cannot be a model's folder."""
-    return None if Path(text).expanduser().is_dir() else _("there is no such folder")
+    return None if is_folder(Path(text).expanduser()) else _("there is no such folder")

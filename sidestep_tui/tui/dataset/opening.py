@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 from textual.widgets.option_list import Option
 
 from sidestep_tui.dataset import DATASET_FILE
+from sidestep_tui.dataset.folder import is_folder, is_there
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.recent import recent_datasets, remember_dataset
@@ -132,7 +133,7 @@ class OpenDatasetScreen(SidestepScreen[None]):
     @work(exclusive=True, group="begin")
     async def begin(self, path: Path) -> None:
         """Reads a data set; asks first where a folder holds a saved one as well."""
-        if path.is_dir() and (path / DATASET_FILE).is_file():
+        if is_folder(path) and is_there(path / DATASET_FILE):
             choices = [
                 Choice(
                     "saved",

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from sidestep_tui.config.places import data_home
+from sidestep_tui.dataset.folder import is_there
 from sidestep_tui.files import write_json_atomic
 
 _MOST = 9
@@ -16,7 +17,7 @@ def recent_datasets() -> list[Path]:
     except (OSError, ValueError):
         return []
     paths = [Path(text) for text in held if isinstance(text, str)] if isinstance(held, list) else []
-    return [path for path in paths if path.exists()]
+    return [path for path in paths if is_there(path)]
 
 
 def remember_dataset(path: Path) -> None:

@@ -13,7 +13,7 @@ from sidestep_tui.config.memory_load import FRAMES_PER_SECOND, Load
 from sidestep_tui.config.model import BaseVariant
 from sidestep_tui.config.variants import ModelTraits
 from sidestep_tui.dataset.document import read_document
-from sidestep_tui.dataset.folder import Walk
+from sidestep_tui.dataset.folder import Walk, is_folder, is_there
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.wizard.programs import command_json
@@ -122,9 +122,9 @@ def _traits(variant: str, is_xl: bool, config: Mapping[str, Any]) -> ModelTraits
 
 def look_at_songs(path: Path) -> DataFacts:
     """What a folder holds: preprocessed tensors, audio files, or neither."""
-    if path.is_file() and path.suffix == ".json":
+    if path.suffix == ".json" and is_there(path) and path.is_file():
         return DataFacts("songs", _saved_songs(path))
-    if not path.is_dir():
+    if not is_folder(path):
         return DataFacts("missing")
     if (songs := _tensor_songs(path)) is not None:
         frames = max((int(song.get("frames", 0)) for song in songs), default=0)

@@ -18,6 +18,7 @@ from sidestep_tui.config.preset_shelf import find_preset
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.dataset import DATASET_FILE
+from sidestep_tui.dataset.folder import is_folder
 from sidestep_tui.errors import UsageError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory, create_run
@@ -221,7 +222,7 @@ def remembered() -> dict[str, str]:
         return {}
     if not isinstance(document, dict):
         return {}
-    return {key: value for key in _REMEMBERED if isinstance(value := document.get(key), str) and Path(value).is_dir()}
+    return {key: value for key in _REMEMBERED if isinstance(value := document.get(key), str) and is_folder(Path(value))}
 
 
 def _slug(name: str) -> str:

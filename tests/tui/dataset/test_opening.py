@@ -1,5 +1,6 @@
 """Opening a data set: its progress, what cannot be read, and the ways to it."""
 
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from sidestep_tui.dataset import session as sessions
 from sidestep_tui.dataset.session import EditSession, open_session
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.dataset.opening import OpenDatasetScreen, reading
-from sidestep_tui.tui.dataset.recent import recent_datasets
+from sidestep_tui.tui.dataset.recent import recent_datasets, remember_dataset
 from sidestep_tui.tui.dataset.screen import ReviewScreen
 from sidestep_tui.tui.dataset.summary import Summary
 from sidestep_tui.tui.home.screen import HomeScreen
 from sidestep_tui.tui.widgets.table import KeyTable
 from sidestep_tui.tui.wizard.dialogs import PickScreen
+from sidestep_tui.tui.wizard.facts import look_at_songs
 
 from .conftest import OpenReview, Settle, drawn, screen, stage, type_in
 
@@ -32,6 +34,35 @@ async def test_a_folder_without_songs_says_what_to_do(open_review: OpenReview, t
         await pilot.press("o")
         await type_in(pilot, "x")
         assert pilot.app.screen.query_one(Input).value == "x"
+
+
+@pytest.mark.parametrize("name", ["", "inside"])
+async def test_a_folder_that_may_not_be_entered_says_so(
+    open_review: OpenReview, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whoever runs the tests may enter any folder, so the system refuses by a patch."""
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    remember_dataset(closed / "earlier.json")
+    stat, scandir = Path.stat, os.scandir
+
+    def refusing(self: Path, **how: bool) -> os.stat_result:
+        if closed in self.parents:
+            raise PermissionError(13, "Permission denied", str(self))
+        return stat(self, **how)
+
+    def unlisted(path: Path) -> object:
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(Path, "stat", refusing)
+    monkeypatch.setattr(os, "scandir", unlisted)
+    async with open_review(closed / name) as pilot:
+        assert "cannot be read" in stage(pilot) or "does not exist" in stage(pilot)
+        await pilot.press("o")
+        assert isinstance(pilot.app.screen, OpenDatasetScreen)
+    assert look_at_songs(closed / "inside").kind == "missing"
 
 
 async def test_another_try_finds_what_has_come(
