@@ -92,11 +92,16 @@ class SongTable(ScrollView, can_focus=True):
         shown = self._review.shown
         return shown[self.cursor] if 0 <= self.cursor < len(shown) else None
 
+    @property
+    def room(self) -> int:
+        """Cells of a line; `size` would count the scrollbar as well, which covers what is drawn there."""
+        return self.scrollable_size.width
+
     def renew(self, *, keep: str | None = None) -> None:
         """Draws everything again; the cursor goes to the song `keep`, else stays in its place."""
         shown = self._review.shown
         self._strips.clear()
-        self.virtual_size = Size(self.size.width, len(shown))
+        self.virtual_size = Size(self.room, len(shown))
         self.cursor = shown.index(keep) if keep in shown else max(0, min(self.cursor, len(shown) - 1))
         self._show_cursor()
         self.refresh()
@@ -110,7 +115,7 @@ class SongTable(ScrollView, can_focus=True):
         """One song, or nothing below the last one."""
         row = self.scroll_offset.y + y
         if row >= len(self._review.shown):
-            return Strip.blank(self.size.width, self.rich_style)
+            return Strip.blank(self.room, self.rich_style)
         at_cursor = row == self.cursor
         known = self._strips.get((row, at_cursor))
         if known is None:
@@ -119,8 +124,7 @@ class SongTable(ScrollView, can_focus=True):
 
     def _draw(self, key: str, at_cursor: bool) -> Strip:
         song = self._review.songs[key]
-        width = self.size.width
-        room = widths(width)
+        room = widths(self.room)
         line = self.get_component_rich_style("songs--cursor") if at_cursor else self.rich_style
         segments = []
         for name, column in COLUMNS.items():
@@ -128,7 +132,7 @@ class SongTable(ScrollView, can_focus=True):
             own = line if at_cursor and self.has_focus else line + self._style(colour)
             segments.append(Segment(fitted(column, text, room[name]), own))
             segments.append(Segment(" ", line))
-        return Strip(segments[:-1]).adjust_cell_length(width, line)
+        return Strip(segments[:-1]).adjust_cell_length(self.room, line)
 
     def _style(self, colour: str) -> RichStyle:
         if colour not in self._styles:

@@ -12,7 +12,7 @@ from sidestep_tui.tui.dataset.dialogs import BulkEditScreen
 from sidestep_tui.tui.dataset.findings_screen import FindingsScreen
 from sidestep_tui.tui.dataset.review import Review
 from sidestep_tui.tui.dataset.screen import ReviewScreen
-from sidestep_tui.tui.dataset.song_table import SongTable
+from sidestep_tui.tui.dataset.song_table import SongTable, TableHead
 from sidestep_tui.tui.dataset.summary import Summary
 from sidestep_tui.tui.widgets.table import KeyTable
 
@@ -110,6 +110,16 @@ async def test_accepting_goes_on_and_counts(open_review: OpenReview, album: Path
         assert "2 reviewed" in str(screen(pilot).query_one(Summary).render())
         await pilot.press("g", "n")
         assert table(pilot).cursor == 2
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_the_last_column_is_not_under_the_scrollbar(
+    open_review: OpenReview, album: Path, size: tuple[int, int]
+) -> None:
+    async with open_review(album, size, "v") as pilot:
+        head = str(screen(pilot).query_one(TableHead).render())
+        assert drawn(pilot)[0].endswith("✓")
+        assert len(drawn(pilot)[0]) == len(head) == size[0] - 1
 
 
 async def test_sorting_keeps_the_cursor_on_its_song(open_review: OpenReview, album: Path) -> None:
