@@ -65,6 +65,10 @@ class MemorySettings(Section):
     `fp8`) or 4 (`nf4`, with bitsandbytes), and widened while they are used: less memory, slower, and a model that is
     a little rounded while the adapter learns on it. The adapter itself is never quantised."""
 
+    compile: Annotated[bool, Shown("advanced", resumable=True)] = False
+    """Let torch compile the blocks: faster steps after half a minute or more of compiling, the same numbers within
+    rounding. Needs a C++ compiler, on a card also Triton; where it fails, the run says so and goes on without."""
+
     stream_blocks: Annotated[bool, Shown("advanced", resumable=True)] = False
     """Keep the frozen blocks in the host's memory and copy each to the card while the one before it computes: a model
     larger than the card can train on it. The same numbers; slower where the copies take longer than the work."""
@@ -136,6 +140,15 @@ class TrainSettings(Section):
             raise ValueError("memory.stream_blocks needs memory.weights full")
         if self.training.sharding != "none":
             raise ValueError("memory.stream_blocks needs training.sharding none")
+        return self
+
+    @model_validator(mode="after")
+    def _compiled_blocks_are_plain(self) -> "TrainSettings":
+        memory = self.memory
+        if memory.compile and (memory.stream_blocks or memory.weights != "full" or memory.attention != "banded"):
+            raise ValueError("memory.compile needs memory.stream_blocks off, weights full and attention banded")
+        if memory.compile and self.training.sharding != "none":
+            raise ValueError("memory.compile needs training.sharding none")
         return self
 
     @model_validator(mode="after")

@@ -91,7 +91,7 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
         prior = with_conditions(checkpoint, prior, device, dtype)
     context.phase("loading the model", checkpoint.path.name)
     resumed = bool(list_checkpoints(context.run))
-    transformer, adapter = open_trainable(checkpoint, settings, targets, device, dtype, ranks, resumed=resumed)
+    transformer, adapter = open_trainable(context, checkpoint, settings, targets, device, dtype, ranks, resumed=resumed)
     parameters = trainable(transformer)
     decay = settings.training.ema_decay
     return Setup(

@@ -1,16 +1,19 @@
 """The DiT as a training run uses it: loaded, made smaller where asked, with its adapter on and its policies set."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from peft import PeftConfig
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
+from sidestep_tui.acestep.compiled import compile_blocks
 from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.acestep.quantised import quantise_blocks
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.adapter import inject_new
+from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.sharding import shard_frozen_weights
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 
 def open_trainable(
+    context: JobContext,
     checkpoint: Checkpoint,
     settings: TrainSettings,
     targets: Sequence[Target],
@@ -35,6 +39,7 @@ def open_trainable(
     """The DiT in training mode, in which the adapter alone asks for gradients, and the adapter's configuration.
 
     Args:
+        context: hears what is compiled, and why it is not.
         checkpoint: the model.
         settings: of the run.
         targets: the modules that get an adapter.
@@ -57,6 +62,8 @@ def open_trainable(
         start_from(transformer, settings.adapter, settings.adapter.start_from)
     if memory.attention == "banded":
         use_fast_blocks(transformer)
+    if memory.compile:
+        compile_blocks(transformer, partial(context.during, "compiling the blocks"), _not_compiled(context))
     if memory.stream_blocks:
         stream_frozen_blocks(transformer, device)
     use_checkpointing(transformer, memory.checkpointing)
@@ -64,3 +71,7 @@ def open_trainable(
         shard_frozen_weights(transformer, device, ranks)
     transformer.train()
     return transformer, adapter
+
+
+def _not_compiled(context: JobContext) -> Callable[[str], None]:
+    return partial(context.warn, where="memory.compile", fix="set it to false, and the run begins sooner")

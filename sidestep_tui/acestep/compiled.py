@@ -1,0 +1,104 @@
+"""The DiT's blocks compiled by torch: one function for all layers, so that few graphs are made, of any length.
+
+Compilation is a convenience that can fail in many ways (no compiler, an operation that it does not know, ever new
+graphs). Whatever happens is told once, and the blocks go on as they were, with the numbers that they would have had.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import torch
+from torch import Tensor, _dynamo
+from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
+from torch._functorch import config as autograd_config
+
+from sidestep_tui.acestep.attention import Rotary
+from sidestep_tui.acestep.fast import fast_block
+
+if TYPE_CHECKING:
+    from diffusers import AceStepTransformer1DModel
+    from diffusers.models.transformers.ace_step_transformer import AceStepTransformerBlock
+
+During = Callable[[str], AbstractContextManager[None]]
+
+_GRAPHS: Final = 24
+"""Of one block: windowed or not, with and without gradients, batches of one and of several, equal lengths or not."""
+
+
+def compile_blocks(transformer: "AceStepTransformer1DModel", during: During, warn: Callable[[str], None]) -> None:
+    """Lets every block run compiled. Call it after `use_fast_blocks`, and before `use_checkpointing` wraps the blocks.
+
+    Recomputation around compiled blocks gives the right gradients; compiled around recomputed blocks it does not
+    (docs/benchmarks.md).
+
+    Args:
+        transformer: with its adapter on.
+        during: what is entered while a kind of block compiles for the first time, with the kind in words.
+        warn: told why compilation was given up.
+    """
+    blocks = _CompiledBlocks(during, warn)
+    for layer in transformer.layers:
+        layer.forward = partial(blocks, layer)
+
+
+class _CompiledBlocks:
+    def __init__(self, during: During, warn: Callable[[str], None]) -> None:
+        # Dropout draws from torch's own generator, as in blocks that are not compiled.
+        self._compiled = torch.compile(fast_block, options={"fallback_random": True})
+        self._during = during
+        self._warn = warn
+        self._seen: set[tuple[str, bool]] = set()
+        self._failed = False
+
+    def __call__(
+        self,
+        block: "AceStepTransformerBlock",
+        hidden_states: Tensor,
+        position_embeddings: Rotary,
+        temb: Tensor,
+        attention_mask: Tensor | None,
+        encoder_hidden_states: Tensor,
+        encoder_attention_mask: Tensor | None,
+    ) -> Tensor:
+        """One block, with the arguments of diffusers' own forward."""
+        arguments = (hidden_states, position_embeddings, temb, attention_mask)
+        condition = (encoder_hidden_states, encoder_attention_mask)
+        if not self._failed:
+            for states in (hidden_states, attention_mask, *condition):
+                if states is not None:
+                    _dynamo.maybe_mark_dynamic(states, 1)
+            for table in position_embeddings:
+                _dynamo.maybe_mark_dynamic(table, 0)
+            try:
+                with self._announced(block), _guarded():
+                    result: Tensor = self._compiled(block, *arguments, *condition)
+                return result
+            except (TorchDynamoException, FailOnRecompileLimitHit, OSError) as error:
+                self._failed = True
+                self._warn(f"The blocks run without compilation: {type(error).__name__}: {_first_line(error)}")
+        return fast_block(block, *arguments, *condition)
+
+    def _announced(self, block: "AceStepTransformerBlock") -> AbstractContextManager[None]:
+        """The first block of each kind compiles; later graphs of the same kind are rarer and come unannounced."""
+        kind = "full attention" if block.self_attn.sliding_window is None else "windowed attention"
+        key = kind, torch.is_grad_enabled()
+        if key in self._seen:
+            return nullcontext()
+        self._seen.add(key)
+        return self._during(kind if key[1] else f"{kind}, without gradients")
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    """Too many graphs are a failure, and the backward pass is compiled at once, so that it fails here too."""
+    with (
+        _dynamo.config.patch(recompile_limit=_GRAPHS, fail_on_recompile_limit_hit=True),
+        autograd_config.patch(force_non_lazy_backward_lowering=True),
+    ):
+        yield
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,104 @@
+"""Compiled blocks against the same blocks uncompiled, and what happens where compilation fails."""
+
+import copy
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from diffusers import AceStepTransformer1DModel
+from peft import PeftConfig
+from torch._dynamo.exc import FailOnRecompileLimitHit
+
+from sidestep_tui.acestep import compiled
+from sidestep_tui.acestep.compiled import compile_blocks
+from sidestep_tui.engine.recompute import Policy, use_checkpointing
+from tests.acestep.test_attention import make_inputs
+from tests.acestep.test_fast import FAMILIES, assert_same, make_pair, outcome
+
+needs_a_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, ("g++", "clang++", "cl"))), reason="no C++ compiler here"
+)
+
+
+class Told:
+    """What the blocks said."""
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+        self.warnings: list[str] = []
+
+    @contextmanager
+    def during(self, kind: str) -> Iterator[None]:
+        self.kinds.append(kind)
+        yield
+
+
+def make(config: PeftConfig, policy: Policy = "none") -> tuple[AceStepTransformer1DModel, Any, Told]:
+    """The same adapter on fast blocks and on compiled ones."""
+    torch._dynamo.reset()
+    _, fast = make_pair(config)
+    mine, told = copy.deepcopy(fast), Told()
+    # compile_blocks replaces the copied forwards, which still hold the blocks that they were made for
+    compile_blocks(mine, told.during, told.warnings.append)
+    for transformer in (fast, mine):
+        use_checkpointing(transformer, policy)
+    return fast, mine, told
+
+
+@needs_a_compiler
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["none", "all"])
+def test_same_velocity_and_gradients_at_every_length_with_few_graphs(policy: Policy) -> None:
+    fast, mine, told = make(FAMILIES["lora"], policy)
+    assert_same(fast, mine, make_inputs(1, 67))
+    graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    for frames in (50, 91, 74):
+        assert_same(fast, mine, make_inputs(1, frames))
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == graphs
+    assert sorted(told.kinds) == ["full attention", "windowed attention"]
+    assert told.warnings == []
+
+
+@needs_a_compiler
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["dora", "lokr"])
+def test_every_family_gives_the_same_or_says_that_it_is_not_compiled(family: str) -> None:
+    fast, mine, _ = make(FAMILIES[family])
+    assert_same(fast, mine, make_inputs(1, 67))
+
+
+@pytest.mark.parametrize("failure", [
+    FailOnRecompileLimitHit("recompile_limit reached\nmany words"),
+    torch._dynamo.exc.InternalTorchDynamoError("recompile_limit reached\nmany words"),
+])  # fmt: skip
+def test_a_failure_is_told_once_and_the_blocks_go_on(failure: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def compiled_badly(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+        def fail(*arguments: Any) -> None:
+            calls.append(function)
+            raise failure
+
+        return fail
+
+    monkeypatch.setattr(compiled.torch, "compile", compiled_badly)
+    fast, mine, told = make(FAMILIES["lora"])
+    wanted, found = outcome(fast, make_inputs(1, 30)), outcome(mine, make_inputs(1, 30))
+    assert torch.equal(wanted[0], found[0])
+    assert all(torch.equal(found[1][name], gradient) for name, gradient in wanted[1].items())
+    assert len(calls) == 1
+    assert told.warnings == [f"The blocks run without compilation: {type(failure).__name__}: recompile_limit reached"]
+
+
+def test_what_is_no_failure_of_the_compiler_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("full")
+
+    monkeypatch.setattr(compiled.torch, "compile", lambda function, **options: full)
+    _, mine, told = make(FAMILIES["lora"])
+    with pytest.raises(torch.OutOfMemoryError):
+        outcome(mine, make_inputs(1, 30))
+    assert told.warnings == []
