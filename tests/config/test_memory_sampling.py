@@ -97,7 +97,7 @@ def test_a_pass_without_gradients_takes_what_is_derived(precision: str, monkeypa
     from sidestep_tui.acestep import products
     from sidestep_tui.acestep.fast import use_fast_blocks
 
-    monkeypatch.setattr(products, "onednn_is_faster", lambda: False)  # as on a card
+    monkeypatch.setattr(products, "ASK_ONEDNN", False)  # as on a card
     shape = DitShape(hidden=256, layers=2, heads=4, kv_heads=2, head_dim=64, mlp=768, condition=256, window=128)
     dtype, frames = getattr(torch, precision), 6000
     model = AceStepTransformer1DModel(
