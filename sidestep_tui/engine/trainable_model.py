@@ -67,7 +67,7 @@ def open_trainable(
     if memory.stream_blocks:
         stream_frozen_blocks(transformer, device)
     use_checkpointing(transformer, memory.checkpointing)
-    if ranks.sharded:
+    if settings.training.sharding == "fsdp":  # a process alone has nobody to share with, and is told so
         shard_frozen_weights(transformer, device, ranks)
     transformer.train()
     return transformer, adapter
