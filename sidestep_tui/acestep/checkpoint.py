@@ -16,6 +16,7 @@ from sidestep_tui.acestep.model_config import (
     component_arguments,
     find_variant,
     parse_config,
+    read_component_config,
     read_json,
 )
 from sidestep_tui.acestep.safetensors_index import TensorEntry, fingerprint, index_folder
@@ -136,7 +137,7 @@ class Checkpoint:
         from sidestep_tui.acestep.weights import build_and_fill
 
         folder = self.folders.part("vae")
-        arguments = _without_private(read_json(folder / "config.json"))
+        arguments = read_component_config(folder)
         return build_and_fill(AutoencoderOobleck, arguments, index_folder(folder), device, dtype)
 
     def load_text_encoder(
@@ -203,7 +204,7 @@ class Checkpoint:
         if self.layout is Layout.ORIGINAL:
             arguments = component_arguments(read_json(self.path / "config.json"), component)
         else:
-            arguments = _without_private(read_json(self.folders.part(component) / "config.json"))
+            arguments = read_component_config(self.folders.part(component))
         if component == "transformer":
             arguments |= {"is_turbo": self.variant is Variant.TURBO, "model_version": str(self.variant)}
         return arguments
@@ -239,11 +240,6 @@ class Checkpoint:
         from sidestep_tui.acestep.weights import build_and_fill
 
         return build_and_fill(module_class, self.arguments(component), self.entries(component), device, dtype, absent)
-
-
-def _without_private(document: dict[str, Any]) -> dict[str, Any]:
-    """A diffusers config without its own bookkeeping (`_class_name`, `_diffusers_version`)."""
-    return {key: value for key, value in document.items() if not key.startswith("_")}
 
 
 def _without(document: dict[str, Any], keys: set[str]) -> dict[str, Any]:

@@ -125,18 +125,6 @@ def encode_states(
     return sequence
 
 
-def encode_condition(
-    tokenizer: "PreTrainedTokenizerFast",
-    text_encoder: "Qwen3Model",
-    condition_encoder: "AceStepConditionEncoder",
-    silence_latent: torch.Tensor,
-    song: SongFields,
-) -> torch.Tensor:
-    """All three steps: the condition sequence [L, D] of a song."""
-    states = encode_text(text_encoder, tokenize_song(tokenizer, song))
-    return encode_states(condition_encoder, states, silence_latent)
-
-
 def context_latents(silence_latent: torch.Tensor, frames: int) -> torch.Tensor:
     """The context of text-to-music, [frames, 128]: silence from its beginning, repeated as needed, beside ones.
 

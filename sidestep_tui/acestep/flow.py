@@ -128,14 +128,3 @@ def min_snr_weight(t: torch.Tensor, gamma: float) -> torch.Tensor:
 def draw_dropped(count: int, probability: float, generator: torch.Generator) -> torch.Tensor:
     """Which samples lose their condition: bool [count], each True with `probability`."""
     return torch.rand(count, generator=generator) < probability
-
-
-def replace_with_null(condition: torch.Tensor, null: torch.Tensor, dropped: torch.Tensor) -> torch.Tensor:
-    """The condition with every token of the dropped samples replaced by the learned null condition.
-
-    Args:
-        condition: [B, L, D].
-        null: `null_condition_emb`, [1, 1, D].
-        dropped: bool [B].
-    """
-    return torch.where(dropped.to(condition.device)[:, None, None], null.to(condition), condition)

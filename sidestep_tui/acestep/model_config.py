@@ -112,6 +112,16 @@ def read_json(file: Path) -> dict[str, Any]:
     return document
 
 
+def read_component_config(folder: Path) -> dict[str, Any]:
+    """A component's diffusers config without the library's own bookkeeping (`_class_name`, `_diffusers_version`).
+
+    Raises:
+        SidestepError: as `read_json`.
+    """
+    document = read_json(folder / "config.json")
+    return {key: value for key, value in document.items() if not key.startswith("_")}
+
+
 def component_arguments(original: dict[str, Any], component: str) -> dict[str, Any]:
     """What a diffusers class is built with, from the original layout's one `config.json`.
 

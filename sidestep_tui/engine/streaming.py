@@ -66,11 +66,6 @@ class BlockStream:
         self._ahead: dict[int, _Visit] = {}
         self._last = -1
 
-    @property
-    def under_way(self) -> tuple[int, ...]:
-        """The blocks that were brought ahead of time and not used yet."""
-        return tuple(self._ahead)
-
     @contextmanager
     def visiting(self, index: int) -> Iterator[None]:
         """The block's weights are on the device inside; what autograd keeps of them lives as long as it needs them."""

@@ -11,12 +11,12 @@ from diffusers import AceStepPipeline
 from sidestep_tui.acestep import Checkpoint, open_checkpoint
 from sidestep_tui.acestep.conditioning import (
     context_latents,
-    encode_condition,
     encode_states,
     encode_text,
     tokenize_song,
 )
 from sidestep_tui.acestep.prompts import LYRIC_TOKEN_LIMIT, TEXT_TOKEN_LIMIT, SongFields, lyric_prompt, text_prompt
+from sidestep_tui.engine.prompt_conditions import encode_conditions
 
 FULL = SongFields(
     caption="slow folk, fingerpicked guitar — très doux",
@@ -84,13 +84,7 @@ def test_long_prompts_are_cut_and_say_so(checkpoint: Checkpoint) -> None:
 def test_condition_is_what_the_pipeline_computes(
     song: SongFields, checkpoint: Checkpoint, tiny_checkpoint: Path
 ) -> None:
-    ours = encode_condition(
-        checkpoint.load_tokenizer(),
-        checkpoint.load_text_encoder(),
-        checkpoint.load_condition_encoder(),
-        checkpoint.silence_latent(),
-        song,
-    )
+    (ours,) = encode_conditions(checkpoint, [song], torch.device("cpu"), torch.float32)
     seen: dict[str, torch.Tensor] = {}
     pipeline = AceStepPipeline.from_pretrained(tiny_checkpoint)
     pipeline.set_progress_bar_config(disable=True)

@@ -99,14 +99,6 @@ def test_min_snr_weight_is_the_papers_in_terms_of_x0() -> None:
     torch.testing.assert_close(flow.min_snr_weight(t, gamma), snr.clamp(max=gamma) * t**2)
 
 
-def test_null_condition_replaces_whole_samples() -> None:
-    condition, null = torch.randn(3, 5, 8), torch.randn(1, 1, 8)
-    replaced = flow.replace_with_null(condition, null, torch.tensor([False, True, False]))
-    assert torch.equal(replaced[0], condition[0])
-    assert torch.equal(replaced[2], condition[2])
-    assert torch.equal(replaced[1], null[0].expand(5, 8))
-
-
 @pytest.mark.parametrize(("probability", "share"), [(0.0, 0.0), (0.15, 0.15), (1.0, 1.0)])
 def test_dropout_share(probability: float, share: float) -> None:
     dropped = flow.draw_dropped(DRAWS, probability, draw(0))

@@ -95,7 +95,8 @@ def test_training_step(
         condition, _ = encoder(
             train["text"], train["text_mask"], train["lyric"], train["lyric_mask"], train["ref"], train["order"]
         )
-    condition = flow.replace_with_null(condition, encoder.null_condition_emb, train["cfg_rand"] < 0.5)
+    dropped = train["cfg_rand"] < 0.5
+    condition = torch.where(dropped[:, None, None], encoder.null_condition_emb, condition)
     t = flow.max_logit_normal(train["n1"], train["n2"], mu=-0.4, sigma=1.0)
     x_t = flow.interpolate(train["x0"], train["x1"], t)
     context = torch.cat([train["src"], torch.ones_like(train["src"])], dim=-1)

@@ -97,21 +97,23 @@ def crop_tensors(
 
 def test_the_condition_of_a_crop_is_that_of_inference(crop_tensors: tuple[Path, dict[str, Any]]) -> None:
     from sidestep_tui.acestep import open_checkpoint
-    from sidestep_tui.acestep.conditioning import encode_condition
+    from sidestep_tui.engine.prompt_conditions import encode_conditions
 
     output, settings = crop_tensors
     checkpoint = open_checkpoint(Path(settings["model"]["checkpoint"]))
-    encoders = checkpoint.load_tokenizer(), checkpoint.load_text_encoder(), checkpoint.load_condition_encoder()
     entry = read_manifest(output).songs[0]
     song = SongStore(output, [entry], 32).get(entry)
     assert {told.lyrics.split("# Lyric\n")[1] for told in entry.further} == {
         f"{lyrics}<|endoftext|>" for lyrics in ("[Verse]\nsnow", "[Verse]\nriver", "[Verse]\nice", "[Instrumental]")
     }
+    fields = []
     for told in entry.further:
         assert "- duration: 2 seconds\n" in told.prompt
         words = told.lyrics.removeprefix("# Languages\nen\n\n# Lyric\n").removesuffix("<|endoftext|>")
-        fields = SongFields(caption="caption 0", duration=2.0, lyrics=words, language="en")
-        wanted = encode_condition(*encoders, checkpoint.silence_latent(), fields)
+        fields.append(SongFields(caption="caption 0", duration=2.0, lyrics=words, language="en"))
+    for told, wanted in zip(
+        entry.further, encode_conditions(checkpoint, fields, torch.device("cpu"), torch.float32), strict=True
+    ):
         torch.testing.assert_close(song.condition(told.tensor), wanted)
         assert told.tokens == len(wanted)
 

@@ -60,7 +60,7 @@ def test_the_next_block_is_under_way_upwards_and_then_downwards(monkeypatch: pyt
     outcome(streamed, make_inputs(1, 20))
     upwards, downwards = list(range(count)), list(range(count - 2, -1, -1))
     assert brought == [*upwards, count - 1, *downwards, 0]
-    assert stream.under_way == (0,)
+    assert list(stream._ahead) == [0]
     brought.clear()
     outcome(streamed, make_inputs(1, 20))
     assert brought[0] == 1  # the first block was there already

@@ -54,7 +54,7 @@ def captions(song: SongEntry) -> list[str]:
 
 def test_every_wording_is_encoded_as_inference_would(worded: tuple[Path, dict[str, Any]]) -> None:
     from sidestep_tui.acestep import open_checkpoint
-    from sidestep_tui.acestep.conditioning import encode_condition
+    from sidestep_tui.engine.prompt_conditions import encode_conditions
 
     output, settings = worded
     tags, paragraphs, plain = read_manifest(output).songs
@@ -65,13 +65,15 @@ def test_every_wording_is_encoded_as_inference_would(worded: tuple[Path, dict[st
     assert captions(paragraphs) == ["A slow song.", "Something quiet for the night."]
     assert captions(plain) == ["caption 2"]
     checkpoint = open_checkpoint(Path(settings["model"]["checkpoint"]))
-    encoders = checkpoint.load_tokenizer(), checkpoint.load_text_encoder(), checkpoint.load_condition_encoder()
     song = SongStore(output, [tags], 32).get(tags)
+    fields = []
     for told in tags.further:
         caption = told.prompt.split("# Caption\n")[1].split("\n\n# Metas")[0]
         duration = 3.0 if told.crop_frames is None else 1.0
-        fields = SongFields(caption=caption, duration=duration, lyrics="", language="unknown")
-        wanted = encode_condition(*encoders, checkpoint.silence_latent(), fields)
+        fields.append(SongFields(caption=caption, duration=duration, lyrics="", language="unknown"))
+    for told, wanted in zip(
+        tags.further, encode_conditions(checkpoint, fields, torch.device("cpu"), torch.float32), strict=True
+    ):
         torch.testing.assert_close(song.condition(told.tensor), wanted)
     assert {told.kind for told in tags.further} == {"caption", "genre"}
 
