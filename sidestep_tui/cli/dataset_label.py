@@ -15,7 +15,7 @@ from sidestep_tui.config.label import LabelSettings
 from sidestep_tui.config.places import runs_home
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.fields import field_named
-from sidestep_tui.dataset.label import LABEL_FIELDS, label_dataset
+from sidestep_tui.dataset.label import ANALYSERS, BUILTIN, LABEL_FIELDS, label_dataset
 from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.proposals import Proposals, still_missing
 from sidestep_tui.dataset.providers.base import Usage
@@ -35,6 +35,7 @@ def configure(parser: Parser) -> None:
     named = ", ".join(f"{name} ({entry.summary})" for name, entry in PROVIDERS.items())
     parser.add_argument("--fields", metavar="FIELDS", help=f"such as bpm,key; offline: {', '.join(LABEL_FIELDS)}")
     parser.add_argument("--where", metavar="FILTER", help='which songs, for instance "bpm=none"')
+    parser.add_argument("--analyser", choices=[*ANALYSERS], default=BUILTIN, help="who hears the key from the sound")
     parser.add_argument("--provider", choices=[*PROVIDERS], metavar="NAME", help=f"ask one of {named}")
     parser.add_argument("--base-url", metavar="URL", help="another server that speaks the provider's protocol")
     parser.add_argument("--model", metavar="NAME", help="another model of the provider")
@@ -57,8 +58,9 @@ def _run(options: Namespace, out: Output) -> int:
         _listen(options, fields, keys, told, out)
     elif options.provider is None:
         for labels in label_dataset(
-            session.dataset, fields, progress=told.progress, keys=keys, measures=MeasureCache()
-        ):
+            session.dataset, fields, ANALYSERS[options.analyser], told.progress, keys=keys, measures=MeasureCache(),
+            analyser_name=options.analyser,
+        ):  # fmt: skip
             told.take(labels.key, labels.edit, labels.findings)
     else:
         _ask(options, fields, keys, told)

@@ -22,6 +22,9 @@ class LabelSettings(Section):
     by: Annotated[LabelSource, Shown()] = "sound"
     """Who says it: the `sound` itself (tempo, key, metre, language; offline), a provider, or `local` models."""
 
+    analyser: Annotated[Literal["builtin", "essentia"], Shown("advanced", when=When("by", ("sound",)))] = "builtin"
+    """Who hears the key: `builtin`, or `essentia` where it is installed, which is right more often and slower."""
+
     fields: Annotated[tuple[str, ...], Shown()] = ()
     """What to fill, such as caption and lyrics; empty fills all that can be told this way."""
 

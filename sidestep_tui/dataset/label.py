@@ -5,11 +5,12 @@ the field. The result is a stream of edits: what is applied as it comes survives
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sidestep_tui.dataset.analysis import by_essentia
 from sidestep_tui.dataset.analysis.builtin import analyse
 from sidestep_tui.dataset.analysis.result import Analyser, Analysis, Guess
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform, read_audio
@@ -29,6 +30,7 @@ HEARD_FIELDS: Final = ("bpm", "keyscale", "timesignature")
 LABEL_FIELDS: Final = (*HEARD_FIELDS, "language")
 """Fields that are labelled without any provider."""
 BUILTIN: Final = "builtin"
+ANALYSERS: Final[Mapping[str, Analyser]] = {BUILTIN: analyse, "essentia": by_essentia.analyse}
 LONGEST_HEARD: Final = 900.0
 """Seconds from which tempo, key and metre are told, so that a recording of hours fits into the memory."""
 _WORKERS = 2

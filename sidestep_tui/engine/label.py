@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sidestep_tui.config.label import LabelSettings
 from sidestep_tui.dataset.edits import Edit, apply_edits
-from sidestep_tui.dataset.label import LABEL_FIELDS, label_dataset
+from sidestep_tui.dataset.label import ANALYSERS, LABEL_FIELDS, label_dataset
 from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.proposals import Proposals, still_missing
 from sidestep_tui.dataset.providers.base import Provider, Usage
@@ -66,7 +66,10 @@ def _answers(
     """One answer after another; `total` becomes the number of songs that are asked about."""
     if settings.by == "sound":
         fields = settings.fields or LABEL_FIELDS
-        for labels in label_dataset(dataset, fields, keys=keys, measures=MeasureCache()):
+        for labels in label_dataset(
+            dataset, fields, ANALYSERS[settings.analyser], keys=keys, measures=MeasureCache(),
+            analyser_name=settings.analyser,
+        ):  # fmt: skip
             told = tuple(one for one in labels.findings if one.code in ("unreadable-audio", "heard-in-part"))
             yield _Answer(labels.key, labels.edit, told)
         return
