@@ -112,7 +112,7 @@ def test_all_ranks_stop_where_one_runs_out_of_memory_twice(
     advice = state.failure.fix.split("; or ")
     assert len(advice) == 3
     assert all("saves about" in line for line in advice)
-    assert "memory.checkpointing all" in state.failure.fix
+    assert "memory.checkpointing offload" in state.failure.fix
     assert "training.batch_size 1" in state.failure.fix
 
 
