@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from diffusers.models.attention_dispatch import AttentionBackendName
 from diffusers.models.embeddings import apply_rotary_emb
 
+from sidestep_tui.acestep.cpu_attention import attention_by_products, serves
+
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
     from diffusers.models.transformers.ace_step_transformer import AceStepAttention
@@ -64,9 +66,13 @@ def attend(
     window: int | None,
     valid: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """`banded_attention` where a window narrows what is seen, else `full_attention`."""
+    """`banded_attention` where a window narrows what is seen, else `full_attention`; both by products on some CPUs."""
     # With no more than window + 1 tokens the band covers everything.
-    if window is None or query.shape[1] <= window + 1:
+    if window is not None and query.shape[1] <= window + 1:
+        window = None
+    if serves(query, window):
+        return attention_by_products(query, key, value, window, valid)
+    if window is None:
         return full_attention(query, key, value, valid)
     return banded_attention(query, key, value, window, valid)
 

@@ -29,18 +29,19 @@ def onednn_is_faster() -> bool:
 ASK_ONEDNN = onednn_is_faster()
 
 
-def product(x: Tensor, weight: Tensor) -> Tensor:
-    """x W^T, [n, in] and [out, in] to [n, out]; no gradient goes through it.
+def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x W^T + b, [n, in] and [out, in] to [n, out]; no gradient goes through it.
 
     Args:
         x: of any precision, on any device.
         weight: of the same precision, on the same device.
+        bias: [out], added to every row.
     """
     if x.device.type != "cpu" or not x.dtype == weight.dtype == torch.float32 or not ASK_ONEDNN:
-        return x @ weight.T
+        return F.linear(x, weight, bias)
     if not (_is_whole(x) and _is_whole(weight)):
-        return x @ weight.T
-    return _opaque(x, weight) if torch.compiler.is_compiling() else _by_onednn(x, weight)
+        return F.linear(x, weight, bias)
+    return _opaque(x, weight, bias) if torch.compiler.is_compiling() else _by_onednn(x, weight, bias)
 
 
 def frozen_linear(x: Tensor, weight: Tensor) -> Tensor:
@@ -80,19 +81,19 @@ class _FrozenLinear(Function):
         return product(gradients[0], weight.T), None
 
 
-def _by_onednn(x: Tensor, weight: Tensor) -> Tensor:
-    result: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
+def _by_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return result
 
 
 @torch.library.custom_op("sidestep::product", mutates_args=())
-def _opaque(x: Tensor, weight: Tensor) -> Tensor:
+def _opaque(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """For compiled code, which has its own idea of what this operation of oneDNN's may be given."""
-    return _by_onednn(x, weight)
+    return _by_onednn(x, weight, bias)
 
 
 @_opaque.register_fake
-def _(x: Tensor, weight: Tensor) -> Tensor:
+def _(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: ARG001 - as the operation is called
     return x.new_empty(x.shape[0], weight.shape[0])
 
 

@@ -1,0 +1,173 @@
+"""Attention of float32 on a CPU, made of matrix products by the faster library.
+
+SDPA's kernels for the CPU multiply through MKL, which on some processors uses half of what is there
+(`acestep/products.py`). Here a piece of the queries sees its keys in one product, one softmax and one more product,
+small enough for the cache; the backward pass makes the probabilities again, as flash attention does (Dao et al. 2022),
+so nothing of the size of queries × keys is kept. A window is cut by its own width: a piece is given the keys that it
+may see, and a mask that is the same for all inner pieces.
+"""
+
+import math
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from sidestep_tui.acestep.products import ASK_ONEDNN, product
+
+_PIECE: Final = 2**19
+"""Scores of one piece: two megabytes of float32, about the second-level caches of two cores; half of it and twice as
+much are slower."""
+
+_NARROW: Final = 64
+"""Heads narrower than this leave the products of one window too small to pay for their calls."""
+
+_HIDDEN: Final = -1e30
+"""Added to the score of a key that may not be seen; finite, so that a row that sees nothing is not NaN."""
+
+_LN2: Final = math.log(2)
+
+
+class Piece(NamedTuple):
+    """Consecutive queries `first` to `last` of one sequence, and the keys `low` to `high` that they may see."""
+
+    first: int
+    last: int
+    low: int
+    high: int
+
+
+def serves(query: Tensor, window: int | None) -> bool:
+    """Whether this is faster than SDPA for queries [B, S, H, d] on this machine; never within `torch.compile`."""
+    if query.device.type != "cpu" or query.dtype != torch.float32 or torch.compiler.is_compiling():
+        return False
+    return ASK_ONEDNN and (window is None or query.shape[3] >= _NARROW)
+
+
+def attention_by_products(
+    query: Tensor, key: Tensor, value: Tensor, window: int | None = None, valid: Tensor | None = None
+) -> Tensor:
+    """Attention over the valid keys within a window.
+
+    Args:
+        query: [B, S, H, d].
+        key: [B, L, kv heads, d]; each serves H / kv heads consecutive query heads.
+        value: [B, L, kv heads, d].
+        window: token i sees tokens j with |i - j| <= window; None for all.
+        valid: bool [B, L], or None when all keys are valid. Rows that see nothing are finite and meaningless.
+
+    Returns:
+        [B, S, H, d].
+    """
+    mixed: Tensor = _ByProducts.apply(query, key, value, window, valid)  # type: ignore[no-untyped-call]
+    return mixed
+
+
+class _ByProducts(Function):
+    """Keeps what flash attention keeps: the inputs, the result, and the logarithm of every row's sum.
+
+    Powers are of two, which this processor has a fast instruction for: the queries carry the factor log2(e).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, window: int | None, valid: Tensor | None
+    ) -> Tensor:
+        rows, keys, values = _by_head(query, key, value)
+        mixed, sums = torch.empty_like(rows), rows.new_empty(rows.shape[:-1])
+        for piece, bias, head in _pieces(rows, keys, window, valid):
+            span = slice(piece.low, piece.high)
+            scores = product(_part(rows, piece, head), keys[head][span])
+            if bias is not None:
+                scores.view(-1, rows.shape[3], scores.shape[1]).add_(bias[:, None])
+            greatest = scores.amax(-1, keepdim=True)
+            seen = scores.sub_(greatest).exp2_()
+            total = seen.sum(-1, keepdim=True)
+            _part(mixed, piece, head).copy_(product(seen, values[head][span].T).div_(total))
+            _part(sums, piece, head).copy_(total.log2_().add_(greatest)[:, 0])
+        result = _from_rows(mixed)
+        ctx.save_for_backward(query, key, value, valid, result, sums)
+        ctx.window = window
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        query, key, value, valid, result, sums = ctx.saved_tensors
+        rows, keys, values = _by_head(query, key, value)
+        wanted = _rows(gradients[0], key.shape[2])
+        sums, means = -sums, -_rows((gradients[0] * result).sum(-1, keepdim=True), key.shape[2])[..., 0]
+        by_query, by_key, by_value = torch.empty_like(rows), torch.zeros_like(keys), torch.zeros_like(values)
+        for piece, bias, head in _pieces(rows, keys, ctx.window, valid):
+            span = slice(piece.low, piece.high)
+            asked, out = (_part(states, piece, head) for states in (rows, wanted))
+            # Keys run downwards here, so that what belongs to a query is a bias that the product adds by itself.
+            seen = product(keys[head][span], asked, _part(sums, piece, head))
+            if bias is not None:
+                seen.view(seen.shape[0], -1, rows.shape[3]).add_(bias.T[:, :, None])
+            by_value[head][span] += product(seen.exp2_(), out.T)
+            by_score = seen.mul_(product(values[head][span], out, _part(means, piece, head)))
+            by_key[head][span] += product(by_score, asked.T)
+            _part(by_query, piece, head).copy_(product(keys[head][span].T, by_score.T).T)
+        # The rows carry log2(e) besides the scale; the scores' gradient is that of natural powers.
+        by_key *= _LN2
+        by_query *= query.shape[3] ** -0.5
+        return _from_rows(by_query), by_key.transpose(1, 2), by_value.transpose(1, 2), None, None
+
+
+def _pieces(
+    rows: Tensor, keys: Tensor, window: int | None, valid: Tensor | None
+) -> Iterator[tuple[Piece, Tensor | None, tuple[int, int]]]:
+    """Every piece with what hides its keys, [queries or 1, keys], and its (song, key head)."""
+    batch, kv_heads, length, groups, _ = rows.shape
+    for song in range(batch):
+        hidden = None if valid is None else torch.where(valid[song], 0.0, _HIDDEN)
+        for piece in cut(length, keys.shape[2], groups, window):
+            bias = None
+            if window is not None:
+                bias = _band(piece.last - piece.first, piece.high - piece.low, piece.first - piece.low, window)
+            if hidden is not None:
+                part = hidden[None, piece.low : piece.high]
+                bias = part if bias is None else bias + part
+            for head in range(kv_heads):
+                yield piece, bias, (song, head)
+
+
+@lru_cache(maxsize=64)
+def cut(length: int, keys: int, groups: int, window: int | None) -> tuple[Piece, ...]:
+    """Cuts `length` queries so that the scores of a piece fit the cache; a window is cut by its own width."""
+    size = window if window is not None else max(16, _PIECE // (keys * groups))
+    spans = [(start, min(start + size, length)) for start in range(0, length, size)]
+    if window is None:
+        return tuple(Piece(first, last, 0, keys) for first, last in spans)
+    return tuple(Piece(first, last, max(0, first - window), min(keys, last + window)) for first, last in spans)
+
+
+@lru_cache(maxsize=64)
+def _band(queries: int, keys: int, offset: int, window: int) -> Tensor:
+    """What hides the keys beyond the window: [queries, keys]; query i stands at key `offset` + i."""
+    distance = torch.arange(keys)[None, :] - torch.arange(queries)[:, None] - offset
+    return torch.where(distance.abs() <= window, 0.0, _HIDDEN)
+
+
+def _by_head(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries times log2(e) / sqrt(d) [B, kv heads, S, groups, d], keys, values [B, kv heads, L, d]; contiguous."""
+    rows = _rows(query * (query.shape[3] ** -0.5 / _LN2), key.shape[2])
+    return rows, key.transpose(1, 2).contiguous(), value.transpose(1, 2).contiguous()
+
+
+def _rows(states: Tensor, kv_heads: int) -> Tensor:
+    """[B, S, H, d] -> [B, kv heads, S, groups, d]."""
+    return torch.unflatten(states, 2, (kv_heads, -1)).transpose(1, 2).contiguous()
+
+
+def _from_rows(rows: Tensor) -> Tensor:
+    """[B, kv heads, S, groups, d] -> [B, S, H, d]."""
+    return rows.transpose(1, 2).flatten(2, 3)
+
+
+def _part(states: Tensor, piece: Piece, head: tuple[int, int]) -> Tensor:
+    """[queries * groups, ...] of a piece, in place."""
+    return states[head][piece.first : piece.last].flatten(0, 1)
