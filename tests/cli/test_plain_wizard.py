@@ -13,17 +13,16 @@ from sidestep_tui.config.dit_shape import SHAPE_2B
 from sidestep_tui.config.memory import GIB
 from sidestep_tui.config.memory_load import Load
 from sidestep_tui.config.places import runs_home, user_presets
-from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.log import EventWriter
-from sidestep_tui.runs.measured import Measured, remember
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts
 from sidestep_tui.tui.wizard.models import FoundModel
 from sidestep_tui.tui.wizard.state import WizardState
 from tests.runs.hub import serving_hub
 from tests.tui.wizard.conftest import card
+from tests.tui.wizard.support import measuring_engine, one_song
 
 Talk = Callable[..., tuple[WizardState, list[str], RunDirectory | None]]
 
@@ -174,18 +173,8 @@ def test_the_review_says_what_is_missing_and_starts_nothing(talk: Talk) -> None:
 
 
 def test_the_review_measures_and_tells_the_figures(talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tensors = tmp_path / "tensors"
-    tensors.mkdir()
-    manifest = {"model": "turbo", "songs": [{"frames": 50, "condition_tokens": 9}]}
-    (tensors / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-
-    def engine(run: RunDirectory) -> None:
-        settings = run.settings()
-        assert isinstance(settings, PreflightSettings)
-        measured = Measured("all", fits=True, free_bytes=8 * GIB, peak_bytes=4 * GIB, seconds=0.5)
-        remember(settings.training_run(), "NVIDIA L4", measured)
-
-    monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", engine)
+    tensors = one_song(tmp_path / "tensors")
+    monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", measuring_engine("NVIDIA L4"))
     _, lines, run = talk("/a/model", str(tensors), ":review", "2", "9", cards=(card(8 * GIB),))
     assert run is None
     assert "Time: 1 300 steps; how long is not measured with these settings." in lines

@@ -1,0 +1,114 @@
+"""What lies beneath the edits of a wizard: presets and config files, and what machine and past runs tell."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Input, Static
+
+from sidestep_tui.config.memory import GIB
+from sidestep_tui.config.presets import Preset
+from sidestep_tui.tui.wizard.lookups import Lookups
+from sidestep_tui.tui.wizard.memory_bar import MemoryBar
+
+from ..conftest import MACHINE, MakeRun
+from .conftest import OpenWizard, settle
+from .support import bar, go_to, help_text, state, value
+
+
+async def test_f_makes_the_run_fit(open_wizard: OpenWizard) -> None:
+    async with open_wizard() as pilot:
+        screen: Any = pilot.app.screen
+        await screen.take(state(pilot).document.set_all({"memory.checkpointing": "none", "training.batch_size": 2}))
+        view = pilot.app.screen.query_one(MemoryBar).view
+        assert view is not None
+        assert not view.fits
+        await pilot.press("f")
+        await pilot.pause()
+        view = pilot.app.screen.query_one(MemoryBar).view
+        assert view is not None
+        assert view.fits
+        assert value(pilot, "memory.checkpointing") == "half"
+
+
+async def test_the_bar_follows_the_cards_free_memory(open_wizard: OpenWizard) -> None:
+    async with open_wizard() as pilot:
+        before = bar(pilot).free
+        assert before is not None
+        card = MACHINE.cards[0]
+        fuller = replace(MACHINE, cards=(replace(card, memory_used=card.memory_used + 2 * GIB),))
+        app: Any = pilot.app
+        app.read_machine = lambda: fuller
+        pilot.app.screen.query_one(Lookups).look_at_cards()
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert bar(pilot).free == before - 2 * GIB
+
+
+async def test_e_takes_the_recommended_epochs(open_wizard: OpenWizard) -> None:
+    async with open_wizard() as pilot:
+        await go_to(pilot, "Training")
+        assert "800 are usual" in help_text(pilot)
+        await pilot.press("e")
+        assert value(pilot, "training.epochs") == 800
+
+
+async def test_a_preset_is_laid_beneath_the_edits(open_wizard: OpenWizard) -> None:
+    async with open_wizard() as pilot:
+        screen: Any = pilot.app.screen
+        await screen.take(state(pilot).document.set_all({"training.epochs": 3}))
+        await pilot.press("L")
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause()
+        document = state(pilot).document
+        assert document.origin(document.find("adapter.rank")) == "preset 2b-8gb"
+        assert value(pilot, "training.epochs") == 3
+
+
+async def test_a_preset_can_be_taken_away_again(open_wizard: OpenWizard) -> None:
+    preset = Preset("small", "", {"adapter": {"rank": 8}, "training": {"epochs": 7}})
+    async with open_wizard(preset=preset) as pilot:
+        screen: Any = pilot.app.screen
+        await screen.take(state(pilot).document.set_all({"training.epochs": 9}))
+        assert (value(pilot, "adapter.rank"), value(pilot, "training.epochs")) == (8, 9)
+        await pilot.press("U")
+        assert (value(pilot, "adapter.rank"), value(pilot, "training.epochs")) == (64, 9)
+        assert not screen.check_action("unload", ())
+
+
+async def test_a_config_file_is_laid_beneath_the_edits(open_wizard: OpenWizard, tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text('{"adapter": {"rank": 12}}', encoding="utf-8")
+    async with open_wizard() as pilot:
+        await pilot.press("o")
+        pilot.app.screen.query_one(Input).value = str(tmp_path / "none.json")
+        await pilot.press("enter")
+        assert "cannot be read" in str(pilot.app.screen.query_one(".problem", Static).content)
+        pilot.app.screen.query_one(Input).value = str(file)
+        await pilot.press("enter")
+        await pilot.app.workers.wait_for_complete()
+        assert value(pilot, "adapter.rank") == 12
+        document = state(pilot).document
+        assert document.origin(document.find("adapter.rank")) == "file mine.json"
+
+
+async def test_what_a_run_took_is_known_when_its_monitor_is_left(
+    open_wizard: OpenWizard, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr(
+        "sidestep_tui.tui.wizard.lookups.figures_of_runs", lambda cards: looked.append(len(cards)) or {}
+    )
+    async with open_wizard() as pilot:
+        assert len(looked) == 1
+        await pilot.press("s", "escape")
+        await settle(pilot)
+        assert len(looked) == 1, "a list in front of the wizard changes nothing"
+        screen: Any = pilot.app.screen
+        screen.sidestep.open("monitor", run=make_run("another"))
+        await settle(pilot)
+        await pilot.press("b")
+        await settle(pilot)
+        assert len(looked) == 2

@@ -1,0 +1,111 @@
+"""What the wizard learns about folders: the model by a command, songs and tensors by a look, names by completion."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidestep_tui.config.memory_load import Load
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.tui.wizard.facts import (
+    inspect_model,
+    look_at_songs,
+    model_facts,
+    recommended_epochs,
+)
+from sidestep_tui.tui.wizard.paths import complete_folder
+
+
+def test_steps_of_the_run_follow_the_songs_that_the_data_set_holds_out(tmp_path: Path) -> None:
+    manifest = {"songs": [{"frames": 50, "condition_tokens": 9, "held_out": number < 4} for number in range(14)]}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert look_at_songs(tmp_path).held_out == 4
+
+
+def test_recommended_epochs_fall_with_the_number_of_songs() -> None:
+    assert [recommended_epochs(songs) for songs in (1, 10, 20, 100, 5000)] == [1000, 800, 800, 500, 200]
+    values = [recommended_epochs(songs) for songs in range(1, 600)]
+    assert values == sorted(values, reverse=True)
+
+
+def test_folders_tell_what_they_hold(tmp_path: Path) -> None:
+    assert look_at_songs(tmp_path / "none").kind == "missing"
+    assert look_at_songs(tmp_path).kind == "empty"
+    (tmp_path / "a.mp3").touch()
+    (tmp_path / "b.flac").touch()
+    assert (look_at_songs(tmp_path).kind, look_at_songs(tmp_path).songs) == ("songs", 2)
+    songs = [{"frames": 500, "condition_tokens": 30}, {"frames": 900, "condition_tokens": 20}]
+    (tmp_path / "manifest.json").write_text(json.dumps({"songs": songs}), encoding="utf-8")
+    facts = look_at_songs(tmp_path)
+    assert (facts.kind, facts.songs, facts.load, facts.longest_seconds) == ("tensors", 2, Load(900, 30), 36.0)
+    saved = tmp_path / "set.json"
+    saved.write_text(json.dumps({"samples": [{"audio_path": f"{n}.mp3"} for n in range(3)]}), encoding="utf-8")
+    assert (look_at_songs(saved).kind, look_at_songs(saved).songs) == ("songs", 3)
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, out: str, error: str = "") -> list[list[str]]:
+    calls: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        calls.append(command)
+        return subprocess.CompletedProcess(command, 0, out, error)
+
+    monkeypatch.setattr("sidestep_tui.tui.wizard.programs.subprocess.run", run)
+    return calls
+
+
+def test_the_model_is_looked_at_by_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    document = {"variant": "sft", "layout": "diffusers", "is_xl": False, "dit_parameters": 1575458880, "missing": []}
+    calls = answer(monkeypatch, json.dumps(document))
+    facts = inspect_model(tmp_path, "sft")
+    assert (facts.title, facts.incomplete) == ("sft · 2B · diffusers layout", "")
+    assert calls[0][1:] == [
+        "-m",
+        "sidestep_tui.cli.main",
+        "models",
+        "inspect",
+        str(tmp_path),
+        "--base",
+        "sft",
+        "--json",
+    ]
+
+
+def test_an_incomplete_model_says_what_is_missing() -> None:
+    document = {"variant": "sft", "layout": "original", "is_xl": False, "missing": [{"error": "No VAE."}]}
+    assert model_facts(document, {}).incomplete == "No VAE."
+
+
+@pytest.mark.parametrize(
+    ("stderr", "what"),
+    [
+        ('{"error": "This is no model.", "where": "x", "fix": "y"}\n', "This is no model."),
+        ("Traceback\nImportError: no such thing", "ImportError: no such thing"),
+        ("", "The command gave no answer."),
+    ],
+)
+def test_the_words_of_the_command_are_passed_on(
+    stderr: str, what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answer(monkeypatch, "", stderr)
+    with pytest.raises(SidestepError) as caught:
+        inspect_model(tmp_path)
+    assert caught.value.what == what
+
+
+def test_a_model_of_another_size_is_told_in_parameters() -> None:
+    document = {"variant": "turbo", "layout": "original", "is_xl": False, "dit_parameters": 327_552}
+    assert model_facts(document, {}).title == "turbo · 0.33 M parameters · original layout"
+
+
+def test_folder_names_are_completed(tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "mu.txt").touch()
+    assert complete_folder(f"{tmp_path}/mu") == f"{tmp_path}/music/"
+    assert complete_folder(f"{tmp_path}/.h") == f"{tmp_path}/.hidden/"
+    assert complete_folder(f"{tmp_path}/x") is None
+    assert complete_folder("/no such folder/x") is None
+    assert complete_folder("") is None
