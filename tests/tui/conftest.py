@@ -1,13 +1,10 @@
 """An isolated home for every test, a frozen clock and machine, recorded runs, and pictures of running screens."""
 
 import asyncio
-import math
-import shutil
-import subprocess
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from textual.app import App
@@ -31,11 +28,19 @@ from sidestep_tui.runs.log import EventWriter
 from sidestep_tui.runs.machine import CardSnapshot, MachineSnapshot
 from sidestep_tui.tui.app import SidestepApp
 
+from . import recorded
+
 NOW = 1_760_000_000.0
 """The moment at which every test of a screen happens, in seconds since the epoch."""
 
 SIZES = ((80, 24), (120, 36))
 """The terminals that every screen is looked at on."""
+
+MakeApp = Callable[..., SidestepApp]
+Settle = Callable[[Pilot[None]], Awaitable[None]]
+Eventually = Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]
+Events = Callable[..., list[ev.Event]]
+Matches = Callable[..., bool]
 
 MACHINE = MachineSnapshot(
     cards=(CardSnapshot(0, "NVIDIA GeForce RTX 4090", 24 * 2**30, 9 * 2**30, 0.97, 312.0, 64.0),),
@@ -110,7 +115,7 @@ def make_run(monkeypatch: pytest.MonkeyPatch) -> MakeRun:
 
 
 @pytest.fixture
-def make_app() -> Callable[..., SidestepApp]:
+def make_app() -> MakeApp:
     """The application on the frozen clock and the frozen machine; arguments as those of its start screen."""
 
     def make(start_screen: str = "home", **arguments: object) -> SidestepApp:
@@ -120,7 +125,7 @@ def make_app() -> Callable[..., SidestepApp]:
 
 
 @pytest.fixture
-def settle() -> Callable[[Pilot[None]], Awaitable[None]]:
+def settle() -> Settle:
     """Waits until the threads of the screen have read what there is and it is drawn."""
 
     async def wait(pilot: Pilot[None]) -> None:
@@ -132,7 +137,7 @@ def settle() -> Callable[[Pilot[None]], Awaitable[None]]:
 
 
 @pytest.fixture
-def eventually() -> Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]:
+def eventually() -> Eventually:
     """Lets the application work until a condition holds; for what a question or a thread stands in the way of."""
 
     async def wait(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
@@ -144,99 +149,38 @@ def eventually() -> Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]
 
 
 @pytest.fixture
-def training_events() -> Callable[..., list[ev.Event]]:
-    """The events of a training run after `steps` of `total` steps; a validation and a checkpoint every 100."""
-
-    def make(steps: int, total: int = 1200, *end: ev.Event) -> list[ev.Event]:
-        events: list[ev.Event] = [started("train"), ev.PhaseChanged(phase="training"), _planned(total)]
-        for step in range(1, steps + 1):
-            events.append(_step(step, total))
-            if step % 100 == 0:
-                loss = 0.75 * math.exp(-step / 200) + 0.42
-                bands = (0.6 * loss, loss, 1.4 * loss)
-                events.append(ev.ValidationCompleted(step=step, loss=loss, train_loss=loss - 0.05, bands=bands))
-                events.append(ev.CheckpointSaved(step=step, path=f"checkpoints/step-{step:08d}"))
-        memory = ev.DeviceSampled(
-            process_bytes=3 * 2**30,
-            device_bytes=9 * 2**30,
-            device_total_bytes=24 * 2**30,
-            utilisation=0.97,
-            power_watts=312.0,
-            temperature=64.0,
-        )
-        return [*events, memory, *end]
-
-    return make
+def training_events() -> Events:
+    """`recorded.training_events`: the events of a training run after so many steps."""
+    return recorded.training_events
 
 
 @pytest.fixture
 def sensitivity_event() -> Callable[[int], ev.SensitivityUpdated]:
-    """A ranking of 24 layers after so many of 24 batches: the middle layers' attention reacts most."""
-
-    def make(batches: int) -> ev.SensitivityUpdated:
-        parts = [f"{block}.{p}_proj" for block in ("self_attn", "cross_attn") for p in "qkvo"]
-        parts += [f"mlp.{name}_proj" for name in ("gate", "up", "down")]
-        modules = [
-            ev.ModuleSensitivity(
-                module=f"layers.{layer}.{part}",
-                sensitivity=math.exp(-abs(layer - 14) / 4 - index / 3),
-                stderr=0.1 * math.exp(-abs(layer - 14) / 4 - index / 3),
-            )
-            for layer in range(24)
-            for index, part in enumerate(parts)
-        ]
-        ranked = tuple(sorted(modules, key=lambda module: -module.sensitivity))
-        return ev.SensitivityUpdated(batches_done=batches, batches_total=24, modules=ranked)
-
-    return make
+    """`recorded.sensitivity_event`: a ranking of layers after so many batches."""
+    return recorded.sensitivity_event
 
 
-def started(job: JobName) -> ev.RunStarted:
-    """The first event of a run."""
-    return ev.RunStarted(job=job, pid=1, host="box", device="cuda:0", version="0.1.0")
+@pytest.fixture
+def matches(snap_compare: Any, settle: Settle) -> Matches:
+    """Whether an application looks as it did, once it has read everything and taken `keys`."""
 
+    def compare(app: SidestepApp, size: tuple[int, int], *keys: str) -> bool:
+        async def prepare(pilot: Pilot[None]) -> None:
+            await settle(pilot)
+            for key in keys:
+                await pilot.press(key)
+                reading = [worker for worker in pilot.app.workers if worker.group == "follow"]  # not open questions
+                if reading:
+                    await pilot.app.workers.wait_for_complete(reading)
+                await pilot.pause()
 
-def _planned(total: int) -> ev.Planned:
-    return ev.Planned(
-        total_steps=total,
-        steps_per_epoch=20,
-        epochs=total // 20,
-        songs=20,
-        validation_songs=1,
-        trainable_parameters=44_040_192,
-        adapted_modules=192,
-    )
+        same: bool = snap_compare(app, terminal_size=size, run_before=prepare)
+        return same
 
-
-def _step(step: int, total: int) -> ev.StepCompleted:
-    wave = math.sin(step * 12.9898) * 43758.5453  # scattered, and the same in every test
-    timestep = (step * 0.618) % 1
-    loss = 0.9 * math.exp(-step / 150) + 0.3 + 0.2 * (wave - math.floor(wave))
-    return ev.StepCompleted(
-        step=step,
-        epoch=step // 20,
-        loss=loss,
-        gradient_norm=0.5 + (wave - math.floor(wave)),
-        learning_rate=1e-4 * min(1.0, step / 100) * (0.5 + 0.5 * math.cos(math.pi * step / total)),
-        seconds=0.42,
-        data_seconds=0.01,
-        timesteps=(timestep,),
-        losses=(loss * (0.5 + timestep),),
-    )
+    return compare
 
 
 def shown(app: App[object]) -> str:
     """The text on the terminal."""
     lines = (strip.text for strip in app.screen._compositor.render_strips())
     return "\n".join(lines)
-
-
-def save_picture(app: App[object], path: Path) -> None:
-    """Writes what a running app shows as SVG at `path`, and as PNG beside it where `rsvg-convert` is installed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    svg = app.export_screenshot()
-    path.write_text(svg, encoding="utf-8")
-    converter = shutil.which("rsvg-convert")
-    if converter:
-        spaced = svg.replace("<svg ", '<svg xml:space="preserve" ', 1)  # it drops spaces at the ends of a text else
-        subprocess.run([converter, "--output", str(path.with_suffix(".png"))], input=spaced.encode(), check=True)

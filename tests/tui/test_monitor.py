@@ -1,37 +1,21 @@
-"""The monitor by behaviour: it replays, follows, reads values out, and asks the engine."""
+"""The monitor by behaviour: it replays, follows, and reads values out."""
 
-import threading
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 from textual.screen import Screen
 
-from sidestep_tui.runs import control
 from sidestep_tui.runs import events as ev
-from sidestep_tui.runs.control import take_commands
-from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.log import EventWriter
-from sidestep_tui.runs.state import Curves
 from sidestep_tui.tui.app import SidestepApp
-from sidestep_tui.tui.confirm import ConfirmScreen
-from sidestep_tui.tui.monitor.columns import StepColumns
-from sidestep_tui.tui.monitor.fetching import LineScreen, fetch_line
 from sidestep_tui.tui.monitor.log_view import LogView
 from sidestep_tui.tui.monitor.panels import Panels
 from sidestep_tui.tui.monitor.screen import MonitorScreen
 from sidestep_tui.tui.sensitivity.heat_map import HeatMap
 from sidestep_tui.tui.widgets.table import KeyTable
-from sidestep_tui.tui.wizard.dialogs import AskScreen
 
-from .conftest import shown
-
-MakeApp = Callable[..., SidestepApp]
-MakeRun = Callable[..., RunDirectory]
-Settle = Callable[[Pilot[None]], Awaitable[None]]
-Events = Callable[..., list[ev.Event]]
+from .conftest import Events, MakeApp, MakeRun, Settle, shown
 
 
 async def test_a_dead_run_is_shown_whole(
@@ -158,34 +142,6 @@ async def test_cursor_zoom_and_log_scale(
         assert "980 ━" not in shown(app)
 
 
-async def test_requests_reach_the_engine_and_stop_asks_first(
-    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
-) -> None:
-    run = make_run("live", events=training_events(10))
-    app = make_app("monitor", run=run)
-    with run.held():
-        async with app.run_test() as pilot:
-            await settle(pilot)
-            await pilot.press("s", "v", "p", "x")
-            assert isinstance(app.screen, ConfirmScreen)
-            await pilot.press("y")
-            await settle(pilot)
-    assert [command.name for command in take_commands(run)] == ["save", "validate", "pause", "stop"]
-
-
-async def test_a_paused_run_says_so_and_p_resumes_it(
-    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
-) -> None:
-    run = make_run("live", events=[*training_events(10), ev.CommandApplied(command="pause", step=10)])
-    app = make_app("monitor", run=run)
-    with run.held():
-        async with app.run_test() as pilot:
-            await settle(pilot)
-            assert "● paused" in shown(app)
-            await pilot.press("p")
-    assert [command.name for command in take_commands(run)] == ["resume"]
-
-
 async def test_a_dead_run_offers_no_requests(
     make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
 ) -> None:
@@ -249,124 +205,6 @@ async def test_jobs_without_a_loss_show_their_progress(
         text = shown(app)
     for expected in ("3 of 12 songs", "25 %", "songs/[x].flac", "1 could not be done"):
         assert expected in text
-
-
-async def test_the_learning_rate_is_checked_before_it_is_sent(
-    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
-) -> None:
-    run = make_run("live", events=training_events(10))
-    app = make_app("monitor", run=run)
-    with run.held():
-        async with app.run_test() as pilot:
-            await settle(pilot)
-            await pilot.press("e")
-            assert isinstance(app.screen, AskScreen)
-            await pilot.press("end", *["backspace"] * 10, *"fast", "enter")
-            assert isinstance(app.screen, AskScreen)
-            assert "valid number" in shown(app)
-            assert take_commands(run) == []
-            await pilot.press(*["backspace"] * 10, *"5e-5", "enter")
-            await settle(pilot)
-    sent = [(command.name, command.arguments) for command in take_commands(run)]
-    assert sent == [("set", {"optimizer.learning_rate": "5e-5"})]
-
-
-async def test_a_sample_can_be_asked_for_where_the_engine_takes_such_requests(
-    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(control, "COMMANDS", (*control.COMMANDS, "sample"))
-    run = make_run("live", events=training_events(10))
-    app = make_app("monitor", run=run)
-    with run.held():
-        async with app.run_test() as pilot:
-            await settle(pilot)
-            await pilot.press("m")
-    assert [command.name for command in take_commands(run)] == ["sample"]
-
-
-async def test_other_runs_are_drawn_over_this_one_and_taken_away(
-    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
-) -> None:
-    run = make_run("this", events=training_events(50))
-    make_run("other [one]", events=training_events(200))
-    make_run("encoding", "preprocess")
-    app = make_app("monitor", run=run)
-    async with app.run_test(size=(120, 36)) as pilot:
-        await settle(pilot)
-        await pilot.press("o")
-        assert "encoding" not in shown(app)
-        await pilot.press("enter")
-        await settle(pilot)
-        assert " a other [one] " in shown(app)
-        assert "200" in shown(app).splitlines()[-2]
-        await pilot.press("o", "enter")
-        await settle(pilot)
-        assert "other [one]" not in shown(app)
-
-
-async def test_curves_grow_only_where_they_are_drawn(
-    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Grown in the reading thread they changed beneath a key that drew them, and the monitor fell over."""
-    run, other = make_run("now", events=training_events(200)), make_run("other", events=training_events(100))
-    threads = set()
-    extend = StepColumns.extend
-
-    def noted(columns: StepColumns, curves: Curves) -> None:
-        threads.add(threading.get_ident())
-        extend(columns, curves)
-
-    monkeypatch.setattr(StepColumns, "extend", noted)
-    app = make_app("monitor", run=run)
-    async with app.run_test() as pilot:
-        await settle(pilot)
-        monitor = app.screen
-        assert isinstance(monitor, MonitorScreen)
-        monitor.overlays.toggle(other)
-        monitor.overlays_changed()
-        await settle(pilot)
-        await pilot.press("2")
-        assert threads == {threading.get_ident()}
-
-
-async def test_the_line_that_fetches_a_song_is_shown_and_copied(
-    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.9 50000 203.0.113.7 2222")
-    monkeypatch.setenv("LOGNAME", "ana")
-    song = ev.SampleWritten(path="samples/first song.wav", prompt="a waltz", seed=1, step=10)
-    run = make_run("done", events=[*training_events(10), song])
-    app = make_app("monitor", run=run)
-    async with app.run_test(size=(120, 36)) as pilot:
-        await settle(pilot)
-        await pilot.press("c")
-        assert isinstance(app.screen, LineScreen)
-        assert app.clipboard == f"scp -P 2222 'ana@203.0.113.7:{run.path}/samples/first song.wav' ."
-        await pilot.press("escape", "8", "c")  # the first file is a checkpoint, the cursor is on the last one: the song
-        assert app.clipboard.endswith("first song.wav' .")
-
-
-def test_the_fetch_line_names_folders_and_long_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOGNAME", "ana")
-    line = fetch_line(tmp_path, {"SSH_CONNECTION": "fe80::1 50000 2001:db8::2 22"})
-    assert line == f"scp -r 'ana@[2001:db8::2]:{tmp_path}' ."
-
-
-async def test_a_song_that_arrives_is_told(
-    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
-) -> None:
-    run = make_run("live", events=training_events(10))
-    app = make_app("monitor", run=run)
-    with run.held():
-        async with app.run_test() as pilot:
-            await settle(pilot)
-            with EventWriter(run.events_file) as writer:
-                writer.write(ev.SampleWritten(path="samples/a.wav", prompt="a waltz", seed=1, step=10))
-            monitor = app.screen
-            assert isinstance(monitor, MonitorScreen)
-            monitor.read()
-            await settle(pilot)
-            assert ["A song was written: samples/a.wav." in note.message for note in app._notifications] == [True]
 
 
 async def test_the_cards_panel_asks_the_machine_and_the_run(

@@ -1,21 +1,12 @@
 """The monitor where there is little to show (no event yet, a damaged log, a disk that is gone), or very much."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from textual.pilot import Pilot
-
 from sidestep_tui.runs import events as ev
-from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.monitor.screen import MonitorScreen
 
-from .conftest import MACHINE, NOW, shown
-
-MakeApp = Callable[..., SidestepApp]
-MakeRun = Callable[..., RunDirectory]
-Settle = Callable[[Pilot[None]], Awaitable[None]]
-Events = Callable[..., list[ev.Event]]
+from .conftest import MACHINE, NOW, Events, MakeApp, MakeRun, Settle, shown
 
 
 async def test_a_log_that_cannot_be_read_is_told_and_read_again_when_it_can(

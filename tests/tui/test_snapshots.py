@@ -1,46 +1,20 @@
 """Pictures of every screen at 80×24 and 120×36, from recorded events on a frozen clock."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from sidestep_tui.config.places import runs_home
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs import standing
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.notes import write_note
-from sidestep_tui.tui.app import SidestepApp
 
-MakeApp = Callable[..., SidestepApp]
-MakeRun = Callable[..., RunDirectory]
-Settle = Callable[[Pilot[None]], Awaitable[None]]
-Events = Callable[..., list[ev.Event]]
-NOW = 1_760_000_000.0
+from .conftest import NOW, SIZES, Events, MakeApp, MakeRun, Matches
 
-pytestmark = pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
-
-
-@pytest.fixture
-def matches(snap_compare: Any, settle: Settle) -> Callable[..., bool]:
-    """Whether an application looks as it did, once it has read everything and taken `keys`."""
-
-    def compare(app: SidestepApp, size: tuple[int, int], *keys: str) -> bool:
-        async def prepare(pilot: Pilot[None]) -> None:
-            await settle(pilot)
-            for key in keys:
-                await pilot.press(key)
-                reading = [worker for worker in pilot.app.workers if worker.group == "follow"]  # not open questions
-                if reading:
-                    await pilot.app.workers.wait_for_complete(reading)
-                await pilot.pause()
-
-        same: bool = snap_compare(app, terminal_size=size, run_before=prepare)
-        return same
-
-    return compare
+pytestmark = pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
 
 
 @pytest.fixture
@@ -75,7 +49,7 @@ def hold(run: RunDirectory, size: int) -> None:
         file.truncate(size)
 
 
-def test_home_empty(size: tuple[int, int], make_app: MakeApp, matches: Callable[..., bool]) -> None:
+def test_home_empty(size: tuple[int, int], make_app: MakeApp, matches: Matches) -> None:
     assert matches(make_app(), size)
 
 
@@ -85,7 +59,7 @@ def test_home_with_runs(
     make_run: MakeRun,
     training_events: Events,
     living: Any,
-    matches: Callable[..., bool],
+    matches: Matches,
 ) -> None:
     living(several_runs(make_run, training_events))
     assert matches(make_app(), size)
@@ -111,7 +85,7 @@ def test_monitor(
     make_run: MakeRun,
     training_events: Events,
     living: Any,
-    matches: Callable[..., bool],
+    matches: Matches,
 ) -> None:
     run = make_run("waltz-night", events=training_events(steps, 1200, *([end] if end else [])), start=NOW - 500)
     if end is None:
@@ -142,7 +116,7 @@ def test_monitor_panels(
     make_run: MakeRun,
     training_events: Events,
     living: Any,
-    matches: Callable[..., bool],
+    matches: Matches,
 ) -> None:
     make_run("waltz-before, a longer name", events=training_events(900, 900, ev.RunCompleted()), start=NOW - 5000)
     told = [
@@ -159,7 +133,7 @@ def test_sensitivity(
     make_run: MakeRun,
     sensitivity_event: Callable[[int], ev.SensitivityUpdated],
     living: Any,
-    matches: Callable[..., bool],
+    matches: Matches,
 ) -> None:
     start = ev.RunStarted(job="estimate", pid=1, host="box", device="cuda:0", version="0")
     events = [start, ev.PhaseChanged(phase="measuring"), sensitivity_event(9)]
@@ -168,7 +142,7 @@ def test_sensitivity(
 
 
 def test_preprocessing(
-    size: tuple[int, int], make_app: MakeApp, make_run: MakeRun, living: Any, matches: Callable[..., bool]
+    size: tuple[int, int], make_app: MakeApp, make_run: MakeRun, living: Any, matches: Matches
 ) -> None:
     events = [
         ev.RunStarted(job="preprocess", pid=1, host="box", device="cuda:0", version="0"),
@@ -179,7 +153,7 @@ def test_preprocessing(
     assert matches(make_app("monitor", run=run), size)
 
 
-def test_queue_empty(size: tuple[int, int], make_app: MakeApp, matches: Callable[..., bool]) -> None:
+def test_queue_empty(size: tuple[int, int], make_app: MakeApp, matches: Matches) -> None:
     assert matches(make_app("queue"), size)
 
 
@@ -189,7 +163,7 @@ def test_queue(
     make_run: MakeRun,
     training_events: Events,
     living: Any,
-    matches: Callable[..., bool],
+    matches: Matches,
 ) -> None:
     several_runs(make_run, training_events)
     standing.set_paused(True)
@@ -206,7 +180,7 @@ def test_home_history(
     make_run: MakeRun,
     training_events: Events,
     living: Any,
-    matches: Callable[..., bool],
+    matches: Matches,
 ) -> None:
     run = living(several_runs(make_run, training_events))
     write_note(run, "warm strings; try a lower rate [next]")

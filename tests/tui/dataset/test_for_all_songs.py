@@ -1,0 +1,66 @@
+"""The settings of a whole data set: its tag, the ratio of genres, the songs that are held out."""
+
+from pathlib import Path
+
+from textual.widgets import Input, Static
+
+from sidestep_tui.tui.dataset.settings_screen import DatasetSettingsScreen
+
+from .conftest import OpenReview, Settle
+from .support import prompts
+
+
+async def test_the_tag_of_the_data_set_reaches_every_prompt(
+    open_review: OpenReview, album: Path, settle: Settle
+) -> None:
+    async with open_review(album, (80, 24), "t") as pilot:
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, DatasetSettingsScreen)
+        await pilot.press("j", "enter")
+        await pilot.pause()
+        pilot.app.screen.query_one(Input).value = "w4ltz"
+        await pilot.press("enter")
+        await pilot.pause()
+        effect = str(pilot.app.screen.query_one("#effect", Static).render())
+        assert "w4ltz, slow waltz" in effect
+        await pilot.press("j", "enter")
+        await pilot.pause()
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        assert "voice, w4ltz" in str(pilot.app.screen.query_one("#effect", Static).render())
+        await pilot.press("escape")
+        await settle(pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "voice, w4ltz" in prompts(pilot)
+
+
+async def test_a_ratio_that_is_none_is_refused(open_review: OpenReview, album: Path) -> None:
+    async with open_review(album, (80, 24), "t", "j", "j", "j", "enter") as pilot:
+        await pilot.pause()
+        pilot.app.screen.query_one(Input).value = "200"
+        await pilot.press("enter", "escape")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, DatasetSettingsScreen)
+        assert not pilot.app.screen.review.session.has_unsaved_edits
+
+
+async def test_a_number_of_songs_is_held_out_for_validation(open_review: OpenReview, album: Path) -> None:
+    async with open_review(album, (80, 24), "t") as pilot:
+        await pilot.pause()
+        await pilot.press("end", "enter")
+        await pilot.pause()
+        line = pilot.app.screen.query_one(Input)
+        line.value = "6"
+        await pilot.press("enter")
+        await pilot.pause()
+        assert pilot.app.screen.query(Input), "all six songs cannot be held out"
+        line.value = "2"
+        await pilot.press("enter")
+        await pilot.pause()
+        screen = pilot.app.screen
+        assert isinstance(screen, DatasetSettingsScreen)
+        assert sum(song.held_out for song in screen.review.dataset.songs) == 2
+        await pilot.press("u")
+        await pilot.pause()
+        assert not any(song.held_out for song in screen.review.dataset.songs)

@@ -1,0 +1,77 @@
+"""The sound of one song: decoded once, drawn, told when it is gone, and trimmed by one key."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sidestep_tui.dataset.audio import write_audio
+from sidestep_tui.tui.dataset.sound_view import SoundView
+
+from ..conftest import Eventually
+from .conftest import OpenReview, Settle, swell
+from .support import fields, found, prompts, song_screen
+
+
+async def test_the_sound_is_decoded_once_and_drawn(
+    open_review: OpenReview, album: Path, eventually: Eventually, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sidestep_tui.tui.dataset import listener
+
+    decoded = []
+    look_at = listener.look_at
+    monkeypatch.setattr(listener, "look_at", lambda path: decoded.append(path.name) or look_at(path))
+    async with open_review(album, (120, 36), "enter") as pilot:
+        view = song_screen(pilot).query_one(SoundView)
+        await eventually(pilot, lambda: view.sound is not None)
+        lines = [view.render_line(y).text for y in range(view.size.height)]
+        assert any("▀" in line for line in lines)
+        assert any("⣿" in line or "⣤" in line or "⠛" in line for line in lines)
+        assert "LUFS" in lines[-1]
+        assert any("0:00" in line for line in lines)
+        await pilot.press("n", "p")
+        await pilot.pause()
+        assert view.sound is not None
+        await settle(pilot)
+    assert decoded.count("01 waltz.wav") == 1
+
+
+async def test_what_the_sound_shows_joins_the_findings(
+    open_review: OpenReview, album: Path, eventually: Eventually
+) -> None:
+    async with open_review(album, (120, 36), "enter") as pilot:
+        await eventually(pilot, lambda: "Nothing is left of it above" in found(pilot))
+        assert song_screen(pilot).review.checks.has("01 waltz.wav", code="narrow-bandwidth")
+
+
+async def test_sound_that_is_gone_is_said(open_review: OpenReview, album: Path, eventually: Eventually) -> None:
+    async with open_review(album) as pilot:
+        (album / "01 waltz.wav").unlink()
+        await pilot.press("enter")
+        view = song_screen(pilot).query_one(SoundView)
+        await eventually(pilot, lambda: "cannot be decoded" in view.notice)
+        assert "cannot be decoded" in view.render_line(0).text
+
+
+async def test_silence_is_trimmed_by_one_key_and_the_prompt_follows(
+    open_review: OpenReview, tmp_path: Path, eventually: Eventually
+) -> None:
+    path = tmp_path / "songs" / "a.wav"
+    write_audio(path, np.concatenate([np.zeros((2, 5 * 48_000), dtype=np.float32), swell(3.0, 220)], axis=1))
+    before = path.read_bytes()
+    async with open_review(path.parent, (120, 36), "enter") as pilot:
+        await eventually(pilot, lambda: "of silence" in found(pilot))
+        assert "- duration: 8 seconds" in prompts(pilot)
+        mend = next(number for number, fix in enumerate(song_screen(pilot).mends, 1) if "trim_start" in fix.changes)
+        await pilot.press(str(mend))
+        await pilot.pause()
+        assert "of silence" not in found(pilot)
+        assert "- duration: 3 seconds" in prompts(pilot)
+        assert fields(pilot)["trim_start"] == ("4.94", "edited")
+        assert "trimmed to 0:05–end" in "".join(
+            strip.text for strip in map(song_screen(pilot).query_one(SoundView).render_line, range(30))
+        )
+        await pilot.press("u")
+        await pilot.pause()
+        assert "- duration: 8 seconds" in prompts(pilot)
+    assert path.read_bytes() == before

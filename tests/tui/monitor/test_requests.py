@@ -1,0 +1,85 @@
+"""What the monitor asks of the engine of a living run: which request is sent, what is asked and checked before it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+from textual.pilot import Pilot
+
+from sidestep_tui.runs import control
+from sidestep_tui.runs import events as ev
+from sidestep_tui.runs.control import take_commands
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.log import EventWriter
+from sidestep_tui.tui.confirm import ConfirmScreen
+from sidestep_tui.tui.monitor.screen import MonitorScreen
+from sidestep_tui.tui.wizard.dialogs import AskScreen
+
+from ..conftest import Events, MakeApp, MakeRun, Settle, shown
+
+Watched = Callable[..., AbstractAsyncContextManager[tuple[Pilot[None], RunDirectory]]]
+
+
+@pytest.fixture
+def watched(make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events) -> Watched:
+    """Opens the monitor of a run that lives and is at its tenth step; `more` is what happened after that."""
+
+    @asynccontextmanager
+    async def opened(*more: ev.Event) -> AsyncIterator[tuple[Pilot[None], RunDirectory]]:
+        run = make_run("live", events=[*training_events(10), *more])
+        with run.held():
+            async with make_app("monitor", run=run).run_test() as pilot:
+                await settle(pilot)
+                yield pilot, run
+
+    return opened
+
+
+async def test_requests_reach_the_engine_and_stop_asks_first(watched: Watched, settle: Settle) -> None:
+    async with watched() as (pilot, run):
+        await pilot.press("s", "v", "p", "x")
+        assert isinstance(pilot.app.screen, ConfirmScreen)
+        await pilot.press("y")
+        await settle(pilot)
+    assert [command.name for command in take_commands(run)] == ["save", "validate", "pause", "stop"]
+
+
+async def test_a_paused_run_says_so_and_p_resumes_it(watched: Watched) -> None:
+    async with watched(ev.CommandApplied(command="pause", step=10)) as (pilot, run):
+        assert "● paused" in shown(pilot.app)
+        await pilot.press("p")
+    assert [command.name for command in take_commands(run)] == ["resume"]
+
+
+async def test_the_learning_rate_is_checked_before_it_is_sent(watched: Watched, settle: Settle) -> None:
+    async with watched() as (pilot, run):
+        await pilot.press("e")
+        assert isinstance(pilot.app.screen, AskScreen)
+        await pilot.press("end", *["backspace"] * 10, *"fast", "enter")
+        assert isinstance(pilot.app.screen, AskScreen)
+        assert "valid number" in shown(pilot.app)
+        assert take_commands(run) == []
+        await pilot.press(*["backspace"] * 10, *"5e-5", "enter")
+        await settle(pilot)
+    sent = [(command.name, command.arguments) for command in take_commands(run)]
+    assert sent == [("set", {"optimizer.learning_rate": "5e-5"})]
+
+
+async def test_a_sample_can_be_asked_for_where_the_engine_takes_such_requests(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "COMMANDS", (*control.COMMANDS, "sample"))
+    async with watched() as (pilot, run):
+        await pilot.press("m")
+    assert [command.name for command in take_commands(run)] == ["sample"]
+
+
+async def test_a_song_that_arrives_is_told(watched: Watched, settle: Settle) -> None:
+    async with watched() as (pilot, run):
+        with EventWriter(run.events_file) as writer:
+            writer.write(ev.SampleWritten(path="samples/a.wav", prompt="a waltz", seed=1, step=10))
+        monitor = pilot.app.screen
+        assert isinstance(monitor, MonitorScreen)
+        monitor.read()
+        await settle(pilot)
+        assert ["A song was written: samples/a.wav." in note.message for note in pilot.app._notifications] == [True]
