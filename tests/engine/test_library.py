@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +23,7 @@ from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.events import StepCompleted
 from sidestep_tui.runs.log import read_events
 from tests.engine.conftest import write_songs
+from tests.engine.ranks_of import work_as_torchrun
 
 
 def item(folder: int, name: str, repeat: int = 1, index: int = 0) -> Item:
@@ -184,10 +183,8 @@ def test_two_ranks_deal_crops_wordings_and_mixtures_as_one_with_twice_the_accumu
     document = put(put(document, "data.crop_seconds", 1), "data.residence", "stream")
     alone, _ = engine.run("alone", "train", put(document, "training.gradient_accumulation", 2))
     shared = engine.create("shared", "train", put(document, "training.processes", 2))
-    finished = subprocess.run(
-        [sys.executable, "-m", "sidestep_tui.engine", str(shared.path)], capture_output=True, timeout=240, check=False
-    )
-    assert finished.returncode == 0, finished.stderr.decode()[-2000:]
+    codes, state = work_as_torchrun(shared)
+    assert codes == [0, 0], state.failure
     ours, theirs = (load_file(Path(run.final) / "adapter_model.safetensors") for run in (shared, alone))
     for key, value in theirs.items():
         torch.testing.assert_close(ours[key], value, atol=1e-6, rtol=0)

@@ -1,11 +1,8 @@
 """Two processes on one run give the adapter that one process gives with twice the accumulation."""
 
-import os
-import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -18,30 +15,9 @@ from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import StepCompleted
 from sidestep_tui.runs.log import read_events
-from sidestep_tui.runs.state import RunState, replay
+from sidestep_tui.runs.state import replay
 from tests.engine.conftest import Engine
-
-_FAILING_RANK = Path(__file__).with_name("failing_rank.py")
-
-
-def _work_as_torchrun(run: RunDirectory, *command: object, processes: int = 2) -> tuple[list[int], RunState]:
-    """Starts `command` once for each rank with what torchrun puts into the environment; gives all exit codes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes)}
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, *map(str, command)], env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": "0"}
-        )
-        for rank in range(processes)
-    ]
-    try:
-        codes = [rank.wait(timeout=240) for rank in ranks]
-    finally:
-        for rank in ranks:
-            rank.kill()
-    return codes, replay(read_events(run.events_file))
+from tests.engine.ranks_of import meet_an_error, memory_full_once, memory_full_twice, work_as_torchrun
 
 
 def _weights(run: RunDirectory) -> dict[str, torch.Tensor]:
@@ -77,7 +53,7 @@ def test_sharded_weights_give_the_same_adapter(engine: Engine, train_document: d
     alone, one = engine.run("alone", "train", put(document, "training.gradient_accumulation", 2))
     document = put(put(document, "training.processes", 2), "training.sharding", "fsdp")
     shared = engine.create("shared", "train", document)
-    codes, state = _work_as_torchrun(shared, "-m", "sidestep_tui.engine", shared.path)
+    codes, state = work_as_torchrun(shared)
     assert (codes, state.status) == ([0, 0], "completed"), state.failure
     ours, theirs = _weights(shared), _weights(alone)
     assert {key: value.shape for key, value in ours.items()} == {key: value.shape for key, value in theirs.items()}
@@ -90,10 +66,10 @@ def test_sharded_weights_give_the_same_adapter(engine: Engine, train_document: d
 def test_all_ranks_try_again_where_one_ran_out_of_memory(engine: Engine, train_document: dict[str, Any]) -> None:
     document = put(put(train_document, "training.processes", 2), "training.epochs", 1)
     undisturbed, disturbed = (engine.create(name, "train", document) for name in ("undisturbed", "disturbed"))
-    for run, times in ((undisturbed, 0), (disturbed, 1)):
-        codes, state = _work_as_torchrun(run, _FAILING_RANK, run.path, 1, times)
+    for run, trouble in ((undisturbed, {}), (disturbed, {1: memory_full_once})):
+        codes, state = work_as_torchrun(run, trouble)
         assert (codes, state.status) == ([0, 0], "completed"), state.failure
-        assert any("memory is full" in warning.what for warning in state.warnings) == bool(times)
+        assert any("memory is full" in warning.what for warning in state.warnings) == bool(trouble)
     ours, theirs = _weights(disturbed), _weights(undisturbed)
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
@@ -105,7 +81,7 @@ def test_all_ranks_stop_where_one_runs_out_of_memory_twice(
 ) -> None:
     document = put(put(train_document, "training.processes", 2), "memory.checkpointing", "none")
     run = engine.create("full", "train", put(document, "training.batch_size", 2))
-    codes, state = _work_as_torchrun(run, _FAILING_RANK, run.path, rank, 2)
+    codes, state = work_as_torchrun(run, {rank: memory_full_twice})
     assert codes == [1, 1]
     assert state.failure is not None
     assert f"rank {rank} of 2: CUDA out of memory" in state.failure.what
@@ -119,7 +95,7 @@ def test_all_ranks_stop_where_one_runs_out_of_memory_twice(
 @pytest.mark.slow
 def test_what_another_rank_met_is_told_in_its_words(engine: Engine, train_document: dict[str, Any]) -> None:
     run = engine.create("error", "train", put(train_document, "training.processes", 2))
-    codes, state = _work_as_torchrun(run, _FAILING_RANK, run.path, 1, "error")
+    codes, state = work_as_torchrun(run, {1: meet_an_error})
     assert codes == [1, 1]
     assert state.failure is not None
     failure = state.failure
