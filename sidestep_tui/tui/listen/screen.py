@@ -16,10 +16,11 @@ from sidestep_tui.dataset.sound import Sound, look_at
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import summarise
+from sidestep_tui.runs.remote import copy_command
 from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.sound_view import SoundView
+from sidestep_tui.tui.line_screen import LineScreen
 from sidestep_tui.tui.listen.samples import Heard, heard_in
-from sidestep_tui.tui.monitor.fetching import LineScreen, fetch_line
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.themes import rich_style
 from sidestep_tui.tui.widgets.table import KeyTable, cell
@@ -137,7 +138,7 @@ class ListenScreen(SidestepScreen[None]):
         """Shows and copies the line that fetches the song under the cursor."""
         song = self._current()
         if song is not None:
-            self.app.push_screen(LineScreen(_("Type this on your own computer"), fetch_line(song.path)))
+            self.app.push_screen(LineScreen(_("Type this on your own computer"), copy_command(song.path)))
 
     def _current(self) -> Heard | None:
         key = self.query_one(KeyTable).current_key

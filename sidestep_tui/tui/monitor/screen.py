@@ -16,14 +16,15 @@ from textual.message import Message
 
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import RunSummary
+from sidestep_tui.runs.remote import copy_command
 from sidestep_tui.texts import _
 from sidestep_tui.tui.chart.widget import Chart
 from sidestep_tui.tui.follow import RunFollower
+from sidestep_tui.tui.line_screen import LineScreen
 from sidestep_tui.tui.monitor.cards import CardPanel
 from sidestep_tui.tui.monitor.chart_keys import CHART_NAMES, ChartKeys
 from sidestep_tui.tui.monitor.columns import StepColumns
 from sidestep_tui.tui.monitor.curves import CHARTS
-from sidestep_tui.tui.monitor.fetching import LineScreen, fetch_line
 from sidestep_tui.tui.monitor.log_tail import LogTail
 from sidestep_tui.tui.monitor.log_view import LogView
 from sidestep_tui.tui.monitor.panels import Panels, PanelTabs, panels_of
@@ -211,7 +212,7 @@ class MonitorScreen(ChartKeys):
         if path is None:
             self.sidestep.tell(_("There is nothing to fetch here yet."), "warning")
         else:
-            self.app.push_screen(LineScreen(_("Type this on your own computer"), fetch_line(path)))
+            self.app.push_screen(LineScreen(_("Type this on your own computer"), copy_command(path)))
 
     def _file_to_fetch(self) -> Path | None:
         if self.query_one(Panels).current == "files":

@@ -15,9 +15,9 @@ from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.log import EventWriter
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.dataset.sound_view import SoundView
+from sidestep_tui.tui.line_screen import LineScreen
 from sidestep_tui.tui.listen.samples import heard_in
 from sidestep_tui.tui.listen.screen import ListenScreen
-from sidestep_tui.tui.monitor.fetching import LineScreen
 from sidestep_tui.tui.widgets.table import KeyTable
 
 from ..conftest import SIZES, MakeRun

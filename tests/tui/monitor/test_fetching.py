@@ -1,11 +1,9 @@
 """The line that fetches a run's files from another machine."""
 
-from pathlib import Path
-
 import pytest
 
 from sidestep_tui.runs import events as ev
-from sidestep_tui.tui.monitor.fetching import LineScreen, fetch_line
+from sidestep_tui.tui.line_screen import LineScreen
 
 from ..conftest import Events, MakeApp, MakeRun, Settle
 
@@ -25,9 +23,3 @@ async def test_the_line_that_fetches_a_song_is_shown_and_copied(
         assert app.clipboard == f"scp -P 2222 'ana@203.0.113.7:{run.path}/samples/first song.wav' ."
         await pilot.press("escape", "8", "c")  # the first file is a checkpoint, the cursor is on the last one: the song
         assert app.clipboard.endswith("first song.wav' .")
-
-
-def test_the_fetch_line_names_folders_and_long_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOGNAME", "ana")
-    line = fetch_line(tmp_path, {"SSH_CONNECTION": "fe80::1 50000 2001:db8::2 22"})
-    assert line == f"scp -r 'ana@[2001:db8::2]:{tmp_path}' ."

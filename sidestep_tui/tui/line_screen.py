@@ -1,11 +1,5 @@
-"""The line that brings a file of the run to the computer that a person sits at: `scp`, typed over there."""
+"""A line that is typed somewhere else, for instance on the computer that a person sits at: shown, and copied."""
 
-import getpass
-import os
-import shlex
-import socket
-from collections.abc import Mapping
-from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,20 +10,6 @@ from textual.widgets import Static
 
 from sidestep_tui.texts import _
 from sidestep_tui.tui.text import literal
-
-_SSH_PORT = "22"
-
-
-def fetch_line(path: Path, environment: Mapping[str, str] = os.environ) -> str:
-    """The `scp` command for a file or folder, by the address and port that this SSH session came to.
-
-    `SSH_CONNECTION` holds the client's address and port, then the server's (ssh(1), ENVIRONMENT).
-    """
-    connection = environment.get("SSH_CONNECTION", "").split()
-    host, port = (connection[2], connection[3]) if len(connection) == 4 else (socket.gethostname(), _SSH_PORT)
-    host = f"[{host}]" if ":" in host else host
-    words = ["scp", *(["-r"] if path.is_dir() else []), *(["-P", port] if port != _SSH_PORT else [])]
-    return shlex.join([*words, f"{getpass.getuser()}@{host}:{path}", "."])
 
 
 class LineScreen(ModalScreen[None]):
