@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -46,6 +46,7 @@ class OpenDatasetScreen(SidestepScreen[None]):
 
     HEADING = _("Data set")
     ABOUT = _("Nothing is written into your folder until you save, but for a small journal of unsaved edits.")
+    AUTO_FOCUS = ""  # else the line for a path has the keys, unseen, while a path that was given is read
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("o", "choose", _("Another"), tooltip=_("Choose another folder or file")),
         Binding("r", "again", _("Try again"), tooltip=_("Read it again")),
@@ -88,6 +89,7 @@ class OpenDatasetScreen(SidestepScreen[None]):
         self._path = path
         self._stage: Literal["choose", "reading", "failed"] = "choose"
         self._progress = (0, 0)
+        self._session: EditSession | None = None
 
     def compose_body(self) -> ComposeResult:
         """The question, and the line that takes its place."""
@@ -175,18 +177,26 @@ class OpenDatasetScreen(SidestepScreen[None]):
             self._show("reading")
 
     @on(Read)
-    def _open(self, event: Read) -> None:
+    def _take(self, event: Read) -> None:
+        if self._stage == "reading" and self.in_front:  # not left, and no other path was given in the meantime
+            self._session = event.session
+            self._open()
+
+    @on(events.ScreenResume)
+    def _open(self) -> None:
+        """Opens the review; above a dialog (the help) it would be that dialog's, so it waits for its end."""
+        if self._session is None or self.app.screen is not self:
+            return
         from sidestep_tui.tui.dataset.review import Review
         from sidestep_tui.tui.dataset.screen import ReviewScreen
 
-        if self._stage != "reading" or not self.is_current:
-            return  # left, or another path was given in the meantime
+        session, self._session = self._session, None
         try:
-            remember_dataset(self._path or event.session.dataset.root)
+            remember_dataset(self._path or session.dataset.root)
         except SidestepError as error:
             self.sidestep.tell_error(error)
         # Whoever leaves the review leaves this screen as well: it has nothing more to say.
-        self.app.push_screen(ReviewScreen(Review(event.session)), lambda _: self.action_back())
+        self.app.push_screen(ReviewScreen(Review(session)), lambda _: self.action_back())
 
     @on(Refused)
     def _refuse(self, event: Refused) -> None:
