@@ -18,7 +18,7 @@ from sidestep_tui.config.preset_shelf import find_preset
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.dataset import DATASET_FILE
-from sidestep_tui.dataset.folder import is_folder
+from sidestep_tui.dataset.folder import is_folder, is_there
 from sidestep_tui.errors import UsageError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory, create_run
@@ -28,7 +28,8 @@ from sidestep_tui.runs.queue import start_queue
 from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard.document import WizardDocument
 
-_REMEMBERED: Final = ("model.checkpoint", "data.tensors")
+_REMEMBERED: Final = {"model.checkpoint": is_folder, "data.tensors": is_there}
+"""What is kept for the next time, and how it is seen that it is still there: songs may be a data set's JSON file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,8 @@ def remembered() -> dict[str, str]:
         return {}
     if not isinstance(document, dict):
         return {}
-    return {key: value for key in _REMEMBERED if isinstance(value := document.get(key), str) and is_folder(Path(value))}
+    held = {key: value for key in _REMEMBERED if isinstance(value := document.get(key), str)}
+    return {key: value for key, value in held.items() if _REMEMBERED[key](Path(value))}
 
 
 def _slug(name: str) -> str:
