@@ -30,27 +30,33 @@ class Headway:
     done: int
     total: int
     unit: str
+    completed: bool = False
 
     @property
     def told(self) -> str:
-        """`18 of 400 songs`."""
+        """`18 of 400 songs`; `11 batches` where that was enough."""
         unit = clean(word(self.unit))
+        if self.completed and self.done < self.total:
+            return _("{done} {unit}").format(done=count(self.done), unit=unit)
         return _("{done} of {total} {unit}").format(done=count(self.done), total=count(self.total), unit=unit)
 
     @property
     def share(self) -> float:
-        """From 0 to 1."""
+        """From 0 to 1; 1 for a run that has completed, also where it ended before the last of what it had planned."""
+        if self.completed:
+            return 1.0
         return min(1.0, self.done / self.total) if self.total else 0.0
 
 
 def headway(state: "RunState") -> Headway | None:
     """How far the run is, in the unit of its job; None while it has not said."""
+    completed = state.status == "completed"
     if state.plan is not None:
-        return Headway(state.step, state.plan.total_steps, "steps")
+        return Headway(state.step, state.plan.total_steps, "steps", completed)
     if state.sensitivity is not None:
-        return Headway(state.sensitivity.batches_done, state.sensitivity.batches_total, "batches")
+        return Headway(state.sensitivity.batches_done, state.sensitivity.batches_total, "batches", completed)
     if state.progress is not None:
-        return Headway(state.progress.done, state.progress.total, state.progress.unit)
+        return Headway(state.progress.done, state.progress.total, state.progress.unit, completed)
     return None
 
 

@@ -239,5 +239,7 @@ class QueueScreen(SidestepScreen[None]):
 
 
 def _told(way: Headway) -> str:
-    """`40 % of 1 200 steps`."""
+    """`40 % of 1 200 steps`; `11 batches` where that was enough."""
+    if way.completed:
+        return way.told
     return _("{share} of {total} {unit}").format(share=share(way.share), total=count(way.total), unit=word(way.unit))
