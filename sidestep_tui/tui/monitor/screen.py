@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sidestep_tui.runs.machine import MachineSnapshot
 
 _POLL_SECONDS = 0.25
+_TICK_SECONDS = 1.0
 _MACHINE_EVERY = 8  # polls
 
 
@@ -105,10 +106,15 @@ class MonitorScreen(ChartKeys):
         self.action_open_panel(1)
         self.call_after_refresh(self.read)
         self.set_interval(self.sidestep.redraw_seconds(_POLL_SECONDS), self._read_if_in_front)
+        self.set_interval(_TICK_SECONDS, self._tick)
 
     def _read_if_in_front(self) -> None:
         if self.in_front and not self._reading.locked():
             self.read()
+
+    def _tick(self) -> None:
+        if self.in_front:
+            self.query_one(StatusLines).tick(self.sidestep.clock())
 
     @work(thread=True, group="follow")
     def read(self) -> None:

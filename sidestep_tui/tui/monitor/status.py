@@ -32,6 +32,12 @@ class StatusLines(Widget):
     problem: reactive[str] = reactive("")
     """Why the run cannot be read now; what was read before stays in sight."""
 
+    def tick(self, now: float) -> None:
+        """Lets the time of a living run go on between its events; draws only where it reads differently."""
+        summary = self.summary
+        if summary and summary.condition == "running" and _time(summary, now) != _time(summary, self.now):
+            self.now = now
+
     def render(self) -> RenderResult:
         """Three lines, each cut at the width."""
         problem = Content.assemble((_("The run cannot be read  "), "bold $text-error"), clean(self.problem))
