@@ -25,6 +25,8 @@ class RunSummary:
     created_at: float
     condition: Condition
     state: RunState
+    skipped_lines: int = 0
+    """Whole lines of the event log that are damaged, or of a kind that this version does not know."""
 
 
 def remember_run(path: Path) -> None:
@@ -58,8 +60,9 @@ def summarise(run: RunDirectory) -> RunSummary:
     Raises:
         SidestepError: the folder is no run.
     """
-    state = replay(EventReader(run.events_file).stream())
-    return RunSummary(run, run.job(), run.created_at(), condition(run, state), state)
+    reader = EventReader(run.events_file)
+    state = replay(reader.stream())
+    return RunSummary(run, run.job(), run.created_at(), condition(run, state), state, reader.unknown)
 
 
 def condition(run: RunDirectory, state: RunState) -> Condition:

@@ -35,7 +35,8 @@ class RunFollower:
         except OSError:
             self._reader, self._state = EventReader(self._run.events_file), RunState()
             raise
-        return RunSummary(self._run, self._job, self._created_at, condition(self._run, self._state), self._state)
+        now = condition(self._run, self._state)
+        return RunSummary(self._run, self._job, self._created_at, now, self._state, self._reader.unknown)
 
 
 class RunCatalog:

@@ -129,8 +129,7 @@ class MonitorScreen(ChartKeys):
                 self.post_message(self.Unreadable(error.strerror or str(error)))
                 return
             lines = self._log.read()
-            same = before is not None and before.state is summary.state and before.condition == summary.condition
-            same = same and not changed
+            same = before is not None and _looks_alike(before, summary) and not changed
             self.summary = summary
         if lines or not same:
             self.post_message(self.Updated(summary, lines))
@@ -239,3 +238,9 @@ class MonitorScreen(ChartKeys):
         if action == "listen":
             return self.summary is not None and len(self.summary.state.samples) > 0
         return super().check_action(action, parameters)
+
+
+def _looks_alike(before: RunSummary, now: RunSummary) -> bool:
+    """Whether nothing has come to a run; its state is the same object then."""
+    alike = before.condition == now.condition and before.skipped_lines == now.skipped_lines
+    return alike and before.state is now.state

@@ -7,8 +7,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from sidestep_tui.texts import _
-from sidestep_tui.tui.figures import duration, number, share, size
+from sidestep_tui.texts import _, ngettext
+from sidestep_tui.tui.figures import count, duration, number, share, size
 from sidestep_tui.tui.monitor.commands import paused
 from sidestep_tui.tui.outline import SYMBOLS, bar, headway, last_loss, seconds_left
 from sidestep_tui.tui.text import clean, shorten
@@ -47,7 +47,7 @@ class StatusLines(Widget):
             return Content.styled(_("Reading the run's history …"), "$text-muted")
         width = self.size.width
         notice = problem if self.problem else _notice(self.summary)
-        lines = [_progress(self.summary, self.now, width), _figures(self.summary.state, width), notice]
+        lines = [_progress(self.summary, self.now, width), _figures(self.summary, width), notice]
         return Content("\n").join(line.truncate(width, ellipsis=True) for line in lines)
 
 
@@ -83,16 +83,20 @@ def _time(summary: "RunSummary", now: float) -> str:
     return _("{time} left").format(time=duration(left))
 
 
-def _figures(state: "RunState", width: int) -> Content:
+def _figures(summary: "RunSummary", width: int) -> Content:
     """What the run has said so far, as many figures as fit, the most telling first."""
     pairs: list[tuple[str, str]] = []
-    curves = state.curves
+    state, curves = summary.state, summary.state.curves
     if len(curves.step):
         pairs.append((_("loss"), number(last_loss(state))))
         pairs.append((_("lr"), number(curves.learning_rate[-1], 3)))
         pairs.append((_("grad"), number(curves.gradient_norm[-1], 3)))
         pairs.append(_pace(state.recent_seconds_per_step()))
         pairs.append((_("wait"), share(state.data_wait_share())))
+    if lines := summary.skipped_lines:
+        pairs.append(
+            (_("skipped"), ngettext("{count} log line", "{count} log lines", lines).format(count=count(lines)))
+        )
     pairs.extend(_memory(state))
     if not len(curves.step) and state.device:
         pairs.append((_("device"), clean(state.device)))
