@@ -1,9 +1,13 @@
 """Figures as people read them: durations, ages, sizes, counts, losses."""
 
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sidestep_tui.texts import _
+
+if TYPE_CHECKING:
+    from sidestep_tui.runs.events import DeviceSampled
+    from sidestep_tui.runs.machine import CardSnapshot
 
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -65,3 +69,12 @@ def share(value: float | None) -> str:
 def count(value: int) -> str:
     """A whole number with thin groups: `100 000`."""
     return f"{value:,}".replace(",", " ")
+
+
+def load(card: "CardSnapshot | DeviceSampled") -> tuple[str, str, str]:
+    """How busy, how hungry and how hot a card is: `97 %`, `312 W`, `64 °C`; empty what its driver does not tell."""
+    return (
+        "" if card.utilisation is None else share(card.utilisation),
+        "" if card.power_watts is None else f"{card.power_watts:.0f} W",
+        "" if card.temperature is None else f"{card.temperature:.0f} °C",
+    )

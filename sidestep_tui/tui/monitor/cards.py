@@ -8,7 +8,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from sidestep_tui.texts import _
-from sidestep_tui.tui.figures import share, size
+from sidestep_tui.tui.figures import load, size
 from sidestep_tui.tui.text import clean, pad
 from sidestep_tui.tui.widgets.machine import MachineLines
 from sidestep_tui.tui.widgets.scroll import KeyScroll
@@ -78,10 +78,5 @@ def _facts(state: "RunState | None") -> list[tuple[str, str]]:
                 _("{used} of {total}").format(used=size(memory.device_bytes), total=size(memory.device_total_bytes)),
             )
         )
-    if memory.utilisation is not None:
-        facts.append((_("utilisation"), share(memory.utilisation)))
-    if memory.power_watts is not None:
-        facts.append((_("power"), f"{memory.power_watts:.0f} W"))
-    if memory.temperature is not None:
-        facts.append((_("temperature"), f"{memory.temperature:.0f} °C"))
-    return facts
+    names = (_("utilisation"), _("power"), _("temperature"))
+    return [*facts, *((name, value) for name, value in zip(names, load(memory), strict=True) if value)]

@@ -8,7 +8,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from sidestep_tui.texts import _, ngettext
-from sidestep_tui.tui.figures import count, duration, number, share, size
+from sidestep_tui.tui.figures import count, duration, load, number, share, size
 from sidestep_tui.tui.monitor.commands import paused
 from sidestep_tui.tui.outline import SYMBOLS, bar, headway, last_loss, seconds_left
 from sidestep_tui.tui.text import clean, shorten
@@ -121,14 +121,9 @@ def _memory(state: "RunState") -> list[tuple[str, str]]:
         return []
     if memory.device_bytes is None or memory.device_total_bytes is None:
         return [(_("memory"), size(memory.process_bytes))]
-    pairs = [(_("card"), f"{memory.device_bytes / 2**30:.1f}/{size(memory.device_total_bytes)}")]
-    if memory.utilisation is not None:
-        pairs.append((_("use"), share(memory.utilisation)))
-    if memory.power_watts is not None:
-        pairs.append((_("power"), f"{memory.power_watts:.0f} W"))
-    if memory.temperature is not None:
-        pairs.append((_("temp"), f"{memory.temperature:.0f} °C"))
-    return pairs
+    card = (_("card"), f"{memory.device_bytes / 2**30:.1f}/{size(memory.device_total_bytes)}")
+    names = (_("use"), _("power"), _("temp"))
+    return [card, *((name, value) for name, value in zip(names, load(memory), strict=True) if value)]
 
 
 def _notice(summary: "RunSummary") -> Content:

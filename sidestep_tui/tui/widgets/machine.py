@@ -8,7 +8,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from sidestep_tui.texts import _
-from sidestep_tui.tui.figures import share, size
+from sidestep_tui.tui.figures import load, share, size
 from sidestep_tui.tui.outline import bar
 from sidestep_tui.tui.text import clean, pad
 from sidestep_tui.tui.words import word
@@ -44,14 +44,9 @@ class MachineLines(Widget):
 
     @staticmethod
     def _card(card: "CardSnapshot", width: int, *, numbered: bool) -> Content:
-        figures = [
-            share(card.utilisation) if card.utilisation is not None else "",
-            f"{card.power_watts:.0f} W" if card.power_watts is not None else "",
-            f"{card.temperature:.0f} °C" if card.temperature is not None else "",
-        ]
         name = clean(card.name).removeprefix("NVIDIA ").removeprefix("GeForce ")
         name = f"{card.index} {name}" if numbered else name  # as in cuda:0
-        return _line(name, card.memory_used, card.memory_total, width, [part for part in figures if part])
+        return _line(name, card.memory_used, card.memory_total, width, [part for part in load(card) if part])
 
     @staticmethod
     def _host(machine: "MachineSnapshot", width: int) -> Content:
