@@ -8,10 +8,11 @@ from textual.screen import Screen
 from textual.style import Style
 from textual.widget import Widget
 
-from sidestep_tui.texts import _
 from sidestep_tui.tui.text import clean, shorten_middle
 
 _WAYS_OUT = ("back", "quit")
+_HELP = "help"
+_GAP = 2
 
 
 class TopBar(Widget):
@@ -31,7 +32,7 @@ class TopBar(Widget):
 
 
 class KeyBar(Widget):
-    """The keys of the active bindings with `show=True`, as many as fit; `? Help` is always there."""
+    """The keys of the active bindings with `show=True`, as many as fit; the way out and the help are always there."""
 
     auto_links = False  # a click works, an underline under every word would only be noise
 
@@ -44,19 +45,28 @@ class KeyBar(Widget):
 
     def render(self) -> RenderResult:
         """One line; keys that do not fit are left to the help."""
-        shown: dict[str, tuple[str, str, str]] = {}
+        entries = self._entries()
+        ways_out = [action for action in _WAYS_OUT if action in entries]
+        others = [action for action in entries if action not in (*_WAYS_OUT, _HELP)]
+        kept = {*ways_out[:1], _HELP}
+        room = self.size.width - sum(entries[action].cell_length + _GAP for action in kept) + _GAP
+        for action in (*others, *ways_out[1:]):
+            needed = entries[action].cell_length + _GAP
+            if needed <= room:
+                room -= needed
+                kept.add(action)
+        ordered = (*others, *ways_out, _HELP)
+        return Content(" " * _GAP).join(entries[action] for action in ordered if action in kept)
+
+    def _entries(self) -> dict[str, Content]:
+        """What is said of each action. A key that is text where the focus is (`?` in an input) is not active there."""
+        entries: dict[str, Content] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            if binding.show and active.enabled and binding.action != "help":
-                shown.setdefault(binding.action, (binding.key, self.app.get_key_display(binding), binding.description))
-        ordered = sorted(shown, key=lambda action: action in _WAYS_OUT)
-        help_entry = self._entry("question_mark", "?", _("Help"))
-        line = Content("")
-        for action in ordered:
-            entry = self._entry(*shown[action]) + Content("  ")
-            if line.cell_length + entry.cell_length + help_entry.cell_length <= self.size.width:
-                line += entry
-        return line + help_entry
+            if active.enabled and (binding.show or binding.action == _HELP) and binding.action not in entries:
+                display = self.app.get_key_display(binding)
+                entries[binding.action] = self._entry(binding.key, display, binding.description)
+        return entries
 
     @staticmethod
     def _entry(key: str, display: str, description: str) -> Content:
