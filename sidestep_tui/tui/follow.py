@@ -44,8 +44,8 @@ class RunCatalog:
 
     def __init__(self) -> None:
         self._followers: dict[Path, RunFollower] = {}
-        self.unreadable: dict[str, str] = {}
-        """Why a run could not be read at the last look, by its name."""
+        self.unreadable: dict[RunDirectory, SidestepError] = {}
+        """Why a run could not be read at the last look."""
 
     def poll(self) -> list[RunSummary]:
         """Every run that is still on disk, the newest first."""
@@ -65,7 +65,7 @@ class RunCatalog:
                 self._followers[run.path] = RunFollower(run)
             return self._followers[run.path].poll()
         except SidestepError as error:
-            self.unreadable[run.name] = error.what
+            self.unreadable[run] = error
         except OSError as error:
-            self.unreadable[run.name] = error.strerror or str(error)
+            self.unreadable[run] = SidestepError(error.strerror or str(error), where=error.filename or run.path)
         return None

@@ -78,7 +78,8 @@ class RunReading(SidestepScreen[None]):
                 return
             notes = {str(run.run.path): note for run in runs if (note := read_note(run.run))}
         advice = next_step(runs, self.sidestep.clock())
-        machine, unreadable = self.sidestep.read_machine(), self._catalog.unreadable
+        machine = self.sidestep.read_machine()
+        unreadable = {run.name: error.what for run, error in self._catalog.unreadable.items()}
         self.post_message(self.Refreshed(runs, machine, advice, notes, unreadable))
         self._measure(runs)
 

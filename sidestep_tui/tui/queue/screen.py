@@ -20,21 +20,17 @@ from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.runs.queue import Queue, is_worked_on
 from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen
-from sidestep_tui.tui.figures import count, share
 from sidestep_tui.tui.follow import RunCatalog
-from sidestep_tui.tui.outline import SYMBOLS, Headway, headway
+from sidestep_tui.tui.queue.problems import problems, told
+from sidestep_tui.tui.queue.queue_table import QueueTable
 from sidestep_tui.tui.queue.waiting import waiting_runs
 from sidestep_tui.tui.screen import SidestepScreen
-from sidestep_tui.tui.text import clean, shorten
-from sidestep_tui.tui.themes import rich_style
+from sidestep_tui.tui.text import clean
 from sidestep_tui.tui.widgets.quiet import tell
-from sidestep_tui.tui.widgets.table import KeyTable, Row, cell
 from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
 from sidestep_tui.tui.words import word
 
 _REFRESH_SECONDS = 2.0
-_PLACE, _CONDITION, _DONE = 5, 14, 26
-_PADDING, _SCROLLBAR, _NARROWEST = 2, 1, 12
 _EMPTY = _("""\
 [b]The queue is empty[/b]
 
@@ -62,17 +58,18 @@ class QueueScreen(SidestepScreen[None]):
 
     @dataclass
     class Refreshed(Message):
-        """The queue as a thread has just read it; `summaries` are all runs of the machine."""
+        """The queue as a thread has just read it; `summaries` are all runs of the machine that can be read."""
 
         queue: Queue
         summaries: list[RunSummary]
+        unreadable: dict[RunDirectory, SidestepError]
         working: bool
 
     def __init__(self) -> None:
         super().__init__()
         self._queue = Queue()
         self._summaries: list[RunSummary] = []
-        self._name_width = 0
+        self._unreadable: dict[RunDirectory, SidestepError] = {}
         self._catalog = RunCatalog()
         self._reading = threading.Lock()  # a slow disk must not have two threads in one catalogue
         self._begun: frozenset[RunDirectory] = frozenset()
@@ -82,12 +79,13 @@ class QueueScreen(SidestepScreen[None]):
         yield Static(_("Reading the queue …"), id="queue-state")
         with Vertical(classes="panel", id="run-panel") as panel:
             panel.border_title = _("Runs")
-            yield KeyTable(id="queued")
+            yield QueueTable()
             yield Static(_EMPTY, id="notice")
+            yield Static(id="problem")
 
     def on_mount(self) -> None:
         """Reads now and again while the screen is in front."""
-        self.query_one("#notice").display = False
+        self.query_one("#notice").display = self.query_one("#problem").display = False
         self.call_after_refresh(self.read_queue)
         self.set_interval(_REFRESH_SECONDS, self._read_if_in_front)
 
@@ -109,7 +107,7 @@ class QueueScreen(SidestepScreen[None]):
             except OSError as error:
                 self.app.call_from_thread(self._show_error, SidestepError(_("The runs cannot be read"), where=error))
                 return
-            self.post_message(self.Refreshed(queue, summaries, working))
+            self.post_message(self.Refreshed(queue, summaries, self._catalog.unreadable, working))
 
     def _start_worker(self, queue: Queue, summaries: list[RunSummary]) -> bool:
         """Starts the queue's process for runs that wait, once for each: one that dies at once is not tried forever."""
@@ -120,7 +118,7 @@ class QueueScreen(SidestepScreen[None]):
 
     @on(Refreshed)
     def _show(self, event: Refreshed) -> None:
-        self._queue, self._summaries = event.queue, event.summaries
+        self._queue, self._summaries, self._unreadable = event.queue, event.summaries, event.unreadable
         standing, colour = (_("paused"), "warning") if event.queue.paused else (_("working"), "success")
         if not event.queue.paused and not event.working:
             standing, colour = _("idle"), "text-muted"
@@ -131,9 +129,14 @@ class QueueScreen(SidestepScreen[None]):
         )
         tell(self.query_one("#queue-state", Static), state)
         self._fill()
-        table = self.query_one(KeyTable)
+        table = self.query_one(QueueTable)
         table.display = bool(event.queue.runs)
         self.query_one("#notice").display = not event.queue.runs
+        problem = self.query_one("#problem", Static)
+        found = problems(event.queue, event.summaries, event.unreadable)
+        problem.display = bool(found)
+        if found:
+            tell(problem, told(found))
         if event.queue.runs and self.focused is None:
             table.focus()
         self.refresh_bindings()
@@ -151,31 +154,17 @@ class QueueScreen(SidestepScreen[None]):
         self.call_after_refresh(self._fill)
 
     def _fill(self) -> None:
-        table = self.query_one(KeyTable)
-        room = table.size.width or self.size.width - 2
-        width = max(_NARROWEST, room - _PLACE - _CONDITION - _DONE - 4 * _PADDING - _SCROLLBAR)
-        if width != self._name_width:
-            self._name_width = width
-            table.set_columns(
-                [(_("Place"), _PLACE), (_("Run"), width), (_("Condition"), _CONDITION), (_("Done"), _DONE)]
-            )
         known = {summary.run: summary for summary in self._summaries}
-        rows: list[Row] = []
-        for place, run in enumerate(self._queue.runs, start=1):
-            summary = known.get(run)
-            symbol, colour = SYMBOLS[summary.condition] if summary else ("×", "error")
-            condition = f"{symbol} {word(summary.condition) if summary else _('missing')}"
-            way = headway(summary.state) if summary else None
-            done = _told(way) if way else ""
-            style = rich_style(self, colour)
-            name = cell(shorten(run.name, width), rich_style(self, "foreground", bold=True))
-            rows.append((str(run.path), (cell(str(place), right=True), name, cell(condition, style), cell(done))))
-        table.set_rows(rows)
+        self.query_one(QueueTable).show(self._queue, known, self._unreadable, self.size.width)
 
-    @on(KeyTable.RowSelected)
+    @on(QueueTable.RowSelected)
     def _open(self) -> None:
-        if any(summary.run == self._run for summary in self._summaries):
-            self.sidestep.open("monitor", run=self._run)
+        run = self._run
+        found = problems(self._queue, self._summaries, self._unreadable)
+        if run in found:
+            self.sidestep.tell_error(found[run])
+        elif run is not None:
+            self.sidestep.open("monitor", run=run)
 
     @work
     async def action_add(self) -> None:
@@ -230,16 +219,9 @@ class QueueScreen(SidestepScreen[None]):
 
     @property
     def _run(self) -> RunDirectory | None:
-        key = self.query_one(KeyTable).current_key if self.is_mounted else None
+        key = self.query_one(QueueTable).current_key if self.is_mounted else None
         return next((run for run in self._queue.runs if str(run.path) == key), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys appear only where they would do something."""
         return self._run is not None if action in ("remove", "move") else super().check_action(action, parameters)
-
-
-def _told(way: Headway) -> str:
-    """`40 % of 1 200 steps`; `11 batches` where that was enough."""
-    if way.completed:
-        return way.told
-    return _("{share} of {total} {unit}").format(share=share(way.share), total=count(way.total), unit=word(way.unit))
