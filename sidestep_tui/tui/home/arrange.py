@@ -11,10 +11,15 @@ from sidestep_tui.tui.words import word
 ORDERS: Final = ("newest", "name", "condition", "loss", "validation", "disk")
 
 
+def is_read_elsewhere(run: RunSummary) -> bool:
+    """Whether a run is a preflight that has done its work: its figures stand in the wizard."""
+    return run.job == "preflight" and run.condition == "completed"
+
+
 def arranged(
     runs: Sequence[RunSummary], notes: Mapping[str, str], words: str, order: str, held: Mapping[str, int]
 ) -> list[RunSummary]:
-    """The runs that fit every word, sorted.
+    """The runs that fit every word, sorted; without words those that `is_read_elsewhere` are left out.
 
     Args:
         runs: all runs, the newest first.
@@ -33,7 +38,7 @@ def arranged(
         value = last_loss(run.state) if order == "loss" else best_validation_loss(run.state)
         return value is None, value or 0.0
 
-    kept = [run for run in runs if all(part in told(run) for part in wanted)]
+    kept = [run for run in runs if all(part in told(run) for part in wanted) and (wanted or not is_read_elsewhere(run))]
     match order:
         case "name":
             return sorted(kept, key=lambda run: run.run.name.casefold())

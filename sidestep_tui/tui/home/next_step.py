@@ -14,7 +14,7 @@ _AFTER: Final[dict[JobName, str]] = {
     "preprocess": _("The songs are encoded. Press n to train on them."),
     "import": _("The tensors are taken over. Press n to train on them."),
     "estimate": _("The layers are ranked: Enter shows them. Press n to train."),
-    "preflight": _("The run is measured: Enter shows what it takes. Press n to set it up."),
+    "preflight": _("The run is measured. Press n to set it up: the wizard shows what it takes."),
     "train": _("The adapter is trained. `sidestep generate --adapter {final}` lets you hear it."),
     "generate": _("The song is written. Enter shows where it is."),
     "export": _("The adapter is exported. Enter shows where it is."),

@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from sidestep_tui.texts import _
+from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.home.history import HistoryKeys
 from sidestep_tui.tui.home.reading import RunReading
 from sidestep_tui.tui.home.run_keys import RunKeys
@@ -51,7 +51,10 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
     """The list of runs, newest first, and the way to everything else."""
 
     HEADING = ""
-    ABOUT = _("Every run on this machine. Engines go on when you leave: come back and open a run to see all of it.")
+    ABOUT = _(
+        "Every run on this machine. Engines go on when you leave: come back and open a run to see all of it. "
+        "Preflights that are done are left out, their figures stand in the wizard: / and `preflight` shows them."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", _("New"), tooltip=_("Set up a new run, step by step")),
         Binding("u", "go('queue')", _("Queue"), tooltip=_("Runs that wait for the machine, one after another")),
@@ -109,7 +112,7 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
 
     def show_runs(self) -> None:
         """Fills the table, and says in its title what is left out."""
-        from sidestep_tui.tui.home.arrange import arranged
+        from sidestep_tui.tui.home.arrange import arranged, is_read_elsewhere
 
         table, notice = self.query_one(RunTable), self.query_one("#notice", Static)
         shown = arranged(self.all_runs, self.notes, self.words, self.order, self.held)
@@ -118,11 +121,15 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
         if shown and self.focused is None:
             table.focus()
         elif not shown:
-            tell(notice, Content.from_markup(_NONE_FITS if self.all_runs else _EMPTY))
+            tell(notice, Content.from_markup(_NONE_FITS if self.words.strip() else _EMPTY))
         title = _("Runs")
         if words := clean(self.words).strip():
             title += _(" with “{words}”: {shown} of {all}").format(
                 words=words, shown=len(shown), all=len(self.all_runs)
+            )
+        elif left_out := sum(map(is_read_elsewhere, self.all_runs)):
+            title += ngettext(" without {count} preflight", " without {count} preflights", left_out).format(
+                count=left_out
             )
         if self.order != "newest":
             title += _(", by {order}").format(order=word(self.order))
