@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from rich.cells import cell_len
 from textual.app import RenderResult
 from textual.content import Content
 from textual.reactive import reactive
@@ -22,6 +23,7 @@ _FILLS: Final = {
     "sampling": ("▚", "$secondary"),
     "reserve": ("·", "$text-muted"),
 }
+_FEWEST_LETTERS: Final = 4
 
 
 class MemoryBar(Widget):
@@ -65,12 +67,23 @@ class MemoryBar(Widget):
             return Content.styled(
                 _("Nothing here makes it fit: a larger card, or a smaller model, is needed"), "$text-error"
             )
-        parts = [
-            Content.assemble((_FILLS[name][0], _FILLS[name][1]), (f" {word(name)} {size / GIB:.1f}  ", "$text-muted"))
-            for name, size in view.parts()
-            if size
+        return _legend(view, self.size.width)
+
+
+def _legend(view: MemoryView, width: int) -> Content:
+    """What each part of the bar is; where not all of it fits, the names are cut until it does."""
+    parts = [(name, size) for name, size in view.parts() if size]
+    longest = max(cell_len(word(name)) for name, _ in parts)
+    looks = [(longest, 2), *((letters, 1) for letters in range(longest, _FEWEST_LETTERS - 1, -1))]
+    for letters, gap in looks:
+        entries = [
+            Content.assemble(_FILLS[name], (f" {shorten(word(name), letters)} {size / GIB:.1f}", "$text-muted"))
+            for name, size in parts
         ]
-        return Content.assemble(*parts, (source(view), "$text-muted"))
+        line = Content(" " * gap).join([*entries, Content.styled(source(view), "$text-muted")]).rstrip()
+        if line.cell_length <= width:
+            break
+    return line
 
 
 def _cells(view: MemoryView, width: int) -> list[tuple[str, str]]:
