@@ -51,8 +51,8 @@ class SongScreen(SongEditingScreen):
     ]
     DEFAULT_CSS = """
     SongScreen .panel { height: 1fr; padding: 0; }
-    SongScreen #left { width: 1fr; }
-    SongScreen #right { width: 1fr; }
+    SongScreen #left { width: 5fr; }
+    SongScreen #right { width: 4fr; }
     SongScreen #fields { height: auto; max-height: 70%; }
     SongScreen #found { height: 1fr; border-top: solid $border-blurred; }
     SongScreen #found:focus { border-top: solid $primary; }
@@ -121,7 +121,8 @@ class SongScreen(SongEditingScreen):
         found.found = tuple((findings[place], fixes[place]) for place in order)
         found.checked = review.checks.complete
         self.query_one(PromptView).show(song.key)
-        self.query_one(SoundView).treatment = review.treatment(song)
+        view = self.query_one(SoundView)
+        view.treatment, view.whole = review.treatment(song), review.measures.known(song)
 
     def show_song(self, song: Song) -> None:
         """Goes to a song that an undo or a redo has changed."""

@@ -34,6 +34,8 @@ class SoundView(Widget, can_focus=True):
     notice: reactive[str] = reactive("")
     treatment: reactive[Treatment] = reactive(Treatment())
     """What the song is trimmed to and how much louder it becomes; what is cut off is drawn faint."""
+    whole: reactive[Measures | None] = reactive(None)
+    """What is known of the whole of a recording that is too long to be decoded for a picture."""
 
     def __init__(self) -> None:
         super().__init__(id="sound-view")
@@ -42,7 +44,7 @@ class SoundView(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the picture, which is drawn once for each size, song and theme."""
-        wanted = (self.sound, self.notice, self.treatment, self.size, self.app.theme)
+        wanted = (self.sound, self.notice, self.treatment, self.whole, self.size, self.app.theme)
         if wanted != self._drawn:
             self._lines = [strip.adjust_cell_length(self.size.width, self.rich_style) for strip in self._draw()]
             self._drawn = wanted
@@ -58,7 +60,8 @@ class SoundView(Widget, can_focus=True):
         yield from self._waveform(self.sound, columns, wave)
         yield Strip([Segment(" " * LABEL_CELLS + time_line(self.sound.seconds, columns), muted)])
         yield from self._spectrogram(self.sound, columns, rows - wave)
-        yield Strip([Segment(pad(measured(self.sound.measures, self.treatment), self.size.width), muted)])
+        figures = measured(self.sound, self.whole, self.treatment)
+        yield Strip([Segment(pad(figures, self.size.width), muted)])
 
     def _waveform(self, sound: Sound, columns: int, rows: int) -> Iterator[Strip]:
         """Braille dots from the lowest to the highest sample of each dot column; full scale fills the height.
@@ -98,10 +101,12 @@ class SoundView(Widget, can_focus=True):
                 yield Strip([label, *_half_blocks(upper, lower, _palette(background, low, high))])
 
 
-def measured(measures: Measures | None, treatment: Treatment) -> str:
-    """The measures of the file in one line, and what becomes of it."""
+def measured(sound: Sound, whole: Measures | None, treatment: Treatment) -> str:
+    """The measures of the file in one line, and what becomes of it; what to do where a long one has none."""
+    measures = sound.measures or whole
+    drawn = "" if sound.measures is not None else _("drawn to {time}").format(time=minutes(sound.seconds))
     if measures is None:
-        return _("only the beginning was decoded")
+        return _("{drawn}  labelling measures it").format(drawn=drawn)
     loudness = _("silent") if measures.loudness is None else f"{measures.loudness:.1f} LUFS"
     peak = 20 * np.log10(measures.peak) if measures.peak else -np.inf
     parts = [
@@ -120,7 +125,7 @@ def measured(measures: Measures | None, treatment: Treatment) -> str:
     if treatment.start or treatment.end is not None:
         end = _("end") if treatment.end is None else minutes(treatment.end)
         parts.insert(0, _("trimmed to {start}–{end}").format(start=minutes(treatment.start), end=end))
-    return "  ".join(parts)
+    return "  ".join(filter(None, (drawn, *parts)))
 
 
 def _kept(treatment: Treatment, seconds: float, columns: int) -> tuple[int, int]:
