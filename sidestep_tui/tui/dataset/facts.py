@@ -23,7 +23,7 @@ from sidestep_tui.tui.widgets.table import KeyTable, cell
 
 SHOWN_FIELDS: Final = tuple(name for name in FIELDS if name != "reviewed")
 """Fields that the list shows; whether the song was reviewed stands in its headline."""
-_NAME, _SOURCE = 15, 13
+_NAME, _SOURCE = 15, 11
 _PADDING = 2
 _SCROLLBAR = 1
 
@@ -34,6 +34,7 @@ class FieldTable(KeyTable):
     def __init__(self) -> None:
         super().__init__(id="fields")
         self._width = 0
+        self._source_width = 0
         self._song: Song | None = None
 
     def show(self, song: Song) -> None:
@@ -41,10 +42,11 @@ class FieldTable(KeyTable):
         self._song = song
         if not self.size.width:
             return  # it is not laid out yet; `on_resize` comes
-        width = max(10, self.size.width - _NAME - _SOURCE - 3 * _PADDING - _SCROLLBAR)
-        if width != self._width:
-            self._width = width
-            self.set_columns([(_("Field"), _NAME), (_("Value"), width), (_("From"), _SOURCE)])
+        source = max(_SOURCE, *(len(written_source(song, name)) for name in SHOWN_FIELDS))
+        width = max(10, self.size.width - _NAME - source - 3 * _PADDING - _SCROLLBAR)
+        if (width, source) != (self._width, self._source_width):
+            self._width, self._source_width = width, source
+            self.set_columns([(_("Field"), _NAME), (_("Value"), width), (_("From"), source)])
         self.set_rows([(name, self._cells(song, name)) for name in SHOWN_FIELDS])
 
     def on_resize(self) -> None:
@@ -53,15 +55,18 @@ class FieldTable(KeyTable):
             self.show(self._song)
 
     def _cells(self, song: Song, name: str) -> tuple[Text, ...]:
-        source = song.source(name)
         value = shown_value(song, name)
         muted = rich_style(self, "text-muted")
-        from_style = rich_style(self, "accent") if source is Source.EDITED else muted
-        belief = song.beliefs.get(name)
-        sure = f" {belief.confidence:.0%}" if belief is not None and belief.confidence is not None else ""
-        written = "" if source is Source.DEFAULT else f"{source.value}{sure}"
+        from_style = rich_style(self, "accent") if song.source(name) is Source.EDITED else muted
         shown = cell(shorten(clean(value), self._width)) if value else cell("–", muted)
-        return cell(name), shown, cell(written, from_style)
+        return cell(name), shown, cell(written_source(song, name), from_style)
+
+
+def written_source(song: Song, name: str) -> str:
+    """Where a field came from and how sure that is, `provider 85%`; nothing where nobody said anything."""
+    source, belief = song.source(name), song.beliefs.get(name)
+    sure = f" {belief.confidence:.0%}" if belief is not None and belief.confidence is not None else ""
+    return "" if source is Source.DEFAULT else f"{source.value}{sure}"
 
 
 class Headline(Widget):
