@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
 
 from sidestep_tui.acestep.products import ASK_ONEDNN, product
 
@@ -62,59 +61,64 @@ def attention_by_products(
     Returns:
         [B, S, H, d].
     """
-    mixed: Tensor = _ByProducts.apply(query, key, value, window, valid)  # type: ignore[no-untyped-call]
+    mixed: Tensor = _forward(query, key, value, window, valid)[0]
     return mixed
 
 
-class _ByProducts(Function):
-    """Keeps what flash attention keeps: the inputs, the result, and the logarithm of every row's sum.
+@torch.library.custom_op("sidestep::attention_by_products", mutates_args=())
+def _forward(
+    query: Tensor, key: Tensor, value: Tensor, window: int | None, valid: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """The result, and the logarithm of every row's sum [B, kv heads, S, groups].
 
-    Powers are of two, which this processor has a fast instruction for: the queries carry the factor log2(e).
+    One operation to those who decide what is kept (`engine/recompute.py`). Powers are of two, which this processor has
+    a fast instruction for: the queries carry the factor log2(e).
     """
+    rows, keys, values = _by_head(query, key, value)
+    mixed, sums = torch.empty_like(rows), rows.new_empty(rows.shape[:-1])
+    for piece, bias, head in _pieces(rows, keys, window, valid):
+        span = slice(piece.low, piece.high)
+        scores = product(_part(rows, piece, head), keys[head][span])
+        if bias is not None:
+            scores.view(-1, rows.shape[3], scores.shape[1]).add_(bias[:, None])
+        greatest = scores.amax(-1, keepdim=True)
+        seen = scores.sub_(greatest).exp2_()
+        total = seen.sum(-1, keepdim=True)
+        _part(mixed, piece, head).copy_(product(seen, values[head][span].T).div_(total))
+        _part(sums, piece, head).copy_(total.log2_().add_(greatest)[:, 0])
+    return _from_rows(mixed), sums
 
-    @staticmethod
-    def forward(
-        ctx: Any, query: Tensor, key: Tensor, value: Tensor, window: int | None, valid: Tensor | None
-    ) -> Tensor:
-        rows, keys, values = _by_head(query, key, value)
-        mixed, sums = torch.empty_like(rows), rows.new_empty(rows.shape[:-1])
-        for piece, bias, head in _pieces(rows, keys, window, valid):
-            span = slice(piece.low, piece.high)
-            scores = product(_part(rows, piece, head), keys[head][span])
-            if bias is not None:
-                scores.view(-1, rows.shape[3], scores.shape[1]).add_(bias[:, None])
-            greatest = scores.amax(-1, keepdim=True)
-            seen = scores.sub_(greatest).exp2_()
-            total = seen.sum(-1, keepdim=True)
-            _part(mixed, piece, head).copy_(product(seen, values[head][span].T).div_(total))
-            _part(sums, piece, head).copy_(total.log2_().add_(greatest)[:, 0])
-        result = _from_rows(mixed)
-        ctx.save_for_backward(query, key, value, valid, result, sums)
-        ctx.window = window
-        return result
 
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value, valid, result, sums = ctx.saved_tensors
-        rows, keys, values = _by_head(query, key, value)
-        wanted = _rows(gradients[0], key.shape[2])
-        sums, means = -sums, -_rows((gradients[0] * result).sum(-1, keepdim=True), key.shape[2])[..., 0]
-        by_query, by_key, by_value = torch.empty_like(rows), torch.zeros_like(keys), torch.zeros_like(values)
-        for piece, bias, head in _pieces(rows, keys, ctx.window, valid):
-            span = slice(piece.low, piece.high)
-            asked, out = (_part(states, piece, head) for states in (rows, wanted))
-            # Keys run downwards here, so that what belongs to a query is a bias that the product adds by itself.
-            seen = product(keys[head][span], asked, _part(sums, piece, head))
-            if bias is not None:
-                seen.view(seen.shape[0], -1, rows.shape[3]).add_(bias.T[:, :, None])
-            by_value[head][span] += product(seen.exp2_(), out.T)
-            by_score = seen.mul_(product(values[head][span], out, _part(means, piece, head)))
-            by_key[head][span] += product(by_score, asked.T)
-            _part(by_query, piece, head).copy_(product(keys[head][span].T, by_score.T).T)
-        # The rows carry log2(e) besides the scale; the scores' gradient is that of natural powers.
-        by_key *= _LN2
-        by_query *= query.shape[3] ** -0.5
-        return _from_rows(by_query), by_key.transpose(1, 2), by_value.transpose(1, 2), None, None
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    """What flash attention keeps: the inputs, the result, and the sums."""
+    query, key, value, ctx.window, valid = inputs
+    ctx.save_for_backward(query, key, value, valid, *output)
+
+
+def _backward(ctx: Any, gradient: Tensor, _sums: Tensor) -> tuple[Tensor | None, ...]:
+    query, key, value, valid, result, sums = ctx.saved_tensors
+    rows, keys, values = _by_head(query, key, value)
+    wanted = _rows(gradient, key.shape[2])
+    sums, means = -sums, -_rows((gradient * result).sum(-1, keepdim=True), key.shape[2])[..., 0]
+    by_query, by_key, by_value = torch.empty_like(rows), torch.zeros_like(keys), torch.zeros_like(values)
+    for piece, bias, head in _pieces(rows, keys, ctx.window, valid):
+        span = slice(piece.low, piece.high)
+        asked, out = (_part(states, piece, head) for states in (rows, wanted))
+        # Keys run downwards here, so that what belongs to a query is a bias that the product adds by itself.
+        seen = product(keys[head][span], asked, _part(sums, piece, head))
+        if bias is not None:
+            seen.view(seen.shape[0], -1, rows.shape[3]).add_(bias.T[:, :, None])
+        by_value[head][span] += product(seen.exp2_(), out.T)
+        by_score = seen.mul_(product(values[head][span], out, _part(means, piece, head)))
+        by_key[head][span] += product(by_score, asked.T)
+        _part(by_query, piece, head).copy_(product(keys[head][span].T, by_score.T).T)
+    # The rows carry log2(e) besides the scale; the scores' gradient is that of natural powers.
+    by_key *= _LN2
+    by_query *= query.shape[3] ** -0.5
+    return _from_rows(by_query), by_key.transpose(1, 2), by_value.transpose(1, 2), None, None
+
+
+_forward.register_autograd(_backward, setup_context=_keep)
 
 
 def _pieces(

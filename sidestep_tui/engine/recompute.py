@@ -81,12 +81,16 @@ def _from_host(forward: Callable[..., torch.Tensor], hidden_states: torch.Tensor
 
 
 def _decide(_context: Any, operation: Any, *arguments: Any, **_named: Any) -> CheckpointPolicy:
-    if operation in _ATTENTION_KERNELS and _is_worth_keeping(arguments[0], arguments[1]):
+    if operation in _ATTENTION_KERNELS and _is_worth_keeping(arguments[0], arguments[1].shape[2]):
         return CheckpointPolicy.MUST_SAVE
+    if operation is torch.ops.sidestep.attention_by_products.default:
+        query, key, _value, window, *_ = arguments
+        if _is_worth_keeping(query, key.shape[1] if window is None else 3 * window):
+            return CheckpointPolicy.MUST_SAVE
     return CheckpointPolicy.PREFER_RECOMPUTE
 
 
-def _is_worth_keeping(query: torch.Tensor, key: torch.Tensor) -> bool:
-    """Whether the result of attention, as large as `query` [B, H, S, d], is kept; `key` is [B, H, L, d]."""
-    keys, size = key.shape[2], query.numel() * query.element_size()
+def _is_worth_keeping(query: torch.Tensor, keys: int) -> bool:
+    """Whether the result of attention, as large as `query`, over so many keys a row is kept."""
+    size = query.numel() * query.element_size()
     return keys >= _LONG_KEYS or (keys >= _SHORT_KEYS and size <= _SMALL_BYTES)

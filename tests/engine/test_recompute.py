@@ -1,11 +1,14 @@
 """Recomputing activations changes nothing but memory, also where long attention is kept instead of repeated."""
 
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from sidestep_tui.acestep import open_checkpoint
+from sidestep_tui.acestep import cpu_attention, open_checkpoint
 from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.adapter import LoraSettings
@@ -37,7 +40,10 @@ def _gradients(turbo: Path, policy: Policy, device: str = "cpu") -> tuple[dict[s
     return gradients, runs
 
 
-def test_recomputed_gradients_equal_kept_ones_and_long_attention_runs_once(turbo: Path) -> None:
+def test_recomputed_gradients_equal_kept_ones_and_long_attention_runs_once(
+    turbo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cpu_attention, "ASK_ONEDNN", False)
     kept, once = _gradients(turbo, "none")
     for policy in ("half", "all", "offload"):
         again, runs = _gradients(turbo, policy)
@@ -48,6 +54,26 @@ def test_recomputed_gradients_equal_kept_ones_and_long_attention_runs_once(turbo
             # Of 8 attentions the 2 long ones are kept; the windowed and the cross ones are cheap and run again. The
             # profiler sees a call twice under selective checkpointing, and the look-up of a kept result once.
             assert runs == 4 * once - 2
+
+
+def test_long_attention_made_of_products_is_kept_as_well(turbo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys_seen: list[int] = []
+    pieces = cpu_attention._pieces
+
+    def count(rows: torch.Tensor, keys: torch.Tensor, *others: Any) -> Iterator[Any]:
+        keys_seen.append(keys.shape[2])
+        return pieces(rows, keys, *others)
+
+    monkeypatch.setattr(cpu_attention, "ASK_ONEDNN", True)
+    monkeypatch.setattr(cpu_attention, "_pieces", count)
+    kept, _ = _gradients(turbo, "none")
+    once, keys_seen[:] = Counter(keys_seen), []
+    again, _ = _gradients(turbo, "all")
+    for name, gradient in kept.items():
+        torch.testing.assert_close(again[name], gradient, atol=1e-7, rtol=1e-5)
+    # Forward and backward of 2 long attentions and 4 cross ones, whose forward runs again; the windowed are SDPA's.
+    assert once == {FRAMES // 2: 4, 9: 8}
+    assert Counter(keys_seen) == {FRAMES // 2: 4, 9: 12}
 
 
 @pytest.mark.cuda
