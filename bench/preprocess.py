@@ -83,7 +83,7 @@ def in_turns(vae: AutoencoderOobleck, songs: list[Path], tile_seconds: float) ->
 
 
 def ahead(vae: AutoencoderOobleck, songs: list[Path], tile_seconds: float) -> Callable[[], None]:
-    """As `engine/preprocess_audio.py` does it: a thread decodes two songs ahead."""
+    """As `engine/preprocess/audio.py` does it: a thread decodes two songs ahead."""
 
     def work() -> None:
         for waveform in prefetch(lambda song: read_audio(song, SAMPLE_RATE), iter(songs)):

@@ -22,8 +22,8 @@ from bench.shapes import SHAPES, build_transformer, lora_targets
 from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.engine.devices import keep_freed_memory
-from sidestep_tui.engine.probe import probed
-from sidestep_tui.engine.ranking import Ranking
+from sidestep_tui.engine.estimate.probe import probed
+from sidestep_tui.engine.estimate.ranking import Ranking
 from sidestep_tui.engine.recompute import use_checkpointing
 
 CPU = torch.device("cpu")

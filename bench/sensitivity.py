@@ -27,7 +27,7 @@ from bench.song_problem import SongProblem, train_base
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.tiny import build_tiny_checkpoint
 from sidestep_tui.engine.adapter import trainable
-from sidestep_tui.engine.ranking import Ranking
+from sidestep_tui.engine.estimate.ranking import Ranking
 
 
 @dataclass(frozen=True)

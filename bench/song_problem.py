@@ -17,8 +17,8 @@ from sidestep_tui.acestep import Checkpoint
 from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.batches import Batch, Drawing, collate, draw_sample
+from sidestep_tui.engine.estimate.sensitivity import BANDS, band_weights
 from sidestep_tui.engine.objective import sample_losses
-from sidestep_tui.engine.sensitivity import BANDS, band_weights
 from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song
 
 CROP_FRAMES, BATCH, HELD_OUT_SHARE, HELD_OUT_DRAWS = 250, 4, 0.25, 12

@@ -95,7 +95,7 @@ def _descriptions(
     song: Song, fields: SongFields, treatment: Treatment, options: Namespace
 ) -> list[tuple[str, SongFields]]:
     """What is said of the whole song, under an empty name, and of its crops, under the seconds at which they begin."""
-    from sidestep_tui.engine.preprocess_descriptions import CropGrid, describe
+    from sidestep_tui.engine.preprocess.descriptions import CropGrid, describe
 
     rate, crop = LATENT_RATE, options.crop_seconds
     grid = None if crop is None else CropGrid(round(crop * rate), round(options.crop_grid_seconds * rate))

@@ -17,13 +17,13 @@ class Job(Protocol):
 
 _MODULES: Final[dict[JobName, str]] = {
     "label": "sidestep_tui.engine.label",
-    "preprocess": "sidestep_tui.engine.preprocess",
+    "preprocess": "sidestep_tui.engine.preprocess.job",
     "import": "sidestep_tui.engine.import_tensors",
-    "estimate": "sidestep_tui.engine.estimate",
+    "estimate": "sidestep_tui.engine.estimate.job",
     "preflight": "sidestep_tui.engine.preflight",
     "train": "sidestep_tui.engine.train",
-    "generate": "sidestep_tui.engine.generate",
-    "export": "sidestep_tui.engine.export",
+    "generate": "sidestep_tui.engine.generate.job",
+    "export": "sidestep_tui.engine.export.job",
     "verify": "sidestep_tui.engine.verify",
 }
 

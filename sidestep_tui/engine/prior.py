@@ -18,9 +18,9 @@ from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.batches import Drawing
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.engine.generate_known import known_pipeline
-from sidestep_tui.engine.generate_pipeline import choose_sampling
-from sidestep_tui.engine.generate_song import sample_latents
+from sidestep_tui.engine.generate.known import known_pipeline
+from sidestep_tui.engine.generate.pipeline import choose_sampling
+from sidestep_tui.engine.generate.song import sample_latents
 from sidestep_tui.engine.setup import Setup
 from sidestep_tui.engine.step import mixed_precision
 from sidestep_tui.engine.validation import evaluating

@@ -16,9 +16,9 @@ from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.dataset.spectrogram import spectrogram_picture
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.devices import free_memory
-from sidestep_tui.engine.generate_known import KnownConditionPipeline, known_pipeline
-from sidestep_tui.engine.generate_pipeline import choose_sampling
-from sidestep_tui.engine.generate_song import decode_song, keep_latents, sample_latents
+from sidestep_tui.engine.generate.known import KnownConditionPipeline, known_pipeline
+from sidestep_tui.engine.generate.pipeline import choose_sampling
+from sidestep_tui.engine.generate.song import decode_song, keep_latents, sample_latents
 from sidestep_tui.engine.optimizer import inference_weights
 from sidestep_tui.engine.sample_songs import SampleSong, with_conditions
 from sidestep_tui.engine.setup import Setup

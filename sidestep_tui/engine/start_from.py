@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.config.adapter import AdapterBase, adapter_family
 from sidestep_tui.engine.adapter import PREFIX, put_weights, scale_of
-from sidestep_tui.engine.export_modules import ModuleAdapter
-from sidestep_tui.engine.export_read import read_exported
+from sidestep_tui.engine.export.modules import ModuleAdapter
+from sidestep_tui.engine.export.read import read_exported
 from sidestep_tui.errors import SidestepError
 
 

@@ -13,10 +13,10 @@ from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.config.jobs import VerifySettings
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device
-from sidestep_tui.engine.export import largest_difference
-from sidestep_tui.engine.export_merge import merged_weight
-from sidestep_tui.engine.export_modules import ModuleAdapter
-from sidestep_tui.engine.export_read import read_exported
+from sidestep_tui.engine.export.job import largest_difference
+from sidestep_tui.engine.export.merge import merged_weight
+from sidestep_tui.engine.export.modules import ModuleAdapter
+from sidestep_tui.engine.export.read import read_exported
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.engine.targets import all_targets
 from sidestep_tui.engine.velocity_record import VelocityRecord, find_record, fixed_velocity

@@ -25,7 +25,7 @@ from sidestep_tui.config.adapter import (
     OftSettings,
 )
 from sidestep_tui.engine.adapter import load_adapter
-from sidestep_tui.engine.export_lycoris import LYCORIS_FILE
+from sidestep_tui.engine.export.lycoris import LYCORIS_FILE
 from sidestep_tui.engine.targets import all_targets
 from tests.engine.conftest import trained
 

@@ -19,7 +19,7 @@ from sidestep_tui.dataset.song import LyricTime
 from sidestep_tui.dataset.wordings import Wording
 from sidestep_tui.engine.batches import Drawing, crop_window, draw_sample
 from sidestep_tui.engine.conditions import CONDITION, ConditionEntry, start_at
-from sidestep_tui.engine.preprocess_descriptions import CropGrid, Description, describe
+from sidestep_tui.engine.preprocess.descriptions import CropGrid, Description, describe
 from sidestep_tui.engine.store import SongStore
 from sidestep_tui.engine.tensors import Manifest, read_manifest, read_shared
 from tests.engine.conftest import write_song

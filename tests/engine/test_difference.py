@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.engine.adapter import read_adapter
-from sidestep_tui.engine.export import largest_difference
-from sidestep_tui.engine.export_modules import split_modules
+from sidestep_tui.engine.export.job import largest_difference
+from sidestep_tui.engine.export.modules import split_modules
 from tests.engine.conftest import trained
 
 Extract = Callable[..., tuple[Path, Any]]

@@ -18,15 +18,15 @@ from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.optimisation import TrainingSettings
 from sidestep_tui.config.train import ValidationSettings
 from sidestep_tui.engine.allocation import ModuleShape, RankBounds, allocate_ranks
-from sidestep_tui.engine.estimate import Estimate
-from sidestep_tui.engine.probe import probed
-from sidestep_tui.engine.ranking import Ranking
+from sidestep_tui.engine.estimate.job import Estimate
+from sidestep_tui.engine.estimate.probe import probed
+from sidestep_tui.engine.estimate.ranking import Ranking
+from sidestep_tui.engine.estimate.sensitivity import ModuleStatistics, band_weights
+from sidestep_tui.engine.estimate.weight_gradient import Inputs, SharedInputs, WeightGradient
 from sidestep_tui.engine.recompute import Policy, use_checkpointing
-from sidestep_tui.engine.sensitivity import ModuleStatistics, band_weights
 from sidestep_tui.engine.songs import split_songs
 from sidestep_tui.engine.targets import all_targets
 from sidestep_tui.engine.tensors import read_manifest, write_manifest
-from sidestep_tui.engine.weight_gradient import Inputs, SharedInputs, WeightGradient
 from sidestep_tui.runs.events import SensitivityUpdated
 from sidestep_tui.runs.log import read_events
 from tests.engine.conftest import Engine
@@ -314,8 +314,8 @@ def test_a_stopped_estimate_keeps_what_it_knows_and_goes_on_to_the_same_ranking(
             if self.seen == 4:
                 self.context.stop_reason = "the test asked"
 
-    from sidestep_tui.engine import estimate
     from sidestep_tui.engine.context import JobContext, StopRequestedError
+    from sidestep_tui.engine.estimate import job as estimate
     from sidestep_tui.runs.log import EventWriter
 
     with EventWriter(run.events_file) as events:
@@ -357,7 +357,7 @@ def test_layers_are_ranked_by_the_sums_of_their_modules(
 def test_a_full_card_gets_shorter_windows(
     engine: Engine, turbo: Path, songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sidestep_tui.engine import estimate
+    from sidestep_tui.engine.estimate import job as estimate
 
     original = estimate.sample_losses
 

@@ -20,12 +20,12 @@ from sidestep_tui.config.adapter import (
     OftSettings,
 )
 from sidestep_tui.engine.adapter import load_adapter, read_adapter
-from sidestep_tui.engine.export import largest_difference
-from sidestep_tui.engine.export_formats import FORMATS
-from sidestep_tui.engine.export_lycoris import LYCORIS_FILE
-from sidestep_tui.engine.export_modules import split_modules
-from sidestep_tui.engine.export_read import read_exported
-from sidestep_tui.engine.generate_adapter import apply_adapter
+from sidestep_tui.engine.export.formats import FORMATS
+from sidestep_tui.engine.export.job import largest_difference
+from sidestep_tui.engine.export.lycoris import LYCORIS_FILE
+from sidestep_tui.engine.export.modules import split_modules
+from sidestep_tui.engine.export.read import read_exported
+from sidestep_tui.engine.generate.adapter import apply_adapter
 from sidestep_tui.engine.tensors import read_manifest, write_manifest
 from sidestep_tui.runs.events import SampleWritten
 from sidestep_tui.runs.log import EventWriter

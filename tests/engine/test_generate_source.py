@@ -13,8 +13,8 @@ from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.layers import problems_of
 from sidestep_tui.dataset.audio import SAMPLE_RATE, read_audio, write_audio
-from sidestep_tui.engine.generate_pipeline import build_pipeline
-from sidestep_tui.engine.generate_source import SourceSong, repainted_frames, sample_from_source
+from sidestep_tui.engine.generate.pipeline import build_pipeline
+from sidestep_tui.engine.generate.source import SourceSong, repainted_frames, sample_from_source
 
 FRAMES, STEPS = 50, 4
 MODELS = ("tiny", "acestep-v15-turbo", "acestep-v15-base", "acestep-v15-xl-turbo")

@@ -14,8 +14,8 @@ import torch
 from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.dataset.audio import read_audio, write_audio
 from sidestep_tui.dataset.session import open_session
-from sidestep_tui.engine import preprocess_audio
-from sidestep_tui.engine.preprocess_plan import repeats_of_folder
+from sidestep_tui.engine.preprocess import audio as preprocess_audio
+from sidestep_tui.engine.preprocess.plan import repeats_of_folder
 from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.control import send_command
@@ -28,7 +28,7 @@ def test_tensors_are_those_of_inference(
     engine: Any, reference_checkpoint: Callable[[str], Path], document: dict[str, Any], folder: Path, tmp_path: Path
 ) -> None:
     from sidestep_tui.acestep import open_checkpoint
-    from sidestep_tui.engine.generate_pipeline import build_pipeline
+    from sidestep_tui.engine.generate.pipeline import build_pipeline
 
     for path in folder.glob("song [12]*"):
         path.unlink()

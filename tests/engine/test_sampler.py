@@ -147,7 +147,7 @@ def test_a_sample_that_is_no_number_does_not_end_the_run(engine: Engine, documen
 
 
 def test_conditions_are_those_that_the_pipeline_encodes(tiny_checkpoint: Path) -> None:
-    from sidestep_tui.engine.generate_pipeline import build_pipeline
+    from sidestep_tui.engine.generate.pipeline import build_pipeline
 
     checkpoint = open_checkpoint(tiny_checkpoint)
     (ours,) = encode_conditions(checkpoint, [SUNG], torch.device("cpu"), torch.float32)

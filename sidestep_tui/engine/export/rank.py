@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from sidestep_tui.engine.adapter import AdapterFile
-from sidestep_tui.engine.export_modules import family_of, split_modules
+from sidestep_tui.engine.export.modules import family_of, split_modules
 from sidestep_tui.errors import SidestepError
 
 

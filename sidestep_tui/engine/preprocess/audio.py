@@ -11,8 +11,8 @@ import torch
 from sidestep_tui.acestep.vae import encode_audio
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform, read_audio
 from sidestep_tui.dataset.treatment import treat
-from sidestep_tui.engine.preprocess_bench import Bench
-from sidestep_tui.engine.preprocess_plan import PlannedSong
+from sidestep_tui.engine.preprocess.bench import Bench
+from sidestep_tui.engine.preprocess.plan import PlannedSong
 from sidestep_tui.errors import SidestepError
 
 _AHEAD: Final = 2

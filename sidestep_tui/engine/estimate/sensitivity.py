@@ -16,7 +16,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from sidestep_tui.engine.weight_gradient import WeightGradient
+from sidestep_tui.engine.estimate.weight_gradient import WeightGradient
 
 BANDS: Final = ("texture", "balance", "structure")
 """The thirds of the timestep from t = 0 (nearly the song) to t = 1 (nearly noise)."""

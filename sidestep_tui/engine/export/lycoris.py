@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sidestep_tui.engine.export_modules import ModuleAdapter
+from sidestep_tui.engine.export.modules import ModuleAdapter
 from sidestep_tui.errors import SidestepError
 
 LYCORIS_FILE: Final = "lokr_weights.safetensors"

@@ -12,11 +12,11 @@ from sidestep_tui.config.variants import Sampling
 from sidestep_tui.dataset.audio import WRITABLE_SUFFIXES, write_audio
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device, choose_dtype
-from sidestep_tui.engine.generate_adapter import apply_adapters
-from sidestep_tui.engine.generate_pipeline import build_pipeline, choose_sampling, place_pipeline
-from sidestep_tui.engine.generate_prompts import PlannedSong, plan_songs
-from sidestep_tui.engine.generate_song import decode_song, keep_latents, sample_latents
-from sidestep_tui.engine.generate_source import SourceSong, encode_source
+from sidestep_tui.engine.generate.adapter import apply_adapters
+from sidestep_tui.engine.generate.pipeline import build_pipeline, choose_sampling, place_pipeline
+from sidestep_tui.engine.generate.prompts import PlannedSong, plan_songs
+from sidestep_tui.engine.generate.song import decode_song, keep_latents, sample_latents
+from sidestep_tui.engine.generate.source import SourceSong, encode_source
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.runs.events import SampleWritten

@@ -19,8 +19,8 @@ from sidestep_tui.engine.adapter import (
     put_weights,
     set_scale,
 )
-from sidestep_tui.engine.export_modules import ModuleAdapter
-from sidestep_tui.engine.export_read import read_exported
+from sidestep_tui.engine.export.modules import ModuleAdapter
+from sidestep_tui.engine.export.read import read_exported
 from sidestep_tui.engine.verify import put_into
 from sidestep_tui.errors import SidestepError
 

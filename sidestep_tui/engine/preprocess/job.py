@@ -17,11 +17,11 @@ from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device, choose_dtype, free_memory
 from sidestep_tui.engine.opening import open_model
-from sidestep_tui.engine.preprocess_audio import encode_songs
-from sidestep_tui.engine.preprocess_bench import Bench, is_whole
-from sidestep_tui.engine.preprocess_plan import PlannedSong, Planner, measure_first
-from sidestep_tui.engine.preprocess_scratch import Scratch
-from sidestep_tui.engine.preprocess_text import encode_prompts, write_songs
+from sidestep_tui.engine.preprocess.audio import encode_songs
+from sidestep_tui.engine.preprocess.bench import Bench, is_whole
+from sidestep_tui.engine.preprocess.plan import PlannedSong, Planner, measure_first
+from sidestep_tui.engine.preprocess.scratch import Scratch
+from sidestep_tui.engine.preprocess.text import encode_prompts, write_songs
 from sidestep_tui.engine.team import Team, form_team
 from sidestep_tui.engine.tensors import Manifest, read_manifest
 from sidestep_tui.errors import SidestepError

@@ -12,13 +12,13 @@ from sidestep_tui.config.jobs import EstimateSettings
 from sidestep_tui.engine.batches import Batch, Drawing, collate, draw_sample
 from sidestep_tui.engine.context import JobContext, Results, StopRequestedError
 from sidestep_tui.engine.devices import choose_device, choose_dtype, free_memory
-from sidestep_tui.engine.estimate_draws import Draw, draws, songs_to_measure
+from sidestep_tui.engine.estimate.draws import Draw, draws, songs_to_measure
+from sidestep_tui.engine.estimate.probe import probed
+from sidestep_tui.engine.estimate.ranking import Progressed, Ranking, load_progress, save_progress
+from sidestep_tui.engine.estimate.sensitivity import BANDS, band_weights
 from sidestep_tui.engine.objective import sample_losses
 from sidestep_tui.engine.opening import check_same_model, open_model
-from sidestep_tui.engine.probe import probed
-from sidestep_tui.engine.ranking import Progressed, Ranking, load_progress, save_progress
 from sidestep_tui.engine.recompute import use_checkpointing
-from sidestep_tui.engine.sensitivity import BANDS, band_weights
 from sidestep_tui.engine.step import mixed_precision
 from sidestep_tui.engine.store import EncodedSong, HeldSong
 from sidestep_tui.engine.targets import all_targets

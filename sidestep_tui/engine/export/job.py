@@ -13,13 +13,13 @@ from sidestep_tui.acestep.model_config import Variant
 from sidestep_tui.config.jobs import ExportFormat, ExportPrecision, ExportSettings
 from sidestep_tui.engine.adapter import AdapterFile, read_adapter
 from sidestep_tui.engine.context import JobContext, Results
-from sidestep_tui.engine.export_difference import extract_lora
-from sidestep_tui.engine.export_formats import COMFYUI_FILE, FORMATS, Modules
-from sidestep_tui.engine.export_merge import write_merged
-from sidestep_tui.engine.export_modules import family_of, split_modules
-from sidestep_tui.engine.export_rank import reduce_rank
-from sidestep_tui.engine.model_card import default_output, model_card
-from sidestep_tui.engine.push import push_folder
+from sidestep_tui.engine.export.difference import extract_lora
+from sidestep_tui.engine.export.formats import COMFYUI_FILE, FORMATS, Modules
+from sidestep_tui.engine.export.merge import write_merged
+from sidestep_tui.engine.export.model_card import default_output, model_card
+from sidestep_tui.engine.export.modules import family_of, split_modules
+from sidestep_tui.engine.export.push import push_folder
+from sidestep_tui.engine.export.rank import reduce_rank
 from sidestep_tui.engine.velocity_record import RECORD_FILE
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import directory_atomic, write_text_atomic

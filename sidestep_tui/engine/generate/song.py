@@ -14,7 +14,7 @@ from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.variants import Sampling
 from sidestep_tui.dataset.song import INSTRUMENTAL
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.engine.generate_source import SourceSong, sample_from_source
+from sidestep_tui.engine.generate.source import SourceSong, sample_from_source
 from sidestep_tui.engine.tensor_files import write_tensors
 from sidestep_tui.errors import SidestepError
 

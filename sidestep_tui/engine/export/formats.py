@@ -19,7 +19,7 @@ from sidestep_tui.acestep.keymap import to_diffusers, to_original
 from sidestep_tui.config.adapter import Family
 from sidestep_tui.config.jobs import ExportFormat
 from sidestep_tui.engine.adapter import CONFIG_FILE, PREFIX, WEIGHTS_FILE, AdapterFile, read_adapter
-from sidestep_tui.engine.export_lycoris import (
+from sidestep_tui.engine.export.lycoris import (
     LYCORIS_FILE,
     lycoris_metadata,
     module_of_stem,
@@ -27,7 +27,7 @@ from sidestep_tui.engine.export_lycoris import (
     refuse_leftover_keys,
     write_lycoris,
 )
-from sidestep_tui.engine.export_modules import ModuleAdapter, split_modules
+from sidestep_tui.engine.export.modules import ModuleAdapter, split_modules
 from sidestep_tui.files import write_json_atomic
 
 Modules = Mapping[str, ModuleAdapter]

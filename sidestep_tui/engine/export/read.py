@@ -7,9 +7,9 @@ from safetensors import SafetensorError
 
 from sidestep_tui.config.jobs import ExportFormat
 from sidestep_tui.engine.adapter import CONFIG_FILE, WEIGHTS_FILE
-from sidestep_tui.engine.export_formats import COMFYUI_FILE, DIFFUSERS_FILE, FORMATS, load_tensors
-from sidestep_tui.engine.export_lycoris import LYCORIS_FILE
-from sidestep_tui.engine.export_modules import ModuleAdapter, refuse_unusable
+from sidestep_tui.engine.export.formats import COMFYUI_FILE, DIFFUSERS_FILE, FORMATS, load_tensors
+from sidestep_tui.engine.export.lycoris import LYCORIS_FILE
+from sidestep_tui.engine.export.modules import ModuleAdapter, refuse_unusable
 from sidestep_tui.errors import SidestepError
 
 _OWN_FILES: Final = (DIFFUSERS_FILE, LYCORIS_FILE, COMFYUI_FILE)

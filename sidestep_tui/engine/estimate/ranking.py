@@ -11,9 +11,9 @@ from torch import Tensor
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.config.jobs import EstimateSettings
 from sidestep_tui.engine.allocation import ModuleShape, RankBounds, allocate_ranks
-from sidestep_tui.engine.sensitivity import BANDS, Measurement, ModuleStatistics
+from sidestep_tui.engine.estimate.sensitivity import BANDS, Measurement, ModuleStatistics
+from sidestep_tui.engine.estimate.weight_gradient import SharedInputs, WeightGradient
 from sidestep_tui.engine.tensor_files import write_state
-from sidestep_tui.engine.weight_gradient import SharedInputs, WeightGradient
 from sidestep_tui.runs.events import ModuleSensitivity
 
 if TYPE_CHECKING:

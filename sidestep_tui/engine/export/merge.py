@@ -10,7 +10,7 @@ from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.convert import write_checkpoint
 from sidestep_tui.acestep.keymap import to_original
 from sidestep_tui.acestep.layout import Layout
-from sidestep_tui.engine.export_modules import ModuleAdapter
+from sidestep_tui.engine.export.modules import ModuleAdapter
 from sidestep_tui.errors import SidestepError
 
 

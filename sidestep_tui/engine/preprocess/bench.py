@@ -12,8 +12,8 @@ from torch import Tensor
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.engine.preprocess_plan import PlannedSong
-from sidestep_tui.engine.preprocess_scratch import Scratch
+from sidestep_tui.engine.preprocess.plan import PlannedSong
+from sidestep_tui.engine.preprocess.scratch import Scratch
 from sidestep_tui.engine.tensors import Manifest, SongEntry, read_song, song_file, write_manifest
 from sidestep_tui.errors import SidestepError
 

@@ -1,0 +1,1 @@
+"""Adapters in the forms that consumers load: written, read, merged, extracted, shared."""

@@ -1,0 +1,1 @@
+"""Songs from prompts, with and without adapters."""

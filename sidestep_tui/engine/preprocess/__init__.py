@@ -1,0 +1,1 @@
+"""Songs and their texts become tensors, in three passes."""
