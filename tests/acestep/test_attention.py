@@ -11,12 +11,12 @@ from sidestep_tui.acestep.velocity import velocity
 WINDOW = 8
 
 
-def make_transformer(banded: bool, checkpointing: bool = False) -> AceStepTransformer1DModel:
+def make_transformer(banded: bool, checkpointing: bool = False, layers: int = 4) -> AceStepTransformer1DModel:
     torch.manual_seed(0)
     transformer = AceStepTransformer1DModel(
         hidden_size=32,
         intermediate_size=48,
-        num_hidden_layers=4,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
         head_dim=8,

@@ -37,9 +37,11 @@ class Told:
 
 
 def make(config: PeftConfig, policy: Policy = "none") -> tuple[AceStepTransformer1DModel, Any, Told]:
-    """The same adapter on fast blocks and on compiled ones."""
+    """The same adapter on fast blocks and on compiled ones: a block of either kind, and few modules to compile."""
     torch._dynamo.reset()
-    _, fast = make_pair(config)
+    config = copy.deepcopy(config)
+    config.target_modules = ["to_q", "down_proj"]
+    _, fast = make_pair(config, layers=2)
     mine, told = copy.deepcopy(fast), Told()
     # compile_blocks replaces the copied forwards, which still hold the blocks that they were made for
     compile_blocks(mine, told.during, told.warnings.append)

@@ -28,10 +28,10 @@ FAMILIES: dict[str, PeftConfig] = {
 }
 
 
-def make_pair(config: PeftConfig) -> tuple[AceStepTransformer1DModel, AceStepTransformer1DModel]:
+def make_pair(config: PeftConfig, layers: int = 4) -> tuple[AceStepTransformer1DModel, AceStepTransformer1DModel]:
     """The same adapter on diffusers' own blocks and on ours."""
     torch.manual_seed(1)
-    reference = make_transformer(banded=False).requires_grad_(False)
+    reference = make_transformer(banded=False, layers=layers).requires_grad_(False)
     inject_adapter_in_model(copy.deepcopy(config), reference)
     fast = copy.deepcopy(reference)
     use_fast_blocks(fast)

@@ -12,11 +12,11 @@ import pytest
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.team import Team
-from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import Progress
 from sidestep_tui.runs.log import read_events
-from sidestep_tui.runs.state import RunState, replay
+from sidestep_tui.runs.state import replay
 from tests.engine.conftest import Engine
+from tests.engine.ranks_of import work_as_torchrun
 from tests.engine.test_preprocess import write_song
 
 
@@ -31,11 +31,6 @@ def document(tiny_checkpoint: Path, tmp_path: Path) -> dict[str, Any]:
     return {"model": {"checkpoint": str(tiny_checkpoint), "device": "cpu"}, "dataset": str(songs)}
 
 
-def _work(run: RunDirectory) -> tuple[int, RunState]:
-    finished = subprocess.run([sys.executable, "-m", "sidestep_tui.engine", str(run.path)], timeout=240, check=False)
-    return finished.returncode, replay(read_events(run.events_file))
-
-
 def _files(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
@@ -47,8 +42,8 @@ def test_two_processes_write_the_folder_that_one_writes(
     alone, shared = tmp_path / "alone", tmp_path / "shared"
     engine.run("alone", "preprocess", {**document, "output": str(alone)})
     run = engine.create("shared", "preprocess", {**document, "output": str(shared), "processes": 2})
-    code, state = _work(run)
-    assert (code, state.status) == (0, "completed"), state.failure
+    codes, state = work_as_torchrun(run)
+    assert (codes, state.status) == ([0, 0], "completed"), state.failure
     assert _files(shared) == _files(alone)
     assert len(json.loads((shared / "manifest.json").read_text())["songs"]) == 4
     assert (state.results["songs"], state.results["encoded"], state.results["failed"]) == (4, 4, 1)
@@ -59,8 +54,8 @@ def test_two_processes_write_the_folder_that_one_writes(
     assert {(event.done, event.total, event.failed) for event in told} >= {(5, 5, 1), (4, 4, 1)}
 
     again = engine.create("again", "preprocess", {**document, "output": str(shared), "processes": 2})
-    code, state = _work(again)
-    assert (code, state.results["encoded"]) == (0, 0)
+    subprocess.run([sys.executable, "-m", "sidestep_tui.engine", str(again.path)], timeout=240, check=True)
+    assert replay(read_events(again.events_file)).results["encoded"] == 0
     assert _files(shared) == _files(alone)
 
 
