@@ -1,5 +1,6 @@
 """Model folders for the tests: the tiny model, and the reference checkpoints assembled from `tests/reference`."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     import torch
@@ -17,8 +19,26 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Tests read the interface in English; `test_chinese.py` runs itself once more with this.
 os.environ["SIDESTEP_LANGUAGE"] = os.environ.get("SIDESTEP_TEST_LANGUAGE", "en")
 
+# How long an example takes to make or to test says how busy the machine is.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
+
 REFERENCE = Path(__file__).parent / "reference"
 SILENCE_FRAMES = 15_000
+
+
+def pytest_collection_finish() -> None:
+    spare_the_collector()
+
+
+def spare_the_collector() -> None:
+    """Takes what is alive now, modules and collected tests, out of what garbage collection looks through.
+
+    The engine collects where it frees a card's memory; beside all of torch and three thousand tests that took more than
+    a second each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +54,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     path = tmp_path_factory.mktemp("models") / "tiny"
     build_tiny_checkpoint(path)
+    spare_the_collector()  # of the libraries that this has loaded
     return path
 
 

@@ -167,7 +167,7 @@ def test_training_on_crops_resumes_to_the_same_bits_and_says_when_their_prompts_
 ) -> None:
     output, _ = crop_tensors
     document = put(put(train_document, "data.tensors", str(output)), "data.crop_seconds", 2)
-    document = put(put(document, "checkpoints.every_steps", 1), "checkpoints.keep_last", 100)
+    document = put(document, "checkpoints.every_steps", 4)
     whole, state = engine.run("whole", "train", document)
     assert [one.what for one in state.warnings] == [
         "3 songs are too few to hold one out: over-fitting will not be seen."

@@ -150,7 +150,7 @@ def test_a_run_over_two_folders_resumes_to_the_same_bits(
     engine: Any, train_document: dict[str, Any], second: Path
 ) -> None:
     document = put(put(train_document, "data.more_tensors", [str(second)]), "data.weights", [1, 3])
-    document = put(put(document, "checkpoints.every_steps", 1), "checkpoints.keep_last", 100)
+    document = put(document, "checkpoints.every_steps", 9)
     whole, state = engine.run("whole", "train", document)
     assert state.plan is not None
     assert (state.plan.songs, state.plan.validation_songs, state.plan.total_steps) == (7, 1, 14)

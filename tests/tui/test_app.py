@@ -23,6 +23,7 @@ from sidestep_tui.tui.home.screen import HomeScreen
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.themes import THEMES
+from tests.conftest import spare_the_collector
 
 MakeApp = Callable[..., SidestepApp]
 MakeRun = Callable[..., RunDirectory]
@@ -102,6 +103,7 @@ async def test_every_theme_draws(make_app: MakeApp, theme: str) -> None:
 
 
 async def test_garbage_is_collected_again_once_the_first_frame_is_drawn(make_app: MakeApp) -> None:
+    gc.unfreeze()
     gc.disable()
     try:
         async with make_app().run_test() as pilot:
@@ -111,6 +113,7 @@ async def test_garbage_is_collected_again_once_the_first_frame_is_drawn(make_app
     finally:
         gc.enable()
         gc.unfreeze()
+        spare_the_collector()
 
 
 async def test_no_color_is_respected(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
