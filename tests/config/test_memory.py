@@ -23,8 +23,8 @@ from sidestep_tui.config.dit_shape import (
     module_parameters,
 )
 from sidestep_tui.config.fields import put
-from sidestep_tui.config.memory import GIB, MemoryEstimate, estimate_memory
-from sidestep_tui.config.memory_advice import cheapest_fit, largest_savings
+from sidestep_tui.config.memory import GIB, estimate_memory
+from sidestep_tui.config.memory_advice import largest_savings
 from sidestep_tui.config.memory_load import Load
 from sidestep_tui.config.optimisation import OptimizerName
 from sidestep_tui.config.train import TrainSettings
@@ -227,78 +227,6 @@ def test_full_precision_doubles_the_model_and_averaging_adds_a_copy() -> None:
 def test_a_full_song_fits_an_8_gb_card_as_published_trainers_measured() -> None:
     total = estimate_memory(train_settings(adapter__rank=32), SHAPE_2B).total
     assert 4.5 * GIB < total < 7 * GIB
-
-
-@pytest.mark.parametrize(
-    ("cheaper", "dearer"),
-    [
-        ({"memory__checkpointing": "offload"}, {"memory__checkpointing": "all"}),
-        ({"memory__checkpointing": "all"}, {"memory__checkpointing": "half"}),
-        ({"memory__checkpointing": "half"}, {"memory__checkpointing": "none"}),
-        ({"training__batch_size": 1}, {"training__batch_size": 2}),
-        ({"data__crop_seconds": 60.0}, {}),
-        ({"adapter__rank": 8}, {"adapter__rank": 64}),
-        ({"adapter__targets__mlp": False}, {}),
-        ({"adapter__targets__layers": "12-23"}, {}),
-        ({}, {"memory__attention": "reference"}),
-        ({}, {"adapter__family": "dora"}),
-    ],
-)
-def test_what_saves_memory(cheaper: dict[str, object], dearer: dict[str, object]) -> None:
-    assert (
-        estimate_memory(train_settings(**cheaper), SHAPE_2B).total
-        < estimate_memory(train_settings(**dearer), SHAPE_2B).total
-    )
-
-
-def test_advice_starts_with_what_costs_only_time() -> None:
-    settings = train_settings(memory__checkpointing="none", training__batch_size=1)
-    change = cheapest_fit(settings, SHAPE_2B, 10 * GIB)
-    assert change is not None
-    assert change.values == {"memory.checkpointing": "half"}
-    assert change.memory.fits(10 * GIB)
-
-
-def test_advice_adds_changes_up_until_the_run_fits() -> None:
-    settings = train_settings(memory__checkpointing="none", training__batch_size=4, adapter__rank=512)
-    change = cheapest_fit(settings, SHAPE_2B, 6 * GIB)
-    assert change is not None
-    assert change.memory.fits(6 * GIB)
-    assert change.values["memory.checkpointing"] == "offload"
-    assert change.values["training.gradient_accumulation"] == 4
-    rank, alpha = change.values["adapter.rank"], change.values["adapter.alpha"]
-    assert alpha / rank == 128.0 / 512
-
-
-def test_no_advice_where_it_fits_or_where_nothing_helps() -> None:
-    assert cheapest_fit(train_settings(), SHAPE_2B, 24 * GIB) is None
-    assert cheapest_fit(train_settings(), SHAPE_XL, 2 * GIB) is None
-
-
-def test_a_margin_stays_free() -> None:
-    memory = MemoryEstimate(model=95, adapter=0, optimizer=0, activations=0, reserve=0)
-    assert memory.fits(100)
-    assert not memory.fits(99)
-
-
-def test_the_changes_that_save_most_come_first_one_of_each_kind() -> None:
-    settings = train_settings(training__batch_size=4, memory__checkpointing="none")
-    load = Load()
-    savings = largest_savings(settings, SHAPE_2B, load)
-    assert [dict(change.values) for change, _ in savings] == [
-        {"memory.checkpointing": "offload"},
-        {"training.batch_size": 1, "training.gradient_accumulation": 4},
-        {"data.crop_seconds": 120.0},
-    ]
-    now = estimate_memory(settings, SHAPE_2B, load).total
-    assert all(now - change.memory.total == saved > 0 for change, saved in savings)
-    assert savings == sorted(savings, key=lambda entry: -entry[1])
-
-
-def test_a_change_that_saves_nothing_is_not_proposed() -> None:
-    settings = train_settings(adapter__rank=4, memory__checkpointing="offload")
-    savings = largest_savings(settings, SHAPE_2B, Load(frames=500))
-    assert [set(change.values) for change, _ in savings] == [{"memory.weights"}, {"adapter.targets.mlp"}]
 
 
 def test_sharded_weights_leave_each_card_its_share_and_two_blocks() -> None:

@@ -1,8 +1,7 @@
-"""Gradient sensitivity: equal to the naive computation, streamed, and turned into ranks within the budget."""
+"""An estimate through the engine's door: its ranking is streamed, proposes ranks, goes on, and ends early."""
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,152 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from sidestep_tui.acestep import open_checkpoint
-from sidestep_tui.acestep.attention import use_banded_attention
-from sidestep_tui.acestep.keymap import to_diffusers
-from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.optimisation import TrainingSettings
 from sidestep_tui.config.train import ValidationSettings
-from sidestep_tui.engine.allocation import ModuleShape, RankBounds, allocate_ranks
 from sidestep_tui.engine.estimate.job import Estimate
-from sidestep_tui.engine.estimate.probe import probed
-from sidestep_tui.engine.estimate.ranking import Ranking
-from sidestep_tui.engine.estimate.sensitivity import ModuleStatistics, band_weights
-from sidestep_tui.engine.estimate.weight_gradient import Inputs, SharedInputs, WeightGradient
-from sidestep_tui.engine.recompute import Policy, use_checkpointing
 from sidestep_tui.engine.songs import split_songs
-from sidestep_tui.engine.targets import all_targets
 from sidestep_tui.engine.tensors import read_manifest, write_manifest
 from sidestep_tui.runs.events import SensitivityUpdated
 from sidestep_tui.runs.log import read_events
 from tests.engine.conftest import Engine
-
-
-@pytest.mark.parametrize("policy", ["none", "all"])
-def test_probed_gradients_equal_those_of_autograd(reference_checkpoint: Callable[[str], Path], policy: Policy) -> None:
-    checkpoint = open_checkpoint(reference_checkpoint("acestep-v15-turbo"))
-    transformer = checkpoint.load_transformer("cpu", torch.float32)
-    use_banded_attention(transformer)
-    names = [to_diffusers(name) for name in all_targets(checkpoint.config)]
-    weights = {name: transformer.get_submodule(name).weight for name in names}
-    g = torch.Generator().manual_seed(1)
-    x, condition = torch.randn(1, 40, 64, generator=g), torch.randn(1, 12, 64, generator=g)
-    context, t = torch.randn(1, 40, 128, generator=g), torch.tensor([0.4])
-
-    def loss() -> torch.Tensor:
-        return velocity(transformer, x, t, condition, context).square().mean()
-
-    for weight in weights.values():
-        weight.requires_grad_()
-    naive = dict(zip(names, torch.autograd.grad(loss(), list(weights.values())), strict=True))
-    for weight in weights.values():
-        weight.requires_grad_(False)
-
-    use_checkpointing(transformer, policy)
-    seen: dict[str, torch.Tensor] = {}
-    x.requires_grad_()
-    condition.requires_grad_()
-    squares: dict[str, float] = {}
-    shared = SharedInputs()
-
-    def observe(name: str, outputs: torch.Tensor, inputs: torch.Tensor) -> None:
-        seen[name] = outputs.T @ inputs
-        squares[name] = WeightGradient(outputs, shared.of(inputs)).square().item()
-
-    with probed(transformer, names, observe):
-        loss().backward()
-    assert seen.keys() == naive.keys()
-    for name in names:
-        assert ((seen[name] - naive[name]).norm() / naive[name].norm()).item() < 1e-5
-        assert squares[name] == pytest.approx(naive[name].double().square().sum().item(), rel=1e-5)
-        assert "forward" not in vars(transformer.get_submodule(name))
-    assert all(parameter.grad is None for parameter in transformer.parameters())
-
-
-def test_band_weights_are_the_share_of_the_models_own_draws() -> None:
-    weights = band_weights(-0.4, 1.0)
-    a, b = torch.randn(2, 200_000, generator=torch.Generator().manual_seed(0))
-    t = torch.sigmoid(torch.maximum(a, b) - 0.4)
-    shares = torch.histc(t, bins=3, min=0, max=1) / len(t)
-    assert sum(weights) == pytest.approx(1)
-    assert list(weights) == pytest.approx(shares.tolist(), abs=5e-3)
-
-
-def _factors(gradient: torch.Tensor) -> WeightGradient:
-    """A gradient [out, in] as the probe would show it."""
-    return WeightGradient(torch.eye(len(gradient)), Inputs(gradient))
-
-
-def test_the_spectrum_finds_planted_directions() -> None:
-    g = torch.Generator().manual_seed(0)
-    left, right = (
-        torch.linalg.qr(torch.randn(60, 3, generator=g))[0],
-        torch.linalg.qr(torch.randn(40, 3, generator=g))[0],
-    )
-    planted = left @ torch.diag(torch.tensor([5.0, 3.0, 1.0])) @ right.T
-    statistics = ModuleStatistics()
-    for band in (0, 1, 2):
-        measured = statistics.measure(_factors(planted))
-        statistics.add(measured.square.item(), measured, band)
-    energies = [25 / 35, 9 / 35, 1 / 35]
-    assert statistics.spectrum()[:3] == pytest.approx(energies, rel=1e-4)
-    assert sum(statistics.spectrum()[3:]) == pytest.approx(0, abs=1e-5)
-    mean, stderr = statistics.mean((0.2, 0.3, 0.5))
-    assert mean == pytest.approx(35, rel=1e-5)
-    assert stderr > 0
-
-
-def test_the_signal_is_what_all_draws_agree_on() -> None:
-    g = torch.Generator().manual_seed(4)
-    agreed = torch.randn(80, 50, generator=g)
-    agreed /= agreed.norm()
-    with_signal, noise_alone = ModuleStatistics(), ModuleStatistics()
-    for draw in range(600):
-        noise = torch.randn(80, 50, generator=g) / 80**0.5
-        for statistics, gradient in ((with_signal, agreed + noise), (noise_alone, noise)):
-            seen = statistics.measure(_factors(gradient))
-            statistics.add(seen.square.item(), seen, draw % 3)
-    weights = (0.2, 0.3, 0.5)
-    assert noise_alone.mean(weights)[0] > 40  # the squared norm sees the noise alone
-    assert with_signal.signal(weights) == pytest.approx(1.0, abs=0.2)
-    assert noise_alone.signal(weights) < 0.05
-
-
-def test_the_standard_error_is_that_of_stratified_means() -> None:
-    statistics = ModuleStatistics(squares=([1.0, 3.0], [10.0, 14.0], []))
-    mean, stderr = statistics.mean((0.25, 0.25, 0.5))  # the unseen band's weight goes to the others
-    assert mean == pytest.approx(0.5 * 2 + 0.5 * 12)
-    assert stderr == pytest.approx(math.sqrt(0.25 * 2 / 2 + 0.25 * 8 / 2))
-
-
-def test_ranks_go_where_they_pay_within_the_budget() -> None:
-    strong = ModuleShape("mlp.up_proj", 100, 100, 10.0, tuple([0.1] * 10))
-    weak = ModuleShape("mlp.up_proj", 100, 100, 1.0, tuple([0.1] * 10))
-    narrow = ModuleShape("mlp.up_proj", 100, 100, 10.0, (1.0, 0.0, 0.0))
-    modules = {"strong": strong, "weak": weak, "narrow": narrow}
-    ranks = allocate_ranks(modules, budget=200 * 14, bounds=RankBounds(1, 8))
-    assert sum(rank * 200 for rank in ranks.values()) <= 200 * 14
-    assert ranks == {"strong": 8, "weak": 5, "narrow": 1}
-    uniform_gain = sum(m.gain(r) for m in modules.values() for r in range(4))
-    assert sum(m.gain(r) for name, m in modules.items() for r in range(ranks[name])) > uniform_gain
-
-
-def test_every_kind_of_module_keeps_its_share() -> None:
-    flat = tuple([0.1] * 10)
-    modules = {f"layers.{layer}.loud": ModuleShape("loud", 60, 40, 1000.0, flat) for layer in range(4)}
-    modules |= {f"layers.{layer}.quiet": ModuleShape("quiet", 60, 40, 1.0 + layer, flat) for layer in range(4)}
-    budget = 8 * 100 * 4  # four ranks everywhere
-
-    def ranks_of(kind: str, share: float) -> list[int]:
-        ranks = allocate_ranks(modules, budget, RankBounds(0, 10, share))
-        assert sum(100 * rank for rank in ranks.values()) == budget
-        return [ranks[name] for name, module in modules.items() if module.kind == kind]
-
-    assert sum(ranks_of("quiet", 0.0)) == 0  # the budget does not fill the loud ones
-    # Half of an even share is 8 ranks; within the kind they go to its strongest module, up to the ceiling.
-    assert ranks_of("quiet", 0.5) == [0, 0, 0, 8]
-    assert ranks_of("quiet", 1.0) == [0, 0, 6, 10]
-    assert sum(ranks_of("loud", 1.0)) == 16
 
 
 def _document(turbo: Path, songs: Path, output: Path, **changes: Any) -> dict[str, Any]:
@@ -214,31 +75,6 @@ def test_a_song_whose_tensors_cannot_be_used_is_left_out(
     assert state.results["songs_left_out"] == 2
     assert [warning.where for warning in state.warnings] == [first.key, second.key]
     assert "Not a number" in state.warnings[0].what
-
-
-def test_a_gradient_that_is_no_number_counts_for_nothing() -> None:
-    ranking, g = Ranking((0.2, 0.3, 0.5)), torch.Generator().manual_seed(0)
-    outputs, inputs = torch.randn(30, 20, generator=g), torch.randn(30, 10, generator=g)
-    for name in ("layers.0.good", "layers.0.bad"):
-        ranking.observe(name, outputs, inputs * (math.nan if name.endswith("bad") else 1))
-    assert not ranking.take(0)
-    assert ranking.places() == []
-    for name in ("layers.0.good", "layers.0.bad"):
-        ranking.observe(name, outputs, inputs)
-    assert ranking.take(0)
-    exact = (outputs.T @ inputs).double().square().sum().item()
-    assert [place.sensitivity for place in ranking.places()] == pytest.approx([exact, exact], rel=1e-5)
-    assert all(math.isfinite(share) for entry in ranking.entries(by_layer=False) for share in entry["spectrum"])
-
-
-def test_the_squared_norm_is_exact_whichever_way_is_cheaper() -> None:
-    g = torch.Generator().manual_seed(3)
-    for tokens in (1, 50, 700):  # blocks of tokens; more tokens than the matrix is worth
-        shared = Inputs(torch.randn(tokens, 96, generator=g))
-        for width in (8, 130):
-            gradient = WeightGradient(torch.randn(tokens, width, generator=g), shared)
-            exact = (gradient.outputs.double().T @ shared.matrix.double()).square().sum().item()
-            assert gradient.square().item() == pytest.approx(exact, rel=1e-6)
 
 
 def test_songs_that_are_held_out_are_not_measured(
@@ -315,7 +151,7 @@ def test_a_stopped_estimate_keeps_what_it_knows_and_goes_on_to_the_same_ranking(
                 self.context.stop_reason = "the test asked"
 
     from sidestep_tui.engine.context import JobContext, StopRequestedError
-    from sidestep_tui.engine.estimate import job as estimate
+    from sidestep_tui.engine.estimate.job import job as estimate
     from sidestep_tui.runs.log import EventWriter
 
     with EventWriter(run.events_file) as events:
@@ -357,7 +193,7 @@ def test_layers_are_ranked_by_the_sums_of_their_modules(
 def test_a_full_card_gets_shorter_windows(
     engine: Engine, turbo: Path, songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sidestep_tui.engine.estimate import job as estimate
+    from sidestep_tui.engine.estimate.job import job as estimate
 
     original = estimate.sample_losses
 

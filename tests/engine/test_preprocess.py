@@ -14,12 +14,10 @@ import torch
 from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.dataset.audio import read_audio, write_audio
 from sidestep_tui.dataset.session import open_session
-from sidestep_tui.engine.preprocess import audio as preprocess_audio
+from sidestep_tui.engine.preprocess.job import audio as preprocess_audio
 from sidestep_tui.engine.preprocess.plan import repeats_of_folder
 from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song
 from sidestep_tui.runs import events as ev
-from sidestep_tui.runs.control import send_command
-from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.log import read_events
 from tests.engine.conftest import RATE, write_song
 
@@ -71,17 +69,6 @@ def test_tensors_are_those_of_inference(
     shared = read_shared(output)
     torch.testing.assert_close(shared["null_condition"], pipeline.condition_encoder.null_condition_emb[0])
     torch.testing.assert_close(shared["silence_latent"], pipeline.condition_encoder.silence_latent[0])
-
-
-def test_unchanged_songs_are_not_encoded_again(
-    engine: Any, document: dict[str, Any], folder: Path, tmp_path: Path, encoded: list[int]
-) -> None:
-    _, state = engine.run("first", "preprocess", document)
-    assert state.results["encoded"] == len(encoded) == 3
-    before = read_manifest(tmp_path / "tensors")
-    _, state = engine.run("again", "preprocess", document)
-    assert (state.results["encoded"], len(encoded)) == (0, 3)
-    assert read_manifest(tmp_path / "tensors") == before
 
 
 def test_every_pass_begins_at_zero(engine: Any, document: dict[str, Any]) -> None:
@@ -146,87 +133,6 @@ def test_songs_held_out_in_the_review_are_held_out_of_training(
     assert "The data set holds out 1 songs itself: validation.songs=2 is not used." in [
         warning.what for warning in state.warnings
     ]
-
-
-def test_new_texts_need_no_vae(
-    engine: Any, document: dict[str, Any], folder: Path, tmp_path: Path, encoded: list[int]
-) -> None:
-    engine.run("first", "preprocess", document)
-    output = tmp_path / "tensors"
-    old = {entry.key: read_song(output, entry) for entry in read_manifest(output).songs}
-    (folder / "song 1.caption.txt").write_text("something else entirely", "utf-8")
-    _, state = engine.run("again", "preprocess", document)
-    assert (state.results["encoded"], len(encoded)) == (1, 3)
-    new = {entry.key: read_song(output, entry) for entry in read_manifest(output).songs}
-    assert torch.equal(new["song 1.flac"]["latent_mean"], old["song 1.flac"]["latent_mean"])
-    assert new["song 1.flac"]["condition"].shape != old["song 1.flac"]["condition"].shape
-
-
-def test_changed_audio_is_encoded_again(
-    engine: Any, document: dict[str, Any], folder: Path, encoded: list[int]
-) -> None:
-    engine.run("first", "preprocess", document)
-    write_song(folder / "song 0.wav", 500, seconds=1.6)
-    _, state = engine.run("again", "preprocess", document)
-    assert (state.results["encoded"], encoded[3:]) == (1, [int(1.6 * RATE)])
-
-
-def test_removed_songs_leave_and_the_folder_may_move(
-    engine: Any, document: dict[str, Any], folder: Path, tmp_path: Path, encoded: list[int]
-) -> None:
-    engine.run("first", "preprocess", document)
-    (folder / "song 2.ogg").unlink()
-    moved = (tmp_path / "tensors").rename(tmp_path / "elsewhere")
-    document["output"] = str(moved)
-    engine.run("again", "preprocess", document)
-    manifest = read_manifest(moved)
-    assert [entry.key for entry in manifest.songs] == ["song 0.wav", "song 1.flac"]
-    assert len(list((moved / "songs").iterdir())) == 2
-    assert len(encoded) == 3
-    for entry in manifest.songs:
-        read_song(moved, entry)
-
-
-def test_an_interrupted_run_goes_on(
-    engine: Any, document: dict[str, Any], tmp_path: Path, encoded: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class KilledError(BaseException):
-        """Nothing in the engine catches this, as nothing catches SIGKILL."""
-
-    whole = preprocess_audio.encode_audio
-
-    def killed_at_the_third(*arguments: Any) -> Any:
-        if len(encoded) == 2:
-            raise KilledError
-        return whole(*arguments)
-
-    monkeypatch.setattr(preprocess_audio, "encode_audio", killed_at_the_third)
-    run = engine.create("run", "preprocess", document)
-    with pytest.raises(KilledError):
-        engine.work(run)
-    assert not (tmp_path / "tensors" / "manifest.json").exists()
-    monkeypatch.setattr(preprocess_audio, "encode_audio", whole)
-    code, state = engine.work(run)
-    assert (code, state.results["songs"], len(encoded)) == (0, 3, 3)
-    assert not (tmp_path / "tensors" / ".unfinished").exists()
-
-
-def test_a_stop_is_honoured_between_songs(
-    engine: Any, document: dict[str, Any], encoded: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run: RunDirectory = engine.create("run", "preprocess", document)
-    whole = preprocess_audio.encode_audio
-
-    def ask_to_stop(*arguments: Any) -> Any:
-        send_command(run, "stop")
-        return whole(*arguments)
-
-    monkeypatch.setattr(preprocess_audio, "encode_audio", ask_to_stop)
-    code, state = engine.work(run)
-    assert (code, state.status, len(encoded)) == (0, "stopped", 1)
-    monkeypatch.setattr(preprocess_audio, "encode_audio", whole)
-    code, state = engine.work(run)
-    assert (code, state.status, len(encoded)) == (0, "completed", 3)
 
 
 def test_songs_that_cannot_be_encoded_are_named_and_the_rest_goes_on(
@@ -315,20 +221,3 @@ def test_long_songs_are_cut(engine: Any, document: dict[str, Any], tmp_path: Pat
 )  # fmt: skip
 def test_a_folder_name_says_how_often_its_songs_are_seen(key: str, repeats: int) -> None:
     assert repeats_of_folder(key) == repeats
-
-
-def test_repeats_of_folders_are_asked_for_and_need_no_encoding(
-    engine: Any, document: dict[str, Any], folder: Path, tmp_path: Path, encoded: list[int]
-) -> None:
-    (folder / "3_often").mkdir()
-    for path in folder.glob("song 0.*"):
-        path.rename(folder / "3_often" / path.name)
-    (folder / "3_often" / "song 0.json").write_text('{"repeat": 2}', "utf-8")
-
-    def repeats() -> list[int]:
-        return [entry.repeat for entry in read_manifest(tmp_path / "tensors").songs]
-
-    engine.run("plain", "preprocess", document)
-    assert repeats() == [2, 1, 1]
-    _, state = engine.run("asked", "preprocess", document | {"folder_repeats": True})
-    assert (repeats(), state.results["encoded"]) == ([6, 1, 1], 0)
