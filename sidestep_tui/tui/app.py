@@ -6,13 +6,14 @@ Nothing here imports more than the first paint needs; screens come through `rout
 import gc
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from textual import constants
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.screen import Screen
 
 from sidestep_tui.errors import SidestepError
@@ -22,7 +23,7 @@ from sidestep_tui.tui.preferences import chosen_theme, low_bandwidth, remember_l
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean
-from sidestep_tui.tui.themes import DEFAULT_VARIABLES, THEMES
+from sidestep_tui.tui.themes import DEFAULT_VARIABLES, THEMES, for_few_colours
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.machine import MachineSnapshot
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 _QUIT: Final = _("Leave Side-Step; running engines go on")
 _LOW_BANDWIDTH: Final = "-low-bandwidth"
 _LOW_BANDWIDTH_SECONDS: Final = 1.0
+_FEW_COLOURS: Final = "-few-colours"
+_MANY_COLOURS: Final = ("256", "truecolor")
+_NO_COLOUR: Final = NoColor()
 
 
 class SidestepApp(App[None]):
@@ -67,6 +71,7 @@ class SidestepApp(App[None]):
         self._machine = machine
         self.animation_level = "none"  # every frame of an animation is bytes on somebody's slow line
         self.set_class(low_bandwidth(), _LOW_BANDWIDTH)
+        self.set_class(self.few_colours, _FEW_COLOURS)
         self._start_screen = start_screen or "home"
         self._start_arguments = arguments or {}
         for theme in THEMES:
@@ -78,6 +83,27 @@ class SidestepApp(App[None]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own variables, for themes that do not set them."""
         return dict(DEFAULT_VARIABLES)
+
+    def get_css_variables(self) -> dict[str, str]:
+        """The variables of the theme; fewer shades of them where the terminal has few."""
+        variables = super().get_css_variables()
+        few = for_few_colours(variables, no_colour=self.no_color, own=self.native_ansi_color)
+        variables.update(few if self.few_colours else {})
+        return variables
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What is done to colours; `NO_COLOR` leaves greys, and none at all of the terminal's own, which have no grey.
+
+        Textual chooses between the two before there is a theme, and greys would turn the terminal's own into black.
+        """
+        filters = super().get_line_filters()
+        own = self.no_color and self.native_ansi_color
+        return [_NO_COLOUR if own and isinstance(one, Monochrome) else one for one in filters]
+
+    @property
+    def few_colours(self) -> bool:
+        """Whether the terminal shows sixteen colours or fewer: what has the cursor is drawn in reverse there."""
+        return self.no_color or self.console.color_system not in _MANY_COLOURS
 
     @property
     def low_bandwidth(self) -> bool:

@@ -5,6 +5,7 @@ rests on colour alone: every condition has a symbol and every curve a name besid
 256, so a terminal without true colour shows the same, and stays readable where only sixteen are left of them.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from rich.style import Style as RichStyle
@@ -129,6 +130,20 @@ THEMES: Final = (
         variables={**BUILTIN_THEMES["ansi-dark"].variables, **_ANSI},
     ),
 )
+
+
+def for_few_colours(variables: Mapping[str, str], *, no_colour: bool, own: bool) -> dict[str, str]:
+    """What stands for those of `variables` that are lost in a terminal of sixteen colours or fewer.
+
+    Shades alone tell the strengths of the heat map. The raw curve is blue, since eight colours have no dark grey;
+    without colour it keeps its grey. The terminal's `own` colours have none: a cursor is reversed there.
+    """
+    found = {"heat-low": variables["heat-high"]}
+    if not no_colour:
+        found["curve-raw"] = "#0000af"
+    elif own:
+        found |= {"block-cursor-text-style": "bold reverse", "input-cursor-text-style": "reverse"}
+    return found
 
 
 def rich_style(node: DOMNode, variable: str, *, bold: bool = False) -> RichStyle:

@@ -83,6 +83,7 @@ def sidestep_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home.mkdir()
     monkeypatch.setenv("SIDESTEP_HOME", str(home))
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("SIDESTEP_THEME", raising=False)
     return home
 

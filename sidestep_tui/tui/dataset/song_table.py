@@ -69,7 +69,9 @@ class SongTable(ScrollView, can_focus=True):
     DEFAULT_CSS = """
     SongTable { height: 1fr; overflow-y: scroll; overflow-x: hidden; scrollbar-size: 1 1; }
     SongTable > .songs--cursor { background: $panel; text-style: bold; }
-    SongTable:focus > .songs--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
+    SongTable:focus > .songs--cursor {
+        background: $block-cursor-background; color: $block-cursor-foreground; text-style: $block-cursor-text-style;
+    }
     """
 
     cursor: reactive[int] = reactive(0, repaint=False)
