@@ -1,4 +1,4 @@
-"""Terminals that nobody looks at: tmux sessions with a real Side-Step in each."""
+"""Terminals that nobody looks at: tmux sessions with a real Side-Step in each, and songs for its engine."""
 
 import shlex
 import shutil
@@ -67,3 +67,25 @@ def terminals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminals]:
     opened = Terminals(tmp_path_factory.mktemp("t"))  # a socket's path is short
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def tensors(tmp_path: Path, tiny_checkpoint: Path) -> Path:
+    """Four encoded songs of noise for the tiny model."""
+    import torch
+
+    from sidestep_tui.acestep import open_checkpoint
+    from sidestep_tui.engine import tensors as t
+
+    checkpoint, folder = open_checkpoint(tiny_checkpoint), tmp_path / "tensors"
+    width, entries = checkpoint.config.encoder_hidden_size, []
+    for index in range(4):
+        key = f"song {index}.wav"
+        song = t.SongTensors(
+            latent_mean=torch.randn(50, 64), latent_std=torch.full((50, 64), 0.1), condition=torch.randn(9, width)
+        )
+        t.write_song(folder, t.song_file(key), song)
+        entries.append(t.SongEntry(key, t.song_file(key), 50, 9, str(index), 2.0, "prompt", "lyrics"))
+    t.write_shared(folder, t.SharedTensors(silence_latent=torch.randn(200, 64), null_condition=torch.randn(1, width)))
+    t.write_manifest(folder, t.Manifest(checkpoint.fingerprint(), checkpoint.variant, width, {}, tuple(entries)))
+    return folder

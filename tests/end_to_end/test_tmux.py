@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from sidestep_tui.config.places import user_presets
 from sidestep_tui.config.preset_shelf import find_preset
@@ -19,26 +18,6 @@ from sidestep_tui.runs.log import read_events
 from .conftest import SIDESTEP, Terminals, needs_tmux, until
 
 pytestmark = [pytest.mark.slow, needs_tmux]
-
-
-@pytest.fixture
-def tensors(tmp_path: Path, tiny_checkpoint: Path) -> Path:
-    """Four encoded songs of noise for the tiny model."""
-    from sidestep_tui.acestep import open_checkpoint
-    from sidestep_tui.engine import tensors as t
-
-    checkpoint, folder = open_checkpoint(tiny_checkpoint), tmp_path / "tensors"
-    width, entries = checkpoint.config.encoder_hidden_size, []
-    for index in range(4):
-        key = f"song {index}.wav"
-        song = t.SongTensors(
-            latent_mean=torch.randn(50, 64), latent_std=torch.full((50, 64), 0.1), condition=torch.randn(9, width)
-        )
-        t.write_song(folder, t.song_file(key), song)
-        entries.append(t.SongEntry(key, t.song_file(key), 50, 9, str(index), 2.0, "prompt", "lyrics"))
-    t.write_shared(folder, t.SharedTensors(silence_latent=torch.randn(200, 64), null_condition=torch.randn(1, width)))
-    t.write_manifest(folder, t.Manifest(checkpoint.fingerprint(), checkpoint.variant, width, {}, tuple(entries)))
-    return folder
 
 
 @pytest.fixture
