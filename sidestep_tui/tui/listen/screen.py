@@ -78,6 +78,7 @@ class ListenScreen(SidestepScreen[None]):
         """Reads the run, and again while it goes on."""
         self.set_context(self.run.name)
         self.query_one(SoundView).can_focus = False
+        self.query_one(SoundView).notice = _("Reading the run's history …")
         self.query_one(KeyTable).focus()
         self._read()
         self.set_interval(_EVERY_SECONDS, self._read)
@@ -89,12 +90,15 @@ class ListenScreen(SidestepScreen[None]):
     @work(thread=True, exclusive=True, group="songs")
     def _read(self) -> None:
         songs = heard_in(self.run.path, summarise(self.run).state.samples)
-        if songs != self._songs:
+        if songs != self._songs or not songs:
             self.app.call_from_thread(self._take, songs)
 
     def _take(self, songs: tuple[Heard, ...]) -> None:
         self._songs = songs
         self._show()
+        if not songs:
+            self.query_one(SoundView).notice = _("This run has made no songs yet; they appear here by themselves.")
+        self.refresh_bindings()
 
     def _show(self) -> None:
         """Fills the table; the prompt has what the other columns leave."""
@@ -139,6 +143,10 @@ class ListenScreen(SidestepScreen[None]):
         song = self._current()
         if song is not None:
             self.app.push_screen(LineScreen(_("Type this on your own computer"), copy_command(song.path)))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only a song can be fetched."""
+        return bool(self._songs) if action == "fetch" else super().check_action(action, parameters)
 
     def _current(self) -> Heard | None:
         key = self.query_one(KeyTable).current_key
