@@ -172,7 +172,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         mean = frames.mean(dim=(0, 2))[:, None].expand(-1, 64).contiguous()
         return mean, torch.full_like(mean, 0.1)
 
-    from sidestep_tui.engine.preprocess.job import audio as preprocess_audio
+    from sidestep_tui.engine.preprocess import audio as preprocess_audio
 
     monkeypatch.setattr(preprocess_audio, "encode_audio", encode)
     return lengths

@@ -151,7 +151,7 @@ def test_a_stopped_estimate_keeps_what_it_knows_and_goes_on_to_the_same_ranking(
                 self.context.stop_reason = "the test asked"
 
     from sidestep_tui.engine.context import JobContext, StopRequestedError
-    from sidestep_tui.engine.estimate.job import job as estimate
+    from sidestep_tui.engine.estimate import job as estimate
     from sidestep_tui.runs.log import EventWriter
 
     with EventWriter(run.events_file) as events:
@@ -193,7 +193,7 @@ def test_layers_are_ranked_by_the_sums_of_their_modules(
 def test_a_full_card_gets_shorter_windows(
     engine: Engine, turbo: Path, songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sidestep_tui.engine.estimate.job import job as estimate
+    from sidestep_tui.engine.estimate import job as estimate
 
     original = estimate.sample_losses
 

@@ -9,7 +9,7 @@ import pytest
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.dataset.audio import SAMPLE_RATE, read_audio, write_audio
-from sidestep_tui.engine.generate.job import job as generate
+from sidestep_tui.engine.generate import job as generate
 from sidestep_tui.engine.generate.prompts import plan_songs
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.runs.control import send_command

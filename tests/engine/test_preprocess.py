@@ -14,7 +14,7 @@ import torch
 from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.dataset.audio import read_audio, write_audio
 from sidestep_tui.dataset.session import open_session
-from sidestep_tui.engine.preprocess.job import audio as preprocess_audio
+from sidestep_tui.engine.preprocess import audio as preprocess_audio
 from sidestep_tui.engine.preprocess.plan import repeats_of_folder
 from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song
 from sidestep_tui.runs import events as ev

@@ -8,7 +8,7 @@ import pytest
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
 from sidestep_tui.config.adapter import LoraSettings
-from sidestep_tui.engine.export.job import push
+from sidestep_tui.engine.export import push
 from tests.engine.conftest import trained
 
 

@@ -41,6 +41,10 @@ Settle = Callable[[Pilot[None]], Awaitable[None]]
 Eventually = Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]
 Events = Callable[..., list[ev.Event]]
 Matches = Callable[..., bool]
+Prepare = Callable[[Pilot[None]], Awaitable[None]]
+"""Brings an application to what is to be looked at."""
+
+Looks = Callable[..., bool]
 
 MACHINE = MachineSnapshot(
     cards=(CardSnapshot(0, "NVIDIA GeForce RTX 4090", 24 * 2**30, 9 * 2**30, 0.97, 312.0, 64.0),),
@@ -156,18 +160,37 @@ def training_events() -> Events:
 
 
 @pytest.fixture
+def looks(snap_compare: Any, settle: Settle) -> Looks:
+    """Whether an application looks as it did, once it has read everything and `prepare` was done with it."""
+
+    def compare(app: SidestepApp, size: tuple[int, int], prepare: Prepare = _nothing) -> bool:
+        async def run(pilot: Pilot[None]) -> None:
+            await settle(pilot)
+            await prepare(pilot)
+            await pilot.pause()
+
+        same: bool = snap_compare(app, terminal_size=size, run_before=run)
+        return same
+
+    return compare
+
+
+async def _nothing(_pilot: Pilot[None]) -> None:
+    """What is there at once is what is to be seen."""
+
+
+@pytest.fixture
 def sensitivity_event() -> Callable[[int], ev.SensitivityUpdated]:
     """`recorded.sensitivity_event`: a ranking of layers after so many batches."""
     return recorded.sensitivity_event
 
 
 @pytest.fixture
-def matches(snap_compare: Any, settle: Settle) -> Matches:
+def matches(looks: Looks) -> Matches:
     """Whether an application looks as it did, once it has read everything and taken `keys`."""
 
     def compare(app: SidestepApp, size: tuple[int, int], *keys: str) -> bool:
-        async def prepare(pilot: Pilot[None]) -> None:
-            await settle(pilot)
+        async def press(pilot: Pilot[None]) -> None:
             for key in keys:
                 await pilot.press(key)
                 reading = [worker for worker in pilot.app.workers if worker.group == "follow"]  # not open questions
@@ -175,8 +198,7 @@ def matches(snap_compare: Any, settle: Settle) -> Matches:
                     await pilot.app.workers.wait_for_complete(reading)
                 await pilot.pause()
 
-        same: bool = snap_compare(app, terminal_size=size, run_before=prepare)
-        return same
+        return looks(app, size, press)
 
     return compare
 
