@@ -1,4 +1,4 @@
-"""Colours: four themes of our own, and the terminal's own sixteen.
+"""Colours: four themes of our own, two of them for colour-blind eyes, and the terminal's own sixteen.
 
 Screens use Textual's variables ($primary, $success, $warning, $error, $text-muted, …) and the ones below. No meaning
 rests on colour alone: every condition has a symbol and every curve a name beside it. Every colour is one of xterm's
@@ -49,10 +49,17 @@ _SAFE: Final = {
     "curve-raw": "#6c6c6c",
     "curve-smooth": "#5fafd7",
     "curve-validation": "#d7af00",
-    "curve-other": "#d787af",
+    "curve-other": "#ffffff",
     "heat-low": "#262626",
     "heat-high": "#ffff5f",
     "footer-key-foreground": "#5fafd7",
+}
+_SAFE_LIGHT: Final = {
+    **_LIGHT,
+    "curve-smooth": "#005f87",
+    "curve-validation": "#af5f00",
+    "curve-other": "#8700d7",
+    "footer-key-foreground": "#005f87",
 }
 # Plain blue is hard to read on black, and bright black is the background itself in more than one palette.
 _ANSI: Final = {
@@ -112,6 +119,21 @@ THEMES: Final = (
         surface="#1c1c1c",
         panel="#303030",
         variables=_SAFE,
+    ),
+    Theme(
+        name="colour-blind-light",
+        primary="#005f87",
+        secondary="#005f87",
+        accent="#af5f00",
+        warning="#af5f00",
+        error="#5f0000",
+        success="#005f87",
+        foreground="#262626",
+        background="#ffffff",
+        surface="#eeeeee",
+        panel="#e4e4e4",
+        dark=False,
+        variables=_SAFE_LIGHT,
     ),
     Theme(
         name="terminal",
