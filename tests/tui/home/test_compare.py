@@ -1,0 +1,51 @@
+"""Comparing two runs from home: the settings that differ, each with both values, and the curves of both."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from sidestep_tui.config.adapter import LoraSettings
+from sidestep_tui.config.model import ModelSettings
+from sidestep_tui.config.optimisation import OptimizerSettings
+from sidestep_tui.config.train import DataSettings, TrainSettings
+from sidestep_tui.runs import events as ev
+from sidestep_tui.tui.app import SidestepApp
+from sidestep_tui.tui.chart.widget import Chart
+from sidestep_tui.tui.widgets.table import KeyTable
+
+from ..conftest import NOW, MakeRun
+
+Settle = Callable[[Pilot[None]], Awaitable[None]]
+Events = Callable[..., list[ev.Event]]
+
+
+def settings(rank: int) -> TrainSettings:
+    return TrainSettings(
+        model=ModelSettings(checkpoint=Path("/models/turbo")),
+        data=DataSettings(tensors=Path("/data/tensors")),
+        adapter=LoraSettings(rank=rank),
+        optimizer=OptimizerSettings(learning_rate=1e-5 * rank),
+    )
+
+
+async def test_settings_that_differ_and_both_curves_are_shown(
+    make_app: Callable[..., SidestepApp], make_run: MakeRun, settle: Settle, training_events: Events
+) -> None:
+    for number, (name, rank) in enumerate((("wide", 48), ("narrow", 16))):
+        make_run(name, events=training_events(200, 200), settings=settings(rank), start=NOW - 1000 * (2 - number))
+    app = make_app()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("c", "enter")
+        await settle(pilot)
+        table, chart = app.screen.query_one(KeyTable), app.screen.query_one(Chart)
+        rows = {row[0].plain: [cell.plain for cell in row[1:]] for row in map(table.get_row_at, range(table.row_count))}
+        drawn = [chart.render_line(y).text for y in range(chart.size.height)]
+    assert rows["adapter.rank"] == ["16", "48"]
+    assert len(rows["optimizer.learning_rate"]) == len(set(rows["optimizer.learning_rate"])) == 2
+    assert "adapter.alpha" not in rows
+    assert "a narrow" in drawn[0]
+    assert "b wide" in drawn[0]
+    assert any("⠁" <= letter <= "⣿" for line in drawn[1:] for letter in line)
+    assert {"a", "b"} <= set("".join(drawn[1:-2]))
