@@ -32,8 +32,8 @@ def settings(rank: int) -> TrainSettings:
 async def test_settings_that_differ_and_both_curves_are_shown(
     make_app: Callable[..., SidestepApp], make_run: MakeRun, settle: Settle, training_events: Events
 ) -> None:
-    for number, (name, rank) in enumerate((("wide", 48), ("narrow", 16))):
-        make_run(name, events=training_events(200, 200), settings=settings(rank), start=NOW - 1000 * (2 - number))
+    make_run("wide", events=training_events(120, 200), settings=settings(48), start=NOW - 2000)
+    make_run("narrow", events=training_events(200, 200), settings=settings(16), start=NOW - 1000)
     app = make_app()
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
