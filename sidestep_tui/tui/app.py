@@ -19,6 +19,7 @@ from textual.screen import Screen
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.texts.language import LANGUAGES, remember_language
+from sidestep_tui.tui.palette import offered
 from sidestep_tui.tui.preferences import chosen_theme, low_bandwidth, remember_low_bandwidth, remember_theme
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
@@ -171,17 +172,13 @@ class SidestepApp(App[None]):
         )
         for name, title in LANGUAGES.items():
             yield SystemCommand(f"Language: {title}", "语言 / Language", lambda name=name: self._speak(name))
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            if binding.description and active.enabled and not binding.system and binding.show:
-                key = binding.key
-                yield SystemCommand(
-                    binding.description,
-                    _("{what} (key {key})").format(
-                        what=binding.tooltip or binding.description, key=self.get_key_display(binding)
-                    ),
-                    lambda key=key: self.simulate_key(key),
-                )
+        for binding in offered(screen):
+            words, key = binding.tooltip or binding.description, self.get_key_display(binding)
+            yield SystemCommand(
+                binding.description,
+                _("{what} (key {key})").format(what=words, key=key),
+                lambda key=binding.key: self.simulate_key(key),
+            )
 
     def action_help(self) -> None:
         """Shows the keys of the current screen."""

@@ -1,0 +1,29 @@
+"""What the command palette offers of a screen: everything that its keys do, also what the key line has no room for.
+
+Moving about is left out: it belongs to the widgets, whose keys the help tells.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from textual.binding import Binding
+from textual.screen import Screen
+
+_MOVING: Final = ("app.focus_next", "app.focus_previous", "screen.copy_text")
+
+
+def offered(screen: Screen[object]) -> Iterator[Binding]:
+    """Each thing that can be done now, once, by its first key."""
+    told: set[str] = set()
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        is_done_here = binding.show or (active.node is screen and binding.action not in _MOVING)
+        if (
+            binding.description
+            and active.enabled
+            and not binding.system
+            and is_done_here
+            and binding.action not in told
+        ):
+            told.add(binding.action)
+            yield binding
