@@ -21,6 +21,9 @@ _AFTER: Final[dict[JobName, str]] = {
     "verify": _("The adapter is measured. Enter shows where the report is."),
 }
 
+_ONE_GO_SECONDS: Final = 5.0
+"""Runs that were made within so short a time are of one chain: a person takes longer."""
+
 
 def next_step(runs: list[RunSummary], now: float) -> str:
     """The advice for the newest run, unless an older one was interrupted and waits to be resumed."""
@@ -29,7 +32,7 @@ def next_step(runs: list[RunSummary], now: float) -> str:
             "Press n to set up your first run: it finds your models, or downloads one. "
             "To try it without a model or songs: `sidestep demo`."
         )
-    newest = runs[0]
+    newest = _telling(runs)
     interrupted = next((run for run in runs if run.condition == "interrupted"), None)
     if interrupted is not None and newest.condition not in ("running", "failed"):
         return _interrupted(interrupted)
@@ -49,6 +52,18 @@ def next_step(runs: list[RunSummary], now: float) -> str:
             return _("The adapter is trained. Enter and then a shows the songs that it made on the way.")
         case _:
             return _AFTER[newest.job].format(final=newest.run.final)
+
+
+def _telling(runs: list[RunSummary]) -> RunSummary:
+    """The newest run; where it waits for runs that were made with it, the one of them that is at work or has failed.
+
+    The wizard makes all runs of a chain in one go, training last: started by itself it would not find its songs.
+    """
+    newest = runs[0]
+    if newest.condition != "waiting":
+        return newest
+    made_together = (run for run in runs[1:] if newest.created_at - run.created_at < _ONE_GO_SECONDS)
+    return next((run for run in made_together if run.condition in ("running", "failed", "stopped")), newest)
 
 
 def _interrupted(run: RunSummary) -> str:
