@@ -65,3 +65,13 @@ async def test_it_follows_the_focus(make_app: MakeApp, settle: Settle, tmp_path:
         await pilot.press("o")
         await pilot.pause()
         assert "f1 Help" in key_line(pilot)
+
+
+async def test_no_key_is_named_that_types_its_character(make_app: MakeApp, settle: Settle) -> None:
+    async with make_app("wizard").run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert "/ Search" in key_line(pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "f1 Help" in key_line(pilot)
+        assert "/" not in key_line(pilot)

@@ -3,6 +3,7 @@
 from rich.cells import cell_len
 from textual.app import RenderResult
 from textual.content import Content
+from textual.keys import REPLACED_KEYS, key_to_character
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.style import Style
@@ -63,10 +64,16 @@ class KeyBar(Widget):
         entries: dict[str, Content] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            if active.enabled and (binding.show or binding.action == _HELP) and binding.action not in entries:
+            shown = active.enabled and (binding.show or binding.action == _HELP)
+            if shown and binding.action not in entries and not self._is_text(binding.key):
                 display = self.app.get_key_display(binding)
                 entries[binding.action] = self._entry(binding.key, display, binding.description)
         return entries
+
+    def _is_text(self, key: str) -> bool:
+        """Whether a key types its character where the focus is: Textual knows `?` for one, but not by its name `/`."""
+        focused, name = self.screen.focused, REPLACED_KEYS.get(key)
+        return focused is not None and name is not None and focused.check_consume_key(key, key_to_character(name))
 
     @staticmethod
     def _entry(key: str, display: str, description: str) -> Content:
