@@ -15,6 +15,7 @@ from sidestep_tui.tui.text import clean, pad, shorten, shorten_middle
 from sidestep_tui.tui.wizard.values import spell_value
 from sidestep_tui.tui.wizard.views import Action, ReviewView, origin_words, time_words
 
+_ACTION_WIDTH: Final = 25
 _PATH_WIDTH: Final = 26
 _VALUE_WIDTH: Final = 24
 _DEFAULT_WIDTH: Final = 16
@@ -45,7 +46,9 @@ class ActionRow(Static, can_focus=True):
         style = "" if self.action.enabled else "$text-muted"
         mark = "▸" if self.action.enabled else "–"
         self.update(
-            Content.assemble((pad(f"{mark} {self.action.name}", 24), style), (clean(self.action.note), "$text-muted"))
+            Content.assemble(
+                (pad(f"{mark} {self.action.name}", _ACTION_WIDTH), style), (clean(self.action.note), "$text-muted")
+            )
         )
 
     def action_do(self) -> None:

@@ -25,7 +25,7 @@ def review(state: WizardState) -> ReviewView:
         *_measuring(state),
         Action("samples", _("Listen"), _samples_words(state)),
         Action("name", _("Name of the run"), state.name()),
-        Action("keep", _("Save without starting"), _("nothing runs until you say so"), problem is None),
+        Action("keep", _("Save without starting"), _("it starts when you say so"), problem is None),
         Action("preset", _("Save as a preset"), _("without paths and device")),
         Action("file", _("Save as a config file"), _("everything, for --config")),
     )
