@@ -88,7 +88,8 @@ class Review(VerticalGroup):
         if not self._view.differences:
             return Content.assemble((_("Settings   "), "bold"), (_("all as the defaults"), "$text-muted"))
         lines = [Content.assemble((_("Settings"), "bold"), (_("   that differ from the defaults"), "$text-muted"))]
-        room = width - _PATH_WIDTH - _ORIGIN_WIDTH - 2
+        path_width = min(_PATH_WIDTH, max(len(difference.field.path) for difference in self._view.differences))
+        room = width - path_width - _ORIGIN_WIDTH - 2
         shows_default = room > _VALUE_WIDTH + _DEFAULT_WIDTH
         value_width = room - _DEFAULT_WIDTH - 1 if shows_default else room
         for difference in self._view.differences:
@@ -99,7 +100,7 @@ class Review(VerticalGroup):
             origin = shorten(clean(origin_words(difference.origin)), _ORIGIN_WIDTH)
             lines.append(
                 Content.assemble(
-                    pad(difference.field.path, _PATH_WIDTH),
+                    pad(difference.field.path, path_width),
                     " ",
                     (value, "bold"),
                     " ",
