@@ -85,7 +85,6 @@ class PresetsScreen(SidestepScreen[Preset | None]):
         table.show_header = False
         table.focus()
         self._read()
-        self.set_context(_("enter loads one into the wizard") if not self._choosing else _("enter takes one"))
 
     def on_resize(self) -> None:
         """The columns follow the width."""
@@ -108,8 +107,16 @@ class PresetsScreen(SidestepScreen[Preset | None]):
             mark = "!" if isinstance(entry, Damaged) else "◆" if key == self._marked else " "
             table.add_row(cell(mark), cell(called(entry)), cell(_SHORT_LEVELS[entry.level]), key=key)
         table.move_cursor(row=at)
+        self.set_context(self._hint())
         self.query_one("#none").display = all(entry.level == "shipped" for entry in self._entries.values())
         self._show()
+
+    def _hint(self) -> str:
+        """What the keys do now that is not plain to see."""
+        marked = self._entries.get(self._marked or "")
+        if marked is not None:
+            return _("move on: each is compared with {name}, until c here").format(name=clean(called(marked)))
+        return _("enter takes one") if self._choosing else _("enter loads one into the wizard")
 
     def _current(self) -> Entry | None:
         if not self.is_mounted:
