@@ -61,8 +61,17 @@ async def test_a_run_that_is_gone_is_missing(make_app: MakeApp, settle: Settle) 
         assert any("d takes it out of the queue" in note.message for note in pilot.app._notifications)
 
 
+async def test_a_run_of_another_place_that_is_gone_is_named_whole(
+    make_app: MakeApp, settle: Settle, tmp_path: Path
+) -> None:
+    standing.add(RunDirectory(tmp_path / "elsewhere"))
+    async with make_app("queue").run_test(size=(120, 24)) as pilot:
+        await settle(pilot)
+        assert f"Where: {tmp_path / 'elsewhere'}"[:100] in shown(pilot.app)
+
+
 async def test_nothing_is_said_once_it_is_taken_out(
-    make_app: MakeApp, make_run: MakeRun, settle: Settle, damaged: RunDirectory, tmp_path: Path
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, damaged: RunDirectory
 ) -> None:
     standing.add(make_run("whole"))
     async with make_app("queue").run_test(size=(120, 24)) as pilot:

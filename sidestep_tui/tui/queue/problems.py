@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from textual.content import Content
 
+from sidestep_tui.config.places import runs_home
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import RunSummary
@@ -36,4 +37,5 @@ def told(found: Mapping[RunDirectory, SidestepError]) -> Content:
 
 
 def _gone(run: RunDirectory) -> SidestepError:
-    return SidestepError(_("the folder is gone, or holds no run"), where=run.path, fix=_("d takes it out of the queue"))
+    where = None if run.path.parent == runs_home() else run.path  # in the usual place the name says it
+    return SidestepError(_("the folder is gone, or holds no run"), where=where, fix=_("d takes it out of the queue"))
