@@ -76,12 +76,12 @@ def _legend(view: MemoryView, width: int) -> Content:
     longest = max(cell_len(word(name)) for name, _ in parts)
     looks = [(longest, 2), *((letters, 1) for letters in range(longest, _FEWEST_LETTERS - 1, -1))]
     for letters, gap in looks:
-        entries = [
-            Content.assemble(_FILLS[name], (f" {shorten(word(name), letters)} {size / GIB:.1f}", "$text-muted"))
-            for name, size in parts
-        ]
-        line = Content(" " * gap).join([*entries, Content.styled(source(view), "$text-muted")]).rstrip()
-        if line.cell_length <= width:
+        line = Content("")
+        for name, size in parts:
+            words = f" {shorten(word(name), letters)} {size / GIB:.1f}{' ' * gap}"
+            line += Content.assemble(_FILLS[name], (words, "$text-muted"))
+        line += Content.styled(source(view), "$text-muted")
+        if line.rstrip().cell_length <= width:
             break
     return line
 
