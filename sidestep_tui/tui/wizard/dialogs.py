@@ -121,6 +121,9 @@ class PickScreen(ModalScreen[str | None]):
             listing.action_cursor_up()
 
 
+_ASK_KEYS: Final = _("[b $footer-key-foreground]enter[/] Take it    [b $footer-key-foreground]esc[/] Go back")
+
+
 class AskScreen(ModalScreen[str | None]):
     """Asks for one line of text.
 
@@ -134,7 +137,7 @@ class AskScreen(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", _("Back"))]
     DEFAULT_CSS = """
     AskScreen Input { margin-bottom: 1; }
-    AskScreen .problem { color: $text-error; height: auto; }
+    AskScreen #last { height: auto; }
     """
 
     def __init__(
@@ -147,25 +150,27 @@ class AskScreen(ModalScreen[str | None]):
         self._note = note
 
     def compose(self) -> ComposeResult:
-        """The title, the line, what is wrong with it."""
+        """The title, the line, and its keys or what is wrong with it."""
         with Vertical(classes="dialog"):
             yield Static(literal(self._title, "bold"), classes="dialog-title")
             yield Input(self._value, compact=True)
             if self._note:
                 yield Static(literal(self._note), classes="dialog-line")
-            yield Static("", classes="problem")
+            yield Static(_ASK_KEYS, id="last")
 
     @on(Input.Changed)
     def _look(self, event: Input.Changed) -> None:
-        problem = self._check(event.value) if event.value else None
-        self.query_one(".problem", Static).update(literal(f"! {problem}") if problem else "")
+        self._tell(self._check(event.value) if event.value else None)
 
     @on(Input.Submitted)
     def _take(self, event: Input.Submitted) -> None:
         if problem := self._check(event.value):
-            self.query_one(".problem", Static).update(literal(f"! {problem}"))
+            self._tell(problem)
         else:
             self.dismiss(event.value)
+
+    def _tell(self, problem: str | None) -> None:
+        self.query_one("#last", Static).update(literal(f"! {problem}", "$text-error") if problem else _ASK_KEYS)
 
 
 class FolderTree(DirectoryTree):
