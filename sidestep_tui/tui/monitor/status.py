@@ -155,5 +155,7 @@ def _notice(summary: "RunSummary") -> Content:
 
 
 def _results(state: "RunState") -> str:
-    shown = ((name, number(value) if isinstance(value, float) else str(value)) for name, value in state.results.items())
+    """Figures before paths, which are long and stand among the files."""
+    results = sorted(state.results.items(), key=lambda result: isinstance(result[1], str) and "/" in result[1])
+    shown = ((name, number(value) if isinstance(value, float) else str(value)) for name, value in results)
     return _GAP.join(f"{clean(name)} {clean(value)}" for name, value in shown)
