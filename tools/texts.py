@@ -1,13 +1,16 @@
 """Brings the catalogues of the interface up to date with the code: `make texts`.
 
-The texts are those inside `_()`, `ngettext()`, `told()` and `told_many()`, and those that the interface translates
-where it shows them: the settings' helps, what the sections of the settings say about themselves, what shipped presets
-are for, and why an import leaves something out. New ones come into the `.po` without a translation, gone ones leave it,
-and the `.mo` that the program reads is compiled from it.
+There are two for each language. `LANGUAGE.po` has the interface's own texts: those inside `_()` and `ngettext()`, and
+those that it translates where it shows them: the settings' helps, what the sections of the settings say about
+themselves, and what shipped presets are for. `LANGUAGE.told.po` has what the layers below say and the interface
+recognises (`tools/told_texts.py`, and why an import leaves something out). New ones come into the `.po` without a
+translation, gone ones leave it, and the `.mo` that the program reads is compiled from it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
+from typing import Final
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
@@ -21,14 +24,15 @@ from sidestep_tui.config.preset_fields import REASONS
 from sidestep_tui.config.preset_shelf import shipped
 from sidestep_tui.texts import FOLDER
 from sidestep_tui.texts.language import LANGUAGES, SOURCE
+from tools.told_texts import told_texts
 
 PACKAGE = FOLDER.parent
-_KEYWORDS = {"_": None, "ngettext": (1, 2), "told": None, "told_many": (1, 2)}
+_KEYWORDS = {"_": None, "ngettext": (1, 2)}
 _SETTINGS = "sidestep_tui/config"
 
 
-def texts_of_the_code() -> Catalog:
-    """Every text that is shown in the user's language, without translations."""
+def texts_of_the_interface() -> Catalog:
+    """Every text that the interface says itself, without translations."""
     catalogue = Catalog()
     method = [("**.py", "python")]
     found = extract_from_dir(PACKAGE, method, keywords=_KEYWORDS)
@@ -51,9 +55,26 @@ def texts_of_the_settings() -> Iterator[tuple[str, str]]:
 
 
 def texts_of_the_presets() -> Iterator[tuple[str, str]]:
-    """What the shipped presets are for, and what an import says of fields that have nothing to be."""
+    """What the shipped presets are for."""
     yield from ((preset.description, f"preset {preset.name}") for preset in shipped())
-    yield from ((reason, "a field of an imported preset") for reason in REASONS)
+
+
+def texts_of_the_layers_below() -> Catalog:
+    """Every text that errors, warnings, findings and reasons are made from, without translations."""
+    catalogue = Catalog()
+    for found in told_texts(PACKAGE)[0]:
+        message = found.forms if len(found.forms) == 2 else found.forms[0]
+        catalogue.add(message, locations=[(f"sidestep_tui/{found.file}", 0)])
+    for reason in REASONS:
+        catalogue.add(reason, locations=[(_SETTINGS, 0)], auto_comments=["a field of an imported preset"])
+    return catalogue
+
+
+CATALOGUES: Final[dict[str, Callable[[], Catalog]]] = {
+    "": texts_of_the_interface,
+    ".told": texts_of_the_layers_below,
+}
+"""The texts of each catalogue, by what stands between the language and the ending in the name of its file."""
 
 
 def _sections(schema: type[Section], name: str) -> Iterator[tuple[str, str]]:
@@ -63,20 +84,20 @@ def _sections(schema: type[Section], name: str) -> Iterator[tuple[str, str]]:
             yield from _sections(info.annotation, path)
 
 
-def read_catalogue(language: str) -> Catalog:
+def read_catalogue(language: str, kind: str = "") -> Catalog:
     """A language's `.po` as it stands."""
-    with (FOLDER / f"{language}.po").open("rb") as file:
+    with (FOLDER / f"{language}{kind}.po").open("rb") as file:
         return read_po(file, locale=language)
 
 
-def update(language: str) -> Catalog:
+def update(language: str, kind: str = "") -> Catalog:
     """Writes the `.po` with the texts of the code and the translations that it had, and compiles it."""
-    catalogue, current = read_catalogue(language), texts_of_the_code()
+    catalogue, current = read_catalogue(language, kind), CATALOGUES[kind]()
     current.creation_date = catalogue.creation_date
     catalogue.update(current, no_fuzzy_matching=True, update_creation_date=False)
-    with (FOLDER / f"{language}.po").open("wb") as file:
+    with (FOLDER / f"{language}{kind}.po").open("wb") as file:
         write_po(file, catalogue, width=120, sort_by_file=True, ignore_obsolete=True, include_lineno=False)
-    with (FOLDER / f"{language}.mo").open("wb") as file:
+    with (FOLDER / f"{language}{kind}.mo").open("wb") as file:
         write_mo(file, catalogue)
     return catalogue
 
@@ -91,10 +112,10 @@ def untranslated(catalogue: Catalog) -> list[str | tuple[str, ...]]:
 
 def main() -> None:
     """Every language but the source, and what is left to translate."""
-    for language in (name for name in LANGUAGES if name != SOURCE):
-        catalogue = update(language)
+    for language, kind in product((name for name in LANGUAGES if name != SOURCE), CATALOGUES):
+        catalogue = update(language, kind)
         missing = untranslated(catalogue)
-        print(f"{language}: {len(catalogue)} texts, {len(missing)} without a translation")
+        print(f"{language}{kind}: {len(catalogue)} texts, {len(missing)} without a translation")
         for text in missing:
             print(f"  {text!r}")
 

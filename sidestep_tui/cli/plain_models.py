@@ -6,6 +6,8 @@ from pathlib import Path
 from sidestep_tui.config.places import downloads_home
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
+from sidestep_tui.tui.failures import in_words
 from sidestep_tui.tui.figures import share, size
 from sidestep_tui.tui.wizard.models import Fetching, FoundModel, downloadable, find_models, plan_download
 from sidestep_tui.tui.wizard.start import remember_model
@@ -29,7 +31,7 @@ class PlainModels:
         try:
             self._found = find_models()
         except SidestepError as error:
-            self._say(error.what)
+            self._say(spoken(error.what))
         for number, model in enumerate(self._found, start=1):
             self._say(f"{number}. {model.path} ({model.title})")
         if self._found:
@@ -58,7 +60,7 @@ class PlainModels:
             self._follow(Fetching(plan))
             remember_model(plan.target)
         except SidestepError as error:
-            self._say(str(error))
+            self._say("\n".join(in_words(error)))
             return None
         except KeyboardInterrupt:
             self._say(_("Stopped. The same line goes on from here."))

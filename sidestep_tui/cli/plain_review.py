@@ -11,6 +11,8 @@ from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import summarise
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
+from sidestep_tui.tui.failures import in_words
 from sidestep_tui.tui.wizard import reviewing, saving
 from sidestep_tui.tui.wizard.start import StartPlan, keep, remember, start, start_preflight
 from sidestep_tui.tui.wizard.state import MODEL, SONGS, WizardState
@@ -55,7 +57,7 @@ class PlainReview:
                 if (started := self._act(key)) is not None:
                     return started
             except SidestepError as error:
-                self._say(str(error))
+                self._say("\n".join(in_words(error)))
             else:
                 actions = self._describe()
 
@@ -154,7 +156,7 @@ class PlainReview:
         if view.chosen:
             self._say(_("Chosen for what you left open:"))
         for path, chosen in view.chosen.items():
-            self._say(f"  {path} = {chosen}")
+            self._say(f"  {path} = {spoken(str(chosen))}")
         self._say(self._memory_words())
         self._say(_("Time: {words}.").format(words=time_words(view)))
         self._say(_("The same from a shell:"))

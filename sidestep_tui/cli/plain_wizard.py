@@ -13,6 +13,7 @@ from sidestep_tui.config.fields import SettingField
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.wizard.facts import inspect_model, look_at_songs
 from sidestep_tui.tui.wizard.state import BASE, EPOCHS, MODEL, SONGS, WizardState
 from sidestep_tui.tui.wizard.values import allowed, parse_value, spell_value
@@ -193,7 +194,7 @@ class PlainWizard:
             try:
                 state.model = inspect_model(model, state.document.value(state.document.find(BASE)))
             except SidestepError as error:
-                state.model_problem = error.what
+                state.model_problem = spoken(error.what)
             else:
                 state.model_problem = state.model.incomplete
                 self._say(_("The model: {title}.").format(title=state.model.title))

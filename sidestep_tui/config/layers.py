@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -11,15 +11,9 @@ from sidestep_tui.config.adapter import AdapterBase, adapter_family
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.fields import leaves, setting_fields
 from sidestep_tui.errors import UsageError
+from sidestep_tui.told import told
 
 S = TypeVar("S", bound=Section)
-
-_BOUNDS: Final = {
-    "greater_than": ("more than", "gt"),
-    "greater_than_equal": ("at least", "ge"),
-    "less_than": ("less than", "lt"),
-    "less_than_equal": ("at most", "le"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,32 +107,76 @@ def _problem(entry: Any) -> Problem:
 
 def _plain_words(entry: Any) -> str:
     """pydantic's message in words for people who never saw a schema."""
-    context = entry.get("ctx", {})
+    return _about_its_place(entry) or _about_its_bounds(entry) or _about_its_kind(entry) or _about_anything(entry)
+
+
+def _about_its_place(entry: Any) -> str:
     match entry["type"]:
         case "missing":
-            return "is required"
+            return told("is required")
         case "extra_forbidden":
-            return "is not a setting (here)"
-        case bound if bound in _BOUNDS:
-            words, key = _BOUNDS[bound]
-            return f"must be {words} {context[key]:.15g}, not {_told(entry['input'])}"
+            return told("is not a setting (here)")
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return told("must be a group of settings")
+    return ""
+
+
+def _about_its_bounds(entry: Any) -> str:
+    value, limits = _told(entry["input"]), entry.get("ctx", {})
+    match entry["type"]:
+        case "greater_than":
+            return told(f"must be more than {_bound(limits)}, not {value}")
+        case "greater_than_equal":
+            return told(f"must be at least {_bound(limits)}, not {value}")
+        case "less_than":
+            return told(f"must be less than {_bound(limits)}, not {value}")
+        case "less_than_equal":
+            return told(f"must be at most {_bound(limits)}, not {value}")
+        case "finite_number":
+            return told(f"must be a finite number, not {value}")
+        case "too_short":
+            return told(f"must have {limits['min_length']} or more entries")
+        case "too_long":
+            return told(f"must have {limits['max_length']} or fewer entries")
+    return ""
+
+
+def _about_its_kind(entry: Any) -> str:
+    value, context = repr(entry.get("input")), entry.get("ctx", {})
+    match entry["type"]:
         case "literal_error":
-            return f"must be {context['expected'].replace(chr(39), '')}, not {_told(entry['input'])}"
-        case "int_parsing" | "int_type" | "int_from_float":
-            return f"must be a whole number, not {entry['input']!r}"
-        case "float_parsing" | "float_type":
-            return f"must be a number, not {entry['input']!r}"
-        case "bool_parsing" | "bool_type":
-            return f"must be true or false, not {entry['input']!r}"
+            choices = context["expected"].replace("'", "").replace(" or ", ", ")
+            value = _told(entry["input"])
+            return told(f"must be one of {choices}, not {value}")
         case "union_tag_invalid":
-            return f"must be one of {context['expected_tags'].replace(chr(39), '')}, not {context['tag']}"
+            choices = context["expected_tags"].replace("'", "")
+            value = context["tag"]
+            return told(f"must be one of {choices}, not {value}")
+        case "int_parsing" | "int_type" | "int_from_float":
+            return told(f"must be a whole number, not {value}")
+        case "float_parsing" | "float_type":
+            return told(f"must be a number, not {value}")
+        case "bool_parsing" | "bool_type":
+            return told(f"must be true or false, not {value}")
+        case "string_type" | "path_type":
+            return told(f"must be text, not {value}")
         case "string_pattern_mismatch":
-            return f"cannot be {entry['input']!r}; its help says how it is written"
+            return told(f"cannot be {value}; its help says how it is written")
         case "tuple_type" | "list_type":
-            return f"must be a list; {entry['input']!r} cannot be read as one"
-        case _:
-            message = re.sub(r"^\w+ should ", "must ", str(entry["msg"]).removeprefix("Value error, "))
-            return message[:1].lower() + message[1:]
+            return told(f"must be a list; {value} cannot be read as one")
+    return ""
+
+
+def _about_anything(entry: Any) -> str:
+    """What one of our own checks says; of pydantic's further words the best that can be made."""
+    message = re.sub(r"^\w+ should ", "must ", str(entry["msg"]).removeprefix("Value error, "))
+    return message[:1].lower() + message[1:]
+
+
+def _bound(context: dict[str, Any]) -> str:
+    """The only figure in what pydantic says of a bound."""
+    (bound,) = context.values()
+    return f"{bound:.15g}"
 
 
 def _told(value: Any) -> str:

@@ -9,6 +9,7 @@ from sidestep_tui.config.fields import look_up, put
 from sidestep_tui.config.memory import MemoryEstimate, estimate_memory
 from sidestep_tui.config.memory_load import Load
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.told import told
 
 _CROPS: Final = (120.0, 60.0, 30.0)
 _SMALLEST_RANK: Final = 4
@@ -43,7 +44,7 @@ def cheapest_fit(settings: TrainSettings, shape: DitShape, free_bytes: int, load
     for change, cost in _changes(settings, now):
         values.update(change)
         costs = [*(c for c in costs if c != cost), cost]
-        together = _try(document, values, ", ".join(costs), shape, load)
+        together = _try(document, values, "; ".join(costs), shape, load)
         if together.memory.fits(free_bytes):
             return together
     return None
@@ -74,34 +75,34 @@ def _try(document: dict[str, Any], values: Mapping[str, Any], cost: str, shape: 
 def _changes(settings: TrainSettings, now: MemoryEstimate) -> Iterator[tuple[dict[str, Any], str]]:
     """Changes in the order of what they cost; `now` is what the run takes as it is."""
     if now.sampling > now.step and settings.samples.duration > _SAMPLE_SECONDS:
-        yield {"samples.duration": _SAMPLE_SECONDS}, "shorter samples"
+        yield {"samples.duration": _SAMPLE_SECONDS}, told("shorter samples")
     order, policy = ("none", "half", "all", "offload"), settings.memory.checkpointing
     for level in order[order.index("all" if policy == "auto" else policy) + 1 :]:  # an estimate takes auto for all
-        yield {"memory.checkpointing": level}, "slower steps, the same numbers"
+        yield {"memory.checkpointing": level}, told("slower steps, the same numbers")
     batch, accumulation = settings.training.batch_size, settings.training.gradient_accumulation
     if batch > 1 and batch * accumulation <= 256:
         yield (
             {"training.batch_size": 1, "training.gradient_accumulation": batch * accumulation},
-            "songs one after another, the same numbers",
+            told("songs one after another, the same numbers"),
         )
     if settings.training.processes > 1 and settings.training.sharding == "none":
-        yield {"training.sharding": "fsdp"}, "slower steps, the same numbers"
+        yield {"training.sharding": "fsdp"}, told("slower steps, the same numbers")
     if settings.memory.attention == "reference":
-        yield {"memory.attention": "banded"}, "the same numbers within rounding"
+        yield {"memory.attention": "banded"}, told("the same numbers within rounding")
     for seconds in _CROPS:
         if settings.data.crop_seconds is None or settings.data.crop_seconds > seconds:
-            yield {"data.crop_seconds": seconds}, "windows instead of whole songs"
+            yield {"data.crop_seconds": seconds}, told("windows instead of whole songs")
     document = settings.model_dump(mode="json")
     rank = look_up(document, "adapter.rank")
     for smaller in _powers_below(rank or 0):
         rank = smaller
-        yield {"adapter.rank": rank, **_scaled_alpha(document, rank)}, "a smaller adapter"
+        yield {"adapter.rank": rank, **_scaled_alpha(document, rank)}, told("a smaller adapter")
     if settings.adapter.targets.mlp and settings.adapter.targets.attention != "none":
-        yield {"adapter.targets.mlp": False}, "attention alone learns"
+        yield {"adapter.targets.mlp": False}, told("attention alone learns")
 
     if settings.training.sharding == "none" and settings.memory.weights == "full":
         for kind in ("int8", "nf4"):
-            yield {"memory.weights": kind}, "slower steps on rounded weights"
+            yield {"memory.weights": kind}, told("slower steps on rounded weights")
 
 
 def _powers_below(rank: int) -> Iterator[int]:

@@ -17,6 +17,7 @@ from sidestep_tui.config.preset_names import check_name
 from sidestep_tui.config.preset_text import read_object, read_text
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.told import told
 
 Level = Literal["local", "user", "shipped"]
 _TEXTS: Final = ("name", "description", "promise", "sidestep")
@@ -103,7 +104,8 @@ def _in_words(problem: Problem) -> str:
     """A problem with its setting, and of one that does not exist the one that is spelled almost so."""
     known = list(dict.fromkeys(field.path for field in setting_fields(TrainSettings)))
     almost = [] if problem.path in known else get_close_matches(problem.path, known, n=1, cutoff=_ALIKE)
-    return f"{problem.path}: {problem.message}" + (f", did you mean {almost[0]}?" if almost else "")
+    message = told(f"{problem.message}, did you mean {almost[0]}?") if almost else problem.message
+    return f"{problem.path}: {message}"
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -114,7 +116,7 @@ def _listed(texts: Sequence[str], count: int) -> str:
     """The first of `count` texts, which may be very many and of any length."""
     shown = [text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}…" for text in texts[:_MOST_LISTED]]
     more = count - len(shown)
-    return "; ".join(shown) + (f"; and {more} more" if more else "")
+    return "; ".join([*shown, told(f"and {more} more")] if more else shown)
 
 
 def preset_problems(settings: dict[str, Any]) -> tuple[Problem, ...]:

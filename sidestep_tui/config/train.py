@@ -45,7 +45,7 @@ class DataSettings(Section):
     @model_validator(mode="after")
     def _a_weight_for_every_folder(self) -> "DataSettings":
         if self.weights and len(self.weights) != 1 + len(self.more_tensors):
-            raise ValueError(f"weights must be {1 + len(self.more_tensors)} numbers, one for each folder")
+            raise ValueError(f"weights needs one number for each folder: {1 + len(self.more_tensors)} in all")
         return self
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sidestep_tui.dataset.fields import METADATA_FIELDS, field_named
 from sidestep_tui.dataset.song import DatasetMetadata, Finding, Severity
 from sidestep_tui.dataset.text import printable
-from sidestep_tui.texts.told import told
+from sidestep_tui.told import told
 
 _LISTS = ("samples", "data", "songs")
 

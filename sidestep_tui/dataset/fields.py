@@ -12,7 +12,7 @@ from typing import Any
 from sidestep_tui.dataset import captions, values
 from sidestep_tui.dataset.song import Finding, Severity
 from sidestep_tui.dataset.text import printable
-from sidestep_tui.texts.told import told
+from sidestep_tui.told import told
 
 
 @dataclass(frozen=True, slots=True)

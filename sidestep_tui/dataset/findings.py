@@ -10,7 +10,7 @@ from sidestep_tui.dataset.song import Dataset, Finding, Severity
 from sidestep_tui.dataset.song_findings import SONG_CHECKS
 from sidestep_tui.dataset.sound_findings import check_sound
 from sidestep_tui.dataset.text import printable
-from sidestep_tui.texts.told import told
+from sidestep_tui.told import told
 
 
 def check_dataset(dataset: Dataset, measures: MeasureCache | None = None) -> list[Finding]:

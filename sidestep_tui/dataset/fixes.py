@@ -15,7 +15,7 @@ from sidestep_tui.dataset.song import DatasetMetadata, Finding, Song
 from sidestep_tui.dataset.song_findings import FASTEST, SLOWEST
 from sidestep_tui.dataset.structure import structure_tags
 from sidestep_tui.dataset.treatment import loudness_gain, silent_ends
-from sidestep_tui.texts.told import told
+from sidestep_tui.told import told
 
 _BREAK: Final = re.compile(r"<\s*/?\s*(?:br|p|div)\b[^>]*>", re.IGNORECASE)
 _MARKUP: Final = re.compile(r"<\s*/?\s*(?:span|html|body|a|b|i|script)\b[^>]*>", re.IGNORECASE)
@@ -28,7 +28,7 @@ class Fix:
     """One way out of a finding."""
 
     label: str
-    """English; `texts.told.spoken` gives it in the language of the reader."""
+    """English; `texts.spoken.spoken` gives it in the language of the reader."""
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Fields to set; empty where a person must say what."""
     asks: str = ""

@@ -16,7 +16,7 @@ from sidestep_tui.dataset.edits import Edit, History
 from sidestep_tui.dataset.song import Dataset, Finding, Severity
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_text_atomic
-from sidestep_tui.texts.told import told, told_many
+from sidestep_tui.told import told, told_many
 
 JOURNAL_FILE = ".sidestep-edits.jsonl"
 _UNSAVED_FOLDER = "."

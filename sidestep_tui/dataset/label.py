@@ -23,7 +23,7 @@ from sidestep_tui.dataset.probe import Progress
 from sidestep_tui.dataset.song import Belief, Dataset, DatasetMetadata, Finding, Severity, Song, Source
 from sidestep_tui.dataset.sound_findings import check_sound
 from sidestep_tui.errors import SidestepError, UsageError
-from sidestep_tui.texts.told import told
+from sidestep_tui.told import told
 
 HEARD_FIELDS: Final = ("bpm", "keyscale", "timesignature")
 """Fields that the sound tells."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sidestep_tui.dataset.song import Finding, Severity, Song, Source
 from sidestep_tui.dataset.text import printable
-from sidestep_tui.texts.told import told
+from sidestep_tui.told import told
 
 UNSURE = 0.6
 """Belief below which a guess deserves a look."""

@@ -13,7 +13,7 @@ from sidestep_tui.dataset.journal import journal_of
 from sidestep_tui.dataset.probe import Progress
 from sidestep_tui.dataset.scan import scan_folder
 from sidestep_tui.dataset.song import Dataset, Finding, Severity
-from sidestep_tui.texts.told import told
+from sidestep_tui.told import told
 
 
 def load_dataset(

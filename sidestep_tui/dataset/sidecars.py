@@ -10,7 +10,7 @@ from sidestep_tui.dataset.folder import Folder
 from sidestep_tui.dataset.lrc import Lyrics, parse_lyrics
 from sidestep_tui.dataset.song import INSTRUMENTAL, Finding, LyricTime, Severity, Source
 from sidestep_tui.dataset.text import clean_text, decode, printable, same_name
-from sidestep_tui.texts.told import told
+from sidestep_tui.told import told
 
 Said = dict[Source, Reading]
 """What each source says about one song."""

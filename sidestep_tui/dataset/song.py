@@ -63,7 +63,7 @@ class Finding:
     code: str
     """A stable name such as `missing-caption`, for filters and scripts."""
     message: str
-    """English; `texts.told.spoken` gives it, and the fix, in the language of the reader."""
+    """English; `texts.spoken.spoken` gives it, and the fix, in the language of the reader."""
     song: str | None = None
     """The key of the song; None when the finding is about the whole data set."""
     fix: str | None = None

@@ -9,7 +9,7 @@ from sidestep_tui.dataset.lrc import has_times
 from sidestep_tui.dataset.song import DatasetMetadata, Finding, Severity, Song
 from sidestep_tui.dataset.structure import structure_tags
 from sidestep_tui.dataset.text import printable
-from sidestep_tui.texts.told import told
+from sidestep_tui.told import told
 
 SHORTEST, LONGEST = 1.0, 600.0
 """Seconds of audio that the model was made for."""

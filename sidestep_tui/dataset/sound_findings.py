@@ -3,7 +3,7 @@
 from sidestep_tui.dataset.measure import Measures
 from sidestep_tui.dataset.song import DatasetMetadata, Finding, Severity, Song
 from sidestep_tui.dataset.treatment import treatment_of
-from sidestep_tui.texts.told import told, told_many
+from sidestep_tui.told import told, told_many
 
 QUIET = -30.0
 """LUFS below which a song is quieter than any that the model was made with."""

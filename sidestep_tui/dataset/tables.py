@@ -15,7 +15,7 @@ from sidestep_tui.dataset.fields import Reading, normal_name, read_record
 from sidestep_tui.dataset.sidecars import read_text_file
 from sidestep_tui.dataset.song import Finding, Severity
 from sidestep_tui.dataset.text import printable, same_name
-from sidestep_tui.texts.told import told
+from sidestep_tui.told import told
 
 _FILE_COLUMNS = ("file", "filename", "file_name", "audio_path", "path", "audio")
 _DELIMITERS = ",;\t|"

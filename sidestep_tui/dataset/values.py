@@ -179,7 +179,7 @@ def read_lufs(value: object) -> float | None:
 
 def read_percent(value: object) -> int | None:
     """A whole number from 0 to 100."""
-    return _read_whole(value, 0, 100, "percentage")
+    return _read_whole(value, 0, 100, "number of percent")
 
 
 def read_repeat(value: object) -> int | None:

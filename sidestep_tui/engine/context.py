@@ -19,6 +19,7 @@ from sidestep_tui.runs.events import (
     WarningRaised,
 )
 from sidestep_tui.runs.log import EventWriter
+from sidestep_tui.told import told
 
 E = TypeVar("E", bound=Event)
 Results = dict[str, str | int | float | None]
@@ -129,7 +130,7 @@ class JobContext:
         others: list[Command] = []
         for command in take_commands(self.run) if self.events is not None else ():
             if command.name == "stop":
-                self.stop_reason = self.stop_reason or "asked to stop"
+                self.stop_reason = self.stop_reason or told("asked to stop")
                 self.applied(command, step)
             else:
                 others.append(command)
@@ -155,7 +156,7 @@ class JobContext:
         """SIGTERM and SIGINT ask for a stop; a hang-up concerns the terminal, not the run."""
 
         def on_signal(number: int, _frame: FrameType | None) -> None:
-            self.stop_reason = self.stop_reason or f"received {signal.Signals(number).name}"
+            self.stop_reason = self.stop_reason or told(f"received {signal.Signals(number).name}")
 
         signal.signal(signal.SIGTERM, on_signal)
         signal.signal(signal.SIGINT, on_signal)

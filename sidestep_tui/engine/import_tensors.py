@@ -31,6 +31,7 @@ from sidestep_tui.engine.tensors import (
     write_song,
 )
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.told import told
 
 _LEAKING_MODE: Final = "lokr"
 _USUAL_PADDED_LENGTH: Final = 769
@@ -141,15 +142,17 @@ def read_foreign(file: Path, condition_size: int) -> Foreign:
 
 
 def _warnings(latents: Tensor, mask: Tensor, metadata: dict[str, Any], valid: int) -> tuple[str, ...]:
-    found = ["The latents are one frozen draw; every epoch will see the same."]
+    found = [told("The latents are one frozen draw; every epoch will see the same.")]
     if not bool(mask.all()):
-        found.append(f"{int((~mask).sum())} of {len(mask)} condition tokens are padding; they are dropped.")
+        padding = int((~mask).sum())
+        found.append(told(f"{padding} of {len(mask)} condition tokens are padding; they are dropped."))
     if len(mask) == _USUAL_PADDED_LENGTH:
-        found.append("The lyrics were cut at 512 tokens, without the template that inference uses.")
+        found.append(told("The lyrics were cut at 512 tokens, without the template that inference uses."))
     if not metadata.get("duration"):
-        found.append("The prompt names no duration.")
+        found.append(told("The prompt names no duration."))
     if valid < len(latents):
-        found.append(f"{len(latents) - valid} latent frames are padding; they are dropped.")
+        frames = len(latents) - valid
+        found.append(told(f"{frames} latent frames are padding; they are dropped."))
     return tuple(found)
 
 

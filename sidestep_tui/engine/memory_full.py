@@ -12,6 +12,7 @@ from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.batches import Batch
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.told import told
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
@@ -52,7 +53,7 @@ def out_of_memory(
 
 def _advice(change: Change, saved: int) -> str:
     values = ", ".join(f"{path} {_word(value)}" for path, value in change.values.items())
-    return f"{values} (saves about {saved / GIB:.2g} GiB: {change.cost})"
+    return told(f"{values} (saves about {saved / GIB:.2g} GiB: {change.cost})")
 
 
 def _word(value: Any) -> str:

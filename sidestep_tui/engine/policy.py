@@ -20,6 +20,7 @@ from sidestep_tui.engine.opening import open_model
 from sidestep_tui.engine.peak import PeakMemory
 from sidestep_tui.engine.recompute import Policy
 from sidestep_tui.runs.measured import CPU, recall
+from sidestep_tui.told import told
 
 _FASTEST_FIRST: Final[tuple[Policy, ...]] = ("none", "half", "all", "offload")
 
@@ -61,14 +62,14 @@ def _choose(settings: TrainSettings, device: torch.device, free: int) -> tuple[P
     for policy in policies:
         known = recall(with_policy(settings, policy), card)
         if known is not None and known.peak_bytes is not None and known.peak_bytes <= free:
-            return policy, "as measured by a preflight"
+            return policy, told("as measured by a preflight")
     failed = [policy for policy in policies if recall(with_policy(settings, policy), card) is not None]
     smaller = policies[policies.index(failed[-1]) + 1 :] if failed else policies
     checkpoint = open_model(settings.model)
     for policy in smaller:
         if _estimated(with_policy(settings, policy), checkpoint, device) <= free:
-            return policy, "as estimated; `sidestep preflight` measures it"
-    return policies[-1], "which takes least"
+            return policy, told("as estimated; `sidestep preflight` measures it")
+    return policies[-1], told("which takes least")
 
 
 def _estimated(settings: TrainSettings, checkpoint: Checkpoint, device: torch.device) -> int:

@@ -10,6 +10,7 @@ from sidestep_tui.engine.bands import BandLosses
 from sidestep_tui.engine.batches import Draw
 from sidestep_tui.engine.checkpoint import Position
 from sidestep_tui.engine.objective import weighted
+from sidestep_tui.told import told
 
 
 def begun(position: Position, settings: TrainSettings) -> Position:
@@ -54,7 +55,7 @@ def reason_to_end(position: Position, settings: TrainSettings) -> str | None:
     """Why the run should end here, if it should."""
     training, patience = settings.training, settings.validation.patience
     if training.target_loss is not None and position.target.ends(training.target_window):
-        return f"the loss stays below {training.target_loss:g}"
+        return told(f"the loss stays below {training.target_loss:g}")
     if patience is not None and position.without_best >= patience:
-        return "validation no longer improves"
+        return told("validation no longer improves")
     return None

@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import pynvml
 
+from sidestep_tui.told import told
+
 
 @dataclass(frozen=True, slots=True)
 class CardSnapshot:
@@ -100,12 +102,12 @@ class MachineProbe:
             pynvml.nvmlInit()
             handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
         except pynvml.NVMLError_LibraryNotFound:
-            self._missing = "no NVIDIA driver is installed"
+            self._missing = told("no NVIDIA driver is installed")
             return []
         except pynvml.NVMLError as error:
             self._missing = f"the NVIDIA driver does not answer: {error}"
             return []
-        self._missing = "" if handles else "no NVIDIA card is present"
+        self._missing = "" if handles else told("no NVIDIA card is present")
         return handles
 
 

@@ -32,6 +32,11 @@ _POLL_SECONDS: Final = 1.0
 _LOCK_PATIENCE_SECONDS: Final = 2.0
 _LOCK_POLL_SECONDS: Final = 0.02
 _ENDED: Final = ("completed", "failed", "stopped")
+_NOT_COMPLETED: Final = {
+    "failed": "The run failed, so what follows it was not started.",
+    "stopped": "The run was stopped, so what follows it was not started.",
+    "interrupted": "The run was interrupted, so what follows it was not started.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,7 @@ def _work_on(run: RunDirectory, start: Callable[[RunDirectory], object], wait: C
         wait(_POLL_SECONDS)
     if (outcome := _condition(run)) != "completed":
         raise SidestepError(
-            f"The run is {outcome}, so what follows it was not started.",
+            _NOT_COMPLETED.get(outcome, "The run did not complete, so what follows it was not started."),
             where=run.path,
             fix=f"`sidestep resume {run.path}`, then start the next run",
         )

@@ -19,6 +19,7 @@ from textual.screen import Screen
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.texts.language import LANGUAGES, remember_language
+from sidestep_tui.tui.failures import in_words
 from sidestep_tui.tui.palette import offered
 from sidestep_tui.tui.preferences import chosen_theme, low_bandwidth, remember_low_bandwidth, remember_theme
 from sidestep_tui.tui.routes import make_screen
@@ -150,12 +151,7 @@ class SidestepApp(App[None]):
 
     def tell_error(self, error: SidestepError) -> None:
         """The error's three parts as a note: what, where, and the fix."""
-        parts = [
-            error.what,
-            _("Where: {where}").format(where=error.where) if error.where else "",
-            _("Fix: {fix}").format(fix=error.fix) if error.fix else "",
-        ]
-        text = "\n".join(clean(part) for part in parts if part)
+        text = "\n".join(map(clean, in_words(error)))
         self.notify(text, severity="error", timeout=12, markup=False)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

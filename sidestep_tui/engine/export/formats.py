@@ -29,6 +29,7 @@ from sidestep_tui.engine.export.lycoris import (
 )
 from sidestep_tui.engine.export.modules import ModuleAdapter, split_modules
 from sidestep_tui.files import write_json_atomic
+from sidestep_tui.told import told
 
 Modules = Mapping[str, ModuleAdapter]
 
@@ -155,19 +156,19 @@ FORMATS: Final[dict[ExportFormat, Format]] = {
     "peft": Format(frozenset({"lora", "dora", "lokr", "loha", "oft"}), "", write_peft, read_peft),
     "diffusers": Format(
         frozenset({"lora", "dora"}),
-        "diffusers' load_lora_weights rejects every file whose keys are not those of a LoRA",
+        told("diffusers' load_lora_weights rejects every file whose keys are not those of a LoRA"),
         write_diffusers,
         read_diffusers,
     ),
     "comfyui": Format(
         frozenset({"lora", "lokr", "loha"}),
-        "ComfyUI's formula for DoRA and OFT is not the one that was trained",
+        told("ComfyUI's formula for DoRA and OFT is not the one that was trained"),
         write_comfyui,
         read_comfyui,
     ),
     "lycoris": Format(
         frozenset({"lokr", "loha"}),
-        "the LyCORIS form is for LoKr and LoHa",
+        told("the LyCORIS form is for LoKr and LoHa"),
         _write_lycoris,
         lambda path: read_lycoris(_in(path, LYCORIS_FILE)),
     ),

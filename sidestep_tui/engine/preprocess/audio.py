@@ -14,6 +14,7 @@ from sidestep_tui.dataset.treatment import treat
 from sidestep_tui.engine.preprocess.bench import Bench
 from sidestep_tui.engine.preprocess.plan import PlannedSong
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.told import told
 
 _AHEAD: Final = 2
 _SHORTEST_SECONDS: Final = 1.0
@@ -23,7 +24,7 @@ def encode_songs(bench: Bench, songs: list[PlannedSong]) -> None:
     """Leaves the posterior of each song's latents in the scratch; a song that cannot be decoded is noted as failed."""
     if not songs:
         return
-    bench.begin("encoding audio", len(songs))
+    bench.begin(told("encoding audio"), len(songs))
     vae = bench.checkpoint.load_vae(bench.device, bench.dtype)
     for done, (song, decoded) in enumerate(decoded_ahead(songs), start=1):
         bench.context.stop_if_requested()

@@ -21,6 +21,7 @@ from sidestep_tui.engine.preprocess.descriptions import Description, describe
 from sidestep_tui.engine.preprocess.plan import PlannedSong
 from sidestep_tui.engine.tensors import SharedTensors, SongEntry, SongTensors, song_file, write_shared, write_song
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.told import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +40,17 @@ class Prompts:
 
     def entry(self, tokens: int) -> ConditionEntry:
         """How the manifest lists the condition sequence that was made of them."""
-        told = self.description
+        plan = self.description
         return ConditionEntry(
-            tensor=told.tensor,
+            tensor=plan.tensor,
             tokens=tokens,
             prompt=self.text,
             lyrics=self.lyrics,
             cut=self.cut,
-            crop_frames=told.crop_frames,
-            starts=told.starts,
-            wording=told.wording,
-            kind=told.kind,
+            crop_frames=plan.crop_frames,
+            starts=plan.starts,
+            wording=plan.wording,
+            kind=plan.kind,
         )
 
 
@@ -61,16 +62,16 @@ def encode_prompts(bench: Bench, songs: list[PlannedSong]) -> SongPrompts:
     """Leaves each song's text states in the scratch; gives its prompts."""
     if not songs:
         return {}
-    bench.begin("encoding texts", len(songs))
+    bench.begin(told("encoding texts"), len(songs))
     tokenizer = bench.checkpoint.load_tokenizer()
     text_encoder = bench.checkpoint.load_text_encoder(bench.device, bench.dtype)
     prompts: SongPrompts = {}
     for done, song in enumerate(songs, start=1):
         bench.context.stop_if_requested()
         frames = len(bench.latents(song)[0])
-        told = describe(song.fields, song.wordings, song.times, bench.durations[song.key], frames, song.crops)
-        tokens = [tokenize_song(tokenizer, one.fields) for one in told]
-        prompts[song.key] = _named(told, tokens)
+        described = describe(song.fields, song.wordings, song.times, bench.durations[song.key], frames, song.crops)
+        tokens = [tokenize_song(tokenizer, one.fields) for one in described]
+        prompts[song.key] = _named(described, tokens)
         if bench.scratch.duration("texts", song.source) is None:
             states: dict[str, Tensor] = {}
             for prompt, token in zip(prompts[song.key], tokens, strict=True):
@@ -86,7 +87,7 @@ def encode_prompts(bench: Bench, songs: list[PlannedSong]) -> SongPrompts:
 
 def write_songs(bench: Bench, songs: list[PlannedSong], prompts: SongPrompts) -> None:
     """Writes what all songs share, and every song's tensors with its condition sequences."""
-    bench.begin("encoding conditions", len(songs))
+    bench.begin(told("encoding conditions"), len(songs))
     encoder = bench.checkpoint.load_condition_encoder(bench.device, bench.dtype)
     silence = bench.checkpoint.silence_latent()
     null = encoder.null_condition_emb.detach().reshape(1, -1)
@@ -109,7 +110,7 @@ def write_songs(bench: Bench, songs: list[PlannedSong], prompts: SongPrompts) ->
         bench.context.progress(done, len(songs), "songs", song.key, len(bench.failed))
 
 
-def _named(told: Sequence[Description], tokens: Sequence[SongTokens]) -> tuple[Prompts, ...]:
+def _named(described: Sequence[Description], tokens: Sequence[SongTokens]) -> tuple[Prompts, ...]:
     texts = list(dict.fromkeys(token.text.text for token in tokens))
     lyrics = list(dict.fromkeys(token.lyrics.text for token in tokens))
     return tuple(
@@ -121,7 +122,7 @@ def _named(told: Sequence[Description], tokens: Sequence[SongTokens]) -> tuple[P
             text_state=f"text.{texts.index(token.text.text)}",
             lyric_state=f"lyrics.{lyrics.index(token.lyrics.text)}",
         )
-        for one, token in zip(told, tokens, strict=True)
+        for one, token in zip(described, tokens, strict=True)
     )
 
 

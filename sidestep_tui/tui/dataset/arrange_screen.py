@@ -8,6 +8,7 @@ from textual.widgets import Input
 
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.dataset.columns import COLUMNS
 from sidestep_tui.tui.dataset.encode_screen import EncodingScreen
 from sidestep_tui.tui.dataset.find_line import FindLine
@@ -48,7 +49,7 @@ class ArrangingScreen(EncodingScreen):
         try:
             found = self.review.show(text, unless_empty=unless_empty)
         except SidestepError as error:
-            self.query_one(FindLine).show_problem(error.what)
+            self.query_one(FindLine).show_problem(spoken(error.what))
             return False
         self.show_changes()
         self.query_one(FindLine).show_count(text, found, len(self.review.songs))

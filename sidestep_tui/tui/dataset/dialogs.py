@@ -17,6 +17,7 @@ from sidestep_tui.dataset.song import Song
 from sidestep_tui.dataset.where import parse_assignment
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _, ngettext
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.text import clean, literal, shorten
 from sidestep_tui.tui.widgets.scroll import KeyScroll
@@ -101,7 +102,7 @@ class BulkEditScreen(ModalScreen[Mapping[str, Any] | None]):
         try:
             name, value = read_assignment(event.value)
         except SidestepError as error:
-            self._say(f"! {error.what} {error.fix or ''}", "$text-error")
+            self._say(f"! {spoken(error.what)} {spoken(error.fix or '')}", "$text-error")
         else:
             self.dismiss({name: value})
 
@@ -113,7 +114,7 @@ class BulkEditScreen(ModalScreen[Mapping[str, Any] | None]):
         try:
             name, value = read_assignment(text)
         except SidestepError as error:
-            self._say(f"! {error.what}", "$text-warning")
+            self._say(f"! {spoken(error.what)}", "$text-warning")
             return
         read = FIELDS[name].read(value)
         wanted = FIELDS[name].default if read is None else read

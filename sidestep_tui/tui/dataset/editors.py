@@ -8,6 +8,7 @@ from sidestep_tui.dataset.fixes import tempo_choices
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.dataset.dialogs import TextScreen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
@@ -60,7 +61,7 @@ def checker(field: Field) -> Callable[[str], str | None]:
         try:
             field.read(text)
         except ValueError as error:
-            return f"{error}."
+            return spoken(f"{error}.")
         return None
 
     return check

@@ -12,7 +12,7 @@ from sidestep_tui.dataset.fields import FIELDS
 from sidestep_tui.dataset.fixes import Fix
 from sidestep_tui.dataset.song import Finding, Song, Source
 from sidestep_tui.texts import _
-from sidestep_tui.texts.told import spoken
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.dataset.checks import SYMBOLS
 from sidestep_tui.tui.dataset.columns import minutes
 from sidestep_tui.tui.dataset.editors import shown_value

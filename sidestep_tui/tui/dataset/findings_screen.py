@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from sidestep_tui.dataset.grouped_fixes import GroupedFix, grouped_fix
 from sidestep_tui.texts import _, ngettext
-from sidestep_tui.texts.told import spoken
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.dataset.base import ReviewingScreen
 from sidestep_tui.tui.dataset.checks import SYMBOLS, FindingGroup
 from sidestep_tui.tui.dataset.review import Review

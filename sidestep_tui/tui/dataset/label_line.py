@@ -14,6 +14,7 @@ from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.dataset.labelling import LabelRun, open_runs
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.outline import bar
@@ -117,7 +118,7 @@ class LabelLine(Widget):
         if failed:
             parts.append((_("  × {failed} failed").format(failed=count(failed)), "$error"))
         if state.failure is not None:
-            parts.append((f"  {clean(state.failure.what)}", "$error"))
+            parts.append((f"  {clean(spoken(state.failure.what))}", "$error"))
         elif self.summary.condition == "running":
             parts.append(("  L", "bold $footer-key-foreground"))
         return Content.assemble(*parts)

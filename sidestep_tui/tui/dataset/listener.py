@@ -11,6 +11,7 @@ from textual.worker import get_current_worker
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.dataset.sound import Sound, look_at
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.texts.spoken import spoken
 
 
 class Listener(Widget):
@@ -40,6 +41,6 @@ class Listener(Widget):
             try:
                 sound = look_at(song.audio_path)
             except SidestepError as error:
-                self.post_message(self.Heard(song, None, error.what))
+                self.post_message(self.Heard(song, None, spoken(error.what)))
             else:
                 self.post_message(self.Heard(song, sound, ""))

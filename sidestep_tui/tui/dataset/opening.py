@@ -17,6 +17,7 @@ from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.folder import is_folder, is_there
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.dataset.recent import recent_datasets, remember_dataset
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.outline import bar
@@ -238,11 +239,11 @@ def reading(done: int, total: int, *, width: int) -> Content:
 
 def refusal(error: SidestepError) -> Content:
     """Why there is nothing to review, where, and what helps."""
-    parts: list[str | tuple[str, str]] = [(clean(error.what), "bold $text-error")]
+    parts: list[str | tuple[str, str]] = [(clean(spoken(error.what)), "bold $text-error")]
     if error.where:
         parts += ["\n\n", (_("where  "), "$text-muted"), clean(error.where)]
     if error.fix:
-        parts += ["\n", (_("fix    "), "$text-muted"), clean(error.fix)]
+        parts += ["\n", (_("fix    "), "$text-muted"), clean(spoken(error.fix))]
     parts += ["\n\n", ("o", "bold $footer-key-foreground"), _(" another folder    ")]
     parts += [("r", "bold $footer-key-foreground"), _(" try again")]
     return Content.assemble(*parts)

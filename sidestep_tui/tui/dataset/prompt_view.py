@@ -15,6 +15,7 @@ from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.dataset.review import Review
 from sidestep_tui.tui.dataset.tokens import TokenCount, count_tokens
 from sidestep_tui.tui.figures import count
@@ -69,7 +70,7 @@ class PromptView(KeyScroll):
         try:
             self.post_message(self.Counted(count_tokens(dataset, model), ""))
         except SidestepError as error:
-            self.post_message(self.Counted({}, error.what))
+            self.post_message(self.Counted({}, spoken(error.what)))
 
     @on(Counted)
     def _take(self, event: Counted) -> None:

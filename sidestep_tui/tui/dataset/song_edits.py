@@ -9,7 +9,7 @@ from sidestep_tui.dataset.fields import FIELDS
 from sidestep_tui.dataset.fixes import Fix, other_tempo
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.texts import _
-from sidestep_tui.texts.told import spoken
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.dataset.base import ReviewingScreen
 from sidestep_tui.tui.dataset.editors import ask
 from sidestep_tui.tui.dataset.facts import FieldTable

@@ -5,9 +5,9 @@ from typing import Final
 from sidestep_tui.config.jobs import JobName
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, duration, share
 from sidestep_tui.tui.outline import headway, seconds_left
-from sidestep_tui.tui.words import word
 
 _AFTER: Final[dict[JobName, str]] = {
     "label": _("The songs are labelled. Press D and open them: what was found is there to look at."),
@@ -40,7 +40,7 @@ def next_step(runs: list[RunSummary], now: float) -> str:
         case "running":
             return _running(newest, now)
         case "failed":
-            what = newest.state.failure.what if newest.state.failure else _("it did not say why")
+            what = spoken(newest.state.failure.what) if newest.state.failure else _("it did not say why")
             return _("{name} failed: {what} Enter shows the whole story.").format(name=newest.run.name, what=what)
         case "stopped":
             return _("{name} was stopped{where}. Press r to continue it.").format(
@@ -79,7 +79,7 @@ def _interrupted(run: RunSummary) -> str:
 def _running(run: RunSummary, now: float) -> str:
     way = headway(run.state)
     left = seconds_left(run.state, now)
-    phase = word(run.state.phase) or _("it has just begun")
+    phase = spoken(run.state.phase) or _("it has just begun")
     progress = _("{share} done").format(share=share(way.share)) if way else phase
     if left:
         progress += _(", {time} left").format(time=duration(left))

@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from sidestep_tui.texts import _, ngettext
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.home.history import HistoryKeys
 from sidestep_tui.tui.home.reading import RunReading
 from sidestep_tui.tui.home.run_keys import RunKeys
@@ -151,7 +152,7 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
         line.display = bool(reasons)
         if reasons:
             name, reason = next(iter(reasons.items()))
-            told = _("{name} cannot be read: {reason}").format(name=clean(name), reason=clean(reason))
+            told = _("{name} cannot be read: {reason}").format(name=clean(name), reason=clean(spoken(reason)))
             if len(reasons) > 1:
                 told += _(" ({count} more)").format(count=len(reasons) - 1)
             tell(line, Content.styled(f" ! {told}", "$text-warning"))

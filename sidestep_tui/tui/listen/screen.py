@@ -18,6 +18,7 @@ from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import summarise
 from sidestep_tui.runs.remote import copy_command
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.dataset.sound_view import SoundView
 from sidestep_tui.tui.line_screen import LineScreen
 from sidestep_tui.tui.listen.samples import Heard, heard_in
@@ -127,7 +128,7 @@ class ListenScreen(SidestepScreen[None]):
             try:
                 sound = look_at(path)
             except SidestepError as error:
-                self.post_message(self.Looked(path, None, error.what))
+                self.post_message(self.Looked(path, None, spoken(error.what)))
             else:
                 self.post_message(self.Looked(path, sound, ""))
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.state import RunState
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, number
-from sidestep_tui.tui.words import said, word
+from sidestep_tui.tui.words import word
 
 _MOST_ROWS = 400
 
@@ -22,8 +23,7 @@ def happenings(state: RunState) -> list[Happening]:
 
 def _notes(state: RunState) -> Iterator[Happening]:
     for warning in state.warnings:
-        parts = (warning.what, warning.where, _("Fix: {fix}").format(fix=warning.fix) if warning.fix else "")
-        yield warning.time, warning.seq, "warning", "warning", "  ".join(part for part in parts if part)
+        yield warning.time, warning.seq, "warning", "warning", _in_a_line(warning)
     for command in state.commands:
         arguments = " ".join(f"{name}={value}" for name, value in command.arguments.items())
         yield command.time, command.seq, "text-muted", "request", f"{word(command.command)} {arguments}".rstrip()
@@ -48,10 +48,13 @@ def _validation(event: ev.ValidationCompleted) -> str:
 
 def _ends(state: RunState) -> Iterator[Happening]:
     if state.failure is not None:
-        failed = state.failure
-        parts = (failed.what, failed.where, _("Fix: {fix}").format(fix=failed.fix) if failed.fix else "")
-        yield failed.time, failed.seq, "error", "failed", "  ".join(part for part in parts if part)
+        yield state.failure.time, state.failure.seq, "error", "failed", _in_a_line(state.failure)
     if state.stopped is not None:
-        yield state.stopped.time, state.stopped.seq, "warning", "stopped", said(state.stopped.reason)
+        yield state.stopped.time, state.stopped.seq, "warning", "stopped", spoken(state.stopped.reason)
     if state.status == "completed" and state.ended_at is not None:
         yield state.ended_at, 2**62, "success", "completed", ""
+
+
+def _in_a_line(event: ev.WarningRaised | ev.RunFailed) -> str:
+    fix = _("Fix: {fix}").format(fix=spoken(event.fix)) if event.fix else ""
+    return "  ".join(part for part in (spoken(event.what), event.where, fix) if part)

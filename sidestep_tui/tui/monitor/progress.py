@@ -8,10 +8,10 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, number, share
 from sidestep_tui.tui.outline import bar, headway
 from sidestep_tui.tui.text import clean, shorten
-from sidestep_tui.tui.words import said, word
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.state import RunState
@@ -34,8 +34,8 @@ class ProgressPanel(Widget):
 
     @staticmethod
     def _phase(state: "RunState") -> Content:
-        phase = clean(word(state.phase)) or (_("done") if state.ended_at else _("starting"))
-        return Content.assemble((phase, "bold"), (f"  {clean(said(state.phase_detail))}", "$text-muted"))
+        phase = clean(spoken(state.phase)) or (_("done") if state.ended_at else _("starting"))
+        return Content.assemble((phase, "bold"), (f"  {clean(spoken(state.phase_detail))}", "$text-muted"))
 
     @staticmethod
     def _bar(state: "RunState", width: int) -> list[Content]:

@@ -8,11 +8,12 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from sidestep_tui.texts import _, ngettext
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, duration, load, number, share, size
 from sidestep_tui.tui.monitor.commands import paused
 from sidestep_tui.tui.outline import SYMBOLS, bar, headway, last_loss, seconds_left
 from sidestep_tui.tui.text import clean, shorten
-from sidestep_tui.tui.words import said, word
+from sidestep_tui.tui.words import word
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.history import RunSummary
@@ -130,26 +131,28 @@ def _notice(summary: "RunSummary") -> Content:
     """The one thing that a person should know now."""
     state = summary.state
     if state.failure is not None:
-        fix = _("  Fix: {fix}").format(fix=clean(state.failure.fix)) if state.failure.fix else ""
-        return Content.assemble((_("Failed  "), "bold $text-error"), clean(state.failure.what), (fix, "$text-muted"))
+        fix = _("  Fix: {fix}").format(fix=clean(spoken(state.failure.fix))) if state.failure.fix else ""
+        return Content.assemble(
+            (_("Failed  "), "bold $text-error"), clean(spoken(state.failure.what)), (fix, "$text-muted")
+        )
     if summary.condition == "interrupted":
         text = _("The engine is gone without a last word: r continues the run.")
         return Content.assemble((_("Interrupted  "), "bold $text-warning"), text)
     if state.stopped is not None:
-        return Content.assemble((_("Stopped  "), "bold $text-warning"), clean(said(state.stopped.reason)))
+        return Content.assemble((_("Stopped  "), "bold $text-warning"), clean(spoken(state.stopped.reason)))
     if state.status == "completed":
         return Content.assemble((_("Done  "), "bold $text-success"), _results(state))
     if state.warnings:
         several = _(" ({count} so far, see Events)").format(count=len(state.warnings))
         more = several if len(state.warnings) > 1 else ""
-        return Content.assemble((_("Warning  "), "bold $text-warning"), clean(state.warnings[-1].what), more)
+        return Content.assemble((_("Warning  "), "bold $text-warning"), clean(spoken(state.warnings[-1].what)), more)
     if summary.condition == "waiting":
         return Content.styled(
             _("Nothing has run yet: r starts it, and home's key a lets it wait in the queue."), "$text-muted"
         )
     if state.status == "waiting":
         return Content.styled(_("The engine starts; its first word comes in some seconds."), "$text-muted")
-    phase = f"{clean(word(state.phase))} {clean(said(state.phase_detail))}".strip()
+    phase = f"{clean(spoken(state.phase))} {clean(spoken(state.phase_detail))}".strip()
     item = shorten(clean(state.progress.item), 50) if state.progress else ""
     return Content.styled(_GAP.join(part for part in (phase, item) if part), "$text-muted")
 

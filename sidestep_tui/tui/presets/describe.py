@@ -14,6 +14,7 @@ from sidestep_tui.config.preset_promise import derived_promise, models_of, prese
 from sidestep_tui.config.preset_shelf import Damaged
 from sidestep_tui.config.presets import Level, Preset
 from sidestep_tui.texts import _, ngettext
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.text import clean, pad
 from sidestep_tui.tui.wizard.values import spell_value
 
@@ -88,11 +89,11 @@ def _aligned(rows: Sequence[tuple[str, str, str]], width: int) -> list[tuple[str
 def describe_damaged(entry: Damaged, hidden: Sequence[Preset]) -> Content:
     """Why a preset cannot be used, where it lies, what to do, and which other of its name it hides until then."""
     lines = [
-        Content.styled(clean(entry.error.what), "$text-error"),
+        Content.styled(clean(spoken(entry.error.what)), "$text-error"),
         Content.styled(f"{LEVELS[entry.level]}  {clean(str(entry.path))}", "$text-muted"),
     ]
     if entry.error.fix:
-        lines += [Content(""), Content(_("Fix: {fix}").format(fix=clean(entry.error.fix)))]
+        lines += [Content(""), Content(_("Fix: {fix}").format(fix=clean(spoken(entry.error.fix))))]
     return Content("\n").join([*lines, *_hiding(hidden)])
 
 
@@ -118,7 +119,7 @@ def report(imported: Import, width: int) -> Content:
             lines.append(Content.styled(f"{title} ({len(notes)})", "bold"))
         for note in notes:
             arrow = f" → {note.new}" if note.new else ""
-            why = f"  {_(note.why)}" if note.why else ""
+            why = f"  {spoken(note.why)}" if note.why else ""
             lines.append(Content.assemble(f"{mark} ", clean(note.old), clean(arrow), (clean(why), "$text-muted")))
     if not lines:
         lines = [Content(_("All of its settings are taken over.")), Content("")]

@@ -11,6 +11,7 @@ from textual.widgets import Static, TextArea
 from sidestep_tui.config.preset_import import UNNAMED, Import, import_given
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.presets.describe import report
 from sidestep_tui.tui.text import literal
 from sidestep_tui.tui.widgets.scroll import KeyScroll
@@ -52,7 +53,7 @@ class PasteScreen(ModalScreen[Import | None]):
             self.dismiss(import_given(text))
         except SidestepError as error:
             problem = self.query_one(".problem", Static)
-            problem.update(literal(f"! {error.what} {_('Fix: {fix}').format(fix=error.fix)}"))
+            problem.update(literal(f"! {spoken(error.what)} {_('Fix: {fix}').format(fix=spoken(error.fix or ''))}"))
             problem.display = True
 
 

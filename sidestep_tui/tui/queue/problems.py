@@ -10,6 +10,7 @@ from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.runs.queue import Queue
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.text import clean
 
 
@@ -27,11 +28,11 @@ def problems(
     return {run: unreadable.get(run) or _gone(run) for run in queue.runs if run not in readable}
 
 
-def told(found: Mapping[RunDirectory, SidestepError]) -> Content:
+def in_short(found: Mapping[RunDirectory, SidestepError]) -> Content:
     """The first of them in a line or two, and how many more there are."""
     run, error = next(iter(found.items()))
     more = _(" ({count} more)").format(count=len(found) - 1) if len(found) > 1 else ""
-    name = _("{name} cannot be read: {reason}").format(name=clean(run.name), reason=clean(error.what))
+    name = _("{name} cannot be read: {reason}").format(name=clean(run.name), reason=clean(spoken(error.what)))
     where = _("Where: {where}").format(where=clean(error.where)) if error.where else ""
     return Content.assemble((f" ! {name}{more}", "$text-warning"), (f"\n   {where}" if where else "", "$text-muted"))
 

@@ -20,8 +20,9 @@ from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.runs.queue import Queue, is_worked_on
 from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen
+from sidestep_tui.tui.failures import in_words
 from sidestep_tui.tui.follow import RunCatalog
-from sidestep_tui.tui.queue.problems import problems, told
+from sidestep_tui.tui.queue.problems import in_short, problems
 from sidestep_tui.tui.queue.queue_table import QueueTable
 from sidestep_tui.tui.queue.waiting import waiting_runs
 from sidestep_tui.tui.screen import SidestepScreen
@@ -136,17 +137,14 @@ class QueueScreen(SidestepScreen[None]):
         found = problems(event.queue, event.summaries, event.unreadable)
         problem.display = bool(found)
         if found:
-            tell(problem, told(found))
+            tell(problem, in_short(found))
         if event.queue.runs and self.focused is None:
             table.focus()
         self.refresh_bindings()
 
     def _show_error(self, error: SidestepError) -> None:
-        parts = [
-            _("Where: {where}").format(where=clean(error.where)) if error.where else "",
-            _("Fix: {fix}").format(fix=clean(error.fix)) if error.fix else "",
-        ]
-        text = Content.assemble((clean(error.what), "bold $text-error"), *(f"\n{part}" for part in parts if part))
+        what, *rest = map(clean, in_words(error))
+        text = Content.assemble((what, "bold $text-error"), *(f"\n{part}" for part in rest))
         self.query_one("#queue-state", Static).update(text)
 
     def on_resize(self, _event: events.Resize) -> None:

@@ -8,10 +8,10 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import load, share, size
 from sidestep_tui.tui.outline import bar
 from sidestep_tui.tui.text import clean, pad
-from sidestep_tui.tui.words import word
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.machine import CardSnapshot, MachineSnapshot
@@ -59,7 +59,7 @@ class MachineLines(Widget):
             return line
         missing = Content.assemble(
             (pad(_("Card"), _LABEL), ""),
-            (_("none: {reason}").format(reason=word(machine.cards_missing)), "$text-muted"),
+            (_("none: {reason}").format(reason=spoken(machine.cards_missing)), "$text-muted"),
         )
         return Content("\n").join([missing, line])
 

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import share, size
 from sidestep_tui.tui.outline import bar
 from sidestep_tui.tui.text import clean, literal, shorten_middle
@@ -144,7 +145,10 @@ class DownloadScreen(ModalScreen[Path | None]):
 
     def _fail(self, error: SidestepError) -> None:
         self._fetching = None
-        lines = [Content.styled(f"! {clean(error.what)}", "bold $text-error"), Content(clean(error.fix or ""))]
+        lines = [
+            Content.styled(f"! {clean(spoken(error.what))}", "bold $text-error"),
+            Content(clean(spoken(error.fix or ""))),
+        ]
         self._show("failed", Content("\n").join(lines))
 
     def _show(self, stage: Stage, state: Content) -> None:

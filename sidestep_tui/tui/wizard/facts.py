@@ -16,6 +16,7 @@ from sidestep_tui.dataset.document import read_document
 from sidestep_tui.dataset.folder import Walk, is_folder, is_there
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _, ngettext
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.wizard.programs import command_json
 
 FolderKind = Literal["tensors", "songs", "empty", "missing"]
@@ -109,7 +110,7 @@ def model_facts(document: Mapping[str, Any], config: Mapping[str, Any]) -> Model
         is_xl=is_xl,
         parameters=int(document.get("dit_parameters", document.get("parameters", shape.parameters))),
         shape=shape,
-        incomplete=str(missing[0].get("error", _("a file is missing"))) if missing else "",
+        incomplete=spoken(str(missing[0].get("error", _("a file is missing")))) if missing else "",
         traits=_traits(str(document["variant"]), is_xl, config),
     )
 

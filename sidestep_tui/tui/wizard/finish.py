@@ -7,6 +7,7 @@ from sidestep_tui.config.preset_names import check_name
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
@@ -118,5 +119,5 @@ def name_problem(name: str) -> str | None:
     try:
         check_name(name)
     except SidestepError as error:
-        return f"{error.what} {error.fix or ''}".strip()
+        return f"{spoken(error.what)} {spoken(error.fix or '')}".strip()
     return None

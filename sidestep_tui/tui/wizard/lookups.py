@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.machine import CardSnapshot
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, inspect_model, look_at_songs
 from sidestep_tui.tui.wizard.measurements import figures_of_runs
 from sidestep_tui.tui.wizard.models import FoundModel, find_models
@@ -137,7 +138,7 @@ class Lookups(Widget):
         try:
             facts = inspect_model(path, base)
         except SidestepError as error:
-            self.post_message(self.ModelFound(path, None, error.what))
+            self.post_message(self.ModelFound(path, None, spoken(error.what)))
         else:
             self.post_message(self.ModelFound(path, facts, facts.incomplete))
 

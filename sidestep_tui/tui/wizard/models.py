@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sidestep_tui.runs.model_download import OFFICIAL
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import size
 from sidestep_tui.tui.wizard.programs import RunningCommand, command_json
 
@@ -74,7 +75,7 @@ def find_models() -> tuple[FoundModel, ...]:
 
 def _found(document: dict[str, Any]) -> FoundModel:
     kind = f"{'xl ' if document.get('is_xl') else ''}{document.get('variant', '')}"
-    return FoundModel(Path(document["path"]), kind, str(document.get("problem", "")))
+    return FoundModel(Path(document["path"]), kind, spoken(str(document.get("problem", ""))))
 
 
 def downloadable() -> tuple[tuple[str, str], ...]:

@@ -8,6 +8,7 @@ from sidestep_tui.config.places import downloads_home
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
 from sidestep_tui.tui.wizard.document import WizardDocument
@@ -76,7 +77,7 @@ async def open_config(screen: SidestepScreen[None], document: WizardDocument) ->
         try:
             loaded[:] = [document.with_file(Path(text).expanduser().absolute())]
         except SidestepError as error:
-            return error.what
+            return spoken(error.what)
         return None
 
     note = _("JSON: settings, or the config.json of a run")

@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.text import clean, pad, shorten, shorten_middle
 from sidestep_tui.tui.wizard.values import spell_value
 from sidestep_tui.tui.wizard.views import Action, ReviewView, origin_words, time_words
@@ -113,7 +114,7 @@ class Review(VerticalGroup):
         """What is left open, as model and optimizer decide it."""
         lines = [Content.assemble((_("Chosen"), "bold"), (_("     what you left open, and why"), "$text-muted"))]
         for path, chosen in self._view.chosen.items():
-            lines.append(Content.assemble(pad(path, _PATH_WIDTH), " ", clean(str(chosen))))
+            lines.append(Content.assemble(pad(path, _PATH_WIDTH), " ", clean(spoken(str(chosen)))))
         return Content("\n").join(lines)
 
     def _command_lines(self) -> Content:

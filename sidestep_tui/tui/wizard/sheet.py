@@ -10,6 +10,7 @@ from sidestep_tui.config.base import Section
 from sidestep_tui.config.fields import SettingField, look_up, put
 from sidestep_tui.config.layers import Layer, Problem, merge_layers, problems_of
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.wizard.schema import (
     Difference,
     Draft,
@@ -110,7 +111,7 @@ class SettingsSheet:
     def error(self, setting: SettingField) -> str | None:
         """Why the draft of a setting cannot be used; None where there is no draft."""
         draft = self.drafts.get(key_of(setting))
-        return draft.message if draft else None
+        return spoken(draft.message) if draft else None
 
     def is_missing(self, setting: SettingField) -> bool:
         """Whether the setting must be given and is not."""

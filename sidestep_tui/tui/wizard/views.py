@@ -8,6 +8,7 @@ from sidestep_tui.config.memory import GIB, MARGIN, RESERVE_BYTES, MemoryEstimat
 from sidestep_tui.config.memory_advice import Change
 from sidestep_tui.config.variants import Chosen
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, duration
 from sidestep_tui.tui.text import clean
 from sidestep_tui.tui.wizard.schema import Difference
@@ -110,9 +111,8 @@ class ReviewView:
 def advice(change: Change) -> str:
     """`make it fit (12.7 GiB): checkpointing half · slower steps, the same numbers`."""
     changes = ", ".join(f"{path.rsplit('.', 1)[-1]} {_short(value)}" for path, value in change.values.items())
-    cost = ", ".join(word(part) for part in change.cost.split(", "))
     return _("make it fit ({total:.1f} GiB): {changes} · {cost}").format(
-        total=change.memory.total / GIB, changes=changes, cost=cost
+        total=change.memory.total / GIB, changes=changes, cost=spoken(change.cost)
     )
 
 
