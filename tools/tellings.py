@@ -26,7 +26,7 @@ _TELLING: Final = {
     "Failure": Telling((1, 2), ("reason", "fix"), only_in=("dataset",)),
     "Problem": Telling((1,), ("message",), only_in=("config",)),
     "Chosen": Telling((1,), ("reason",), only_in=("config",)),
-    "Note": Telling((), ("why",), only_in=("config",)),
+    "Note": Telling((3,), ("why",), only_in=("config",)),
 }
 TOLD_ALREADY: Final = frozenset({"what", "fix", "reason", "message", "problem", "why", "detail"})
 """Attributes that hold a text which was told where it was made."""

@@ -1,7 +1,12 @@
 """Templates as the catalogues of the told texts have them: places with plain names, literal braces doubled."""
 
 import ast
+import re
 from string import Formatter
+from typing import Final
+
+_COMMAND: Final = re.compile(r"`[^`]*`")
+_PATH: Final = re.compile(r"[a-z_]+\.[a-z_.]+")
 
 
 def place_name(value: ast.expr, names: dict[str, str]) -> str:
@@ -61,5 +66,6 @@ def without_formats(template: str) -> str:
 
 
 def has_words(template: str) -> bool:
-    """Whether there is anything to translate beside the values."""
-    return any(piece.strip(" :;,.()…") for piece, *_ in Formatter().parse(template))
+    """Whether there is anything to translate beside the values, commands in backquotes and paths of settings."""
+    own = " ".join(piece for piece, *_ in Formatter().parse(_COMMAND.sub("", template)))
+    return any(character.isalpha() for word in own.split() if not _PATH.fullmatch(word) for character in word)

@@ -23,8 +23,13 @@ _LEAST_LETTERS: Final = 4
 _LEAST_LETTERS_WITHIN: Final = 6
 """The same for a text within another, which may as well be the name of a song: `set {name}` fits many."""
 
+_FEW_LETTERS: Final = 12
+"""A template with fewer that begins with a value takes a name or something quoted for it, and no half sentence."""
+
 _REMEMBERED: Final = 4096
+_NAME: Final = r"\S+|'.*?'|\".*?\""
 _BETWEEN_SENTENCES: Final = re.compile(r"(?<=[.!?]) (?=\S)")
+_SETTING: Final = re.compile(r"[\w.]+")
 _HEADS: Final = {": ": "：", ", ": "，"}
 _HEAD: Final = re.compile("|".join(_HEADS))
 
@@ -62,10 +67,11 @@ class Template:
 
     def _regular_expression(self) -> Iterator[str]:
         seen: set[str] = set()
-        for literal, name in self._pieces:
+        for place, (literal, name) in enumerate(self._pieces):
             yield re.escape(literal)
             if name is not None:
-                yield f"(?P={name})" if name in seen else f"(?P<{name}>.*?)"
+                any_text = _NAME if place == 0 and not literal and self.letters < _FEW_LETTERS else ".*?"
+                yield f"(?P={name})" if name in seen else f"(?P<{name}>{any_text})"
                 seen.add(name)
 
     def translated(self, values: dict[str, str]) -> str:
@@ -116,9 +122,16 @@ class Phrasebook:
         """Several texts between semicolons, of which each is known: a template may have a semicolon of its own."""
         for between, ours in (("; or ", "；或 "), ("; ", "；")):
             parts = text.split(between)
-            if len(parts) > 1 and all(said := [self.translation(part, within) for part in parts]):
+            if len(parts) > 1 and all(said := [self._item(part, within) for part in parts]):
                 return ours.join(part or "" for part in said)
         return None
+
+    def _item(self, text: str, within: bool) -> str | None:
+        """A text in a list, with no more in front of it than the path of a setting."""
+        setting, colon, _rest = text.partition(": ")
+        if colon and _SETTING.fullmatch(setting):
+            return self._with_head(text, within)
+        return self._whole_text(text, within) or self._filled_template(text, within)
 
     def _filled_template(self, text: str, within: bool) -> str | None:
         least = _LEAST_LETTERS_WITHIN if within else _LEAST_LETTERS

@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from sidestep_tui.runs import events as ev
 from sidestep_tui.texts import LANGUAGE
 
-from .conftest import NOW, SIZES, Events, MakeApp, MakeRun, Matches
+from .conftest import NOW, SIZES, Events, Looks, MakeApp, MakeRun, Matches
+from .presets.support import paste
 
 chinese = pytest.mark.skipif(LANGUAGE != "zh_CN", reason="runs in a process that speaks Chinese")
 sizes = pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
@@ -62,3 +64,31 @@ def test_monitor(
 @pytest.mark.parametrize("keys", [(), ("n", "n")], ids=["model", "adapter"])
 def test_wizard(keys: tuple[str, ...], size: tuple[int, int], make_app: MakeApp, matches: Matches) -> None:
     assert matches(make_app("wizard"), size, *keys)
+
+
+@chinese
+@sizes
+def test_a_failed_run(
+    size: tuple[int, int], make_app: MakeApp, make_run: MakeRun, training_events: Events, matches: Matches
+) -> None:
+    """What another process wrote down in English, read back from the run's folder."""
+    warning = ev.WarningRaised(
+        what="3 songs are too few to hold one out: over-fitting will not be seen.", fix="preprocess four songs or more"
+    )
+    failure = ev.RunFailed(
+        what="The device's memory does not suffice for 232 s of song in a batch of 2: CUDA out of memory.",
+        where="memory",
+        fix="memory.checkpointing all (saves about 9.1 GiB: slower steps, the same numbers); "
+        "or data.crop_seconds 120 (saves about 2.2 GiB: windows instead of whole songs)",
+    )
+    run = make_run("too-large", events=[*training_events(30, 1200, warning), failure], start=NOW - 500)
+    assert matches(make_app("monitor", run=run), size, "6")
+
+
+@chinese
+@sizes
+def test_a_preset_that_is_refused(size: tuple[int, int], make_app: MakeApp, looks: Looks) -> None:
+    async def prepare(pilot: Pilot[None]) -> None:
+        await paste(pilot, '{"settings": {"training": {"epochs": 0, "epoch": 3}, "memory": {"checkpointing": "some"}}}')
+
+    assert looks(make_app("presets"), size, prepare)

@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Final
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -19,6 +20,9 @@ from sidestep_tui.tui.widgets.scroll import KeyScroll
 _REPORT_WIDTH: Final = 61
 """Cells that a dialog has for it, beside a scroll bar."""
 
+_LONG_PROBLEM: Final = 150
+"""Cells of a text that may need more than three lines: the box gives it some of its own."""
+
 
 class PasteScreen(ModalScreen[Import | None]):
     """Takes the text of a preset, or the name of a file, until it can be read or the user leaves."""
@@ -32,6 +36,8 @@ class PasteScreen(ModalScreen[Import | None]):
         height: 7; border: none; background: $background; margin-bottom: 1;
     }
     PasteScreen .problem { color: $text-error; height: auto; max-height: 3; margin-bottom: 1; display: none; }
+    PasteScreen.-long-problem TextArea, PasteScreen.-long-problem TextArea:focus { height: 4; }
+    PasteScreen.-long-problem .problem { max-height: 6; }
     """
 
     def compose(self) -> ComposeResult:
@@ -53,7 +59,9 @@ class PasteScreen(ModalScreen[Import | None]):
             self.dismiss(import_given(text))
         except SidestepError as error:
             problem = self.query_one(".problem", Static)
-            problem.update(literal(f"! {spoken(error.what)} {_('Fix: {fix}').format(fix=spoken(error.fix or ''))}"))
+            words = f"! {spoken(error.what)} {_('Fix: {fix}').format(fix=spoken(error.fix or ''))}"
+            problem.update(literal(words))
+            self.set_class(cell_len(words) > _LONG_PROBLEM, "-long-problem")
             problem.display = True
 
 
