@@ -16,7 +16,7 @@ from tests.engine.conftest import Engine
 @pytest.mark.slow
 @pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++", "cl"))), reason="no C++ compiler here")
 def test_a_compiled_run_tells_its_warm_up_and_learns_the_same(engine: Engine, train_document: dict[str, Any]) -> None:
-    # An adapter on two modules of each block, and no validation, whose graphs have no gradients: fewer kernels.
+    # An adapter without the MLP, and no validation, whose graphs have no gradients: fewer kernels.
     document = put(put(train_document, "adapter.targets.mlp", False), "validation.songs", 0)
     losses = {}
     for name, value in (("plain", False), ("compiled", True)):
