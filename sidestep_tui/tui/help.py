@@ -2,22 +2,18 @@
 
 from typing import ClassVar
 
-from rich.table import Table
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Grid, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from sidestep_tui.texts import _
 from sidestep_tui.tui.screen import SidestepScreen
-from sidestep_tui.tui.themes import rich_style
 from sidestep_tui.tui.widgets.scroll import KeyScroll
 from sidestep_tui.tui.words import word
 
-_KEY_WIDTH = 14
 _MOVING = ("app.focus_next", "app.focus_previous")
 _UNTOLD = ("screen.copy_text",)
 
@@ -47,12 +43,12 @@ class HelpScreen(ModalScreen[None]):
             with KeyScroll():
                 if about:
                     yield Static(Content(about), classes="help-about")
-                yield Static(self._listing(_("On this screen"), here), classes="help-keys")
-                yield Static(self._listing(_("Moving"), moving), classes="help-keys")
-                yield Static(self._listing(_("Everywhere"), everywhere), classes="help-keys")
+                yield from self._listing(_("On this screen"), here)
+                yield from self._listing(_("Moving"), moving)
+                yield from self._listing(_("Everywhere"), everywhere)
             yield Static(_("[b $footer-key-foreground]esc[/] Close    [b $footer-key-foreground]j k[/] Scroll"))
 
-    def _listing(self, title: str, bindings: list[ActiveBinding]) -> Table:
+    def _listing(self, title: str, bindings: list[ActiveBinding]) -> ComposeResult:
         """One row for each action, with all of its keys; what does not fit goes on below the words, not the keys."""
         keys: dict[str, list[str]] = {}
         words: dict[str, str] = {}
@@ -61,10 +57,8 @@ class HelpScreen(ModalScreen[None]):
             if binding.description and not binding.system and binding.action not in _UNTOLD:
                 keys.setdefault(binding.action, []).append(self.app.get_key_display(binding))
                 words.setdefault(binding.action, word(binding.tooltip or binding.description))
-        table = Table.grid(padding=(0, 1))
-        table.add_column(width=_KEY_WIDTH, style=rich_style(self, "footer-key-foreground", bold=True))
-        table.add_column(ratio=1)
-        for action, displays in keys.items():
-            table.add_row(Text(" ".join(dict.fromkeys(displays))), Text(words[action]))
-        table.title, table.title_justify, table.title_style = title, "left", rich_style(self, "primary", bold=True)
-        return table
+        yield Static(Content.styled(title, "bold $primary"))
+        with Grid(classes="help-keys"):
+            for action, displays in keys.items():
+                yield Static(Content.styled(" ".join(dict.fromkeys(displays)), "bold $footer-key-foreground"))
+                yield Static(Content(words[action]))

@@ -137,7 +137,7 @@ class AskScreen(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", _("Back"))]
     DEFAULT_CSS = """
     AskScreen Input { margin-bottom: 1; }
-    AskScreen #last { height: auto; }
+    AskScreen .problem { height: auto; }
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class AskScreen(ModalScreen[str | None]):
             yield Input(self._value, compact=True)
             if self._note:
                 yield Static(literal(self._note), classes="dialog-line")
-            yield Static(_ASK_KEYS, id="last")
+            yield Static(_ASK_KEYS, classes="problem")
 
     @on(Input.Changed)
     def _look(self, event: Input.Changed) -> None:
@@ -170,7 +170,7 @@ class AskScreen(ModalScreen[str | None]):
             self.dismiss(event.value)
 
     def _tell(self, problem: str | None) -> None:
-        self.query_one("#last", Static).update(literal(f"! {problem}", "$text-error") if problem else _ASK_KEYS)
+        self.query_one(".problem", Static).update(literal(f"! {problem}", "$text-error") if problem else _ASK_KEYS)
 
 
 class FolderTree(DirectoryTree):
