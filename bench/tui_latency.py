@@ -73,17 +73,18 @@ def memory_of(run: RunDirectory) -> tuple[float, int]:
 
 
 class Watching(Ours):
-    """The monitor on a living run, beneath the table of songs where there are songs, with its paints noted."""
+    """The monitor on a living run, and beneath or above it the table of songs where there are songs; paints noted."""
 
-    def __init__(self, run: RunDirectory, review: Review | None = None) -> None:
-        self._monitor, self._table = MonitorScreen(run), review
+    def __init__(self, run: RunDirectory, review: Review | None = None, *, table_in_front: bool = False) -> None:
+        self._monitor, self._table, self._table_in_front = MonitorScreen(run), review, table_in_front
         super().__init__(review or Review(EditSession(songs(1, run.path))))
 
     def screens(self) -> list[Screen[Any]]:
-        return [self._monitor, *(super().screens() if self._table else [])]
+        table = super().screens() if self._table else []
+        return [self._monitor, *table] if self._table_in_front else [*table, self._monitor]
 
     def is_drawn(self) -> bool:
-        return self._table is not None or self._monitor.summary is not None
+        return self._table_in_front or self._monitor.summary is not None
 
 
 async def drawn(app: Watching, pilot: Pilot[None]) -> None:
@@ -132,13 +133,14 @@ def keys_while_written(app: Watching, run: RunDirectory, keys: Sequence[str]) ->
 
 def table_keys(run: RunDirectory, number: int, root: Path) -> list[tuple[float, float]]:
     """Keys in the table of songs, over a monitor that is written to."""
-    app = Watching(run, Review(EditSession(songs(number, root))))
+    app = Watching(run, Review(EditSession(songs(number, root))), table_in_front=True)
     return keys_while_written(app, run, ["down", "down", "pagedown", "up"] * 40)
 
 
-def monitor_keys(run: RunDirectory) -> list[tuple[float, float]]:
-    """Keys on the charts of a run of ten thousand steps that grows."""
-    return keys_while_written(Watching(run), run, ["left", "left", "plus", "minus", "2", "1"] * 25)
+def monitor_keys(run: RunDirectory, number: int = 0) -> list[tuple[float, float]]:
+    """Keys on the charts of a run of ten thousand steps that grows; over a table of so many songs."""
+    review = Review(EditSession(songs(number, run.path))) if number else None
+    return keys_while_written(Watching(run, review), run, ["left", "left", "plus", "minus", "2", "1"] * 25)
 
 
 def milliseconds(pairs: list[tuple[float, float]]) -> str:
@@ -165,6 +167,7 @@ def measure(seconds: float, number: int) -> None:
         tell(f"{name}: share of a core", f"{share:.1%}")
         tell(f"{name}: on the line", f"{rate / 1024:.1f} KiB/s, {redraws:.1f} redraws/s")
     tell("key to paint, monitor", milliseconds(monitor_keys(make_run("keys", 10_000))))
+    tell(f"the same over {number} songs", milliseconds(monitor_keys(make_run("over songs", 10_000), number)))
     run = make_run("hundred thousand", 100_000)
     opened, _ = memory_of(run)
     wall, work = min(asyncio.run(opening(run)) for _ in range(3))
