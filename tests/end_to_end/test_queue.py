@@ -22,7 +22,7 @@ from sidestep_tui.runs.queue import is_worked_on
 from .conftest import SIDESTEP, Terminals, needs_tmux, until
 
 pytestmark = [pytest.mark.slow, needs_tmux]
-EPOCHS = {"first": 60, "second": 1}
+EPOCHS = {"first": 30, "second": 1}
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def runs(tensors: Path, tiny_checkpoint: Path) -> Iterator[list[RunDirectory]]:
             data=DataSettings(tensors=tensors),
             training=TrainingSettings(epochs=epochs),
             validation=ValidationSettings(songs=0),
-            checkpoints=CheckpointSettings(every_epochs=10),
+            checkpoints=CheckpointSettings(every_epochs=5),
         )
         made.append(create_run(runs_home() / name, "train", settings))
     yield made
