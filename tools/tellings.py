@@ -24,6 +24,7 @@ _TELLING: Final = {
     "RunFailed": Telling((), ("what", "fix"), only_in=("engine",)),
     "StepSkipped": Telling((), ("reason",)),
     "Failure": Telling((1, 2), ("reason", "fix"), only_in=("dataset",)),
+    "Finding": Telling((2, 4), ("message", "fix"), only_in=("dataset",)),
     "Problem": Telling((1,), ("message",), only_in=("config",)),
     "Chosen": Telling((1,), ("reason",), only_in=("config",)),
     "Note": Telling((3,), ("why",), only_in=("config",)),

@@ -60,7 +60,8 @@ class PlainModels:
             self._follow(Fetching(plan))
             remember_model(plan.target)
         except SidestepError as error:
-            self._say("\n".join(in_words(error)))
+            for line in in_words(error):
+                self._say(line)
             return None
         except KeyboardInterrupt:
             self._say(_("Stopped. The same line goes on from here."))

@@ -57,7 +57,8 @@ class PlainReview:
                 if (started := self._act(key)) is not None:
                     return started
             except SidestepError as error:
-                self._say("\n".join(in_words(error)))
+                for line in in_words(error):
+                    self._say(line)
             else:
                 actions = self._describe()
 

@@ -130,7 +130,7 @@ class PlainWizard:
         if document.is_missing(setting):
             return _("it must be given")
         conflict = self._state.conflicts().get(setting.path)
-        return conflict.rstrip(".") if conflict is not None else document.error(setting)
+        return conflict.rstrip(".。") if conflict is not None else document.error(setting)
 
     def _after(self, path: str) -> str | None:
         """The setting that follows; None after the last one."""
