@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Final
 
-from sidestep_tui.texts import FOLDER, LANGUAGE
+from sidestep_tui.texts import FOLDER, LANGUAGE, _
 from sidestep_tui.texts.language import SOURCE
 from sidestep_tui.texts.mo_file import message_ids
 
@@ -29,8 +29,12 @@ _FEW_LETTERS: Final = 12
 _REMEMBERED: Final = 4096
 _NAME: Final = r"\S+|'.*?'|\".*?\""
 _BETWEEN_SENTENCES: Final = re.compile(r"(?<=[.!?]) (?=\S)")
+_AFTER_WIDE: Final = re.compile(r"(?<=[。！？]) ")
+"""Wide punctuation has its own room."""
+
 _SETTING: Final = re.compile(r"[\w.]+")
-_HEADS: Final = {": ": "：", ", ": "，"}
+_LISTS: Final = {"; or ": _("; or "), "; ": _("; ")}
+_HEADS: Final = {": ": _(": "), ", ": _(", ")}
 _HEAD: Final = re.compile("|".join(_HEADS))
 
 
@@ -45,7 +49,7 @@ class Template:
 
     def __init__(self, text: str, forms: tuple[str, ...], catalogue: GNUTranslations) -> None:
         self._text, self._forms, self._catalogue = text, forms, catalogue
-        self._pieces = [(literal, name) for literal, name, _, _ in Formatter().parse(text)]
+        self._pieces = [(literal, name) for literal, name, *_rest in Formatter().parse(text)]
         self.letters = sum(map(len, (literal for literal, _ in self._pieces)))
         self.has_values = any(name is not None for _, name in self._pieces)
         self._own = sorted({literal for literal, _ in self._pieces}, key=len, reverse=True)
@@ -79,7 +83,7 @@ class Template:
         one, *many = self._forms
         if not many:
             return self._catalogue.gettext(one).format(**values)
-        count = "1" if self._text == one else values["count"]
+        count = "1" if self._text == one else values.get("count", "")
         number = int(count) if count.isdecimal() else 2
         return self._catalogue.ngettext(one, many[0], number).format(**{"count": count, **values})
 
@@ -120,7 +124,7 @@ class Phrasebook:
 
     def _list(self, text: str, within: bool) -> str | None:
         """Several texts between semicolons, of which each is known: a template may have a semicolon of its own."""
-        for between, ours in (("; or ", "；或 "), ("; ", "；")):
+        for between, ours in _LISTS.items():
             parts = text.split(between)
             if len(parts) > 1 and all(said := [self._item(part, within) for part in parts]):
                 return ours.join(part or "" for part in said)
@@ -146,11 +150,12 @@ class Phrasebook:
 
     def _sentences(self, text: str, within: bool) -> str | None:
         """Several lines or sentences: each is said, and those that are not known stay as they are."""
-        parts, between = (text.split("\n"), "\n") if "\n" in text else (_BETWEEN_SENTENCES.split(text), "")
+        parts, between = (text.split("\n"), "\n") if "\n" in text else (_BETWEEN_SENTENCES.split(text), " ")
         said = [self.translation(part, within) for part in parts] if len(parts) > 1 else []
         if not any(said):
             return None
-        return between.join(part if new is None else new for new, part in zip(said, parts, strict=True))
+        whole = between.join(part if new is None else new for new, part in zip(said, parts, strict=True))
+        return _AFTER_WIDE.sub("", whole)
 
     def _with_head(self, text: str, _within: bool) -> str | None:
         """`optimizer.learning_rate: must be …`, `0.001, as …`: what it is about, and the text."""
