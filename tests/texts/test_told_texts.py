@@ -16,7 +16,7 @@ OTHERWISE = {
     "engine/requests.py: context.stop_reason": "told where it is set",
     "engine/import_tensors.py: warning": "told where the sample is read",
     "engine/memory_full.py: '; or '.join(advice)": "each piece is told",
-    "engine/preprocess_bench.py: phase": "told by those who begin a pass",
+    "engine/preprocess/bench.py: phase": "told by those who begin a pass",
     "tui/": "a command's own words, and what is translated already",
 }
 """Places whose texts are found in another way, by the beginning of how they are shown here."""
