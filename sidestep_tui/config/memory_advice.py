@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from sidestep_tui.config.dit_shape import DitShape
 from sidestep_tui.config.fields import look_up, put
 from sidestep_tui.config.memory import MemoryEstimate, estimate_memory
@@ -29,7 +31,7 @@ def cheapest_fit(settings: TrainSettings, shape: DitShape, free_bytes: int, load
     """The change to make, or None when the run fits already or nothing here makes it fit.
 
     Single changes are tried first, from those that cost only time to those that cost capacity; then they are added up
-    in the same order.
+    in the same order, without those that the ones before them rule out.
     """
     now = estimate_memory(settings, shape, load)
     if now.fits(free_bytes):
@@ -39,14 +41,16 @@ def cheapest_fit(settings: TrainSettings, shape: DitShape, free_bytes: int, load
     costs: list[str] = []
     for change, cost in _changes(settings, now):
         alone = _try(document, change, cost, shape, load)
-        if alone.memory.fits(free_bytes):
+        if alone is not None and alone.memory.fits(free_bytes):
             return alone
     for change, cost in _changes(settings, now):
-        values.update(change)
-        costs = [*(c for c in costs if c != cost), cost]
-        together = _try(document, values, "; ".join(costs), shape, load)
+        added = list(dict.fromkeys([*costs, cost]))
+        together = _try(document, values | change, "; ".join(added), shape, load)
+        if together is None:
+            continue
         if together.memory.fits(free_bytes):
             return together
+        values, costs = values | change, added
     return None
 
 
@@ -60,20 +64,35 @@ def largest_savings(settings: TrainSettings, shape: DitShape, load: Load, count:
     best: dict[frozenset[str], tuple[Change, int]] = {}
     for values, cost in _changes(settings, now):
         change = _try(document, values, cost, shape, load)
+        if change is None:
+            continue
         kind, saved = frozenset(values), now.total - change.memory.total
         if saved > 0 and (kind not in best or "memory.checkpointing" in kind):
             best[kind] = (change, saved)
     return sorted(best.values(), key=lambda entry: entry[1], reverse=True)[:count]
 
 
-def _try(document: dict[str, Any], values: Mapping[str, Any], cost: str, shape: DitShape, load: Load | None) -> Change:
+def _try(
+    document: dict[str, Any], values: Mapping[str, Any], cost: str, shape: DitShape, load: Load | None
+) -> Change | None:
+    """The change and what it comes to; None where the settings that it gives contradict each other."""
     for path, value in values.items():
         document = put(document, path, value)
-    return Change(dict(values), cost, estimate_memory(TrainSettings.model_validate(document), shape, load))
+    try:
+        settings = TrainSettings.model_validate(document)
+    except ValidationError:
+        return None
+    return Change(dict(values), cost, estimate_memory(settings, shape, load))
 
 
 def _changes(settings: TrainSettings, now: MemoryEstimate) -> Iterator[tuple[dict[str, Any], str]]:
     """Changes in the order of what they cost; `now` is what the run takes as it is."""
+    yield from _time_alone(settings, now)
+    yield from _other_numbers(settings)
+
+
+def _time_alone(settings: TrainSettings, now: MemoryEstimate) -> Iterator[tuple[dict[str, Any], str]]:
+    """Changes after which the run learns the same; samples alone may be shorter."""
     if now.sampling > now.step and settings.samples.duration > _SAMPLE_SECONDS:
         yield {"samples.duration": _SAMPLE_SECONDS}, told("shorter samples")
     order, policy = ("none", "half", "all", "offload"), settings.memory.checkpointing
@@ -89,6 +108,15 @@ def _changes(settings: TrainSettings, now: MemoryEstimate) -> Iterator[tuple[dic
         yield {"training.sharding": "fsdp"}, told("slower steps, the same numbers")
     if settings.memory.attention == "reference":
         yield {"memory.attention": "banded"}, told("the same numbers within rounding")
+    if not settings.memory.stream_blocks:
+        for change in _streaming(settings):
+            yield change, told("blocks in the computer's memory, slower steps, the same numbers")
+
+
+def _other_numbers(settings: TrainSettings) -> Iterator[tuple[dict[str, Any], str]]:
+    """Changes that cost precision, context or capacity."""
+    if settings.optimizer.name == "adamw":
+        yield {"optimizer.name": "adamw8bit"}, told("the optimizer's state in 8 bits (bitsandbytes)")
     for seconds in _CROPS:
         if settings.data.crop_seconds is None or settings.data.crop_seconds > seconds:
             yield {"data.crop_seconds": seconds}, told("windows instead of whole songs")
@@ -99,10 +127,21 @@ def _changes(settings: TrainSettings, now: MemoryEstimate) -> Iterator[tuple[dic
         yield {"adapter.rank": rank, **_scaled_alpha(document, rank)}, told("a smaller adapter")
     if settings.adapter.targets.mlp and settings.adapter.targets.attention != "none":
         yield {"adapter.targets.mlp": False}, told("attention alone learns")
-
     if settings.training.sharding == "none" and settings.memory.weights == "full":
         for kind in ("int8", "nf4"):
-            yield {"memory.weights": kind}, told("slower steps on rounded weights")
+            plain = {"memory.compile": False} if settings.memory.compile else {}
+            yield {"memory.weights": kind, **plain}, told("slower steps on rounded weights")
+
+
+def _streaming(settings: TrainSettings) -> Iterator[dict[str, Any]]:
+    """Streamed blocks, with what they need where it stands otherwise: recomputed, and not compiled."""
+    change: dict[str, Any] = {"memory.stream_blocks": True}
+    if settings.memory.compile:
+        change["memory.compile"] = False
+    if settings.memory.checkpointing in ("none", "half"):
+        yield from (change | {"memory.checkpointing": level} for level in ("all", "offload"))
+    else:
+        yield change
 
 
 def _powers_below(rank: int) -> Iterator[int]:
