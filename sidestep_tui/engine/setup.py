@@ -72,9 +72,8 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
     """
     context.phase("opening the data set")
     folder = settings.data.tensors
-    manifest = read_library(settings.data)
+    manifest, shared = read_library(settings.data), read_shared(folder)
     split = split_songs(manifest, folder, settings.validation.songs, settings.training.seed)
-    shared = read_shared(folder)
     checkpoint = open_model(settings.model)
     check_same_model(manifest, checkpoint)
     targets = choose_targets(settings.adapter, checkpoint.config)
@@ -84,11 +83,7 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
     device = choose_device(settings)
     dtype = choose_dtype(settings.model, device)
     ranks = join_ranks(device, sharded=settings.training.sharding == "fsdp")
-    samples, prior = songs_to_sample(context, settings, manifest), prior_songs(settings)
-    if context.events is not None or ranks.sharded:  # who speaks generates alone, or with all that share its weights
-        announced = samples if settings.samples.every_epochs is not None else ()
-        samples = with_conditions(checkpoint, announced, device, dtype) or samples
-        prior = with_conditions(checkpoint, prior, device, dtype)
+    samples, prior = _songs_to_make(context, settings, manifest, checkpoint, device, dtype, ranks)
     context.phase("loading the model", checkpoint.path.name)
     resumed = bool(list_checkpoints(context.run))
     transformer, adapter = open_trainable(context, checkpoint, settings, targets, device, dtype, ranks, resumed=resumed)
@@ -114,6 +109,24 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
         samples=samples,
         prior=prior,
     )
+
+
+def _songs_to_make(
+    context: JobContext,
+    settings: TrainSettings,
+    manifest: Manifest,
+    checkpoint: Checkpoint,
+    device: torch.device,
+    dtype: torch.dtype,
+    ranks: Ranks,
+) -> tuple[tuple[SampleSong, ...], tuple[SampleSong, ...]]:
+    """Samples and the songs of the prior, with their conditions where this rank makes them and will surely be asked."""
+    samples, prior = songs_to_sample(context, settings, manifest), prior_songs(settings)
+    if context.events is not None or ranks.sharded:  # who speaks generates alone, or with all that share its weights
+        announced = samples if settings.samples.every_epochs is not None else ()
+        samples = with_conditions(checkpoint, announced, device, dtype) or samples
+        prior = with_conditions(checkpoint, prior, device, dtype)
+    return samples, prior
 
 
 def _warn_of_other_data(context: JobContext, path: Path, manifest: Manifest) -> None:
