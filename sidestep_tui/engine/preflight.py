@@ -1,7 +1,8 @@
 """The preflight: a few steps of a training run, taken by the training loop itself, before anybody commits to it.
 
 First the longest songs and conditions, for the peak of memory; then the run's own first steps, for its time. What is
-trained is thrown away.
+trained is thrown away. Several processes take these steps together, as the run would, and the memory that is told is
+that of the one with least to spare.
 """
 
 import gc
@@ -83,8 +84,7 @@ class Rehearsal:
         gc.collect()
         watch = PeakMemory(self._device)
         try:
-            longest, usual = self._rehearse(steps)
-            self.measured = self._figures(watch, longest, usual)
+            self.measured = self._rehearse(watch, steps)
         except MemoryFullError as error:
             # Its words alone: the frames of the error and of its causes would keep the model.
             self.failure = MemoryFullError(error.what, where=error.where, fix=error.fix)
@@ -92,8 +92,8 @@ class Rehearsal:
         if self._context.events is not None:
             remember(self._settings, card_name(self._device), self.measured)
 
-    def _rehearse(self, steps: int) -> tuple[list[StepCompleted], list[StepCompleted]]:
-        """Steps of the longest songs, and the run's own first ones, both after a warm-up."""
+    def _rehearse(self, watch: PeakMemory, steps: int) -> Measured:
+        """Takes steps of the longest songs, and the run's own first ones, both after a warm-up."""
         context, settings = self._context, self._settings
         setup = always_told(prepare(context, settings))
         plan = StepPlan(setup.mixture, settings.training, setup.ranks.world)
@@ -110,15 +110,20 @@ class Rehearsal:
             raise SidestepError(
                 "No step gave a finite loss.", where=settings.data.tensors, fix="preprocess the songs again"
             )
-        return timed, usual[_WARM_UP:] or usual  # a run of a single step is all warm-up
+        memory = setup.ranks.gather([[(watch.peak, watch.free)]])
+        return self._figures(memory, timed, usual[_WARM_UP:] or usual)  # a run of a single step is all warm-up
 
-    def _figures(self, watch: PeakMemory, longest: list[StepCompleted], usual: list[StepCompleted]) -> Measured:
-        seconds, peak = [event.seconds for event in usual], watch.peak
-        fits = peak <= watch.free * (1 - MARGIN)
+    def _figures(
+        self, memory: list[tuple[int, int]], longest: list[StepCompleted], usual: list[StepCompleted]
+    ) -> Measured:
+        """The figures of the steps; `memory` is each rank's peak and what it was free to take, in bytes."""
+        seconds = [event.seconds for event in usual]
+        peak, free = max(memory, key=lambda rank: rank[0] / rank[1])
+        fits = peak <= free * (1 - MARGIN)
         return Measured(
             checkpointing=self._settings.memory.checkpointing,
             fits=fits,
-            free_bytes=watch.free,
+            free_bytes=free,
             peak_bytes=peak,
             seconds=statistics.median(seconds),
             fastest=min(seconds),
@@ -139,7 +144,8 @@ def _told(context: JobContext, rehearsals: list[Rehearsal]) -> Results:
     if last.failure is not None:
         raise last.failure
     measured, disk = last.measured, disk_free(context.run.path)
-    write_json_atomic(context.run.path / TABLE, [asdict(rehearsal.measured) for rehearsal in rehearsals])
+    if context.events is not None:
+        write_json_atomic(context.run.path / TABLE, [asdict(rehearsal.measured) for rehearsal in rehearsals])
     return {
         "fits": "yes" if measured.fits else "barely",
         "checkpointing": measured.checkpointing,

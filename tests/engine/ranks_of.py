@@ -86,6 +86,14 @@ def _fill_memory(times: int) -> None:
     step.sample_losses = sample_losses
 
 
+def hold_a_gigabyte() -> None:
+    """The rank's memory is a GiB fuller than that of the others."""
+    _held.append(torch.ones(2**30, dtype=torch.uint8))
+
+
+_held: list[torch.Tensor] = []
+
+
 def meet_an_error() -> None:
     """A song is none; the other ranks meet no such thing."""
 

@@ -1,5 +1,6 @@
 """Two processes on one run give the adapter that one process gives with twice the accumulation."""
 
+import json
 import subprocess
 import sys
 import time
@@ -15,9 +16,10 @@ from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import StepCompleted
 from sidestep_tui.runs.log import read_events
+from sidestep_tui.runs.measured import TABLE
 from sidestep_tui.runs.state import replay
 from tests.engine.conftest import Engine
-from tests.engine.ranks_of import meet_an_error, memory_full_once, memory_full_twice, work_as_torchrun
+from tests.engine.ranks_of import hold_a_gigabyte, meet_an_error, memory_full_once, memory_full_twice, work_as_torchrun
 
 
 def _weights(run: RunDirectory) -> dict[str, torch.Tensor]:
@@ -43,6 +45,21 @@ def test_two_ranks_equal_one_with_twice_the_accumulation(engine: Engine, train_d
         for run in (shared, alone)
     ]
     assert steps[0] == steps[1]
+
+
+@pytest.mark.slow
+def test_a_preflight_of_two_ranks_tells_the_memory_of_the_one_with_least_to_spare(
+    engine: Engine, train_document: dict[str, Any]
+) -> None:
+    document = put(put(train_document, "training.processes", 2), "validation.songs", 0)
+    run = engine.create("preflight", "preflight", document)
+    codes, state = work_as_torchrun(run, {1: hold_a_gigabyte})
+    assert (codes, state.status) == ([0, 0], "completed"), state.failure
+    peak = state.results["peak_bytes"]
+    assert isinstance(peak, int)
+    assert peak > 1.2 * 2**30
+    (measured,) = json.loads((run.path / TABLE).read_text(encoding="utf-8"))
+    assert measured["peak_bytes"] == peak
 
 
 @pytest.mark.slow
