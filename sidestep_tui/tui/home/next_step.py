@@ -25,14 +25,16 @@ _ONE_GO_SECONDS: Final = 5.0
 """Runs that were made within so short a time are of one chain: a person takes longer."""
 
 
-def next_step(runs: list[RunSummary], now: float) -> str:
-    """The advice for the newest run, unless an older one was interrupted and waits to be resumed."""
+def next_step(runs: list[RunSummary], now: float, queue_is_deserted: bool = False) -> str:
+    """The advice for the newest run, unless an older one was interrupted and waits to be resumed, or the queue does."""
     if not runs:
         return _(
             "Press n to set up your first run: it finds your models, or downloads one. "
             "To try it without a model or songs: `sidestep demo`."
         )
     newest = _telling(runs)
+    if queue_is_deserted and newest.condition != "running":
+        return _("Queued runs wait and nothing works on them, as after a reboot. Press u and they go on.")
     interrupted = next((run for run in runs if run.condition == "interrupted"), None)
     if interrupted is not None and newest.condition not in ("running", "failed"):
         return _interrupted(interrupted)

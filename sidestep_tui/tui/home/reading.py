@@ -4,6 +4,7 @@ A first paint may not wait for this: it imports and reads more than that.
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from textual import work
 from textual.message import Message
 from textual.worker import get_current_worker
 
+from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.screen import SidestepScreen
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class RunReading(SidestepScreen[None]):
         """The folder of the runs cannot be read."""
 
         reason: str
+        machine: "MachineSnapshot"
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,6 +68,7 @@ class RunReading(SidestepScreen[None]):
     @work(thread=True, exclusive=True, group="runs")
     def read_runs(self) -> None:
         """Reads what is new of every run, and the machine."""
+        from sidestep_tui.runs import standing
         from sidestep_tui.runs.notes import read_note
         from sidestep_tui.tui.follow import RunCatalog
         from sidestep_tui.tui.home.next_step import next_step
@@ -74,10 +78,10 @@ class RunReading(SidestepScreen[None]):
             try:
                 runs = self._catalog.poll()
             except OSError as error:
-                self.post_message(self.Unreadable(str(error)))
+                self.post_message(self.Unreadable(str(error), self.sidestep.read_machine()))
                 return
             notes = {str(run.run.path): note for run in runs if (note := read_note(run.run))}
-        advice = next_step(runs, self.sidestep.clock())
+        advice = next_step(runs, self.sidestep.clock(), _is_deserted(standing.is_deserted))
         machine = self.sidestep.read_machine()
         unreadable = {run.name: error.what for run, error in self._catalog.unreadable.items()}
         self.post_message(self.Refreshed(runs, machine, advice, notes, unreadable))
@@ -95,3 +99,11 @@ class RunReading(SidestepScreen[None]):
             self.post_message(self.Measured(self._disk_use.measure(runs, lambda: worker.is_cancelled)))
         finally:
             self._measuring.release()
+
+
+def _is_deserted(ask: Callable[[], bool]) -> bool:
+    """What the queue says; one that is damaged is for its own screen to tell."""
+    try:
+        return ask()
+    except (SidestepError, OSError):
+        return False

@@ -159,6 +159,7 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
 
     @on(RunReading.Unreadable)
     def _show_error(self, event: RunReading.Unreadable) -> None:
+        self.query_one(MachineLines).snapshot = event.machine
         notice = self.query_one("#notice", Static)
         notice.display = True
         text = _("The runs cannot be read")
