@@ -97,19 +97,6 @@ async def test_a_run_that_cannot_be_read_is_told_and_the_others_are_listed(
         assert not line.display
 
 
-async def test_an_unreadable_folder_is_an_error_screen(
-    make_app: MakeApp, settle: Settle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(_catalog: object) -> None:
-        raise PermissionError("permission denied: runs")
-
-    monkeypatch.setattr("sidestep_tui.tui.follow.RunCatalog.poll", refuse)
-    app = make_app()
-    async with app.run_test() as pilot:
-        await settle(pilot)
-        assert "permission denied" in str(app.screen.query_one("#notice", Static).render())
-
-
 async def test_enter_opens_the_monitor_and_escape_comes_back(
     make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
 ) -> None:
