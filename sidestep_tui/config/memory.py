@@ -2,7 +2,8 @@
 
 Weights, gradients and optimizer state are exact (an upper bound where the optimizer factors its state). Activations
 (`memory_activations`) and sampling (`memory_sampling`) have modules of their own. What is fixed (`RESERVE_BYTES`) is an
-estimate until a card has measured it.
+estimate until a card has measured it. `memory.compile` is taken to change nothing: what compiled blocks keep is the
+compiler's choice, and no card has measured it.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Final
 
 from sidestep_tui.config.dit_shape import DitShape, adapter_parameters
 from sidestep_tui.config.memory_activations import activations
-from sidestep_tui.config.memory_load import Load
+from sidestep_tui.config.memory_load import Load, stored_bytes
 from sidestep_tui.config.memory_sampling import prior_bytes, prior_load, sampling_bytes
 from sidestep_tui.config.optimisation import OptimizerName
 from sidestep_tui.config.train import TrainSettings
@@ -41,6 +42,9 @@ _BLOCKS_ON_CARD: Final = 3
 @dataclass(frozen=True, slots=True)
 class MemoryEstimate:
     """Bytes on the card at the peak of a training step, and of the sampling between steps.
+
+    `model` is all that lies there from the beginning: the DiT, the prior's songs, and those of the set where they are
+    held on the card.
 
     `sampling` is all that is there while the run generates songs, 0 where it generates none by itself: gradients and
     activations are gone by then, so only what exceeds a step's total counts.
@@ -88,6 +92,8 @@ def estimate_memory(settings: TrainSettings, shape: DitShape, load: Load | None 
     trainable = adapter_parameters(shape, settings.adapter)
     averaged = trainable if settings.training.ema_decay > 0 else 0
     model = _model_bytes(settings, shape, element) + prior_bytes(settings, shape, load, element)
+    if settings.data.residence == "device":
+        model += stored_bytes(load.all_frames, load.all_condition_tokens, shape.condition)
     optimizer = round(trainable * _STATE_BYTES[settings.optimizer.name])
     steps = [(load.cropped(settings.data.crop_seconds), settings.training.batch_size)]
     if (prior := prior_load(settings, load)) is not None:

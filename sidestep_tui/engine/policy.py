@@ -75,7 +75,12 @@ def _choose(settings: TrainSettings, device: torch.device, free: int) -> tuple[P
 def _estimated(settings: TrainSettings, checkpoint: Checkpoint, device: torch.device) -> int:
     """Bytes at the peak of the longest song, in the precision that the device will compute in."""
     songs = read_library(settings.data).songs
-    load = Load(max(song.frames for song in songs), max(song.condition_tokens for song in songs))
+    load = Load(
+        max(song.frames for song in songs),
+        max(song.condition_tokens for song in songs),
+        sum(song.frames for song in songs),
+        sum(song.all_condition_tokens for song in songs),
+    )
     precision = "bfloat16" if choose_dtype(settings.model, device) == torch.bfloat16 else "float32"
     model = settings.model.model_copy(update={"precision": precision})
     shape = DitShape.from_config(checkpoint.arguments("transformer"))

@@ -12,13 +12,12 @@ import psutil
 import torch
 from torch import Tensor
 
+from sidestep_tui.config import memory_load
 from sidestep_tui.config.train import Residence
 from sidestep_tui.engine.tensors import SongEntry, read_all, read_parts
 from sidestep_tui.errors import SidestepError
 
 _MEMORY_SHARE: Final = 0.25
-_FLOAT_BYTES: Final = 4
-_BYTES_PER_FRAME: Final = 2 * 64 * _FLOAT_BYTES
 
 
 class EncodedSong(Protocol):
@@ -121,4 +120,5 @@ class SongStore:
 
 def stored_bytes(songs: Sequence[SongEntry], condition_size: int) -> int:
     """What the songs take at most when all of them are held."""
-    return sum(s.frames * _BYTES_PER_FRAME + s.all_condition_tokens * condition_size * _FLOAT_BYTES for s in songs)
+    frames, tokens = sum(song.frames for song in songs), sum(song.all_condition_tokens for song in songs)
+    return memory_load.stored_bytes(frames, tokens, condition_size)

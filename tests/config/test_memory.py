@@ -252,3 +252,11 @@ def test_streamed_blocks_leave_three_on_the_card() -> None:
     plain, streamed = (estimate_memory(train_settings(memory__stream_blocks=on), SHAPE_XL) for on in (False, True))
     assert plain.model - streamed.model == 2 * (SHAPE_XL.layers - 3) * SHAPE_XL.layer_parameters
     assert streamed.total < 8 * GIB
+
+
+def test_songs_that_live_on_the_card_count() -> None:
+    load = Load(6000, 768, all_frames=60_000, all_condition_tokens=7000)
+    held, waiting = (
+        estimate_memory(train_settings(data__residence=place), SHAPE_2B, load) for place in ("device", "memory")
+    )
+    assert held.total - waiting.total == 60_000 * 2 * 64 * 4 + 7000 * 2048 * 4

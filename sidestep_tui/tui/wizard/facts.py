@@ -134,7 +134,7 @@ def look_at_songs(path: Path) -> DataFacts:
         return DataFacts(
             "tensors",
             len(songs),
-            Load(frames, tokens) if known else Load(),
+            Load(frames, tokens, *_in_all(songs)) if known else Load(),
             frames / FRAMES_PER_SECOND if known else None,
             sum(bool(song.get("held_out")) for song in songs),
         )
@@ -161,6 +161,13 @@ def optimizer_steps(songs: int, held_out: int, epochs: int, batch_size: int, acc
     """Optimizer steps of a whole run; the last, smaller group of an epoch makes a step as well."""
     trained = songs - held_out if songs >= 4 else songs
     return epochs * math.ceil(math.ceil(max(1, trained) / batch_size) / accumulation)
+
+
+def _in_all(songs: list[dict[str, Any]]) -> tuple[int, int]:
+    """Frames and condition tokens of all songs, in every wording that was encoded."""
+    first = sum(int(song.get("condition_tokens", 0)) for song in songs)
+    further = sum(int(entry.get("tokens", 0)) for song in songs for entry in song.get("further") or ())
+    return sum(int(song.get("frames", 0)) for song in songs), first + further
 
 
 def _tensor_songs(folder: Path) -> list[dict[str, Any]] | None:

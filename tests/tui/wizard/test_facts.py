@@ -36,10 +36,11 @@ def test_folders_tell_what_they_hold(tmp_path: Path) -> None:
     (tmp_path / "a.mp3").touch()
     (tmp_path / "b.flac").touch()
     assert (look_at_songs(tmp_path).kind, look_at_songs(tmp_path).songs) == ("songs", 2)
-    songs = [{"frames": 500, "condition_tokens": 30}, {"frames": 900, "condition_tokens": 20}]
+    further = [{"tokens": 7}]
+    songs = [{"frames": 500, "condition_tokens": 30, "further": further}, {"frames": 900, "condition_tokens": 20}]
     (tmp_path / "manifest.json").write_text(json.dumps({"songs": songs}), encoding="utf-8")
     facts = look_at_songs(tmp_path)
-    assert (facts.kind, facts.songs, facts.load, facts.longest_seconds) == ("tensors", 2, Load(900, 30), 36.0)
+    assert (facts.kind, facts.songs, facts.load, facts.longest_seconds) == ("tensors", 2, Load(900, 30, 1400, 57), 36.0)
     saved = tmp_path / "set.json"
     saved.write_text(json.dumps({"samples": [{"audio_path": f"{n}.mp3"} for n in range(3)]}), encoding="utf-8")
     assert (look_at_songs(saved).kind, look_at_songs(saved).songs) == ("songs", 3)
