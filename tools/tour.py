@@ -159,7 +159,7 @@ async def main(songs: Path, out: Path) -> None:
     """Walks with a home of its own, so that no other run is on the pictures."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=Path.home()) as home:
-        os.environ["SIDESTEP_HOME"] = home
+        os.environ |= {"SIDESTEP_HOME": home, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         from sidestep_tui.tui.app import SidestepApp
 
         async with SidestepApp().run_test(size=SIZE) as pilot:

@@ -83,12 +83,15 @@ class SoundView(Widget, can_focus=True):
             yield Strip([Segment(" " * LABEL_CELLS, self.rich_style), *(Segment(*part) for part in parts if part[0])])
 
     def _spectrogram(self, sound: Sound, columns: int, rows: int) -> Iterator[Strip]:
-        """Two bands in each line, as an upper half block on its lower neighbour's colour; brighter is louder."""
+        """Two bands in each line, as an upper half block on its lower neighbour's colour; brighter is louder.
+
+        A terminal of few colours gets shades of one, the louder of both bands in each line.
+        """
         muted = self.rich_style + rich_style(self, "text-muted")
         levels = drawn_levels(sound, columns, 2 * rows)
         labels = frequency_labels(rows)
         low, high = (Color.parse(self.app.theme_variables[name]) for name in ("heat-low", "heat-high"))
-        plain = low.ansi is not None or high.ansi is not None
+        plain = low.ansi is not None or high.ansi is not None or self.app.has_class("-few-colours")
         background = Color.parse(self.app.theme_variables["background"])
         for row in range(rows):
             upper, lower = levels[-1 - 2 * row], levels[-2 - 2 * row]

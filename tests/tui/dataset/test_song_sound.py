@@ -36,6 +36,19 @@ async def test_the_sound_is_decoded_once_and_drawn(
     assert decoded.count("01 waltz.wav") == 1
 
 
+async def test_the_spectrogram_has_shades_where_a_terminal_has_few_colours(
+    open_review: OpenReview, album: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "linux")
+    monkeypatch.delenv("COLORTERM", raising=False)
+    async with open_review(album, (120, 36), "enter") as pilot:
+        view = song_screen(pilot).query_one(SoundView)
+        await eventually(pilot, lambda: view.sound is not None)
+        drawn = "".join(view.render_line(y).text for y in range(view.size.height))
+        assert "▀" not in drawn
+        assert len(set(drawn) & set("░▒▓█")) > 1
+
+
 async def test_what_the_sound_shows_joins_the_findings(
     open_review: OpenReview, album: Path, eventually: Eventually
 ) -> None:
