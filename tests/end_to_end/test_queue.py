@@ -77,8 +77,8 @@ def test_a_queue_that_a_reboot_has_cut_off_says_so_and_goes_on(terminals: Termin
     assert [summarise(run).condition for run in runs] == ["interrupted", "waiting"]
 
     terminals.start("after", *SIDESTEP)
-    until(lambda: "first was interrupted at" in terminals.text("after"), "home says what became of the run")
-    assert "Press r to continue it from its checkpoint" in " ".join(terminals.text("after").split())
+    until(lambda: "! interrupted" in terminals.text("after"), "home says what became of the run")
+    until(lambda: "Press u and they go on" in " ".join(terminals.text("after").split()), "and what to do about all")
     until(lambda: "○ waiting" in terminals.text("after"), "and that the other one waits")
     terminals.press("after", "u")
     until(lambda: "The queue is working" in terminals.text("after"), "the queue goes on when it is looked at")
