@@ -62,15 +62,10 @@ def set_skip_failures(skip: bool) -> None:
     _change(lambda queue: replace(queue, skip_failures=skip))
 
 
-def is_deserted() -> bool:
-    """Whether there is work and no process is at it, for instance after a reboot."""
-    queue = read()
-    return not queue.paused and not all(map(queue.is_done, queue.runs)) and not is_worked_on(queue_file())
-
-
 def ensure_worker() -> bool:
-    """Starts the queue's process where it `is_deserted`; whether it did."""
-    if not is_deserted():
+    """Starts the queue's process where there is work and none is at it, for instance after a reboot; whether it did."""
+    queue = read()
+    if queue.paused or all(queue.is_done(run) for run in queue.runs) or is_worked_on(queue_file()):
         return False
     resume_queue(queue_file())
     return True

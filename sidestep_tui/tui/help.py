@@ -10,12 +10,10 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from sidestep_tui.texts import _
+from sidestep_tui.tui.palette import MOVING, UNTOLD
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.widgets.scroll import KeyScroll
 from sidestep_tui.tui.words import word
-
-_MOVING = ("app.focus_next", "app.focus_previous")
-_UNTOLD = ("screen.copy_text",)
 
 
 class HelpScreen(ModalScreen[None]):
@@ -32,8 +30,8 @@ class HelpScreen(ModalScreen[None]):
         """A box with a scrolling list of keys."""
         heading = self._below.HEADING if isinstance(self._below, SidestepScreen) else ""
         about = self._below.ABOUT if isinstance(self._below, SidestepScreen) else ""
-        here = [a for a in self._active if a.node is self._below and a.binding.action not in _MOVING]
-        moving = [a for a in self._active if a.node not in (self._below, self.app) or a.binding.action in _MOVING]
+        here = [a for a in self._active if a.node is self._below and a.binding.action not in MOVING]
+        moving = [a for a in self._active if a.node not in (self._below, self.app) or a.binding.action in MOVING]
         everywhere = [active for active in self._active if active.node is self.app]
         with Vertical(classes="dialog dialog-tall"):
             yield Static(
@@ -54,7 +52,7 @@ class HelpScreen(ModalScreen[None]):
         words: dict[str, str] = {}
         for active in bindings:
             binding = active.binding
-            if binding.description and not binding.system and binding.action not in _UNTOLD:
+            if binding.description and not binding.system and binding.action not in UNTOLD:
                 keys.setdefault(binding.action, []).append(self.app.get_key_display(binding))
                 words.setdefault(binding.action, word(binding.tooltip or binding.description))
         yield Static(Content.styled(title, "bold $primary"))

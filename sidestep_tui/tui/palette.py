@@ -9,7 +9,11 @@ from typing import Final
 from textual.binding import Binding
 from textual.screen import Screen
 
-_MOVING: Final = ("app.focus_next", "app.focus_previous", "screen.copy_text")
+MOVING: Final = ("app.focus_next", "app.focus_previous")
+"""What moves about on any screen."""
+
+UNTOLD: Final = ("screen.copy_text",)
+"""What every terminal user knows, and neither the help nor the palette tells."""
 
 
 def offered(screen: Screen[object]) -> Iterator[Binding]:
@@ -17,7 +21,7 @@ def offered(screen: Screen[object]) -> Iterator[Binding]:
     told: set[str] = set()
     for active in screen.active_bindings.values():
         binding = active.binding
-        is_done_here = binding.show or (active.node is screen and binding.action not in _MOVING)
+        is_done_here = binding.show or (active.node is screen and binding.action not in (*MOVING, *UNTOLD))
         if (
             binding.description
             and active.enabled

@@ -4,7 +4,6 @@ A first paint may not wait for this: it imports and reads more than that.
 """
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,7 +67,6 @@ class RunReading(SidestepScreen[None]):
     @work(thread=True, exclusive=True, group="runs")
     def read_runs(self) -> None:
         """Reads what is new of every run, and the machine."""
-        from sidestep_tui.runs import standing
         from sidestep_tui.runs.notes import read_note
         from sidestep_tui.tui.follow import RunCatalog
         from sidestep_tui.tui.home.next_step import next_step
@@ -81,7 +79,7 @@ class RunReading(SidestepScreen[None]):
                 self.post_message(self.Unreadable(str(error), self.sidestep.read_machine()))
                 return
             notes = {str(run.run.path): note for run in runs if (note := read_note(run.run))}
-        advice = next_step(runs, self.sidestep.clock(), _is_deserted(standing.is_deserted))
+        advice = next_step(runs, self.sidestep.clock(), _queue_is_deserted(runs))
         machine = self.sidestep.read_machine()
         unreadable = {run.name: error.what for run, error in self._catalog.unreadable.items()}
         self.post_message(self.Refreshed(runs, machine, advice, notes, unreadable))
@@ -101,9 +99,13 @@ class RunReading(SidestepScreen[None]):
             self._measuring.release()
 
 
-def _is_deserted(ask: Callable[[], bool]) -> bool:
-    """What the queue says; one that is damaged is for its own screen to tell."""
+def _queue_is_deserted(runs: "list[RunSummary]") -> bool:
+    """Whether queued runs wait and no process is at it; a queue that is damaged is for its own screen to tell."""
+    from sidestep_tui.runs import standing
+    from sidestep_tui.runs.queue import is_worked_on
+    from sidestep_tui.tui.queue.waiting import waiting_runs
+
     try:
-        return ask()
+        return bool(waiting_runs(standing.read(), runs)) and not is_worked_on(standing.queue_file())
     except (SidestepError, OSError):
         return False

@@ -1,4 +1,4 @@
-"""Which queued runs wait for the queue's process, from what the screen knows of them. Pure."""
+"""Which queued runs wait for the queue's process, from what a screen knows of them. Pure."""
 
 from typing import Final
 

@@ -73,7 +73,7 @@ class MemoryBar(Widget):
 def _legend(view: MemoryView, width: int) -> Content:
     """What each part of the bar is; where not all of it fits, the names are cut until it does."""
     parts = [(name, size) for name, size in view.parts() if size]
-    longest = max(cell_len(word(name)) for name, _ in parts)
+    longest = max((cell_len(word(name)) for name, _ in parts), default=0)
     looks = [(longest, 2), *((letters, 1) for letters in range(longest, _FEWEST_LETTERS - 1, -1))]
     for letters, gap in looks:
         line = Content("")
