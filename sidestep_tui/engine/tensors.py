@@ -205,7 +205,7 @@ def read_parts(folder: Path, song: SongEntry, parts: Mapping[str, slice]) -> dic
 
 def read_shared(folder: Path) -> SharedTensors:
     """What all songs of a folder share."""
-    tensors = _load(folder / "shared.safetensors", ("silence_latent", "null_condition"), "the shared tensors")
+    tensors = _load(folder / "shared.safetensors", ("silence_latent", "null_condition"), "the whole set")
     return SharedTensors(silence_latent=tensors["silence_latent"], null_condition=tensors["null_condition"])
 
 
