@@ -81,6 +81,8 @@ class Batch:
             return self
 
         def move(tensor: Tensor) -> Tensor:
+            if len(tensor) > 1 and tensor.stride(0) == 0:  # one context for all, which cannot be pinned as it lies
+                return move(tensor[:1]).expand_as(tensor)
             pinned = tensor.pin_memory() if device.type == "cuda" and tensor.device.type == "cpu" else tensor
             return pinned.to(device, non_blocking=True)
 

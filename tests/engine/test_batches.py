@@ -9,10 +9,10 @@ from sidestep_tui.acestep import flow
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine.batches import Drawing, Sample, draw_sample
+from sidestep_tui.engine.batches import Drawing, Sample, collate, draw_sample
 from sidestep_tui.engine.objective import weighted
 from sidestep_tui.engine.store import HeldSong
-from sidestep_tui.engine.tensors import SongEntry
+from sidestep_tui.engine.tensors import SharedTensors, SongEntry
 
 DRAWS = 4000
 NULL = torch.full((1, 64), 7.0)
@@ -54,3 +54,17 @@ def test_min_snr_weighs_the_velocity_error_as_the_paper_weighs_that_of_x0() -> N
     settings = ObjectiveSettings(weighting="min_snr", min_snr_gamma=gamma)
     torch.testing.assert_close(weighted(x0_errors / t.square(), t, settings), x0_errors * snr.clamp(max=gamma))
     assert torch.equal(weighted(x0_errors, t, ObjectiveSettings()), x0_errors)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_songs_of_unequal_length_go_to_a_card_together(train_document: dict[str, Any]) -> None:
+    samples = _samples(train_document)[:3]
+    samples[1].x0.resize_(5, 64), samples[1].noise.resize_(5, 64)
+    batch = collate(samples, SharedTensors(silence_latent=torch.randn(9, 64), null_condition=NULL))
+    moved = batch.to(torch.device("cuda"))
+    for name in ("x0", "noise", "t", "condition", "context", "lengths"):
+        there, here = getattr(moved, name), getattr(batch, name)
+        assert there.is_cuda
+        assert there.shape == here.shape
+        torch.testing.assert_close(there[-1].cpu(), here[-1])
