@@ -20,6 +20,7 @@ from torch.nn.functional import mse_loss
 from bench.common import CLOCKS, alternate, describe_machine, matmul_rate, print_table, ratio_of, seconds_of
 from bench.shapes import SHAPES, build_transformer, least_operations, lora_targets
 from sidestep_tui.acestep.fast import use_fast_blocks
+from sidestep_tui.acestep.flash import trust_flash
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.optimisation import OptimizerSettings
@@ -160,6 +161,7 @@ def our_step(transformer: AceStepTransformer1DModel, batch: Batch, rank: int, po
     """The step of the engine's training loop."""
     add_lora(transformer, rank)
     use_fast_blocks(transformer)
+    trust_flash(transformer.device)
     use_checkpointing(transformer, policy)
     adapter = trainable(transformer)
     parameters = list(adapter.values())

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from diffusers.models.attention_dispatch import AttentionBackendName
 from diffusers.models.embeddings import apply_rotary_emb
 
-from sidestep_tui.acestep.cpu_attention import attention_by_products, serves
+from sidestep_tui.acestep import cpu_attention, flash
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
@@ -66,12 +66,14 @@ def attend(
     window: int | None,
     valid: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """`banded_attention` where a window narrows what is seen, else `full_attention`; both by products on some CPUs."""
+    """`banded_attention` where a window narrows what is seen, else `full_attention`; or a faster way of the machine."""
     # With no more than window + 1 tokens the band covers everything.
     if window is not None and query.shape[1] <= window + 1:
         window = None
-    if serves(query, window):
-        return attention_by_products(query, key, value, window, valid)
+    if cpu_attention.serves(query, window):
+        return cpu_attention.attention_by_products(query, key, value, window, valid)
+    if flash.serves(query, window, valid):
+        return flash.flash_attention(query, key, value, window, valid)
     if window is None:
         return full_attention(query, key, value, valid)
     return banded_attention(query, key, value, window, valid)

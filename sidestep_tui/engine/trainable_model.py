@@ -10,6 +10,7 @@ from peft import PeftConfig
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.compiled import compile_blocks
 from sidestep_tui.acestep.fast import use_fast_blocks
+from sidestep_tui.acestep.flash import trust_flash
 from sidestep_tui.acestep.quantised import quantise_blocks
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.adapter import inject_new
@@ -62,6 +63,7 @@ def open_trainable(
         start_from(transformer, settings.adapter, settings.adapter.start_from)
     if memory.attention == "banded":
         use_fast_blocks(transformer)
+        trust_kernel(context, device)
     if memory.compile:
         compile_blocks(transformer, partial(context.during, "compiling the blocks"), _not_compiled(context))
     if memory.stream_blocks:
@@ -71,6 +73,15 @@ def open_trainable(
         shard_frozen_weights(transformer, device, ranks)
     transformer.train()
     return transformer, adapter
+
+
+def trust_kernel(context: JobContext, device: torch.device) -> None:
+    """Lets a card use its flash kernel if it gives the right numbers there; a warning if it should and does not."""
+    reason = trust_flash(device)
+    if reason is not None:
+        context.warn(
+            f"Attention runs without the flash kernel: {reason}", "memory.attention", "update torch and the driver"
+        )
 
 
 def _not_compiled(context: JobContext) -> Callable[[str], None]:

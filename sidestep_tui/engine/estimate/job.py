@@ -23,6 +23,7 @@ from sidestep_tui.engine.step import mixed_precision
 from sidestep_tui.engine.store import EncodedSong, HeldSong
 from sidestep_tui.engine.targets import all_targets
 from sidestep_tui.engine.tensors import Manifest, SongEntry, read_all, read_manifest, read_shared
+from sidestep_tui.engine.trainable_model import trust_kernel
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.events import SensitivityUpdated
 from sidestep_tui.runs.sensitivity_file import USUAL_NAME, write_sensitivity
@@ -49,6 +50,7 @@ def run(context: JobContext, settings: EstimateSettings) -> Results:
     device = choose_device(settings)
     transformer = checkpoint.load_transformer(device, choose_dtype(settings.model, device))
     use_banded_attention(transformer)
+    trust_kernel(context, device)
     use_checkpointing(transformer, "all")
     ranking = Ranking(band_weights(checkpoint.config.timestep_mu, checkpoint.config.timestep_sigma))
     estimate = Estimate(context, settings, manifest, songs, ranking, transformer)

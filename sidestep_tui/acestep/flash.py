@@ -1,0 +1,126 @@
+"""Attention on a card by the flash kernel that torch carries (arXiv:2307.08691).
+
+It knows windows, shared key heads, and where each song of a batch ends: nothing is masked, padded, repeated or cut into
+blocks. A card is taken at its word only after its kernel gave the numbers of the banded attention (`trust_flash`).
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+_PRECISIONS: Final = (torch.bfloat16, torch.float16)
+_WIDEST_HEAD: Final = 256
+_TOLERANCE: Final = 0.03  # of the largest number, for numbers of eight bits
+_trusted: set[torch.device] = set()
+
+
+def trust_flash(device: torch.device) -> str | None:
+    """Lets `serves` choose the kernel on a device, if the device is a card for which it was made and it works there.
+
+    Returns:
+        Why a card that should have it does without, else None.
+    """
+    if device.type != "cuda" or torch.cuda.get_device_capability(device) < (8, 0):
+        return None
+    try:
+        deviation = _deviation(device)
+    except (ImportError, TypeError, RuntimeError) as error:  # an older torch, or one built without the kernel
+        return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    if not deviation <= _TOLERANCE:  # a NaN neither
+        return f"the kernel's numbers are off by {deviation:.3f} of the largest"
+    _trusted.add(device)
+    return None
+
+
+def serves(query: Tensor, window: int | None, valid: Tensor | None) -> bool:
+    """Whether the kernel computes this attention of queries [B, S, H, d].
+
+    Not with lengths of keys alone: a query that belongs to no sequence would be needed for keys that nobody sees.
+    """
+    if query.device not in _trusted or query.dtype not in _PRECISIONS or query.shape[3] > _WIDEST_HEAD:
+        return False
+    return valid is None or window is not None
+
+
+def flash_attention(query: Tensor, key: Tensor, value: Tensor, window: int | None, valid: Tensor | None) -> Tensor:
+    """Attention over all keys, or over those of the own sequence within a window.
+
+    Args:
+        query: [B, S, H, d].
+        key: [B, L, kv heads, d]; each serves H / kv heads consecutive query heads.
+        value: [B, L, kv heads, d].
+        window: token i sees tokens j with |i - j| <= window; L is S then. None for all.
+        valid: bool [B, S], True up to each sequence's length; needs a window. Rows behind are finite and meaningless.
+
+    Returns:
+        [B, S, H, d].
+    """
+    reach = -1 if window is None else window
+    if valid is None:
+        mixed: Tensor = _Flash.apply(query, key, value, None, reach)  # type: ignore[no-untyped-call]
+        return mixed
+    query, key, value = (states.flatten(0, 1) for states in (query, key, value))
+    flat: Tensor = _Flash.apply(query, key, value, _ends(valid), reach)  # type: ignore[no-untyped-call]
+    return torch.unflatten(flat, 0, valid.shape)
+
+
+class _Flash(Function):
+    """The kernel that `torch.nn.attention.varlen` calls too, whose own way to it takes the host three times as long."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, ends: Tensor | None, window: int) -> Tensor:
+        ctx.lengths = (query.shape[-3], key.shape[-3])
+        ctx.window = {"window_size_left": window, "window_size_right": window}
+        mixed: Tensor
+        mixed, per_row, state, *_ = torch.ops.aten._flash_attention_forward(
+            query, key, value, ends, ends, *ctx.lengths, 0.0, False, False, **ctx.window
+        )
+        ctx.save_for_backward(query, key, value, mixed, per_row, state, ends)
+        return mixed
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        query, key, value, mixed, per_row, state, ends = ctx.saved_tensors
+        return *torch.ops.aten._flash_attention_backward(
+            gradients[0].contiguous(), query, key, value, mixed, per_row, ends, ends, *ctx.lengths, 0.0, False, state,
+            query.new_empty(0), **ctx.window
+        ), None, None  # fmt: skip
+
+
+def _ends(valid: Tensor) -> Tensor:
+    """Where sequences begin, and the end of the last, int32 [2B + 1]: what lies behind an end is one of its own."""
+    batch, length = valid.shape
+    starts = torch.arange(0, (batch + 1) * length, length, dtype=torch.int32, device=valid.device)
+    ends = starts[:-1] + valid.sum(dim=1, dtype=torch.int32)
+    return torch.cat([torch.stack([starts[:-1], ends], dim=1).flatten(), starts[-1:]])
+
+
+def _deviation(device: torch.device) -> float:
+    """How far outputs and gradients lie from those that `attend` has in float32, over the largest of these."""
+    from sidestep_tui.acestep.attention import attend
+
+    draw = torch.Generator().manual_seed(0)
+    states = [torch.randn(2, 150, heads, 128, generator=draw).to(device, torch.bfloat16) for heads in (4, 2, 2)]
+    weight = torch.randn(2, 150, 4, 128, generator=draw).to(device)
+    valid = torch.arange(150, device=device) < torch.tensor([[150], [90]], device=device)
+    off = []
+    for window, lengths in ((16, valid), (16, None), (None, None)):
+        counted = weight if lengths is None else weight * valid[..., None, None]
+        ours, theirs = (
+            _with_gradients(attention, [state.to(dtype) for state in states], window, lengths, counted)
+            for attention, dtype in ((flash_attention, torch.bfloat16), (attend, torch.float32))
+        )
+        off += [(one - other).abs().max() / other.abs().max() for one, other in zip(ours, theirs, strict=True)]
+    return float(torch.stack(off).max())
+
+
+def _with_gradients(
+    attention: Callable[..., Tensor], states: list[Tensor], window: int | None, valid: Tensor | None, weight: Tensor
+) -> tuple[Tensor, ...]:
+    """The output times the weight, and the gradients of queries, keys and values from its sum."""
+    states = [state.detach().requires_grad_() for state in states]
+    mixed = attention(*states, window, valid) * weight
+    return mixed.detach(), *torch.autograd.grad(mixed.sum(), states)
