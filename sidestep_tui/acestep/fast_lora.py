@@ -41,9 +41,8 @@ def lora_linear(x: Tensor, weight: Tensor | QuantisedLinear, lora_a: Tensor, lor
         scale: s.
     """
     function = _MergedLora if weight.dtype == torch.float32 else _SplitLora
-    flat = x.reshape(-1, x.shape[-1])
-    result: Tensor = function.apply(flat, weight, lora_a, lora_b, scale)  # type: ignore[no-untyped-call]
-    return result.reshape(*x.shape[:-1], lora_b.shape[0])
+    result: Tensor = function.apply(x, weight, lora_a, lora_b, scale)  # type: ignore[no-untyped-call]
+    return result
 
 
 class FastLoraLinear(LoraLinear):  # type: ignore[misc]
@@ -96,15 +95,16 @@ class _MergedLora(Function):
         ctx: Any, x: Tensor, weight: Tensor | QuantisedLinear, lora_a: Tensor, lora_b: Tensor, scale: float
     ) -> Tensor:
         _keep(ctx, x, weight, lora_a, lora_b, scale)
-        return product(x, _merged(_wide(weight), lora_a, lora_b, scale))
+        result = product(_flat(x), _merged(_wide(weight), lora_a, lora_b, scale))
+        return result.reshape(*x.shape[:-1], len(lora_b))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, lora_a, lora_b = _kept(ctx)
-        (gradient,) = gradients
+        shape, x, gradient = x.shape, _flat(x), _flat(gradients[0])
         of_x = None
         if ctx.needs_input_grad[0]:
-            of_x = product(gradient, _merged(weight, lora_a, lora_b, ctx.scale).T)
+            of_x = product(gradient, _merged(weight, lora_a, lora_b, ctx.scale).T).reshape(shape)
         if weight.numel() <= 2 * (lora_a.numel() + lora_b.numel()):
             of_update = product(gradient.T, x.T).mul_(ctx.scale)
             return of_x, None, product(lora_b.T, of_update.T), product(of_update, lora_a), None
@@ -119,27 +119,42 @@ def _merged(weight: Tensor, lora_a: Tensor, lora_b: Tensor, scale: float) -> Ten
 
 
 class _SplitLora(Function):
-    """Any precision: PEFT's arithmetic, with x in the weight's precision as the only activation kept."""
+    """Any precision: PEFT's arithmetic. Kept are x, A and B in the weight's precision, nothing of the output's size."""
 
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor | QuantisedLinear, lora_a: Tensor, lora_b: Tensor, scale: float
     ) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            x = x.to(weight.dtype)
-            _keep(ctx, x, weight, lora_a, lora_b, scale)
-            low = x @ lora_a.to(x.dtype).T
-            return torch.addmm(x @ _wide(weight).T, low, lora_b.to(x.dtype).T, alpha=scale)
+            x, a, b = (each.to(weight.dtype) for each in (x, lora_a, lora_b))
+            _keep(ctx, x, weight, a, b, scale)
+            ctx.dtype = lora_a.dtype
+            flat = _flat(x)
+            result = (flat @ _wide(weight).T).addmm_(flat @ a.T, b.T, alpha=scale)
+            return result.reshape(*x.shape[:-1], len(b))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, lora_a, lora_b = _kept(ctx)
-        gradient = gradients[0].to(x.dtype)
-        a = lora_a.to(x.dtype)
-        low = gradient @ lora_b.to(x.dtype)
-        of_x = torch.addmm(gradient @ weight, low, a, alpha=ctx.scale) if ctx.needs_input_grad[0] else None
-        of_a, of_b = _of_factors(gradient, low, x, x @ a.T, ctx.scale)
-        return of_x, None, of_a.to(lora_a.dtype), of_b.to(lora_b.dtype), None
+        x, weight, a, b = _kept(ctx)
+        shape, x, gradient = x.shape, _flat(x), _flat(gradients[0].to(x.dtype))
+        low = gradient @ b
+        of_x = None
+        if ctx.needs_input_grad[0]:
+            of_x = (gradient @ weight).addmm_(low, a, alpha=ctx.scale).reshape(shape)
+        of_a = _scaled(low.T, x, ctx.scale, ctx.dtype)
+        of_b = _scaled(gradient.T, x @ a.T, ctx.scale, ctx.dtype)
+        return of_x, None, of_a, of_b, None
+
+
+def _flat(x: Tensor) -> Tensor:
+    return x.reshape(-1, x.shape[-1])
+
+
+def _scaled(left: Tensor, right: Tensor, scale: float, dtype: torch.dtype) -> Tensor:
+    """s left right in a precision, with one rounding and in one pass; the first argument counts for nothing."""
+    if left.is_cuda and dtype == torch.float32:
+        return torch.addmm(left.new_empty(1), left, right, out_dtype=dtype, beta=0, alpha=scale)
+    return torch.addmm(left.new_empty(1), left, right, beta=0, alpha=scale).to(dtype)
 
 
 def _of_factors(
