@@ -21,6 +21,8 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float, shift: Tensor | None = None)
         eps: added to the mean square.
         shift: broadcastable to x.
     """
+    if x.is_cuda:
+        return _by_fused_kernel(x, weight, eps, shift)
     result: Tensor = _RmsNorm.apply(x, weight, eps, shift)  # type: ignore[no-untyped-call]
     return result
 
@@ -42,6 +44,16 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     half = x.shape[-1] // 2
     result: Tensor = _Rotate.apply(x, cos[:, None, :half], sin[:, None, :half])  # type: ignore[no-untyped-call]
     return result
+
+
+def _by_fused_kernel(x: Tensor, weight: Tensor, eps: float, shift: Tensor | None) -> Tensor:
+    """What torch does on a card in one kernel, forward and backward; its weight must be the same for all rows."""
+    with torch.autocast(x.device.type, enabled=False):  # which would make float32 of it
+        if weight.numel() == x.shape[-1]:
+            normed = F.rms_norm(x, x.shape[-1:], weight.reshape(-1).to(x.dtype), eps)
+            return normed if shift is None else normed + shift
+        normed = F.rms_norm(x, x.shape[-1:], None, eps)
+        return normed * weight if shift is None else torch.addcmul(shift, normed, weight)
 
 
 class _RmsNorm(Function):
@@ -80,20 +92,21 @@ class _Rotate(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         ctx.save_for_backward(cos, sin)
-        return _turned(x, cos, sin)
+        return _turned(x, cos, sin, 1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         cos, sin = ctx.saved_tensors
-        return _turned(gradients[0], cos, -sin), None, None
+        return _turned(gradients[0], cos, sin, -1), None, None
 
 
-def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+def _turned(x: Tensor, cos: Tensor, sin: Tensor, way: int) -> Tensor:
+    """The halves of x turned; `way` is 1, or -1 for back."""
     first, second = x.chunk(2, dim=-1)
     if torch.compiler.is_compiling():  # it plans its own memory, and refuses to write into halves
-        return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+        return torch.cat([first * cos - way * second * sin, second * cos + way * first * sin], dim=-1)
     turned = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     one, two = turned.chunk(2, dim=-1)
-    torch.mul(first, cos, out=one).addcmul_(second, sin, value=-1)
-    torch.mul(second, cos, out=two).addcmul_(first, sin)
+    torch.mul(first, cos, out=one).addcmul_(second, sin, value=-way)
+    torch.mul(second, cos, out=two).addcmul_(first, sin, value=way)
     return turned

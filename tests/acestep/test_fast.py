@@ -11,7 +11,7 @@ from torch import nn
 
 from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.acestep.fast_lora import lora_linear, use_fast_lora
-from sidestep_tui.acestep.fast_ops import rms_norm, rotate, swiglu
+from sidestep_tui.acestep.fast_ops import _by_fused_kernel, rms_norm, rotate, swiglu
 from sidestep_tui.acestep.velocity import velocity
 from tests.acestep.test_attention import make_inputs, make_transformer
 
@@ -182,6 +182,19 @@ def test_element_wise_gradients() -> None:
     coefficients = torch.randn(2, 7, 8, generator=draw)
     (found,), (wanted,) = (torch.autograd.grad((y * coefficients).sum(), x) for y in (fast, plain))
     torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("rows", [(), (2, 1)], ids=["one song's modulation", "each song's"])
+@pytest.mark.parametrize("shifted", [False, True])
+def test_the_norm_of_a_card_is_the_norm(rows: tuple[int, ...], shifted: bool) -> None:
+    draw = torch.Generator().manual_seed(0)
+    x, weight = torch.randn(2, 7, 8, generator=draw, requires_grad=True), torch.rand(*rows, 8, generator=draw)
+    shift = torch.rand(*rows, 8, generator=draw) if shifted else None
+    found, wanted = _by_fused_kernel(x, weight, 1e-6, shift), rms_norm(x, weight, 1e-6, shift)
+    torch.testing.assert_close(found, wanted)
+    coefficients = torch.randn(2, 7, 8, generator=draw)
+    gradients = [torch.autograd.grad((y * coefficients).sum(), x)[0] for y in (found, wanted)]
+    torch.testing.assert_close(*gradients)
 
 
 @pytest.mark.cuda
