@@ -1,7 +1,9 @@
 """Activation checkpointing: which layers keep their activations and which compute them again (arXiv:1604.06174).
 
-Recomputed layers keep the results of long attention: per byte kept, attention over n keys costs as much to repeat as a
-linear layer with 2n inputs, and the fused kernels need nothing but their inputs, their result and one number a row.
+On a CPU recomputed layers keep the results of long attention: per byte kept, attention over n keys costs as much to
+repeat as a linear layer with 2n inputs, and the fused kernel needs nothing but its inputs, its result and one number a
+row. On a card attention is a small part of a step, and what tells its operations apart runs in Python at each of them
+all: it would keep the card waiting (docs/benchmarks.md).
 
 What a recomputed layer starts from may wait in the host's memory. Recomputing the MLPs alone is not offered: in two
 bytes an element they hold a third of what a block keeps for six tenths of its products; every second layer is half for
@@ -24,14 +26,7 @@ Policy = Literal["none", "half", "all", "offload", "auto"]
 _LONG_KEYS: Final = 1024
 _SHORT_KEYS: Final = 512
 _SMALL_BYTES: Final = 4 * 1024**2
-_ATTENTION_KERNELS: Final = frozenset(
-    {
-        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default,
-        torch.ops.aten._scaled_dot_product_flash_attention.default,
-        torch.ops.aten._scaled_dot_product_efficient_attention.default,
-        torch.ops.aten._scaled_dot_product_cudnn_attention.default,
-    }
-)
+_KERNEL: Final = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
 
 def use_checkpointing(transformer: "AceStepTransformer1DModel", policy: Policy) -> None:
@@ -57,8 +52,10 @@ def use_checkpointing(transformer: "AceStepTransformer1DModel", policy: Policy) 
 def _recomputed(forward: Callable[..., torch.Tensor], *arguments: Any, **named: Any) -> torch.Tensor:
     if not torch.is_grad_enabled():
         return forward(*arguments, **named)
-    keep_attention = partial(create_selective_checkpoint_contexts, _decide)
-    result: torch.Tensor = checkpoint(forward, *arguments, use_reentrant=False, context_fn=keep_attention, **named)
+    hidden_states = arguments[0] if arguments else named["hidden_states"]
+    if hidden_states.device.type == "cpu":
+        named["context_fn"] = partial(create_selective_checkpoint_contexts, _decide)
+    result: torch.Tensor = checkpoint(forward, *arguments, use_reentrant=False, **named)
     return result
 
 
@@ -81,7 +78,7 @@ def _from_host(forward: Callable[..., torch.Tensor], hidden_states: torch.Tensor
 
 
 def _decide(_context: Any, operation: Any, *arguments: Any, **_named: Any) -> CheckpointPolicy:
-    if operation in _ATTENTION_KERNELS and _is_worth_keeping(arguments[0], arguments[1].shape[2]):
+    if operation is _KERNEL and _is_worth_keeping(arguments[0], arguments[1].shape[2]):
         return CheckpointPolicy.MUST_SAVE
     if operation is torch.ops.sidestep.attention_by_products.default:
         query, key, _value, window, *_ = arguments
