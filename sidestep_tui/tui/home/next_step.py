@@ -1,5 +1,6 @@
 """What a person would do next, in one or two sentences, from the state of the runs. Pure."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from sidestep_tui.config.jobs import JobName
@@ -25,8 +26,17 @@ _ONE_GO_SECONDS: Final = 5.0
 """Runs that were made within so short a time are of one chain: a person takes longer."""
 
 
-def next_step(runs: list[RunSummary], now: float, queue_is_deserted: bool = False) -> str:
-    """The advice for the newest run, unless an older one was interrupted and waits to be resumed, or the queue does."""
+def next_step(
+    runs: list[RunSummary], now: float, queue_is_deserted: bool = False, chained: Mapping[str, str] | None = None
+) -> str:
+    """The advice for the newest run, unless an older one was interrupted and waits to be resumed, or the queue does.
+
+    Args:
+        runs: all runs, the newest first.
+        now: seconds since the epoch.
+        queue_is_deserted: whether queued runs wait and nothing works on them.
+        chained: the waiting runs that a chain starts by itself, by path, each with the name of the run before it.
+    """
     if not runs:
         return _(
             "Press n to set up your first run: it finds your models, or downloads one. "
@@ -48,6 +58,8 @@ def next_step(runs: list[RunSummary], now: float, queue_is_deserted: bool = Fals
             return _("{name} was stopped{where}. Press r to continue it.").format(
                 name=newest.run.name, where=_where(newest)
             )
+        case "waiting" if before := (chained or {}).get(str(newest.run.path)):
+            return _("{name} is started by itself after {before}.").format(name=newest.run.name, before=before)
         case "waiting":
             return _("{name} was saved but not started. Press r to start it.").format(name=newest.run.name)
         case _ if newest.job == "train" and newest.state.samples:

@@ -33,6 +33,8 @@ class RunReading(SidestepScreen[None]):
         advice: str
         notes: dict[str, str]
         unreadable: dict[str, str]
+        chained: dict[str, str]
+        """The names of the runs after which those that wait in a chain are started, by the path of what waits."""
 
     @dataclass
     class Measured(Message):
@@ -79,10 +81,11 @@ class RunReading(SidestepScreen[None]):
                 self.post_message(self.Unreadable(str(error), self.sidestep.read_machine()))
                 return
             notes = {str(run.run.path): note for run in runs if (note := read_note(run.run))}
-        advice = next_step(runs, self.sidestep.clock(), _queue_is_deserted(runs))
+        chained = _chained(runs)
+        advice = next_step(runs, self.sidestep.clock(), _queue_is_deserted(runs), chained)
         machine = self.sidestep.read_machine()
         unreadable = {run.name: error.what for run, error in self._catalog.unreadable.items()}
-        self.post_message(self.Refreshed(runs, machine, advice, notes, unreadable))
+        self.post_message(self.Refreshed(runs, machine, advice, notes, unreadable, chained))
         self._measure(runs)
 
     def _measure(self, runs: "list[RunSummary]") -> None:
@@ -97,6 +100,17 @@ class RunReading(SidestepScreen[None]):
             self.post_message(self.Measured(self._disk_use.measure(runs, lambda: worker.is_cancelled)))
         finally:
             self._measuring.release()
+
+
+def _chained(runs: "list[RunSummary]") -> dict[str, str]:
+    """The waiting runs that a chain starts by itself, by path, each with the name of the run before it."""
+    from sidestep_tui.runs.chains import runs_before, working_chains
+
+    try:
+        before = runs_before(working_chains())
+    except OSError:
+        return {}
+    return {str(run.run.path): before[run.run].name for run in runs if run.condition == "waiting" and run.run in before}
 
 
 def _queue_is_deserted(runs: "list[RunSummary]") -> bool:

@@ -67,6 +67,7 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
     def __init__(self) -> None:
         super().__init__()
         self._title = Content(_("Runs"))
+        self._chained: dict[str, str] = {}
 
     def compose_body(self) -> ComposeResult:
         """The machine, the advice, the runs."""
@@ -104,7 +105,7 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
 
     @on(RunReading.Refreshed)
     def _show(self, event: RunReading.Refreshed) -> None:
-        self.all_runs, self.notes = event.runs, event.notes
+        self.all_runs, self.notes, self._chained = event.runs, event.notes, event.chained
         self.show_runs()
         self._tell_unreadable(event.unreadable)
         self.query_one(MachineLines).snapshot = event.machine
@@ -138,11 +139,13 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
         self._show_details()
 
     def _show_details(self) -> None:
-        """The note on the run under the cursor, and what it holds on disk where the table has no column for that."""
+        """The note on the run under the cursor, for what it waits, and what it holds on disk if no column says that."""
         run = self.current()
         path = str(run.run.path) if run is not None else ""
         held = "" if self.query_one(RunTable).wide else told_size(self.held.get(path))
-        told = _("{size} on disk").format(size=held) if held else ""
+        before = self._chained.get(path)
+        waits = _("starts after {name}").format(name=shorten(clean(before), 40)) if before else ""
+        told = " · ".join(filter(None, (waits, _("{size} on disk").format(size=held) if held else "")))
         note = shorten(clean(self.notes.get(path, "")), max(10, self.size.width - cell_len(told) - 11))
         entitle(self.query_one("#run-panel"), self._title, Content(" · ".join(filter(None, (note, told)))))
 
@@ -191,6 +194,8 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
         """Keys appear only where they would do something."""
         if action == "go":
             return parameters[0] in ROUTES
+        if action in ("resume", "enqueue") and (run := self.current()) and str(run.run.path) in self._chained:
+            return False  # its chain starts it, when what it needs is there
         return super().check_action(action, parameters)
 
     def current(self) -> "RunSummary | None":

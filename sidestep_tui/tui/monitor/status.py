@@ -30,6 +30,8 @@ class StatusLines(Widget):
 
     summary: "reactive[RunSummary | None]" = reactive(None)
     now: reactive[float] = reactive(0.0)
+    comes_after: reactive[str] = reactive("")
+    """The run after which a chain starts this one."""
     problem: reactive[str] = reactive("")
     """Why the run cannot be read now; what was read before stays in sight."""
 
@@ -47,7 +49,7 @@ class StatusLines(Widget):
                 return problem
             return Content.styled(_("Reading the run's history …"), "$text-muted")
         width = self.size.width
-        notice = problem if self.problem else _notice(self.summary)
+        notice = problem if self.problem else _notice(self.summary, self.comes_after)
         lines = [_progress(self.summary, self.now, width), _figures(self.summary, width), notice]
         return Content("\n").join(line.truncate(width, ellipsis=True) for line in lines)
 
@@ -127,7 +129,7 @@ def _memory(state: "RunState") -> list[tuple[str, str]]:
     return [card, *((name, value) for name, value in zip(names, load(memory), strict=True) if value)]
 
 
-def _notice(summary: "RunSummary") -> Content:
+def _notice(summary: "RunSummary", before: str) -> Content:
     """The one thing that a person should know now."""
     state = summary.state
     if state.failure is not None:
@@ -146,6 +148,10 @@ def _notice(summary: "RunSummary") -> Content:
         several = _(" ({count} so far, see Events)").format(count=len(state.warnings))
         more = several if len(state.warnings) > 1 else ""
         return Content.assemble((_("Warning  "), "bold $text-warning"), clean(spoken(state.warnings[-1].what)), more)
+    if summary.condition == "waiting" and before:
+        return Content.styled(
+            _("This run is started by itself after {before}.").format(before=clean(before)), "$text-muted"
+        )
     if summary.condition == "waiting":
         return Content.styled(
             _("Nothing has run yet: r starts it, and home's key a lets it wait in the queue."), "$text-muted"

@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs import standing
+from sidestep_tui.runs.chains import working_chains
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.runs.queue import Queue, is_worked_on
@@ -22,6 +23,7 @@ from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.failures import in_words
 from sidestep_tui.tui.follow import RunCatalog
+from sidestep_tui.tui.queue.chains import told_chain
 from sidestep_tui.tui.queue.problems import in_short, problems
 from sidestep_tui.tui.queue.queue_table import QueueTable
 from sidestep_tui.tui.queue.waiting import waiting_runs
@@ -65,12 +67,14 @@ class QueueScreen(SidestepScreen[None]):
         summaries: list[RunSummary]
         unreadable: dict[RunDirectory, SidestepError]
         working: bool
+        chains: list[Queue]
 
     def __init__(self) -> None:
         super().__init__()
         self._queue = Queue()
         self._summaries: list[RunSummary] = []
         self._unreadable: dict[RunDirectory, SidestepError] = {}
+        self._chains: list[Queue] = []
         self._catalog = RunCatalog()
         self._reading = threading.Lock()  # a slow disk must not have two threads in one catalogue
         self._begun: frozenset[RunDirectory] = frozenset()
@@ -78,6 +82,7 @@ class QueueScreen(SidestepScreen[None]):
     def compose_body(self) -> ComposeResult:
         """What the queue does, and its runs."""
         yield Static(_("Reading the queue …"), id="queue-state")
+        yield Static(id="chains")
         with Vertical(classes="panel", id="run-panel") as panel:
             panel.border_title = _("Runs")
             yield QueueTable()
@@ -86,7 +91,8 @@ class QueueScreen(SidestepScreen[None]):
 
     def on_mount(self) -> None:
         """Reads now and again while the screen is in front."""
-        self.query_one("#notice").display = self.query_one("#problem").display = False
+        for name in ("#chains", "#notice", "#problem"):
+            self.query_one(name).display = False
         self.call_after_refresh(self.read_queue)
         self.set_interval(_REFRESH_SECONDS, self._read_if_in_front)
 
@@ -102,13 +108,14 @@ class QueueScreen(SidestepScreen[None]):
                 queue = standing.read()
                 summaries = self._catalog.poll()
                 working = is_worked_on(standing.queue_file()) or self._start_worker(queue, summaries)
+                chains = working_chains()
             except SidestepError as error:
                 self.app.call_from_thread(self._show_error, error)
                 return
             except OSError as error:
                 self.app.call_from_thread(self._show_error, SidestepError(_("The runs cannot be read"), where=error))
                 return
-            self.post_message(self.Refreshed(queue, summaries, self._catalog.unreadable, working))
+            self.post_message(self.Refreshed(queue, summaries, self._catalog.unreadable, working, chains))
 
     def _start_worker(self, queue: Queue, summaries: list[RunSummary]) -> bool:
         """Starts the queue's process for runs that wait, once for each: one that dies at once is not tried forever."""
@@ -120,6 +127,7 @@ class QueueScreen(SidestepScreen[None]):
     @on(Refreshed)
     def _show(self, event: Refreshed) -> None:
         self._queue, self._summaries, self._unreadable = event.queue, event.summaries, event.unreadable
+        self._chains = event.chains
         standing, colour = (_("paused"), "warning") if event.queue.paused else (_("working"), "success")
         if not event.queue.paused and not event.working:
             standing, colour = _("idle"), "text-muted"
@@ -129,6 +137,9 @@ class QueueScreen(SidestepScreen[None]):
             _("   After a failure it {after}.").format(after=after),
         )
         tell(self.query_one("#queue-state", Static), state)
+        chains = self.query_one("#chains", Static)
+        chains.display = bool(event.chains)
+        tell(chains, Content("\n").join(told_chain(chain, event.summaries) for chain in event.chains))
         self._fill()
         table = self.query_one(QueueTable)
         table.display = bool(event.queue.runs)
@@ -167,7 +178,8 @@ class QueueScreen(SidestepScreen[None]):
     @work
     async def action_add(self) -> None:
         """Offers the runs that could be started and are not in the queue."""
-        free = [s for s in self._summaries if s.condition not in ("running", "completed")]
+        chained = {run for chain in self._chains for run in chain.runs}
+        free = [s for s in self._summaries if s.condition not in ("running", "completed") and s.run not in chained]
         choices = [
             Choice(str(s.run.path), s.run.name, f"{word(s.job)}, {word(s.condition)}")
             for s in free
