@@ -10,7 +10,7 @@ from sidestep_tui.config.variants import Chosen
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, duration
-from sidestep_tui.tui.text import clean
+from sidestep_tui.tui.text import clean, shorten_middle
 from sidestep_tui.tui.wizard.schema import Difference
 from sidestep_tui.tui.wizard.values import spell_value
 from sidestep_tui.tui.words import word
@@ -126,12 +126,22 @@ def amount(view: MemoryView) -> str:
     return (_("≈ {total:.1f} GiB, its steps measured") if sampling else words).format(total=view.total / GIB)
 
 
-def source(view: MemoryView) -> str:
-    """Who measured, and what had been estimated; empty where nothing was measured."""
+def figure(view: MemoryView) -> str:
+    """The same in figures alone, in GiB: `6.2`, `≈ 6.2`, or `> 6.2` where the memory ran out at that."""
+    ran_out = view.figures is not None and view.figures.too_little is not None and view.figures.peak is None
+    about = not view.measured or dict(view.parts())["sampling"] > 0
+    return f"{'≈ ' if about else '> ' if ran_out else ''}{view.total / GIB:.1f}"
+
+
+def source(view: MemoryView, name_cells: int | None = None) -> str:
+    """Who measured, and what had been estimated; empty where nothing was measured. `name_cells` cut a run's name."""
     if not view.measured or view.figures is None:
         return ""
     words = _("by {run} (estimated: {total:.1f})") if view.figures.run else _("by a preflight (estimated: {total:.1f})")
-    return words.format(run=clean(view.figures.run), total=view.memory.total / GIB)
+    run = clean(view.figures.run)
+    return words.format(
+        run=run if name_cells is None else shorten_middle(run, name_cells), total=view.memory.total / GIB
+    )
 
 
 def time_words(view: "ReviewView") -> str:
