@@ -8,6 +8,8 @@ import numpy as np
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.color import Color
+from textual.content import Content
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
@@ -18,7 +20,7 @@ from sidestep_tui.dataset.treatment import Treatment
 from sidestep_tui.texts import _
 from sidestep_tui.tui.chart.canvas import Canvas
 from sidestep_tui.tui.dataset.columns import minutes
-from sidestep_tui.tui.text import clean, pad
+from sidestep_tui.tui.text import clean, pad, shorten
 from sidestep_tui.tui.themes import rich_style
 
 _SHADES: Final = " ░▒▓█"
@@ -54,7 +56,7 @@ class SoundView(Widget, can_focus=True):
         muted = self.rich_style + rich_style(self, "text-muted")
         columns, rows = self.size.width - LABEL_CELLS, self.size.height - 2
         if self.sound is None or columns < 8 or rows < 4:
-            yield Strip([Segment(pad(clean(self.notice), self.size.width), muted)])
+            yield from (Strip([Segment(line, muted)]) for line in in_lines(clean(self.notice), self.size))
             return
         wave = max(2, round(rows * _WAVE_SHARE))
         yield from self._waveform(self.sound, columns, wave)
@@ -102,6 +104,17 @@ class SoundView(Widget, can_focus=True):
                 yield Strip([label, Segment(text, self.rich_style)])
             else:
                 yield Strip([label, *_half_blocks(upper, lower, _palette(background, low, high))])
+
+
+def in_lines(text: str, room: Size) -> list[str]:
+    """The text broken between words into lines as wide as the room; what it has no lines for is cut with `…`."""
+    if not room.width or not room.height:
+        return []
+    lines = [line.plain.rstrip() for line in Content(text).wrap(room.width)]
+    if len(lines) <= room.height:
+        return lines
+    rest = " ".join(lines[room.height - 1 :])
+    return [*lines[: room.height - 1], shorten(rest, room.width)]
 
 
 def measured(sound: Sound, whole: Measures | None, treatment: Treatment) -> str:

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from textual.geometry import Size
 
 from sidestep_tui.dataset.audio import write_audio
-from sidestep_tui.tui.dataset.sound_view import SoundView
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.tui.dataset.sound_view import SoundView, in_lines
 
 from ..conftest import Eventually
 from .conftest import OpenReview, Settle, swell
@@ -64,6 +66,41 @@ async def test_sound_that_is_gone_is_said(open_review: OpenReview, album: Path, 
         view = song_screen(pilot).query_one(SoundView)
         await eventually(pilot, lambda: "cannot be decoded" in view.notice)
         assert "cannot be decoded" in view.render_line(0).text
+
+
+LONG = (
+    "01 waltz.wav cannot be decoded (Error opening a file whose name is long: Format not recognised, "
+    "and the other decoder says that it holds no audio stream, only a picture)."
+)
+
+
+@pytest.mark.parametrize(("size", "lines"), [((80, 24), 3), ((120, 36), 4)])
+async def test_a_long_reason_is_told_to_its_end(
+    open_review: OpenReview,
+    album: Path,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+    lines: int,
+) -> None:
+    from sidestep_tui.tui.dataset import listener
+
+    def refuse(_path: Path) -> None:
+        raise SidestepError(LONG)
+
+    monkeypatch.setattr(listener, "look_at", refuse)
+    async with open_review(album, size, "enter") as pilot:
+        await pilot.press("tab", "tab", "tab")
+        view = song_screen(pilot).query_one(SoundView)
+        await eventually(pilot, lambda: view.notice == LONG)
+        told = [view.render_line(y).text.strip() for y in range(view.size.height)]
+        assert " ".join(filter(None, told)) == LONG
+        assert len(list(filter(None, told))) == lines
+
+
+def test_what_has_no_room_is_cut_in_the_last_line() -> None:
+    assert in_lines("one two three four", Size(8, 2)) == ["one two", "three f…"]
+    assert in_lines("one two", Size(0, 0)) == []
 
 
 async def test_silence_is_trimmed_by_one_key_and_the_prompt_follows(
