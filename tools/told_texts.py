@@ -51,6 +51,7 @@ class Reader:
     errors: frozenset[str]
     found: list[Found] = field(default_factory=list)
     unseen: list[Unseen] = field(default_factory=list)
+    carried: set[str] = field(default_factory=set)
 
     def read(self) -> "Reader":
         """Goes through every call."""
@@ -79,6 +80,11 @@ class Reader:
 
     def _keep(self, texts: Iterable[str]) -> None:
         self.found.extend(Found(self.file, (text,)) for text in texts if has_words(text))
+
+    def _carry(self, name: str, texts: list[str]) -> None:
+        """Keeps the texts that a place in a template may have, and its name."""
+        self._keep(texts)
+        self.carried.update([name] if any(map(has_words, texts)) else ())
 
     def _texts(self, value: ast.expr, call: ast.AST, seen: frozenset[str] = frozenset()) -> list[str]:
         """The templates of what an expression may be; what cannot be made out is noted."""
@@ -130,8 +136,9 @@ class Reader:
                 case ast.FormattedValue(value=ast.IfExp(body=ast.Constant(), orelse=ast.Constant()) as choice):
                     pieces.append([escaped(constant(one)) for one in _choices(choice)])
                 case ast.FormattedValue(value=value):
-                    pieces.append([f"{{{place_name(value, names)}}}"])
-                    self._keep(self._texts_in(value, call, seen))
+                    name = place_name(value, names)
+                    pieces.append([f"{{{name}}}"])
+                    self._carry(name, self._texts_in(value, call, seen))
         return ["".join(chosen) for chosen in product(*pieces)]
 
     def _texts_in(self, value: ast.expr, call: ast.AST, seen: frozenset[str]) -> list[str]:
@@ -198,13 +205,22 @@ class Reader:
 
 def told_texts(package: Path) -> tuple[list[Found], list[Unseen]]:
     """Every text that the code tells people, and the places whose texts cannot be made out."""
+    readers = _readers(package)
+    return [found for reader in readers for found in reader.found], [u for reader in readers for u in reader.unseen]
+
+
+def carrying_places(package: Path) -> set[str]:
+    """The names of the places in templates whose values may be texts themselves, as far as that can be seen."""
+    return {name for reader in _readers(package) for name in reader.carried}
+
+
+def _readers(package: Path) -> list[Reader]:
     trees = {
         file.relative_to(package).as_posix(): ast.parse(file.read_text(encoding="utf-8"))
         for file in sorted(package.rglob("*.py"))
     }
     errors = _classes_of_errors(trees.values())
-    readers = [Reader(file, tree, errors).read() for file, tree in trees.items() if not file.startswith(SILENT)]
-    return [found for reader in readers for found in reader.found], [u for reader in readers for u in reader.unseen]
+    return [Reader(file, tree, errors).read() for file, tree in trees.items() if not file.startswith(SILENT)]
 
 
 def _classes_of_errors(trees: Iterable[ast.Module]) -> frozenset[str]:

@@ -187,25 +187,25 @@ def read_repeat(value: object) -> int | None:
     return _read_whole(value, 1, 10_000, "number of repeats")
 
 
-def _read_whole(value: object, lowest: int, highest: int, name: str) -> int | None:
+def _read_whole(value: object, lowest: int, highest: int, kind: str) -> int | None:
     if says_nothing(value):
         return None
     if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         value = int(value)
-    number = _number(value, name)
+    number = _number(value, kind)
     if not number.is_integer() or not lowest <= number <= highest:
-        raise ValueError(f"{_shown(value)} is no {name} from {lowest} to {highest}")
+        raise ValueError(f"{_shown(value)} is no {kind} from {lowest} to {highest}")
     return int(number)
 
 
-def _read_decibels(value: object, lowest: float, highest: float, name: str) -> float | None:
+def _read_decibels(value: object, lowest: float, highest: float, kind: str) -> float | None:
     if says_nothing(value):
         return None
     if isinstance(value, str) and (match := _DECIBELS.fullmatch(value.strip())):
         value = float(match[1].replace(",", "."))
-    number = _number(value, name)
+    number = _number(value, kind)
     if not lowest <= number <= highest:
-        raise ValueError(f"{_shown(value)} is no {name} from {lowest:g} to {highest:g}")
+        raise ValueError(f"{_shown(value)} is no {kind} from {lowest:g} to {highest:g}")
     return round(number, 2)
 
 
@@ -223,9 +223,9 @@ def _texts(values: Iterable[object]) -> list[str]:
     return [str(part).strip("\n") for part in values]
 
 
-def _number(value: object, name: str) -> float:
+def _number(value: object, kind: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e15 or not math.isfinite(value):
-        raise ValueError(f"{_shown(value)} is no {name}")
+        raise ValueError(f"{_shown(value)} is no {kind}")
     return float(value)
 
 
@@ -240,6 +240,6 @@ def _read_mode(text: str) -> str | None:
 def _shown(value: object) -> str:
     """A value for a message: short and without control characters."""
     if isinstance(value, int) and value.bit_length() > 1000:  # beyond what Python turns into decimal digits
-        return f"a number of {value.bit_length()} bits"
+        return f"≈2^{value.bit_length()}"
     text = printable(value if isinstance(value, str) else repr(value))
     return f'"{text[:40]}…"' if len(text) > 40 else f'"{text}"'

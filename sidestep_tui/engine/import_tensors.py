@@ -75,8 +75,9 @@ def run(context: JobContext, settings: ImportSettings) -> Results:
             entries.append(_write(settings.output, file, sample))
         context.progress(number, len(files), "samples", file.name, len(failed))
     if not entries:
+        reason = next(iter(failed.values()))
         raise SidestepError(
-            f"None of the {len(files)} samples can be used: {next(iter(failed.values()))}",
+            f"None of the {len(files)} samples can be used: {reason}",
             where=settings.source,
             fix="preprocess the songs with `sidestep preprocess`",
         )

@@ -46,7 +46,8 @@ def launch(run: RunDirectory) -> int:
     deadline = time.monotonic() + _START_PATIENCE_SECONDS
     while not run.alive() and not reader.read():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise SidestepError(f"The engine did not start: {_last_words(run.engine_log)}", where=run.engine_log)
+            said = _last_words(run.engine_log)
+            raise SidestepError(f"The engine did not start: {said}", where=run.engine_log)
         time.sleep(_POLL_SECONDS)
     return process.pid
 

@@ -21,7 +21,14 @@ _LEAST_LETTERS: Final = 4
 """A template needs so many of its own: one that is nearly all values would fit any text."""
 
 _LEAST_LETTERS_WITHIN: Final = 6
-"""The same for a text within another, which may as well be the name of a song: `set {name}` fits many."""
+"""The same for a text within another, which may as well be what a library said: `set {name}` fits many."""
+
+CARRIERS: Final = frozenset(
+    {"almost", "cost", "error", "example", "how", "kind", "listed", "message", "problem", "reason", "refusal"}
+    | {"said", "steps", "values", "wanted", "what", "why"}
+)
+"""The places in templates whose value may be a text itself. What stands in any other place (the name of a song, a
+caption, a path) is left as it is, however much it reads like one of the texts."""
 
 _FEW_LETTERS: Final = 12
 """A template with fewer that begins with a value takes a name or something quoted for it, and no half sentence."""
@@ -140,17 +147,25 @@ class Phrasebook:
     def _filled_template(self, text: str, within: bool) -> str | None:
         least = _LEAST_LETTERS_WITHIN if within else _LEAST_LETTERS
         for template in self._filled:
-            if template.letters >= least and (values := template.values_in(text)) is not None:
-                return template.translated({name: self._value(value) for name, value in values.items()})
+            values = template.values_in(text) if template.letters >= least else None
+            if values is not None and not self._runs_on(text, values, within):
+                return template.translated({name: self._value(name, value) for name, value in values.items()})
         return None
 
-    def _value(self, value: str) -> str:
-        """A value in a text: another text, or a name, which is left alone; texts have several words."""
-        return (self.translation(value, True) or value) if " " in value else value
+    def _runs_on(self, text: str, values: dict[str, str], within: bool) -> bool:
+        """Whether a template takes for a name what is one and further known sentences, which are said one by one."""
+        names = (value for name, value in values.items() if name not in CARRIERS)
+        if not any(len(_sentences_in(name)) > 1 for name in names):
+            return False
+        return any(self.translation(sentence, within) for sentence in _sentences_in(text)[1:])
+
+    def _value(self, name: str, value: str) -> str:
+        """A value in a text: another text, which has several words, or a name, which is left alone."""
+        return (self.translation(value, True) or value) if name in CARRIERS and " " in value else value
 
     def _sentences(self, text: str, within: bool) -> str | None:
         """Several lines or sentences: each is said, and those that are not known stay as they are."""
-        parts, between = (text.split("\n"), "\n") if "\n" in text else (_BETWEEN_SENTENCES.split(text), " ")
+        parts, between = _sentences_in(text), "\n" if "\n" in text else " "
         said = [self.translation(part, within) for part in parts] if len(parts) > 1 else []
         if not any(said):
             return None
@@ -163,6 +178,11 @@ class Phrasebook:
             if (said := self.translation(text[mark.end() :], True)) is not None:
                 return f"{text[: mark.start()]}{_HEADS[mark.group()]}{said}"
         return None
+
+
+def _sentences_in(text: str) -> list[str]:
+    """Its lines, or of one line its sentences."""
+    return text.split("\n") if "\n" in text else _BETWEEN_SENTENCES.split(text)
 
 
 @cache

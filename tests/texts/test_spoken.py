@@ -22,6 +22,7 @@ from tools.texts import read_catalogue
 GERMAN = {
     "{song} is {state}.": "{song} ist {state}.",
     "{song} is left out: {reason}": "{song} fehlt: {reason}",
+    "The file is a copy of {song}.": "Kopie von {song}.",
     "wholly broken": "völlig kaputt",
     "remove it": "entferne es",
     "must be {low} or more": "muss mindestens {low} sein",
@@ -47,8 +48,11 @@ def german(tmp_path: Path) -> Phrasebook:
     [
         ("remove it", "entferne es"),
         ("a.wav is fine.", "a.wav ist fine."),
-        ("a.wav is wholly broken.", "a.wav ist völlig kaputt."),
-        ("remove it is left out: remove it", "entferne es fehlt: entferne es"),
+        ("a.wav is left out: wholly broken", "a.wav fehlt: völlig kaputt"),
+        ("remove it is left out: remove it", "remove it fehlt: entferne es"),
+        ("The file is a copy of wholly broken.", "Kopie von wholly broken."),
+        ("Vol. 1 is left out: remove it", "Vol. 1 fehlt: entferne es"),
+        ("Vol. 1 is fine. Vol. 2 is fine.", "Vol. 1 ist fine. Vol. 2 ist fine."),
         ("It clips in one place.", "Eine Stelle."),
         ("It clips in 7 places.", "7 Stellen."),
         ("write {}", "schreib {}"),
@@ -94,6 +98,20 @@ def test_every_template_finds_its_own_translation(language: str, book: Phraseboo
             names = [name for _, name, _, _ in Formatter().parse(message.id) if name]
             values = {name: f"⟨{number}⟩" for number, name in enumerate(names)}
             assert book.translation(message.id.format(**values)) == message.string.format(**values)  # type: ignore[union-attr]
+
+
+def test_a_song_that_is_called_like_a_text_keeps_its_name(language: str, book: Phrasebook) -> None:
+    """Each text of the catalogue that could be a name: as that of a song, and as a caption that all songs have."""
+    told = (message.id for message in read_catalogue(language, ".told") if isinstance(message.id, str))
+    names = [text for text in told if " " in text and len(text) < 40 and not set("{}:;.\"'`/") & set(text)]
+    assert len(names) > 100
+    for name in names:
+        songs = (song(name, caption=name), song("b.wav", caption=name))
+        found = check_dataset(Dataset(root=song().audio_path.parent, songs=songs))
+        said = [finding.message for finding in found if name in finding.message]
+        assert said
+        for message in (*said, f"The file is a copy of {name}.", f"{name} is left out: it holds no sound"):
+            assert name in str(book.translation(message))
 
 
 def test_every_finding_of_a_song_is_known(book: Phrasebook) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 import sidestep_tui
-from tools.told_texts import told_texts
+from sidestep_tui.texts.spoken import CARRIERS
+from tools.told_texts import carrying_places, told_texts
 
 OTHERWISE = {
     "config/layers.py: message[:1].lower() + message[1:]": "a validator's ValueError, or pydantic's own words",
@@ -79,3 +80,14 @@ def test_every_text_of_an_error_or_a_warning_is_seen() -> None:
     shown = [f"{each.file}: {each.code}" for each in unseen]
     assert [place for place in shown if not place.startswith(tuple(OTHERWISE))] == []
     assert [reason for reason in OTHERWISE if not any(place.startswith(reason) for place in shown)] == []
+
+
+def test_every_place_that_may_hold_a_text_is_one_that_is_translated() -> None:
+    """A place that fails here takes a name of `CARRIERS`: its value is called `reason`, `what`, `kind`, …"""
+    assert carrying_places(Path(sidestep_tui.__file__).parent) - CARRIERS == set()
+
+
+def test_a_place_is_seen_to_hold_a_text(tmp_path: Path) -> None:
+    code = 'def f(song, reason):\n  raise SidestepError(f"{song} is left out: {reason}.")\nf(x, "it is silent")'
+    of(tmp_path, code)
+    assert carrying_places(tmp_path) == {"reason"}

@@ -49,8 +49,9 @@ def _text(document: dict[str, Any], where: str) -> str:
         parts = document["candidates"][0]["content"]["parts"]
         return "".join(part["text"] for part in parts if not part.get("thought"))
     except (KeyError, IndexError, TypeError, AttributeError) as error:
+        why = _why(document)
         raise SidestepError(
-            f"Gemini gave no text ({_why(document)}).", where=where, fix="write this song's labels by hand"
+            f"Gemini gave no text ({why}).", where=where, fix="write this song's labels by hand"
         ) from error
 
 

@@ -100,7 +100,8 @@ class Server:
                 raise self._failed(f"cannot be understood ({printable(str(error))})") from None
             if response.status_code == 429 or response.status_code >= 500:
                 if attempt == self.endpoint.attempts:
-                    raise self._failed(f"answered {response.status_code} {attempt} times: {self._reason(response)}")
+                    reason = self._reason(response)
+                    raise self._failed(f"answered {response.status_code} {attempt} times: {reason}")
                 self.sleep(_named_wait(response) or _backoff(attempt))
                 continue
             return self._read(response)
@@ -110,14 +111,15 @@ class Server:
         if response.status_code == 404:
             return None
         if response.status_code in _REFUSALS:
-            why = _REFUSALS[response.status_code]
+            why, reason = _REFUSALS[response.status_code], self._reason(response)
             raise RefusedError(
-                f"The provider refuses: {why} ({response.status_code}: {self._reason(response)}).",
+                f"The provider refuses: {why} ({response.status_code}: {reason}).",
                 where=self.endpoint.base_url,
                 fix="set the right key, or choose another provider",
             )
         if not response.is_success:
-            raise self._failed(f"did not accept the request ({response.status_code}: {self._reason(response)})")
+            reason = self._reason(response)
+            raise self._failed(f"did not accept the request ({response.status_code}: {reason})")
         try:
             document = response.json()
         except ValueError:
