@@ -35,6 +35,7 @@ def test_serving_says_how_to_reach_it_and_ends_on_interrupt(training_run):
     process = subprocess.Popen(
         [sys.executable, "-m", "sidestep_tui.cli.main", "report", str(run.path), "--serve", "--port", "0", "--json"],
         stdout=subprocess.PIPE, text=True, env=os.environ,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a script's background job ignores it
     )  # fmt: skip
     document = json.loads(process.stdout.readline())
     with urllib.request.urlopen(document["url"], timeout=10) as answer:

@@ -18,6 +18,7 @@ import signal, sys
 from pathlib import Path
 from sidestep_tui.runs import launch
 from sidestep_tui.runs.directory import RunDirectory
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests themselves run under nohup
 launch.ENGINE_MODULE = "stub_engine"
 print(launch.launch(RunDirectory(Path(sys.argv[1]))), flush=True)
 signal.pause()
