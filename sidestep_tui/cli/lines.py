@@ -30,19 +30,12 @@ class LineWriter:
 def describe(event: ev.AnyEvent, state: RunState) -> str | None:  # noqa: C901 - one case for each kind of event
     """An event in words; None for what only a chart shows."""
     match event:
-        case ev.RunStarted(resumed_from_step=None):
-            return f"{event.job} on {event.device} ({event.host}, process {event.pid})"
         case ev.RunStarted():
-            changed = "; ".join(f"{path} {values}" for path, values in event.changed.items())
-            continued = f"{event.job} on {event.device}, continued after step {event.resumed_from_step}"
-            return f"{continued}, since its start: {changed}" if changed else continued
+            return _start_text(event)
         case ev.PhaseChanged():
             return f"{event.phase}{f': {event.detail}' if event.detail else ''}"
         case ev.Planned():
-            return (
-                f"{event.total_steps} steps in {event.epochs} epochs, {event.songs} songs, "
-                f"{event.validation_songs} held out, {event.trainable_parameters:,} trainable parameters"
-            )
+            return _plan_text(event)
         case ev.Progress():
             failed = f", {event.failed} failed" if event.failed else ""
             return f"{event.done}/{event.total} {event.unit}{failed}{f'  {event.item}' if event.item else ''}"
@@ -72,6 +65,23 @@ def describe(event: ev.AnyEvent, state: RunState) -> str | None:  # noqa: C901 -
             return f"strongest after {event.batches_done} of {event.batches_total} batches: {_strongest(event)}"
         case ev.EpochCompleted() | ev.DeviceSampled():
             return None
+
+
+def _start_text(event: ev.RunStarted) -> str:
+    """Where an engine works; where it continues, after which step and with which settings changed."""
+    if event.resumed_from_step is None:
+        return f"{event.job} on {event.device} ({event.host}, process {event.pid})"
+    changed = "; ".join(f"{path} {values}" for path, values in event.changed.items())
+    continued = f"{event.job} on {event.device}, continued after step {event.resumed_from_step}"
+    return f"{continued}, since its start: {changed}" if changed else continued
+
+
+def _plan_text(event: ev.Planned) -> str:
+    """What a training run is going to do."""
+    return (
+        f"{event.total_steps} steps in {event.epochs} epochs, {event.songs} songs, "
+        f"{event.validation_songs} held out, {event.trainable_parameters:,} trainable parameters"
+    )
 
 
 def _strongest(event: ev.SensitivityUpdated) -> str:
