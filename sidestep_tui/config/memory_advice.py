@@ -1,8 +1,9 @@
 """Changes of settings that save card memory: the cheapest that makes a run fit, and those that save most."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from enum import IntEnum
+from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
@@ -27,30 +28,46 @@ class Change:
     memory: MemoryEstimate
 
 
+class _Price(IntEnum):
+    """What kind of thing a change costs, the dearest last."""
+
+    TIME = 0
+    ROUNDING = 1
+    RESULT = 2
+
+
+class _Proposal(NamedTuple):
+    """Settings to change, and what that costs, in words and in kind."""
+
+    values: Mapping[str, Any]
+    cost: str
+    price: _Price
+
+
 def cheapest_fit(settings: TrainSettings, shape: DitShape, free_bytes: int, load: Load | None = None) -> Change | None:
     """The change to make, or None when the run fits already or nothing here makes it fit.
 
     Single changes are tried first, from those that cost only time to those that cost capacity; then they are added up
-    in the same order, without those that the ones before them rule out.
+    in the same order, without those that the ones before them rule out. Together they cost what the dearest of them do:
+    where one changes the numbers, it is not said that another leaves them the same.
     """
     now = estimate_memory(settings, shape, load)
     if now.fits(free_bytes):
         return None
     document = settings.model_dump(mode="json")
-    values: dict[str, Any] = {}
-    costs: list[str] = []
-    for change, cost in _changes(settings, now):
-        alone = _try(document, change, cost, shape, load)
+    proposals = tuple(_proposals(settings, now))
+    for proposal in proposals:
+        alone = _try(document, [proposal], shape, load)
         if alone is not None and alone.memory.fits(free_bytes):
             return alone
-    for change, cost in _changes(settings, now):
-        added = list(dict.fromkeys([*costs, cost]))
-        together = _try(document, values | change, "; ".join(added), shape, load)
+    added: list[_Proposal] = []
+    for proposal in proposals:
+        together = _try(document, [*added, proposal], shape, load)
         if together is None:
             continue
         if together.memory.fits(free_bytes):
             return together
-        values, costs = values | change, added
+        added.append(proposal)
     return None
 
 
@@ -62,75 +79,81 @@ def largest_savings(settings: TrainSettings, shape: DitShape, load: Load, count:
     now = estimate_memory(settings, shape, load)
     document = settings.model_dump(mode="json")
     best: dict[frozenset[str], tuple[Change, int]] = {}
-    for values, cost in _changes(settings, now):
-        change = _try(document, values, cost, shape, load)
+    for proposal in _proposals(settings, now):
+        change = _try(document, [proposal], shape, load)
         if change is None:
             continue
-        kind, saved = frozenset(values), now.total - change.memory.total
+        kind, saved = frozenset(proposal.values), now.total - change.memory.total
         if saved > 0 and (kind not in best or "memory.checkpointing" in kind):
             best[kind] = (change, saved)
     return sorted(best.values(), key=lambda entry: entry[1], reverse=True)[:count]
 
 
-def _try(
-    document: dict[str, Any], values: Mapping[str, Any], cost: str, shape: DitShape, load: Load | None
-) -> Change | None:
-    """The change and what it comes to; None where the settings that it gives contradict each other."""
+def _try(document: dict[str, Any], proposals: Sequence[_Proposal], shape: DitShape, load: Load | None) -> Change | None:
+    """The proposals together and what they come to; None where the settings that they give contradict each other."""
+    values = {path: value for proposal in proposals for path, value in proposal.values.items()}
     for path, value in values.items():
         document = put(document, path, value)
     try:
         settings = TrainSettings.model_validate(document)
     except ValidationError:
         return None
-    return Change(dict(values), cost, estimate_memory(settings, shape, load))
+    return Change(values, _cost(proposals), estimate_memory(settings, shape, load))
 
 
-def _changes(settings: TrainSettings, now: MemoryEstimate) -> Iterator[tuple[dict[str, Any], str]]:
-    """Changes in the order of what they cost; `now` is what the run takes as it is."""
+def _cost(proposals: Sequence[_Proposal]) -> str:
+    """What the dearest of the proposals cost."""
+    dearest = max(proposal.price for proposal in proposals)
+    return "; ".join(dict.fromkeys(proposal.cost for proposal in proposals if proposal.price == dearest))
+
+
+def _proposals(settings: TrainSettings, now: MemoryEstimate) -> Iterator[_Proposal]:
+    """Proposals in the order of what they cost; `now` is what the run takes as it is."""
     yield from _time_alone(settings, now)
     yield from _other_numbers(settings)
 
 
-def _time_alone(settings: TrainSettings, now: MemoryEstimate) -> Iterator[tuple[dict[str, Any], str]]:
+def _time_alone(settings: TrainSettings, now: MemoryEstimate) -> Iterator[_Proposal]:
     """Changes after which the run learns the same; samples alone may be shorter."""
     if now.sampling > now.step and settings.samples.duration > _SAMPLE_SECONDS:
-        yield {"samples.duration": _SAMPLE_SECONDS}, told("shorter samples")
+        yield _Proposal({"samples.duration": _SAMPLE_SECONDS}, told("shorter samples"), _Price.TIME)
     order, policy = ("none", "half", "all", "offload"), settings.memory.checkpointing
     for level in order[order.index("all" if policy == "auto" else policy) + 1 :]:  # an estimate takes auto for all
-        yield {"memory.checkpointing": level}, told("slower steps, the same numbers")
+        yield _Proposal({"memory.checkpointing": level}, told("slower steps, the same numbers"), _Price.TIME)
     batch, accumulation = settings.training.batch_size, settings.training.gradient_accumulation
     if batch > 1 and batch * accumulation <= 256:
-        yield (
-            {"training.batch_size": 1, "training.gradient_accumulation": batch * accumulation},
-            told("songs one after another, the same numbers"),
-        )
+        one_by_one = {"training.batch_size": 1, "training.gradient_accumulation": batch * accumulation}
+        yield _Proposal(one_by_one, told("songs one after another, the same numbers"), _Price.TIME)
     if settings.training.processes > 1 and settings.training.sharding == "none":
-        yield {"training.sharding": "fsdp"}, told("slower steps, the same numbers")
+        yield _Proposal({"training.sharding": "fsdp"}, told("slower steps, the same numbers"), _Price.TIME)
     if settings.memory.attention == "reference":
-        yield {"memory.attention": "banded"}, told("the same numbers within rounding")
+        yield _Proposal({"memory.attention": "banded"}, told("the same numbers within rounding"), _Price.ROUNDING)
     if not settings.memory.stream_blocks:
         for change in _streaming(settings):
-            yield change, told("blocks in the computer's memory, slower steps, the same numbers")
+            cost = told("blocks in the computer's memory, slower steps, the same numbers")
+            yield _Proposal(change, cost, _Price.TIME)
 
 
-def _other_numbers(settings: TrainSettings) -> Iterator[tuple[dict[str, Any], str]]:
+def _other_numbers(settings: TrainSettings) -> Iterator[_Proposal]:
     """Changes that cost precision, context or capacity."""
     if settings.optimizer.name == "adamw":
-        yield {"optimizer.name": "adamw8bit"}, told("the optimizer's state in 8 bits (bitsandbytes)")
+        cost = told("the optimizer's state in 8 bits (bitsandbytes)")
+        yield _Proposal({"optimizer.name": "adamw8bit"}, cost, _Price.RESULT)
     for seconds in _CROPS:
         if settings.data.crop_seconds is None or settings.data.crop_seconds > seconds:
-            yield {"data.crop_seconds": seconds}, told("windows instead of whole songs")
+            yield _Proposal({"data.crop_seconds": seconds}, told("windows instead of whole songs"), _Price.RESULT)
     document = settings.model_dump(mode="json")
     rank = look_up(document, "adapter.rank")
     for smaller in _powers_below(rank or 0):
-        rank = smaller
-        yield {"adapter.rank": rank, **_scaled_alpha(document, rank)}, told("a smaller adapter")
+        narrower = {"adapter.rank": smaller, **_scaled_alpha(document, smaller)}
+        yield _Proposal(narrower, told("a smaller adapter"), _Price.RESULT)
     if settings.adapter.targets.mlp and settings.adapter.targets.attention != "none":
-        yield {"adapter.targets.mlp": False}, told("attention alone learns")
+        yield _Proposal({"adapter.targets.mlp": False}, told("attention alone learns"), _Price.RESULT)
     if settings.training.sharding == "none" and settings.memory.weights == "full":
         for kind in ("int8", "nf4"):
             plain = {"memory.compile": False} if settings.memory.compile else {}
-            yield {"memory.weights": kind, **plain}, told("slower steps on rounded weights")
+            rounded = {"memory.weights": kind, **plain}
+            yield _Proposal(rounded, told("slower steps on rounded weights"), _Price.RESULT)
 
 
 def _streaming(settings: TrainSettings) -> Iterator[dict[str, Any]]:

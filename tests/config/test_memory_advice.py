@@ -7,7 +7,7 @@ from sidestep_tui.config.dit_shape import (
     SHAPE_XL,
 )
 from sidestep_tui.config.memory import GIB, MemoryEstimate, estimate_memory
-from sidestep_tui.config.memory_advice import cheapest_fit, largest_savings
+from sidestep_tui.config.memory_advice import Change, cheapest_fit, largest_savings
 from sidestep_tui.config.memory_load import Load
 
 from .test_memory import train_settings
@@ -52,6 +52,32 @@ def test_advice_adds_changes_up_until_the_run_fits() -> None:
     assert change.values["training.gradient_accumulation"] == 4
     rank, alpha = change.values["adapter.rank"], change.values["adapter.alpha"]
     assert alpha / rank == 128.0 / 512
+
+
+def changes_for_every_card(**values: object) -> list[Change]:
+    """What is advised for free memory of anything up to what the run takes."""
+    settings = train_settings(**values)
+    frees = range(0, estimate_memory(settings, SHAPE_2B).total, GIB // 4)
+    return [change for free in frees if (change := cheapest_fit(settings, SHAPE_2B, free)) is not None]
+
+
+def test_changes_together_do_not_promise_the_same_numbers_where_one_alters_them() -> None:
+    alter = {"optimizer.name", "data.crop_seconds", "adapter.rank", "adapter.targets.mlp", "memory.weights"}
+    changes = changes_for_every_card(training__batch_size=8, adapter__rank=256)
+    seen = {(len(change.values) > 2, bool(alter & set(change.values))) for change in changes}
+    assert {(True, True), (True, False)} <= seen
+    for change in changes:
+        assert ("the same numbers" in change.cost) != bool(alter & set(change.values))
+    both = [change.cost for change in changes if {"data.crop_seconds", "adapter.rank"} <= set(change.values)]
+    assert both
+    assert all("windows instead of whole songs; a smaller adapter" in cost for cost in both)
+
+
+def test_changes_together_are_the_same_within_rounding_where_one_of_them_rounds() -> None:
+    changes = changes_for_every_card(training__batch_size=8, memory__attention="reference")
+    costs = {change.cost for change in changes if {"memory.attention", "training.batch_size"} <= set(change.values)}
+    assert "the same numbers within rounding" in costs
+    assert "the same numbers" not in "".join(costs - {"the same numbers within rounding"})
 
 
 def test_no_advice_where_it_fits_or_where_nothing_helps() -> None:
