@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from sidestep_tui.config.dit_shape import DitShape
 from sidestep_tui.config.fields import look_up, put
+from sidestep_tui.config.libraries import has_bitsandbytes
 from sidestep_tui.config.memory import MemoryEstimate, estimate_memory
 from sidestep_tui.config.memory_load import Load
 from sidestep_tui.config.train import TrainSettings
@@ -49,13 +50,45 @@ def cheapest_fit(settings: TrainSettings, shape: DitShape, free_bytes: int, load
 
     Single changes are tried first, from those that cost only time to those that cost capacity; then they are added up
     in the same order, without those that the ones before them rule out. Together they cost what the dearest of them do:
-    where one changes the numbers, it is not said that another leaves them the same.
+    where one changes the numbers, it is not said that another leaves them the same. What needs a library that is not
+    installed comes in only where nothing fits without it, and says so.
     """
     now = estimate_memory(settings, shape, load)
     if now.fits(free_bytes):
         return None
+    proposals = list(_proposals(settings, now))
+    installed = [proposal for proposal in proposals if not _needs_library(proposal.values)]
     document = settings.model_dump(mode="json")
-    proposals = tuple(_proposals(settings, now))
+    fit = _first_fit(document, installed, shape, free_bytes, load)
+    if fit is None and len(installed) < len(proposals):
+        fit = _first_fit(document, proposals, shape, free_bytes, load)
+    return fit
+
+
+def largest_savings(settings: TrainSettings, shape: DitShape, load: Load, count: int = 3) -> list[tuple[Change, int]]:
+    """The single changes that save most, one for each kind of change, with the bytes that each saves.
+
+    Of a kind with several degrees the mildest is taken, except where more costs nothing but time. What needs a library
+    that is not installed comes in only where nothing else saves.
+    """
+    now = estimate_memory(settings, shape, load)
+    document = settings.model_dump(mode="json")
+    best: dict[frozenset[str], tuple[Change, int]] = {}
+    for proposal in _proposals(settings, now):
+        change = _try(document, [proposal], shape, load)
+        if change is None:
+            continue
+        kind, saved = frozenset(proposal.values), now.total - change.memory.total
+        if saved > 0 and (kind not in best or "memory.checkpointing" in kind):
+            best[kind] = (change, saved)
+    installed = [saving for saving in best.values() if not _needs_library(saving[0].values)]
+    return sorted(installed or best.values(), key=lambda saving: saving[1], reverse=True)[:count]
+
+
+def _first_fit(
+    document: dict[str, Any], proposals: Sequence[_Proposal], shape: DitShape, free_bytes: int, load: Load | None
+) -> Change | None:
+    """The first proposal that makes the run fit, else the first so many of them that do together."""
     for proposal in proposals:
         alone = _try(document, [proposal], shape, load)
         if alone is not None and alone.memory.fits(free_bytes):
@@ -71,24 +104,6 @@ def cheapest_fit(settings: TrainSettings, shape: DitShape, free_bytes: int, load
     return None
 
 
-def largest_savings(settings: TrainSettings, shape: DitShape, load: Load, count: int = 3) -> list[tuple[Change, int]]:
-    """The single changes that save most, one for each kind of change, with the bytes that each saves.
-
-    Of a kind with several degrees the mildest is taken, except where more costs nothing but time.
-    """
-    now = estimate_memory(settings, shape, load)
-    document = settings.model_dump(mode="json")
-    best: dict[frozenset[str], tuple[Change, int]] = {}
-    for proposal in _proposals(settings, now):
-        change = _try(document, [proposal], shape, load)
-        if change is None:
-            continue
-        kind, saved = frozenset(proposal.values), now.total - change.memory.total
-        if saved > 0 and (kind not in best or "memory.checkpointing" in kind):
-            best[kind] = (change, saved)
-    return sorted(best.values(), key=lambda entry: entry[1], reverse=True)[:count]
-
-
 def _try(document: dict[str, Any], proposals: Sequence[_Proposal], shape: DitShape, load: Load | None) -> Change | None:
     """The proposals together and what they come to; None where the settings that they give contradict each other."""
     values = {path: value for proposal in proposals for path, value in proposal.values.items()}
@@ -98,13 +113,20 @@ def _try(document: dict[str, Any], proposals: Sequence[_Proposal], shape: DitSha
         settings = TrainSettings.model_validate(document)
     except ValidationError:
         return None
-    return Change(values, _cost(proposals), estimate_memory(settings, shape, load))
+    return Change(values, _cost(proposals, values), estimate_memory(settings, shape, load))
 
 
-def _cost(proposals: Sequence[_Proposal]) -> str:
-    """What the dearest of the proposals cost."""
+def _cost(proposals: Sequence[_Proposal], values: Mapping[str, Any]) -> str:
+    """What has to be installed for the values that the proposals come to, and what the dearest of them cost."""
     dearest = max(proposal.price for proposal in proposals)
-    return "; ".join(dict.fromkeys(proposal.cost for proposal in proposals if proposal.price == dearest))
+    needs = [told('needs bitsandbytes: pip install "sidestep-tui[8bit]"')] if _needs_library(values) else []
+    return "; ".join(dict.fromkeys([*needs, *(one.cost for one in proposals if one.price == dearest)]))
+
+
+def _needs_library(values: Mapping[str, Any]) -> bool:
+    """Whether settings ask for bitsandbytes where it is not installed."""
+    wanted = values.get("optimizer.name") == "adamw8bit" or values.get("memory.weights") == "nf4"
+    return wanted and not has_bitsandbytes()
 
 
 def _proposals(settings: TrainSettings, now: MemoryEstimate) -> Iterator[_Proposal]:

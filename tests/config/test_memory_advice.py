@@ -1,5 +1,7 @@
 """Advice where a run does not fit: what saves memory, in which order, and when there is nothing to say."""
 
+from collections.abc import Callable
+
 import pytest
 
 from sidestep_tui.config.dit_shape import (
@@ -11,6 +13,16 @@ from sidestep_tui.config.memory_advice import Change, cheapest_fit, largest_savi
 from sidestep_tui.config.memory_load import Load
 
 from .test_memory import train_settings
+
+
+@pytest.fixture
+def bitsandbytes(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """Takes the library for installed or for absent."""
+
+    def take(installed: bool) -> None:
+        monkeypatch.setattr("sidestep_tui.config.memory_advice.has_bitsandbytes", lambda: installed)
+
+    return take
 
 
 @pytest.mark.parametrize(
@@ -133,12 +145,45 @@ def test_a_full_song_at_rank_64_fits_the_goals_without_quantised_weights() -> No
         assert change.values == {"memory.stream_blocks": True}
 
 
-def test_the_optimizer_keeps_8_bits_before_a_song_is_cut() -> None:
+def test_the_optimizer_keeps_8_bits_before_a_song_is_cut(bitsandbytes: Callable[[bool], None]) -> None:
     settings = train_settings(adapter__rank=256, memory__stream_blocks=True, memory__checkpointing="offload")
     now = estimate_memory(settings, SHAPE_2B).total
-    change = cheapest_fit(settings, SHAPE_2B, now)
-    assert change is not None
-    assert change.values == {"optimizer.name": "adamw8bit"}
+    for installed, change in ((True, {"optimizer.name": "adamw8bit"}), (False, {"data.crop_seconds": 120.0})):
+        bitsandbytes(installed)
+        fit = cheapest_fit(settings, SHAPE_2B, now)
+        assert fit is not None
+        assert fit.values == change
+        assert "pip install" not in fit.cost
+
+
+ALL_BUT_8_BITS = {
+    "adapter__family": "oft", "adapter__block_size": 256, "adapter__targets__mlp": False,
+    "memory__checkpointing": "offload", "memory__stream_blocks": True, "data__crop_seconds": 30.0,
+}  # fmt: skip
+"""After these nothing saves but the optimizer's state."""
+
+
+def test_a_library_to_install_is_named_where_nothing_fits_without_it(bitsandbytes: Callable[[bool], None]) -> None:
+    settings = train_settings(**ALL_BUT_8_BITS)
+    now = estimate_memory(settings, SHAPE_2B).total
+    for installed, words in ((True, ""), (False, 'needs bitsandbytes: pip install "sidestep-tui[8bit]"; ')):
+        bitsandbytes(installed)
+        change = cheapest_fit(settings, SHAPE_2B, now)
+        assert change is not None
+        assert change.values == {"optimizer.name": "adamw8bit"}
+        assert change.cost == f"{words}the optimizer's state in 8 bits (bitsandbytes)"
+        ((saving, _saved),) = largest_savings(settings, SHAPE_2B, Load(frames=500))
+        assert (saving.values, saving.cost) == (change.values, change.cost)
+
+
+def test_what_is_not_installed_is_not_among_the_largest_savings(bitsandbytes: Callable[[bool], None]) -> None:
+    settings = train_settings(adapter__rank=512, memory__checkpointing="offload")
+    found = {}
+    for installed in (True, False):
+        bitsandbytes(installed)
+        found[installed] = [dict(change.values) for change, _ in largest_savings(settings, SHAPE_2B, Load(), 20)]
+    assert {"optimizer.name": "adamw8bit"} in found[True]
+    assert found[False] == [values for values in found[True] if values != {"optimizer.name": "adamw8bit"}]
 
 
 def test_changes_that_contradict_the_ones_before_them_are_left_out() -> None:

@@ -1,11 +1,11 @@
 """Values that are valid by themselves and that this disk, or the chosen model, cannot honour."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from sidestep_tui.config.dit_shape import DitShape, absent_target
 from sidestep_tui.config.fields import SettingField
+from sidestep_tui.config.libraries import has_bitsandbytes
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard.document import WizardDocument
@@ -44,7 +44,7 @@ def absent_means(settings: TrainSettings, *, card: bool) -> dict[str, str]:
         "memory.weights": settings.memory.weights == "nf4",
     }
     found: dict[str, str] = {}
-    if any(wanted.values()) and find_spec("bitsandbytes") is None:
+    if any(wanted.values()) and not has_bitsandbytes():
         message = _('needs bitsandbytes, which is not installed: pip install "sidestep-tui[8bit]"')
         found = {path: message for path, is_wanted in wanted.items() if is_wanted}
     if wanted["optimizer.name"] and not card:

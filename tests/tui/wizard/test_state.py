@@ -101,12 +101,11 @@ def test_layers_that_the_model_does_not_have_are_told() -> None:
 
 
 def test_what_needs_a_card_or_a_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    installed = {"bitsandbytes": None}
-    monkeypatch.setattr("sidestep_tui.tui.wizard.conflicts.find_spec", installed.get)
+    monkeypatch.setattr("sidestep_tui.tui.wizard.conflicts.has_bitsandbytes", lambda: False)
     state = ready(**{"optimizer.name": "adamw8bit", "memory.weights": "nf4"})
     assert list(state.conflicts()) == ["optimizer.name", "memory.weights"]
     assert all("sidestep-tui[8bit]" in message for message in state.conflicts().values())
-    installed["bitsandbytes"] = "here"
+    monkeypatch.setattr("sidestep_tui.tui.wizard.conflicts.has_bitsandbytes", lambda: True)
     assert state.conflicts() == {}
     state.cards = ()
     assert state.conflicts() == {"optimizer.name": "8-bit AdamW runs on CUDA cards only"}
