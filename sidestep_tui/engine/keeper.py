@@ -21,7 +21,7 @@ from sidestep_tui.engine.checkpoint import (
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.optimizer import inference_weights, load_state
 from sidestep_tui.engine.setup import Setup
-from sidestep_tui.engine.velocity_record import write_record
+from sidestep_tui.engine.velocity_record import Recorder
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.events import CheckpointSaved
 
@@ -33,6 +33,7 @@ class Keeper:
         self._context = context
         self._setup = setup
         self._keep_last = keep_last
+        self._recorder = Recorder(setup.transformer)
 
     def save(self, position: Position) -> None:
         """Writes a checkpoint: raw weights, their average if there is one, optimizer and position."""
@@ -118,10 +119,10 @@ class Keeper:
         if setup.ranks.sharded or is_quantised(setup.transformer):
             return
         with inference_weights(setup.optimizer, setup.parameters):
-            write_record(folder, setup.transformer)
+            self._recorder.write(folder)
         if setup.average is not None:
             with setup.average.in_place():
-                write_record(average_folder, setup.transformer)
+                self._recorder.write(average_folder)
 
     def _average(self) -> dict[str, Tensor] | None:
         setup = self._setup

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
 
 RECORD_FILE: Final = "velocity_record.json"
+_ABOUT: Final = "the change of the velocity that this adapter makes on fixed inputs; `sidestep verify` compares it"
 _FRAMES, _TOKENS, _TIMESTEP = 64, 64, 0.6
 _HALF: Final = (torch.bfloat16, torch.float16)
 
@@ -57,25 +58,42 @@ def fixed_velocity(transformer: "AceStepTransformer1DModel") -> Tensor:
         return velocity(transformer, noise, torch.tensor([_TIMESTEP]), condition, context).cpu()
 
 
-def write_record(folder: Path, transformer: "AceStepTransformer1DModel") -> None:
-    """Records what the adapter on the DiT does, as it is now, in `folder`; the DiT is left as it was."""
-    was_training = transformer.training
-    dtype = str(transformer.proj_in_conv.weight.dtype).removeprefix("torch.")
-    transformer.eval()
-    try:
-        with without_adapter(transformer):
-            plain = fixed_velocity(transformer)
-        change = fixed_velocity(transformer) - plain
-    finally:
-        transformer.train(was_training)
-    document = {
-        "about": "the change of the velocity that this adapter makes on fixed inputs; `sidestep verify` compares it",
-        "frozen_weights": dtype,
-        "plain_norm": float(plain.norm()),
-        "shape": list(change.shape),
-        "change": base64.b64encode(change.numpy().astype("<f4").tobytes()).decode("ascii"),
-    }
-    write_json_atomic(folder / RECORD_FILE, document)
+class Recorder:
+    """Records what the adapter on a DiT does, as often as asked.
+
+    What the DiT answers without the adapter is measured at the first record and kept: its weights are frozen, so a
+    second pass would give the same.
+    """
+
+    def __init__(self, transformer: "AceStepTransformer1DModel") -> None:
+        self._transformer = transformer
+        self._plain: Tensor | None = None
+
+    def write(self, folder: Path) -> None:
+        """Records in `folder` what the adapter does as it is now; the DiT is left as it was."""
+        plain, adapted = self._velocities()
+        change = adapted - plain
+        document = {
+            "about": _ABOUT,
+            "frozen_weights": str(self._transformer.proj_in_conv.weight.dtype).removeprefix("torch."),
+            "plain_norm": float(plain.norm()),
+            "shape": list(change.shape),
+            "change": base64.b64encode(change.numpy().astype("<f4").tobytes()).decode("ascii"),
+        }
+        write_json_atomic(folder / RECORD_FILE, document)
+
+    def _velocities(self) -> tuple[Tensor, Tensor]:
+        """Without the adapter, and with it as it is now."""
+        transformer = self._transformer
+        was_training = transformer.training
+        transformer.eval()
+        try:
+            if self._plain is None:
+                with without_adapter(transformer):
+                    self._plain = fixed_velocity(transformer)
+            return self._plain, fixed_velocity(transformer)
+        finally:
+            transformer.train(was_training)
 
 
 def find_record(adapter: Path) -> VelocityRecord | None:

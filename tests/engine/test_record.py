@@ -11,8 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.config.adapter import LoraSettings
+from sidestep_tui.config.fields import put
 from sidestep_tui.engine.adapter import load_adapter
-from sidestep_tui.engine.velocity_record import RECORD_FILE, find_record, write_record
+from sidestep_tui.engine.velocity_record import RECORD_FILE, Recorder, find_record, fixed_velocity
 from tests.engine.conftest import trained
 
 FAMILIES: dict[str, tuple[dict[str, Any], str]] = {
@@ -133,9 +134,52 @@ def test_recording_leaves_the_model_as_it_was(turbo: Path, tmp_path: Path, dtype
     before = {name: value.clone() for name, value in transformer.state_dict().items()}
     asks = {name: p.requires_grad for name, p in transformer.named_parameters()}
     state = torch.get_rng_state()
-    write_record(tmp_path, transformer)
+    Recorder(transformer).write(tmp_path)
     assert torch.equal(torch.get_rng_state(), state)
     assert transformer.training
     assert {name: p.requires_grad for name, p in transformer.named_parameters()} == asks
     after = transformer.state_dict()
     assert all(torch.equal(after[name], value) and after[name].dtype == value.dtype for name, value in before.items())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_model_without_its_adapter_is_measured_once(turbo: Path, tmp_path: Path, dtype: torch.dtype) -> None:
+    transformer = open_checkpoint(turbo).load_transformer("cpu", dtype)
+    load_adapter(transformer, trained(turbo, tmp_path / "adapter", LoraSettings(rank=4)))
+    passes: list[torch.nn.Module] = []
+    transformer.register_forward_hook(lambda module, *_: passes.append(module))
+    recorder = Recorder(transformer)
+    recorder.write(tmp_path / "first")
+    assert len(passes) == 2
+    with torch.no_grad():
+        for name, parameter in transformer.named_parameters():
+            if "lora_B" in name:
+                parameter.mul_(1.5)
+    recorder.write(tmp_path / "second")
+    assert len(passes) == 3
+    Recorder(transformer).write(tmp_path / "anew")
+    first, second, anew = ((tmp_path / name / RECORD_FILE).read_bytes() for name in ("first", "second", "anew"))
+    assert second == anew != first
+
+
+def test_a_run_measures_the_model_once_and_again_when_it_continues(
+    engine: Any, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[torch.Tensor] = []
+
+    def measure(transformer: Any) -> torch.Tensor:
+        measured.append(fixed_velocity(transformer))
+        return measured[-1]
+
+    monkeypatch.setattr("sidestep_tui.engine.velocity_record.fixed_velocity", measure)
+    run = engine.create("stopped", "train", put(train_document, "checkpoints.every_steps", 1))
+    (run.commands / "1-stop.json").write_text(json.dumps({"command": "stop", "arguments": {}}))
+    kept = 0
+    for status in ("stopped", "completed"):
+        measured.clear()
+        _, state = engine.work(run)
+        assert state.status == status
+        assert len(measured) == len(state.checkpoints) - kept + 1
+        kept = len(state.checkpoints)
+    whole, _ = engine.run("whole", "train", train_document)
+    assert (run.final / RECORD_FILE).read_bytes() == (whole.final / RECORD_FILE).read_bytes()
