@@ -12,7 +12,7 @@ from sidestep_tui.config.memory import GIB, MemoryEstimate, estimate_memory
 from sidestep_tui.config.memory_advice import Change, cheapest_fit, largest_savings
 from sidestep_tui.config.memory_load import Load
 
-from .test_memory import train_settings
+from .support import train_settings
 
 
 @pytest.fixture

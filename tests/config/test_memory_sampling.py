@@ -11,7 +11,7 @@ from sidestep_tui.config.memory import RESERVE_BYTES, MemoryEstimate, estimate_m
 from sidestep_tui.config.memory_advice import cheapest_fit, largest_savings
 from sidestep_tui.config.memory_load import Load
 
-from .test_memory import train_settings
+from .support import train_settings
 
 
 def estimate(shape: DitShape = SHAPE_2B, **values: object) -> MemoryEstimate:
