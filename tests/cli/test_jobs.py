@@ -1,10 +1,6 @@
-"""From a command line to a run: settings in layers, the run directory, and the run followed to its end."""
+"""From a command line to a run: settings in layers, flags, and the run directory."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,41 +8,10 @@ import pytest
 
 from sidestep_tui.config.fields import look_up, setting_fields
 from sidestep_tui.config.jobs import JOBS
-from sidestep_tui.runs.control import send_command
 from sidestep_tui.runs.directory import RunDirectory
-from sidestep_tui.runs.history import list_runs, summarise
+from sidestep_tui.runs.history import list_runs
 
-
-def until(condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.01)
-
-
-def settings_of(path):
-    return json.loads((path / "config.json").read_text())["settings"]
-
-
-def test_train_follows_the_run_to_its_end(sidestep, stub_engine, inputs, tmp_path):
-    stub_engine("complete")
-    result = sidestep("train", *inputs, "--output", tmp_path / "run", "--rank", 8, "--lr", "3e-4")
-    assert (result.code, result.err) == (0, "")
-    assert "completed, loss 0.25" in result.out
-    assert "A [b]song[/b] is short. (\\x1b[31mred.wav)" in result.out
-    settings = settings_of(tmp_path / "run")
-    assert (settings["adapter"]["rank"], settings["optimizer"]["learning_rate"]) == (8, 3e-4)
-    assert settings["data"]["tensors"] == inputs[0]
-
-
-def test_train_under_json_gives_the_events_as_lines(sidestep, stub_engine, inputs, tmp_path):
-    stub_engine("complete")
-    lines = sidestep("train", *inputs, "--output", tmp_path / "run", "--json").json_lines()
-    assert [line["type"] for line in lines] == [
-        "Launched", "RunStarted", "Planned", *["StepCompleted"] * 3, "WarningRaised", "RunCompleted",
-    ]  # fmt: skip
-    assert lines[0]["run"] == str(tmp_path / "run")
-    assert lines[4]["loss"] is None
+from .support import settings_of
 
 
 def test_prepare_makes_the_run_and_starts_nothing(sidestep, stub_engine, inputs, tmp_path):
@@ -57,104 +22,6 @@ def test_prepare_makes_the_run_and_starts_nothing(sidestep, stub_engine, inputs,
     assert run.exists()
     assert not run.events_file.exists()
     assert run in [summary.run for summary in list_runs()]
-
-
-def test_a_failed_run_fails_the_command_with_the_words_of_the_run(sidestep, stub_engine, inputs, tmp_path):
-    stub_engine("fail")
-    result = sidestep("train", *inputs, "--output", tmp_path / "run")
-    assert result.code == 1
-    assert "error: The loss is not a number.\n  where: step 3\n  fix:   lower --lr\n" in result.err
-
-
-def test_an_engine_that_vanishes_is_a_failure_that_names_its_log(sidestep, stub_engine, inputs, tmp_path):
-    stub_engine("vanish")
-    result = sidestep("train", *inputs, "--output", tmp_path / "run", "--json")
-    assert result.code == 1
-    error = json.loads(result.err)
-    assert error["where"] == str(tmp_path / "run" / "engine.log")
-    assert "sidestep resume" in error["fix"]
-
-
-def test_an_engine_that_does_not_start_is_quoted(sidestep, stub_engine, inputs, tmp_path):
-    stub_engine("refuse")
-    result = sidestep("train", *inputs, "--output", tmp_path / "run")
-    assert result.code == 1
-    assert "did not start: No module named torch" in result.err
-
-
-def test_detach_returns_while_the_engine_works_and_resume_continues(sidestep, stub_engine, inputs, tmp_path):
-    stub_engine("wait")
-    run = RunDirectory(tmp_path / "run")
-    launched = sidestep("train", *inputs, "--output", run.path, "--detach", "--json").json()
-    assert launched["type"] == "Launched"
-    assert run.alive()
-    taken = sidestep("train", *inputs, "--output", run.path)
-    assert (taken.code, "sidestep resume" in taken.err) == (2, True)
-    assert sidestep("runs", "stop", "run").code == 0
-    until(lambda: not run.alive())
-    assert summarise(run).condition == "stopped"
-
-    stub_engine("complete")
-    resumed = sidestep("resume", "run")
-    assert resumed.code == 0
-    assert "continued after step 3" in resumed.out
-    assert sidestep("resume", "run").code == 2
-
-
-def test_a_stop_by_someone_else_is_no_failure(sidestep, stub_engine, inputs, tmp_path):
-    stub_engine("wait")
-    run = RunDirectory(tmp_path / "run")
-    sidestep("train", *inputs, "--output", run.path, "--detach")
-    send_command(run, "stop")
-    watched = sidestep("watch", run.path)
-    assert watched.code == 0
-    assert "stopped after step 3: asked to stop" in watched.out
-
-
-def start(tmp_path, inputs):
-    program = (
-        "import sys\n"
-        "from sidestep_tui.runs import launch\n"
-        "launch.ENGINE_MODULE = 'stub_engine'\n"
-        "from sidestep_tui.cli.main import main\n"
-        "sys.exit(main(sys.argv[1:]))\n"
-    )
-    command = [sys.executable, "-c", program, "train", *inputs, "--output", str(tmp_path / "run"), "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    run = RunDirectory(tmp_path / "run")
-    until(lambda: run.exists() and summarise(run).state.step == 3)
-    return process, run
-
-
-def test_ctrl_c_saves_and_stops(stub_engine, inputs, tmp_path):
-    stub_engine("wait")
-    process, run = start(tmp_path, inputs)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (130, "")
-    assert json.loads(out.splitlines()[-1])["type"] == "RunStopped"
-    assert not run.alive()
-
-
-def test_a_second_ctrl_c_leaves_the_run_going(stub_engine, inputs, tmp_path):
-    stub_engine("wait")
-    process, run = start(tmp_path, inputs)
-    engine = summarise(run).run
-    os.kill(pid_of(engine), signal.SIGSTOP)  # an engine in the middle of a long step
-    try:
-        process.send_signal(signal.SIGINT)
-        until(lambda: any(run.commands.glob("*-stop.json")))
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
-        assert process.returncode == 130
-        assert run.alive()
-    finally:
-        os.kill(pid_of(engine), signal.SIGCONT)
-    until(lambda: not run.alive())
-
-
-def pid_of(run):
-    return json.loads(run.events_file.read_text().splitlines()[0])["pid"]
 
 
 def test_layers_win_in_order(sidestep, stub_engine, inputs, tmp_path):
