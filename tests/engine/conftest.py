@@ -143,6 +143,19 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
         signal.signal(number, handler)
 
 
+@pytest.fixture
+def export(engine: Engine, tmp_path: Path) -> Callable[..., tuple[Path, Any]]:
+    """`export(adapter, "comfyui", precision="float16")` gives the folder that was written and the results."""
+
+    def run(adapter: Path, form: str, **settings: Any) -> tuple[Path, Any]:
+        output = tmp_path / f"exported {form}"
+        document = {"adapter": str(adapter), "output": str(output), "format": form}
+        _, state = engine.run(f"run {form}", "export", document | settings)
+        return output, state.results
+
+    return run
+
+
 def write_song(path: Path, pitch: float, seconds: float = 1.2, rate: int = RATE) -> None:
     time = np.arange(int(seconds * rate)) / rate
     wave = 0.3 * np.sin(2 * np.pi * pitch * time) * np.exp(-3 * (time % 0.25))

@@ -16,28 +16,12 @@ from torch import Tensor, nn
 
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.keymap import to_diffusers
-from sidestep_tui.config.adapter import (
-    AdapterBase,
-    DoraSettings,
-    LohaSettings,
-    LokrSettings,
-    LoraSettings,
-    OftSettings,
-)
 from sidestep_tui.engine.adapter import load_adapter
 from sidestep_tui.engine.export.lycoris import LYCORIS_FILE
 from sidestep_tui.engine.targets import all_targets
 from tests.engine.conftest import trained
+from tests.engine.exports import FAMILIES
 
-FAMILIES: dict[str, AdapterBase] = {
-    "lora": LoraSettings(rank=4, alpha=12),
-    "lora, rank-stabilised": LoraSettings(rank=4, alpha=12, rank_stabilised=True),
-    "dora": DoraSettings(rank=4, alpha=12),
-    "lokr": LokrSettings(rank=2, alpha=5),
-    "lokr, whole factors": LokrSettings(rank=512, alpha=256),
-    "loha": LohaSettings(rank=4, alpha=12),
-    "oft": OftSettings(block_size=8),
-}
 OWN_RANKS = {"layers.0.mlp.up_proj": (2, 9.0), "layers.1.self_attn.q_proj": (3, 1.5)}
 
 

@@ -1,4 +1,4 @@
-"""Exports: what each consumer loads does what was trained, and what cannot be taken is refused with the reason."""
+"""Exports: the file does what was trained, what a consumer cannot take is refused, and the card tells the story."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,61 +9,18 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from sidestep_tui.acestep import open_checkpoint
-from sidestep_tui.acestep.velocity import velocity
-from sidestep_tui.config.adapter import (
-    AdapterBase,
-    DoraSettings,
-    LohaSettings,
-    LokrSettings,
-    LoraSettings,
-    OftSettings,
-)
-from sidestep_tui.engine.adapter import load_adapter, read_adapter
+from sidestep_tui.config.adapter import LoraSettings
+from sidestep_tui.engine.adapter import read_adapter
 from sidestep_tui.engine.export.formats import FORMATS
 from sidestep_tui.engine.export.job import largest_difference
 from sidestep_tui.engine.export.lycoris import LYCORIS_FILE
 from sidestep_tui.engine.export.modules import split_modules
 from sidestep_tui.engine.export.read import read_exported
-from sidestep_tui.engine.generate.adapter import apply_adapter
 from sidestep_tui.engine.tensors import read_manifest, write_manifest
 from sidestep_tui.runs.events import SampleWritten
 from sidestep_tui.runs.log import EventWriter
 from tests.engine.conftest import trained
-
-FAMILIES: dict[str, AdapterBase] = {
-    "lora": LoraSettings(rank=4, alpha=12),
-    "lora, rank-stabilised": LoraSettings(rank=4, alpha=12, rank_stabilised=True),
-    "dora": DoraSettings(rank=4, alpha=12),
-    "lokr": LokrSettings(rank=2, alpha=5),
-    "lokr, whole factors": LokrSettings(rank=512, alpha=256),
-    "loha": LohaSettings(rank=4, alpha=12),
-    "oft": OftSettings(block_size=8),
-}
-
-
-def some_velocity(transformer: torch.nn.Module) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(5)
-    x, condition, context = (torch.randn(1, n, d, generator=generator) for n, d in ((10, 64), (7, 64), (10, 128)))
-    with torch.no_grad():
-        return velocity(transformer, x, torch.tensor([0.6]), condition, context)
-
-
-def adapted_velocity(tiny: Path, adapter: Path) -> torch.Tensor:
-    transformer = open_checkpoint(tiny).load_transformer()
-    load_adapter(transformer, adapter)
-    return some_velocity(transformer)
-
-
-@pytest.fixture
-def export(engine: Any, tmp_path: Path) -> Callable[..., tuple[Path, Any]]:
-    def run(adapter: Path, form: str, **settings: Any) -> tuple[Path, Any]:
-        output = tmp_path / f"exported {form}"
-        document = {"adapter": str(adapter), "output": str(output), "format": form}
-        _, state = engine.run(f"run {form}", "export", document | settings)
-        return output, state.results
-
-    return run
+from tests.engine.exports import FAMILIES
 
 
 @pytest.mark.parametrize(
@@ -100,71 +57,6 @@ def test_what_a_consumer_cannot_take_is_refused(
     assert f"cannot be exported for {form}" in state.failure.what
     assert "peft" in state.failure.fix
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("family", ["lora", "lora, rank-stabilised", "dora"])
-@pytest.mark.parametrize(
-    "targets", [{}, {"attention": "none"}, {"projections": ("v", "o"), "mlp": False}], ids=["all", "mlp", "v and o"]
-)
-def test_diffusers_own_pipeline_gives_the_full_effect(
-    export: Callable[..., tuple[Path, Any]],
-    tiny_checkpoint: Path,
-    tmp_path: Path,
-    family: str,
-    targets: dict[str, Any],
-) -> None:
-    from diffusers import AceStepPipeline
-
-    settings = FAMILIES[family].model_validate(FAMILIES[family].model_dump() | {"targets": targets})
-    own = {"layers.0.mlp.up_proj": (2, 9.0)} if settings.targets.mlp else None
-    adapter = trained(tiny_checkpoint, tmp_path / "adapter", settings, own)
-    output, _ = export(adapter, "diffusers")
-    pipeline = AceStepPipeline.from_pretrained(tiny_checkpoint)
-    plain = some_velocity(pipeline.transformer)
-    pipeline.load_lora_weights(output)
-    wanted = adapted_velocity(tiny_checkpoint, adapter)
-    torch.testing.assert_close(some_velocity(pipeline.transformer), wanted, rtol=1e-5, atol=1e-5)
-    assert (wanted - plain).norm() > 0.02 * plain.norm()
-
-
-@pytest.mark.parametrize(
-    ("family", "form"),
-    [
-        ("lora", "comfyui"),
-        ("lora, rank-stabilised", "diffusers"),
-        ("dora", "diffusers"),
-        ("lokr", "lycoris"),
-        ("lokr, whole factors", "comfyui"),
-        ("loha", "comfyui"),
-    ],
-)
-@pytest.mark.parametrize("strength", [1.0, -0.5])
-def test_generation_takes_exported_files_back(
-    export: Callable[..., tuple[Path, Any]],
-    tiny_checkpoint: Path,
-    tmp_path: Path,
-    family: str,
-    form: str,
-    strength: float,
-) -> None:
-    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES[family])
-    output, _ = export(adapter, form)
-    answers = []
-    for path in (adapter, output):
-        transformer = open_checkpoint(tiny_checkpoint).load_transformer()
-        apply_adapter(transformer, path, strength)
-        answers.append(some_velocity(transformer))
-    torch.testing.assert_close(*answers, rtol=1e-4, atol=1e-5)
-
-
-def test_peft_files_have_the_original_names(
-    export: Callable[..., tuple[Path, Any]], tiny_checkpoint: Path, tmp_path: Path
-) -> None:
-    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES["lora"])
-    output, _ = export(adapter, "peft")
-    keys = load_file(output / "adapter_model.safetensors").keys()
-    assert "base_model.model.layers.3.cross_attn.o_proj.lora_B.weight" in keys
-    torch.testing.assert_close(adapted_velocity(tiny_checkpoint, output), adapted_velocity(tiny_checkpoint, adapter))
 
 
 def test_a_missing_alpha_is_caught(
