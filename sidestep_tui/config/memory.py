@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sidestep_tui.config.dit_shape import DitShape, adapter_parameters
-from sidestep_tui.config.memory_activations import activations
+from sidestep_tui.config.memory_activations import Activations, activations
 from sidestep_tui.config.memory_load import Load, stored_bytes
 from sidestep_tui.config.memory_sampling import prior_bytes, prior_load, sampling_bytes
 from sidestep_tui.config.optimisation import OptimizerName
@@ -95,17 +95,24 @@ def estimate_memory(settings: TrainSettings, shape: DitShape, load: Load | None 
     if settings.data.residence == "device":
         model += stored_bytes(load.all_frames, load.all_condition_tokens, shape.condition)
     optimizer = round(trainable * _STATE_BYTES[settings.optimizer.name])
-    steps = [(load.cropped(settings.data.crop_seconds), settings.training.batch_size)]
+    first, batch = load.cropped(settings.data.crop_seconds), settings.training.batch_size
+    gradients = 0 if settings.training.gradient_accumulation > 1 else trainable * _FP32
+    steps = [_beside(activations(settings, shape, first, element, batch), gradients)]
     if (prior := prior_load(settings, load)) is not None:
-        steps.append((prior, 1))  # one song of the prior, after the micro-batches
+        steps.append(_beside(activations(settings, shape, prior, element, 1), 0))  # one song, after the micro-batches
     sampling = sampling_bytes(settings, shape, element)
     return MemoryEstimate(
         model=model,
         adapter=(2 * trainable + averaged) * _FP32,  # weights, gradients, average
         optimizer=optimizer,
-        activations=max(activations(settings, shape, one, element, batch) for one, batch in steps),
+        activations=max(steps),
         sampling=model + (trainable + averaged) * _FP32 + optimizer + sampling + RESERVE_BYTES if sampling else 0,
     )
+
+
+def _beside(activated: Activations, gradients: int) -> int:
+    """Activations beyond the gradients, which come into being as what was held is let go: they share a place."""
+    return activated.working + max(0, activated.held - gradients)
 
 
 def _model_bytes(settings: TrainSettings, shape: DitShape, element: int) -> int:

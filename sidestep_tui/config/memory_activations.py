@@ -1,7 +1,8 @@
 """What a training step keeps for its backward pass, counted by what autograd keeps for one block of the DiT.
 
-The list is in `_saved_per_token`; a test counts the same on a small model. What is in flight (`_working_bytes`) is an
-estimate until a card has measured it.
+The list is in `_saved_per_token`; a test counts the same on a small model. The sums were held against torch's allocator
+at the true shapes (docs/benchmarks.md), in two bytes an element as on cards, with the flash kernel. Four bytes are
+counted as on a CPU, where windows are cut into blocks and recomputed layers keep the results of attention.
 """
 
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from sidestep_tui.config.adapter import (
     LoraSettings,
     OftSettings,
 )
-from sidestep_tui.config.dit_shape import DitShape, Linear, adapted_modules
+from sidestep_tui.config.dit_shape import DitShape, Linear, adapted_modules, module_parameters
 from sidestep_tui.config.memory_load import Load
 from sidestep_tui.config.train import TrainSettings
 
@@ -24,7 +25,15 @@ FP32: Final = 4
 _OFT_ROTATION_COPIES: Final = 4  # terms of the Cayley-Neumann series that autograd keeps
 
 
-def activations(settings: TrainSettings, shape: DitShape, load: Load, element: int, batch: int) -> int:
+@dataclass(frozen=True, slots=True)
+class Activations:
+    """Bytes: `held` from the forward pass on, until the backward pass has gone by; `working` at any one time of it."""
+
+    held: int
+    working: int
+
+
+def activations(settings: TrainSettings, shape: DitShape, load: Load, element: int, batch: int) -> Activations:
     """Kept tensors of the layers that are not recomputed, inputs of those that are, and the work on one layer.
 
     Args:
@@ -47,14 +56,16 @@ def activations(settings: TrainSettings, shape: DitShape, load: Load, element: i
     again = [layer for layer in kept if recomputed and layer % recomputed == 0]
     layer_input = 0 if policy == "offload" else batch * load.tokens * shape.hidden * element
     held = sum(kept.values()) - sum(kept[layer] - layer_input for layer in again)
-    held += sum(_kept_attention(shape, load, element, batch, layer) for layer in again)
-    working = max((kept[layer] for layer in again), default=0)
+    if element == FP32:
+        held += sum(_kept_attention(shape, load, element, batch, layer) for layer in again)
+    again_at_once = max((kept[layer] for layer in again), default=0)
     ends = batch * load.frames * (shape.in_channels + 4 * shape.out_channels) * FP32
-    return held + working + ends + _working_bytes(shape, settings.adapter, modules, batch * load.tokens)
+    working = _working_bytes(shape, settings.adapter, modules, batch * load.tokens, element)
+    return Activations(held, again_at_once + ends + working)
 
 
 def _kept_attention(shape: DitShape, load: Load, element: int, batch: int, layer: int) -> int:
-    """Results of long attention, which recomputed layers keep (`engine/recompute.py`)."""
+    """Results of long attention, which recomputed layers keep on a CPU (`engine/recompute.py`)."""
     keys = [load.condition_tokens, *([load.tokens] if layer % 2 else [])]
     result = batch * load.tokens * shape.attention * element
     long = sum(count >= 1024 or (count >= 512 and result <= 4 * 1024**2) for count in keys)
@@ -73,7 +84,7 @@ def _layer_bytes(
         shape,
         adapted,
         element,
-        _Kept(FP32 if reference and element < FP32 else 0, cast, lean, sliding and not reference),
+        _Kept(FP32 if reference and element < FP32 else 0, cast, lean, sliding and not reference and element == FP32),
     )
     scores = shape.heads * load.tokens**2 * (element + FP32) if sliding and reference else 0
     for module in adapted.values():
@@ -81,7 +92,7 @@ def _layer_bytes(
         extra = 0 if lean else _family_bytes_per_token(adapter, module, element)
         per_condition_token += extra if on_condition else 0
         per_token += 0 if on_condition else extra
-    whole = sum(_family_bytes(adapter, module) for module in adapted.values())
+    whole = sum(_family_bytes(adapter, module, element if lean else FP32) for module in adapted.values())
     return batch * (per_token * load.tokens + per_condition_token * load.condition_tokens + scores) + whole
 
 
@@ -143,9 +154,11 @@ def _family_bytes_per_token(adapter: AdapterSettings, module: Linear, element: i
             return 0
 
 
-def _family_bytes(adapter: AdapterSettings, module: Linear) -> int:
-    """LoKr and LoHa build the whole update of the weight in fp32; OFT keeps its rotations."""
+def _family_bytes(adapter: AdapterSettings, module: Linear, element: int) -> int:
+    """LoKr and LoHa build the whole update of the weight in fp32, OFT keeps its rotations, lean LoRA its factors."""
     match adapter:
+        case LoraSettings():
+            return element * module_parameters(module, adapter) if element < FP32 else 0
         case LokrSettings() | LohaSettings():
             return FP32 * module.weight
         case OftSettings():
@@ -155,10 +168,10 @@ def _family_bytes(adapter: AdapterSettings, module: Linear) -> int:
 
 
 def _working_bytes(
-    shape: DitShape, adapter: AdapterSettings, modules: Iterable[tuple[Linear, ...]], tokens: int
+    shape: DitShape, adapter: AdapterSettings, modules: Iterable[tuple[Linear, ...]], tokens: int, element: int
 ) -> int:
-    """Gradients in flight through the widest place of a block, and DoRA's weight norms. An estimate."""
-    gradients = tokens * (3 * shape.mlp + 2 * shape.hidden) * FP32
+    """Gradients in flight through the widest place of a block, and DoRA's weight norms."""
+    gradients = tokens * (3 * shape.mlp + 2 * shape.hidden) * element
     if isinstance(adapter, DoraSettings):
         norms = (module.size_in**2 + 2 * module.weight for layer in modules for module in layer)
         return gradients + max(norms, default=0) * FP32
