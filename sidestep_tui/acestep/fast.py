@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sidestep_tui.acestep.attention import Rotary, attend, use_banded_attention
 from sidestep_tui.acestep.fast_lora import use_fast_lora
-from sidestep_tui.acestep.fast_ops import rms_norm, rotate, swiglu
+from sidestep_tui.acestep.fast_ops import rms_norm, rotate, row_major, swiglu
 from sidestep_tui.acestep.products import use_fast_linear
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def fast_block(
     encoder_attention_mask: Tensor | None,
 ) -> Tensor:
     """One block, with the arguments of diffusers' own forward; masks are bool [B, S] and [B, L], or None."""
-    hidden, condition = hidden_states, encoder_hidden_states
+    hidden, condition = row_major(hidden_states), encoder_hidden_states
     shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = (block.scale_shift_table + temb).chunk(6, dim=1)
 
     norm = block.self_attn_norm
@@ -65,7 +65,8 @@ def fast_block(
     norm = block.mlp_norm
     normed = rms_norm(hidden, norm.weight * (1 + mlp_scale), norm.eps, mlp_shift)
     mlp = block.mlp
-    return torch.addcmul(hidden, mlp.down_proj(swiglu(mlp.gate_proj(normed), mlp.up_proj(normed))), mlp_gate)
+    mixed = mlp.down_proj(swiglu(mlp.gate_proj(normed), mlp.up_proj(normed)))
+    return row_major(torch.addcmul(hidden, mixed, mlp_gate))
 
 
 def _attention(

@@ -56,6 +56,22 @@ def _by_fused_kernel(x: Tensor, weight: Tensor, eps: float, shift: Tensor | None
         return normed * weight if shift is None else torch.addcmul(shift, normed, weight)
 
 
+def row_major(x: Tensor) -> Tensor:
+    """x, and its gradient too, one row after the other in memory."""
+    result: Tensor = _RowMajor.apply(x)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _RowMajor(Function):
+    @staticmethod
+    def forward(_ctx: Any, x: Tensor) -> Tensor:
+        return x.contiguous()
+
+    @staticmethod
+    def backward(_ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0].contiguous()
+
+
 class _RmsNorm(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float, shift: Tensor | None) -> Tensor:

@@ -7,10 +7,11 @@ import pytest
 import torch
 from diffusers import AceStepTransformer1DModel
 from peft import LoHaConfig, LoKrConfig, LoraConfig, OFTConfig, PeftConfig, inject_adapter_in_model
+from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import nn
 
 from sidestep_tui.acestep.fast import use_fast_blocks
-from sidestep_tui.acestep.fast_lora import lora_linear, use_fast_lora
+from sidestep_tui.acestep.fast_lora import FastLoraLinear, lora_linear, use_fast_lora
 from sidestep_tui.acestep.fast_ops import _by_fused_kernel, rms_norm, rotate, swiglu
 from sidestep_tui.acestep.velocity import velocity
 from tests.acestep.test_attention import make_inputs, make_transformer
@@ -80,7 +81,12 @@ def test_same_in_an_unequal_batch() -> None:
 
 
 def test_dropout_draws_as_pefts_own_layer_does() -> None:
-    reference, fast = make_pair(LoraConfig(r=4, lora_dropout=0.5, target_modules=TARGETS, init_lora_weights=False))
+    _, fast = make_pair(LoraConfig(r=4, lora_dropout=0.5, target_modules=TARGETS, init_lora_weights=False))
+    reference = copy.deepcopy(fast)  # diffusers' own blocks lay activations out column by column, and draw so
+    use_fast_blocks(reference)
+    for module in reference.modules():
+        if type(module) is FastLoraLinear:
+            module.__class__ = LoraLinear
     inputs = make_inputs(1, 9)
     drawn = []
     for transformer in (reference.train(), fast.train()):
