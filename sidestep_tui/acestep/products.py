@@ -41,6 +41,8 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return F.linear(x, weight, bias)
     if not (_is_whole(x) and _is_whole(weight)):
         return F.linear(x, weight, bias)
+    if bias is None and not x.is_contiguous() and (weight.is_contiguous() or weight.shape[0] < x.shape[0]):
+        return product(weight, x).T  # oneDNN copies an x that does not lie row by row: that side should be small
     return _opaque(x, weight, bias) if torch.compiler.is_compiling() else _by_onednn(x, weight, bias)
 
 
