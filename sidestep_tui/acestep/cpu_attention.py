@@ -17,9 +17,9 @@ from torch import Tensor
 
 from sidestep_tui.acestep.products import ASK_ONEDNN, product
 
-_PIECE: Final = 2**19
-"""Scores of one piece: two megabytes of float32, about the second-level caches of two cores; half of it and twice as
-much are slower."""
+_PIECE: Final = 2**20
+"""Scores of one piece, about: four megabytes of float32. With half of it more calls cost more than the cache saves, and
+twice as much is slower on one thread."""
 
 _NARROW: Final = 64
 """Heads narrower than this leave the products of one window too small to pay for their calls."""
@@ -75,7 +75,7 @@ def _forward(
     a fast instruction for: the queries carry the factor log2(e).
     """
     rows, keys, values = _by_head(query, key, value)
-    mixed, sums = torch.empty_like(rows), rows.new_empty(rows.shape[:-1])
+    mixed, sums = torch.empty_like(query), rows.new_empty(rows.shape[:-1])
     for piece, bias, head in _pieces(rows, keys, window, valid):
         span = slice(piece.low, piece.high)
         scores = product(_part(rows, piece, head), keys[head][span])
@@ -84,9 +84,11 @@ def _forward(
         greatest = scores.amax(-1, keepdim=True)
         seen = scores.sub_(greatest).exp2_()
         total = seen.sum(-1, keepdim=True)
-        _part(mixed, piece, head).copy_(product(seen, values[head][span].T).div_(total))
+        place = _place(mixed, piece, head, rows.shape[3])
+        weighted = product(seen, values[head][span].T)
+        torch.div(weighted.view(place.shape), total.view(*place.shape[:2], 1), out=place)
         _part(sums, piece, head).copy_(total.log2_().add_(greatest)[:, 0])
-    return _from_rows(mixed), sums
+    return mixed, sums
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -100,7 +102,7 @@ def _backward(ctx: Any, gradient: Tensor, _sums: Tensor) -> tuple[Tensor | None,
     rows, keys, values = _by_head(query, key, value)
     wanted = _rows(gradient, key.shape[2])
     sums, means = -sums, -_rows((gradient * result).sum(-1, keepdim=True), key.shape[2])[..., 0]
-    by_query, by_key, by_value = torch.empty_like(rows), torch.zeros_like(keys), torch.zeros_like(values)
+    by_query, by_key, by_value = torch.empty_like(query), torch.zeros_like(key), torch.zeros_like(value)
     for piece, bias, head in _pieces(rows, keys, ctx.window, valid):
         span = slice(piece.low, piece.high)
         asked, out = (_part(states, piece, head) for states in (rows, wanted))
@@ -108,14 +110,14 @@ def _backward(ctx: Any, gradient: Tensor, _sums: Tensor) -> tuple[Tensor | None,
         seen = product(keys[head][span], asked, _part(sums, piece, head))
         if bias is not None:
             seen.view(seen.shape[0], -1, rows.shape[3]).add_(bias.T[:, :, None])
-        by_value[head][span] += product(seen.exp2_(), out.T)
+        by_value[head[0], span, head[1]] += product(seen.exp2_(), out.T)
         by_score = seen.mul_(product(values[head][span], out, _part(means, piece, head)))
-        by_key[head][span] += product(by_score, asked.T)
-        _part(by_query, piece, head).copy_(product(keys[head][span].T, by_score.T).T)
-    # The rows carry log2(e) besides the scale; the scores' gradient is that of natural powers.
-    by_key *= _LN2
-    by_query *= query.shape[3] ** -0.5
-    return _from_rows(by_query), by_key.transpose(1, 2), by_value.transpose(1, 2), None, None
+        # The rows carry log2(e) besides the scale; the scores' gradient is that of natural powers.
+        by_key[head[0], span, head[1]].add_(product(by_score, asked.T), alpha=_LN2)
+        place = _place(by_query, piece, head, rows.shape[3])
+        asking = product(by_score.T, keys[head][span].T)
+        torch.mul(torch.unflatten(asking, 0, place.shape[:2]), query.shape[3] ** -0.5, out=place)
+    return by_query, by_key, by_value, None, None
 
 
 _forward.register_autograd(_backward, setup_context=_keep)
@@ -141,8 +143,9 @@ def _pieces(
 
 @lru_cache(maxsize=64)
 def cut(length: int, keys: int, groups: int, window: int | None) -> tuple[Piece, ...]:
-    """Cuts `length` queries so that the scores of a piece fit the cache; a window is cut by its own width."""
-    size = window if window is not None else max(16, _PIECE // (keys * groups))
+    """Cuts `length` queries evenly into pieces of about `_PIECE` scores; a window into pieces half again as wide."""
+    pieces = max(1, round(length * keys * groups / _PIECE))
+    size = window * 3 // 2 if window is not None else max(16, -(-length // pieces))
     spans = [(start, min(start + size, length)) for start in range(0, length, size)]
     if window is None:
         return tuple(Piece(first, last, 0, keys) for first, last in spans)
@@ -158,7 +161,8 @@ def _band(queries: int, keys: int, offset: int, window: int) -> Tensor:
 
 def _by_head(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Queries times log2(e) / sqrt(d) [B, kv heads, S, groups, d], keys, values [B, kv heads, L, d]; contiguous."""
-    rows = _rows(query * (query.shape[3] ** -0.5 / _LN2), key.shape[2])
+    heads = torch.unflatten(query, 2, (key.shape[2], -1)).transpose(1, 2)
+    rows = torch.mul(heads, query.shape[3] ** -0.5 / _LN2, out=query.new_empty(heads.shape))
     return rows, key.transpose(1, 2).contiguous(), value.transpose(1, 2).contiguous()
 
 
@@ -167,11 +171,12 @@ def _rows(states: Tensor, kv_heads: int) -> Tensor:
     return torch.unflatten(states, 2, (kv_heads, -1)).transpose(1, 2).contiguous()
 
 
-def _from_rows(rows: Tensor) -> Tensor:
-    """[B, kv heads, S, groups, d] -> [B, S, H, d]."""
-    return rows.transpose(1, 2).flatten(2, 3)
-
-
 def _part(states: Tensor, piece: Piece, head: tuple[int, int]) -> Tensor:
     """[queries * groups, ...] of a piece, in place."""
     return states[head][piece.first : piece.last].flatten(0, 1)
+
+
+def _place(states: Tensor, piece: Piece, head: tuple[int, int], groups: int) -> Tensor:
+    """[queries, groups, d] of a piece, in place, of [B, S, H, d]."""
+    song, kv_head = head
+    return states[song, piece.first : piece.last, kv_head * groups : (kv_head + 1) * groups]
