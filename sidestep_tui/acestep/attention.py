@@ -122,6 +122,8 @@ def banded_attention(
     mask = _block_mask(length, window, query.device)
     if valid is not None:
         mask = mask & _visible(valid, window, blocks)
+    elif query.device.type == "cpu" and query.dtype == torch.float32:
+        mask = _block_bias(length, window, query.shape[2] // key.shape[2])
     mixed = _grouped(
         folded,
         _windows(key, window, blocks).flatten(0, 1),
@@ -141,7 +143,8 @@ def _grouped(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: 
         query: [B, S, H, d].
         key: [B, L, kv heads, d].
         value: [B, L, kv heads, d].
-        mask: bool, broadcastable to [B, 1, S, L], True where a key may be seen.
+        mask: bool, True where a key may be seen, or what is added to the scores; broadcastable to [B, 1, S, L] or,
+            stacked like the queries, to [B, 1, H / kv heads * S, L].
     """
     if mask is None and query.device.type == "cpu":
         # The CPU's flash kernel shares key heads itself, a tenth faster than with stacked queries.
@@ -150,7 +153,7 @@ def _grouped(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: 
     length, kv_heads = query.shape[1], key.shape[2]
     groups = query.shape[2] // kv_heads
     stacked = torch.unflatten(query, 2, (kv_heads, groups)).permute(0, 2, 3, 1, 4).flatten(2, 3)
-    if mask is not None and mask.shape[2] > 1:
+    if mask is not None and mask.shape[2] == length:
         mask = mask.repeat(1, 1, groups, 1)
     mixed = F.scaled_dot_product_attention(stacked, key.transpose(1, 2), value.transpose(1, 2), attn_mask=mask)
     return torch.unflatten(mixed, 2, (groups, length)).permute(0, 3, 1, 2, 4).flatten(2, 3)
@@ -176,6 +179,16 @@ def _block_mask(length: int, window: int, device: torch.device) -> torch.Tensor:
     band = (reach >= offset) & (reach <= offset + 2 * window)
     inside = torch.ones(1, length, dtype=torch.bool, device=device)
     return band & _visible(inside, window, blocks)
+
+
+@lru_cache(maxsize=8)
+def _block_bias(length: int, window: int, groups: int) -> torch.Tensor:
+    """`_block_mask` on a CPU as added to the scores of stacked queries: [1, blocks, groups * window, 3 * window].
+
+    The kernel adds; of a bool mask it would make this anew in every layer, and keep it for the backward pass.
+    """
+    seen = _block_mask(length, window, torch.device("cpu")).repeat(1, 1, groups, 1)
+    return torch.where(seen, 0.0, -torch.inf)
 
 
 def _visible(valid: torch.Tensor, window: int, blocks: int) -> torch.Tensor:
