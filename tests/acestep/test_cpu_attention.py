@@ -82,6 +82,18 @@ def test_rows_that_see_nothing_are_finite_and_leave_no_gradient() -> None:
         assert not gradient[1].any()
 
 
+@pytest.mark.parametrize(("length", "keys", "window"), [(750, 769, None), (3000, 3000, None), (1000, 1000, 128)])
+def test_pieces_cover_the_queries_and_are_as_large_as_each_other(length: int, keys: int, window: int | None) -> None:
+    pieces = cut(length, keys, 2, window)
+    assert [piece.first for piece in pieces] == [0, *(piece.last for piece in pieces[:-1])]
+    assert pieces[-1].last == length
+    sizes = [piece.last - piece.first for piece in pieces[:-1]]
+    assert len(set(sizes)) <= 1
+    if window is None:
+        assert all(2 * (piece.last - piece.first) * keys < 1.6 * cpu_attention._PIECE for piece in pieces)
+        assert sizes == [] or pieces[-1].last - pieces[-1].first > 0.8 * sizes[0]
+
+
 def test_serves_float32_on_a_cpu_with_the_faster_library_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu_attention, "ASK_ONEDNN", True)
     wide, narrow = torch.zeros(1, 8, 2, 128), torch.zeros(1, 8, 2, 32)

@@ -12,7 +12,7 @@ from torch import nn
 
 from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.acestep.fast_lora import FastLoraLinear, lora_linear, use_fast_lora
-from sidestep_tui.acestep.fast_ops import _by_fused_kernel, rms_norm, rotate, swiglu
+from sidestep_tui.acestep.fast_ops import _by_fused_kernel, rms_norm, rotate, row_major, swiglu
 from sidestep_tui.acestep.velocity import velocity
 from tests.acestep.test_attention import make_inputs, make_transformer
 
@@ -201,6 +201,19 @@ def test_the_norm_of_a_card_is_the_norm(rows: tuple[int, ...], shifted: bool) ->
     coefficients = torch.randn(2, 7, 8, generator=draw)
     gradients = [torch.autograd.grad((y * coefficients).sum(), x)[0] for y in (found, wanted)]
     torch.testing.assert_close(*gradients)
+
+
+def test_what_lies_column_by_column_and_its_gradient_are_laid_out_row_by_row() -> None:
+    columns = torch.randn(2, 4, 6).mT.requires_grad_()
+    gradients: list[torch.Tensor] = []
+    columns.register_hook(gradients.append)
+    rows = row_major(columns)
+    assert [columns.is_contiguous(), rows.is_contiguous()] == [False, True]
+    assert torch.equal(rows, columns)
+    direction = torch.randn(2, 4, 6).mT
+    rows.backward(direction)
+    assert gradients[0].is_contiguous()
+    assert torch.equal(gradients[0], direction)
 
 
 @pytest.mark.cuda
