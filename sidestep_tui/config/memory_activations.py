@@ -163,8 +163,6 @@ def _family_bytes(adapter: AdapterSettings, module: Linear, element: int) -> int
             return FP32 * module.weight
         case OftSettings():
             return _OFT_ROTATION_COPIES * FP32 * module.size_in * adapter.block_size
-        case _:
-            return 0
 
 
 def _working_bytes(

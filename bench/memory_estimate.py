@@ -1,0 +1,96 @@
+"""The arithmetic estimate of a run's memory beside what torch's allocator takes at the true shapes.
+
+    python -m bench.memory_estimate
+    python -m tools.pretended_card CUDA_PYTHON -m bench.memory_estimate
+
+The reserve for the CUDA context and for what the allocator cannot reuse is left out of the estimate here, as the
+context is out of the allocator's figures.
+"""
+
+import argparse
+import gc
+from typing import Final
+
+import torch
+from diffusers import AceStepTransformer1DModel
+
+from bench.common import describe_machine, print_table
+from bench.shapes import SHAPES
+from bench.train_step import load_argument, make_batch, our_step
+from sidestep_tui.config.dit_shape import DitShape
+from sidestep_tui.config.memory import estimate_memory
+from sidestep_tui.config.memory_load import Load
+from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.engine.recompute import Policy
+
+GB = 1e9
+POLICIES: Final[tuple[Policy, ...]] = ("none", "half", "all", "offload")
+
+
+def main() -> None:
+    options = parse_arguments()
+    device = torch.device("cuda", 0)
+    print(f"{describe_machine(device)}\nLoRA rank 64 on everything, batch 1, bfloat16, AdamW in float32\n")
+    rows = []
+    for name in options.shape:
+        for load in options.load:
+            for policy in POLICIES:
+                peak, reserved = _measured(SHAPES[name], load, policy)
+                estimate = _estimated(SHAPES[name], load, policy)
+                figures = [f"{peak / GB:.2f} GB", f"{reserved / GB:.2f} GB", f"{estimate / GB:.2f} GB"]
+                rows.append([name, f"{load[0]} + {load[1]}", policy, *figures, f"{estimate / peak - 1:+.1%}"])
+    print_table(["model", "tokens + condition", "recomputed", "allocated", "reserved", "estimate", "off"], rows)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", nargs="+", choices=SHAPES, default=["2b", "xl"])
+    loads = [(750, 257), (3000, 768), (7500, 1500)]
+    parser.add_argument("--load", type=load_argument, nargs="+", default=loads, metavar="TOKENS+CONDITION")
+    return parser.parse_args()
+
+
+def _measured(shape: DitShape, load: tuple[int, int], policy: Policy) -> tuple[int, int]:
+    """Bytes at the peak of a third step, allocated and reserved."""
+    gc.collect()
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    step = our_step(_on_the_card(shape), make_batch(*load, shape.condition), 64, policy)
+    for _ in range(3):
+        step()
+    return torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+
+
+def _on_the_card(shape: DitShape) -> AceStepTransformer1DModel:
+    """The DiT made where it stays, in bfloat16; what its weights are does not matter here."""
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        with torch.device("cuda"):
+            transformer = AceStepTransformer1DModel(
+                hidden_size=shape.hidden,
+                intermediate_size=shape.mlp,
+                num_hidden_layers=shape.layers,
+                num_attention_heads=shape.heads,
+                num_key_value_heads=shape.kv_heads,
+                head_dim=shape.head_dim,
+                sliding_window=shape.window,
+                encoder_hidden_size=shape.condition,
+            )
+    finally:
+        torch.set_default_dtype(torch.float32)
+    return transformer.requires_grad_(False)
+
+
+def _estimated(shape: DitShape, load: tuple[int, int], policy: Policy) -> int:
+    document = {
+        "model": {"checkpoint": "model"},
+        "data": {"tensors": "tensors"},
+        "adapter": {"rank": 64, "alpha": 128},
+        "memory": {"checkpointing": policy},
+    }
+    estimate = estimate_memory(TrainSettings.model_validate(document), shape, Load(2 * load[0], load[1]))
+    return estimate.total - estimate.reserve
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+/* Memory of the pretended card: address space that is reserved and not touched, counted against the card's size. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "card.h"
+
+#define PAGE ((size_t)2 << 20) /* what the driver hands out at least, and aligns to */
+#define COPIED ((size_t)4 << 20) /* larger copies to and from the card are left out: nobody reads the numbers */
+
+typedef struct Block {
+    char *start;
+    size_t size;
+    int kind;
+    struct Block *next;
+} Block;
+
+static Block *blocks;
+static size_t used;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void remember(char *start, size_t size, int kind) {
+    Block *block = malloc(sizeof *block);
+    *block = (Block){start, size, kind, blocks};
+    blocks = block;
+}
+
+static Block *take_out(const char *start) {
+    for (Block **place = &blocks; *place; place = &(*place)->next)
+        if ((*place)->start == start) {
+            Block *block = *place;
+            *place = block->next;
+            return block;
+        }
+    return NULL;
+}
+
+static char *reserve_aligned(size_t size) {
+    char *raw = mmap(0, size + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (raw == MAP_FAILED) return NULL;
+    char *start = (char *)(((size_t)raw + PAGE - 1) & ~(PAGE - 1));
+    if (start > raw) munmap(raw, start - raw);
+    munmap(start + size, raw + PAGE - start);
+    return start;
+}
+
+static cudaError_t allocate(void **result, size_t bytes, int kind) {
+    size_t size = (bytes + PAGE - 1) & ~(PAGE - 1);
+    *result = NULL;
+    if (!size) return cudaSuccess;
+    pthread_mutex_lock(&lock);
+    int fits = kind != cudaMemoryTypeDevice || used + size <= card_bytes();
+    char *start = fits ? reserve_aligned(size) : NULL;
+    if (start) {
+        remember(start, size, kind);
+        if (kind == cudaMemoryTypeDevice) used += size;
+    }
+    pthread_mutex_unlock(&lock);
+    *result = start;
+    return start ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+static cudaError_t give_back(void *start) {
+    pthread_mutex_lock(&lock);
+    Block *block = take_out(start);
+    if (block) {
+        munmap(block->start, block->size);
+        if (block->kind == cudaMemoryTypeDevice) used -= block->size;
+        free(block);
+    }
+    pthread_mutex_unlock(&lock);
+    return cudaSuccess;
+}
+
+static int kind_of(const void *place) {
+    int kind = cudaMemoryTypeUnregistered;
+    pthread_mutex_lock(&lock);
+    for (Block *block = blocks; block; block = block->next)
+        if ((char *)place >= block->start && (char *)place < block->start + block->size) {
+            kind = block->kind;
+            break;
+        }
+    pthread_mutex_unlock(&lock);
+    return kind;
+}
+
+cudaError_t cudaMalloc(void **result, size_t bytes) { return allocate(result, bytes, cudaMemoryTypeDevice); }
+cudaError_t cudaFree(void *start) { return give_back(start); }
+cudaError_t cudaMallocHost(void **result, size_t bytes) { return allocate(result, bytes, cudaMemoryTypeHost); }
+cudaError_t cudaFreeHost(void *start) { return give_back(start); }
+
+cudaError_t cudaHostAlloc(void **result, size_t bytes, unsigned flags) {
+    (void)flags;
+    return allocate(result, bytes, cudaMemoryTypeHost);
+}
+
+cudaError_t cudaHostRegister(void *start, size_t bytes, unsigned flags) {
+    (void)flags;
+    pthread_mutex_lock(&lock);
+    remember(start, bytes, cudaMemoryTypeHost);
+    pthread_mutex_unlock(&lock);
+    return cudaSuccess;
+}
+
+cudaError_t cudaHostUnregister(void *start) {
+    pthread_mutex_lock(&lock);
+    free(take_out(start));
+    pthread_mutex_unlock(&lock);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemGetInfo(size_t *left, size_t *total) {
+    *total = card_bytes();
+    *left = *total - used;
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(
+    void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream) {
+    (void)stream;
+    if (kind != cudaMemcpyDeviceToDevice && bytes <= COPIED) memmove(to, from, bytes);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind) {
+    return cudaMemcpyAsync(to, from, bytes, kind, 0);
+}
+
+cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stream) {
+    (void)stream;
+    if (bytes <= COPIED) memset(to, value, bytes);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemset(void *to, int value, size_t bytes) { return cudaMemsetAsync(to, value, bytes, 0); }
+
+cudaError_t cudaPointerGetAttributes(struct cudaPointerAttributes *attributes, const void *place) {
+    memset(attributes, 0, sizeof *attributes);
+    attributes->type = kind_of(place);
+    if (attributes->type == cudaMemoryTypeUnregistered) return cudaSuccess;
+    attributes->devicePointer = (void *)place;
+    if (attributes->type == cudaMemoryTypeHost) attributes->hostPointer = (void *)place;
+    return cudaSuccess;
+}
