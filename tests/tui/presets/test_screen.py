@@ -25,7 +25,7 @@ async def test_own_presets_come_first_and_numbers_in_order(make_app: MakeApp) ->
         assert names(pilot)[:4] == ["a of mine", "2b-8gb", "2b-12gb", "2b-16gb"]
         assert "for [brackets]" in text(pilot)
         await pilot.press("down")
-        assert "5.2 GiB on 2B" in text(pilot)
+        assert "4.9 GiB on 2B" in text(pilot)
 
 
 async def test_two_are_compared(make_app: MakeApp) -> None:
