@@ -15,7 +15,9 @@ from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 from torch._functorch import config as autograd_config
 
 from sidestep_tui.acestep.attention import Rotary
+from sidestep_tui.acestep.eagerly import is_eager
 from sidestep_tui.acestep.fast import fast_block
+from sidestep_tui.acestep.fast_ops import row_major
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
@@ -63,9 +65,10 @@ class _CompiledBlocks:
         encoder_attention_mask: Tensor | None,
     ) -> Tensor:
         """One block, with the arguments of diffusers' own forward."""
+        hidden_states = row_major(hidden_states)  # the first block's come column by column: a graph of its own
         arguments = (hidden_states, position_embeddings, temb, attention_mask)
         condition = (encoder_hidden_states, encoder_attention_mask)
-        if not self._failed:
+        if not (self._failed or is_eager()):
             for states in (hidden_states, attention_mask, *condition):
                 if states is not None:
                     _dynamo.maybe_mark_dynamic(states, 1)

@@ -152,7 +152,7 @@ def _flat(x: Tensor) -> Tensor:
 
 def _scaled(left: Tensor, right: Tensor, scale: float, dtype: torch.dtype) -> Tensor:
     """s left right in a precision, with one rounding and in one pass; the first argument counts for nothing."""
-    if left.is_cuda and dtype == torch.float32:
+    if left.is_cuda and dtype == torch.float32 and not torch.compiler.is_compiling():  # it cannot lower such a product
         return torch.addmm(left.new_empty(1), left, right, out_dtype=dtype, beta=0, alpha=scale)
     return torch.addmm(left.new_empty(1), left, right, beta=0, alpha=scale).to(dtype)
 

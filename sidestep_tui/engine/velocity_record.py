@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sidestep_tui.acestep.eagerly import eagerly
 from sidestep_tui.acestep.flow import seeded_generator
 from sidestep_tui.acestep.model_config import LATENT_CHANNELS
 from sidestep_tui.acestep.velocity import velocity
@@ -54,7 +55,7 @@ def fixed_velocity(transformer: "AceStepTransformer1DModel") -> Tensor:
     width = transformer.condition_embedder.in_features
     shapes = ((1, _FRAMES, LATENT_CHANNELS), (1, _TOKENS, width), (1, _FRAMES, 2 * LATENT_CHANNELS))
     noise, condition, context = (torch.randn(shape, generator=generator) for shape in shapes)
-    with torch.no_grad(), _in_float32(transformer):
+    with torch.no_grad(), eagerly(), _in_float32(transformer):
         return velocity(transformer, noise, torch.tensor([_TIMESTEP]), condition, context).cpu()
 
 

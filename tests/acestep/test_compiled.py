@@ -14,6 +14,7 @@ from torch._dynamo.exc import FailOnRecompileLimitHit
 
 from sidestep_tui.acestep import compiled
 from sidestep_tui.acestep.compiled import compile_blocks
+from sidestep_tui.acestep.eagerly import eagerly
 from sidestep_tui.engine.recompute import Policy, use_checkpointing
 from tests.acestep.test_attention import make_inputs
 from tests.acestep.test_fast import FAMILIES, assert_same, make_pair, outcome
@@ -62,6 +63,13 @@ def test_same_velocity_and_gradients_at_every_length_with_few_graphs(policy: Pol
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == graphs
     assert sorted(told.kinds) == ["full attention", "windowed attention"]
     assert told.warnings == []
+
+
+def test_nothing_is_compiled_in_an_eager_stretch() -> None:
+    fast, mine, told = make(FAMILIES["lora"])
+    with eagerly():
+        assert_same(fast, mine, make_inputs(1, 67))
+    assert told.kinds == []
 
 
 @needs_a_compiler

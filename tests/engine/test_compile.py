@@ -24,7 +24,8 @@ def test_a_compiled_run_tells_its_warm_up_and_learns_the_same(engine: Engine, tr
         events = list(read_events(run.events_file))
         losses[name] = [event.loss for event in events if isinstance(event, StepCompleted)]
         told = {event.detail for event in events if isinstance(event, PhaseChanged) and "compiling" in event.phase}
-        assert {"windowed attention", "full attention"} <= told if value else not told
+        # Nothing else: what is recorded beside the adapter runs without gradients, and would need graphs of its own.
+        assert told == ({"windowed attention", "full attention"} if value else set())
         assert not any(isinstance(event, WarningRaised) and event.where == "memory.compile" for event in events)
     assert losses["compiled"] == pytest.approx(losses["plain"], rel=1e-4)
 
