@@ -32,7 +32,7 @@ def main() -> None:
     device = torch.device("cuda", 0)
     shape = replace(SHAPES["small"], layers=SHAPES["2b"].layers)
     batch = make_batch(3000, 768, shape.condition)
-    base = build_transformer(shape).to(device, torch.bfloat16)
+    base = build_transformer(shape, "cuda", torch.bfloat16)
     print(f"{describe_machine(device)}\n{shape.layers} layers, 3000 + 768 tokens, LoRA rank 64, bfloat16\n")
     rows = []
     for side, step in {

@@ -12,10 +12,9 @@ import gc
 from typing import Final
 
 import torch
-from diffusers import AceStepTransformer1DModel
 
 from bench.common import describe_machine, print_table
-from bench.shapes import SHAPES
+from bench.shapes import SHAPES, build_transformer
 from bench.train_step import load_argument, make_batch, our_step
 from sidestep_tui.config.dit_shape import DitShape
 from sidestep_tui.config.memory import estimate_memory
@@ -55,30 +54,11 @@ def _measured(shape: DitShape, load: tuple[int, int], policy: Policy) -> tuple[i
     gc.collect()
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
-    step = our_step(_on_the_card(shape), make_batch(*load, shape.condition), 64, policy)
+    transformer = build_transformer(shape, "cuda", torch.bfloat16)
+    step = our_step(transformer, make_batch(*load, shape.condition), 64, policy)
     for _ in range(3):
         step()
     return torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
-
-
-def _on_the_card(shape: DitShape) -> AceStepTransformer1DModel:
-    """The DiT made where it stays, in bfloat16; what its weights are does not matter here."""
-    torch.set_default_dtype(torch.bfloat16)
-    try:
-        with torch.device("cuda"):
-            transformer = AceStepTransformer1DModel(
-                hidden_size=shape.hidden,
-                intermediate_size=shape.mlp,
-                num_hidden_layers=shape.layers,
-                num_attention_heads=shape.heads,
-                num_key_value_heads=shape.kv_heads,
-                head_dim=shape.head_dim,
-                sliding_window=shape.window,
-                encoder_hidden_size=shape.condition,
-            )
-    finally:
-        torch.set_default_dtype(torch.float32)
-    return transformer.requires_grad_(False)
 
 
 def _estimated(shape: DitShape, load: tuple[int, int], policy: Policy) -> int:

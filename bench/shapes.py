@@ -16,19 +16,28 @@ SHAPES: Final = {
 }
 
 
-def build_transformer(shape: DitShape) -> AceStepTransformer1DModel:
-    """The DiT of a shape with random weights, frozen."""
+def build_transformer(
+    shape: DitShape, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> AceStepTransformer1DModel:
+    """The DiT of a shape with random weights, frozen, made where it stays."""
     torch.manual_seed(0)
-    return AceStepTransformer1DModel(
-        hidden_size=shape.hidden,
-        intermediate_size=shape.mlp,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.kv_heads,
-        head_dim=shape.head_dim,
-        sliding_window=shape.window,
-        encoder_hidden_size=shape.condition,
-    ).requires_grad_(False)
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        with torch.device(device):
+            transformer = AceStepTransformer1DModel(
+                hidden_size=shape.hidden,
+                intermediate_size=shape.mlp,
+                num_hidden_layers=shape.layers,
+                num_attention_heads=shape.heads,
+                num_key_value_heads=shape.kv_heads,
+                head_dim=shape.head_dim,
+                sliding_window=shape.window,
+                encoder_hidden_size=shape.condition,
+            )
+    finally:
+        torch.set_default_dtype(usual)
+    return transformer.requires_grad_(False)
 
 
 def lora_targets(transformer: AceStepTransformer1DModel) -> list[str]:

@@ -7,13 +7,13 @@ gradients stay in the precision of the rest; the backward pass widens the weight
 """
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from sidestep_tui.config.libraries import has_bitsandbytes
 from sidestep_tui.errors import SidestepError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def quantise_blocks(
     Raises:
         SidestepError: the library that it needs is not installed.
     """
-    if kind == "nf4" and find_spec("bitsandbytes") is None:
+    if kind == "nf4" and not has_bitsandbytes():
         raise SidestepError(
             "4-bit weights need bitsandbytes, which is not installed.",
             where="memory.weights",

@@ -5,10 +5,9 @@ What a chain has not come to yet must not be started by anybody else: it would n
 
 from pathlib import Path
 
-from sidestep_tui.config.places import data_home
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
-from sidestep_tui.runs.queue import Queue, is_worked_on, read_queue
+from sidestep_tui.runs.queue import Queue, is_worked_on, queues_home, read_queue
 
 
 def working_chains() -> list[Queue]:
@@ -17,7 +16,7 @@ def working_chains() -> list[Queue]:
     Raises:
         OSError: the folder of the queues cannot be read.
     """
-    files = (file for file in (data_home() / "queues").glob("*.json") if file.stem.isdecimal())
+    files = (file for file in queues_home().glob("*.json") if file.stem.isdecimal())
     chains = (_read(file) for file in sorted(files) if is_worked_on(file))
     return [chain for chain in chains if chain is not None]
 

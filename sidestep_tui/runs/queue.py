@@ -60,13 +60,18 @@ class Queue:
         return None if self.paused else next(left, None)
 
 
+def queues_home() -> Path:
+    """The folder of all queues: the user's own, and one for each chain."""
+    return data_home() / "queues"
+
+
 def start_queue(runs: Sequence[RunDirectory]) -> Path:
     """Writes a queue of runs that exist already, starts its process, and gives the queue file. Its log lies beside it.
 
     Raises:
         SidestepError: the file cannot be written.
     """
-    file = data_home() / "queues" / f"{time.time_ns()}.json"
+    file = queues_home() / f"{time.time_ns()}.json"
     write_json_atomic(file, {"runs": [str(run.path) for run in runs]})
     for run in runs:
         remember_run(run.path)

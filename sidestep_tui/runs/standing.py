@@ -7,16 +7,15 @@ from pathlib import Path
 
 import portalocker
 
-from sidestep_tui.config.places import data_home
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import remember_run
-from sidestep_tui.runs.queue import Queue, is_worked_on, read_queue, resume_queue
+from sidestep_tui.runs.queue import Queue, is_worked_on, queues_home, read_queue, resume_queue
 
 
 def queue_file() -> Path:
     """Where the queue lies; its log and its worker's lock lie beside it."""
-    return data_home() / "queues" / "standing.json"
+    return queues_home() / "standing.json"
 
 
 def read() -> Queue:

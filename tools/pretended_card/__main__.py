@@ -23,19 +23,21 @@ def main() -> None:
     if len(sys.argv) < 2:
         sys.exit(str(__doc__))
     python = sys.argv[1]
-    library = build(python)
-    own = [str(HERE / "site"), str(HERE.parents[1]), sysconfig.get_paths()["purelib"]]
+    packages = cuda_packages(python)
+    library = build(packages)
+    # The other environment's torch comes before ours; what it lacks, ours has.
+    path = [str(HERE / "site"), str(packages), str(HERE.parents[1]), sysconfig.get_paths()["purelib"]]
     environment = os.environ | {
         "LD_PRELOAD": str(library),
         "LD_LIBRARY_PATH": str(library.parent),
         "TRITON_LIBCUDA_PATH": str(library.parent),
         "PRETENDED_CARD": str(library),
-        "PYTHONPATH": os.pathsep.join([str(HERE / "site"), cuda_packages(python), *own[1:]]),
+        "PYTHONPATH": os.pathsep.join(path),
     }
     os.execve(python, sys.argv[1:], environment)
 
 
-def build(python: str) -> Path:
+def build(packages: Path) -> Path:
     """The library, made by the C compiler with the headers that came with torch, and those of the CUDA toolkit."""
     folder = Path(tempfile.gettempdir()) / f"pretended-card-{os.getuid()}"
     folder.mkdir(exist_ok=True)
@@ -43,7 +45,7 @@ def build(python: str) -> Path:
     sources = [HERE / name for name in SOURCES]
     if library.exists() and all(source.stat().st_mtime < library.stat().st_mtime for source in sources):
         return library
-    headers = [Path(cuda_packages(python), "nvidia/cu13/include"), Path("/usr/local/cuda/include")]
+    headers = [packages / "nvidia/cu13/include", Path("/usr/local/cuda/include")]
     flags = ["-O1", "-shared", "-fPIC", "-Wall", "-Wextra", f"-Wl,-soname,{NAME}", *(f"-I{path}" for path in headers)]
     subprocess.run(["cc", *flags, "-o", str(library), *map(str, sources), "-ldl", "-lpthread"], check=True)
     (folder / "libcuda.so").unlink(missing_ok=True)
@@ -51,10 +53,10 @@ def build(python: str) -> Path:
     return library
 
 
-def cuda_packages(python: str) -> str:
+def cuda_packages(python: str) -> Path:
     """The folder of the other environment's packages."""
     ask = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
-    return subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout.strip()
+    return Path(subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout.strip())
 
 
 if __name__ == "__main__":

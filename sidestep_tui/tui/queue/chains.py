@@ -9,7 +9,7 @@ from sidestep_tui.tui.text import clean
 
 
 def told_chain(chain: Queue, summaries: list[RunSummary]) -> Content:
-    """`● A chain works by itself: tune-preprocess, and 1 more run waits for it`, in one line.
+    """`A chain is at work beside it: tune-preprocess   1 run waits for that.`, in one line.
 
     Args:
         chain: one that is at work.
