@@ -139,7 +139,7 @@ def fixed_loss(transformer: Any, samples: int = 16) -> float:
 def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     from sidestep_tui.acestep import quantised
 
-    monkeypatch.setattr(quantised, "find_spec", lambda _: None)
+    monkeypatch.setattr(quantised, "has_bitsandbytes", lambda: False)
     with pytest.raises(SidestepError, match="bitsandbytes") as caught:
         quantise_blocks(make_transformer(banded=False), "nf4")
     assert caught.value.where == "memory.weights"
