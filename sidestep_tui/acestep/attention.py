@@ -72,7 +72,7 @@ def attend(
         window = None
     if cpu_attention.serves(query, window):
         return cpu_attention.attention_by_products(query, key, value, window, valid)
-    if flash.serves(query, window, valid):
+    if flash.serves(query):
         return flash.flash_attention(query, key, value, window, valid)
     if window is None:
         return full_attention(query, key, value, valid)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
@@ -35,67 +36,85 @@ def trust_flash(device: torch.device) -> str | None:
     return None
 
 
-def serves(query: Tensor, window: int | None, valid: Tensor | None) -> bool:
-    """Whether the kernel computes this attention of queries [B, S, H, d].
+def is_trusted(device: torch.device) -> bool:
+    """Whether the kernel was seen to work on a device."""
+    return device in _trusted
 
-    Not with lengths of keys alone: a query that belongs to no sequence would be needed for keys that nobody sees.
-    """
-    if query.device not in _trusted or query.dtype not in _PRECISIONS or query.shape[3] > _WIDEST_HEAD:
-        return False
-    return valid is None or window is not None
+
+def serves(query: Tensor) -> bool:
+    """Whether the kernel computes the attention of queries [B, S, H, d]."""
+    return query.device in _trusted and query.dtype in _PRECISIONS and query.shape[3] <= _WIDEST_HEAD
 
 
 def flash_attention(query: Tensor, key: Tensor, value: Tensor, window: int | None, valid: Tensor | None) -> Tensor:
-    """Attention over all keys, or over those of the own sequence within a window.
+    """Attention over all keys of the own sequence, or over those within a window.
 
     Args:
         query: [B, S, H, d].
         key: [B, L, kv heads, d]; each serves H / kv heads consecutive query heads.
         value: [B, L, kv heads, d].
         window: token i sees tokens j with |i - j| <= window; L is S then. None for all.
-        valid: bool [B, S], True up to each sequence's length; needs a window. Rows behind are finite and meaningless.
+        valid: bool [B, L], True up to each sequence's length. With a window, rows behind are finite and meaningless.
 
     Returns:
         [B, S, H, d].
     """
-    reach = -1 if window is None else window
+    reach, longest = -1 if window is None else window, (query.shape[1], key.shape[1])
     if valid is None:
-        mixed: Tensor = _Flash.apply(query, key, value, None, reach)  # type: ignore[no-untyped-call]
+        mixed: Tensor = _Flash.apply(query, key, value, None, None, longest, reach)  # type: ignore[no-untyped-call]
         return mixed
+    of_keys = _ends(valid.sum(dim=1, dtype=torch.int32), key.shape[1])
+    # What lies behind an end is a sequence of its own: with a window, whose rows count from its sequence's beginning,
+    # of queries and keys; without one of keys that no query sees.
+    of_queries = of_keys
+    if window is None:
+        of_queries = _ends(query.new_full((len(query),), longest[0], dtype=torch.int32), longest[0])
+    shape = query.shape
     query, key, value = (states.flatten(0, 1) for states in (query, key, value))
-    flat: Tensor = _Flash.apply(query, key, value, _ends(valid), reach)  # type: ignore[no-untyped-call]
-    return torch.unflatten(flat, 0, valid.shape)
+    flat: Tensor = _Flash.apply(query, key, value, of_queries, of_keys, longest, reach)  # type: ignore[no-untyped-call]
+    return flat.view(shape)
 
 
 class _Flash(Function):
     """The kernel that `torch.nn.attention.varlen` calls too, whose own way to it takes the host three times as long."""
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, ends: Tensor | None, window: int) -> Tensor:
-        ctx.lengths = (query.shape[-3], key.shape[-3])
+    def forward(
+        ctx: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        of_queries: Tensor | None,
+        of_keys: Tensor | None,
+        longest: tuple[int, int],
+        window: int,
+    ) -> Tensor:
+        ctx.longest = longest
         ctx.window = {"window_size_left": window, "window_size_right": window}
         mixed: Tensor
         mixed, per_row, state, *_ = torch.ops.aten._flash_attention_forward(
-            query, key, value, ends, ends, *ctx.lengths, 0.0, False, False, **ctx.window
+            query, key, value, of_queries, of_keys, *longest, 0.0, False, False, **ctx.window
         )
-        ctx.save_for_backward(query, key, value, mixed, per_row, state, ends)
+        ctx.save_for_backward(query, key, value, mixed, per_row, of_queries, of_keys, state)
         return mixed
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value, mixed, per_row, state, ends = ctx.saved_tensors
+        *kept, state = ctx.saved_tensors
         return *torch.ops.aten._flash_attention_backward(
-            gradients[0].contiguous(), query, key, value, mixed, per_row, ends, ends, *ctx.lengths, 0.0, False, state,
-            query.new_empty(0), **ctx.window
-        ), None, None  # fmt: skip
+            gradients[0].contiguous(), *kept, *ctx.longest, 0.0, False, state, kept[0].new_empty(0), **ctx.window
+        ), None, None, None, None  # fmt: skip
 
 
-def _ends(valid: Tensor) -> Tensor:
-    """Where sequences begin, and the end of the last, int32 [2B + 1]: what lies behind an end is one of its own."""
-    batch, length = valid.shape
-    starts = torch.arange(0, (batch + 1) * length, length, dtype=torch.int32, device=valid.device)
-    ends = starts[:-1] + valid.sum(dim=1, dtype=torch.int32)
-    return torch.cat([torch.stack([starts[:-1], ends], dim=1).flatten(), starts[-1:]])
+def _ends(lengths: Tensor, longest: int) -> Tensor:
+    """Where sequences begin, and the end of the last, int32 [2B + 1]: each of its length, then what is left behind it.
+
+    Args:
+        lengths: int32 [B].
+        longest: rows between the beginning of one sequence and of the next.
+    """
+    parts = torch.stack([lengths, longest - lengths], dim=1).flatten()
+    return F.pad(parts.cumsum(0, dtype=torch.int32), (1, 0))
 
 
 def _deviation(device: torch.device) -> float:
@@ -107,7 +126,7 @@ def _deviation(device: torch.device) -> float:
     weight = torch.randn(2, 150, 4, 128, generator=draw).to(device)
     valid = torch.arange(150, device=device) < torch.tensor([[150], [90]], device=device)
     off = []
-    for window, lengths in ((16, valid), (16, None), (None, None)):
+    for window, lengths in ((16, valid), (16, None), (None, valid), (None, None)):
         counted = weight if lengths is None else weight * valid[..., None, None]
         ours, theirs = (
             _with_gradients(attention, [state.to(dtype) for state in states], window, lengths, counted)

@@ -35,22 +35,25 @@ class PlainKernel:
 
     reach = 0
 
-    def forward(self, query, key, value, starts, _starts_k, longest_q, longest_k, *_rest, **window):
-        assert longest_q == query.shape[-3]
-        assert longest_k == key.shape[-3]
-        mixed = self._each([query, key, value, torch.zeros_like(query)], starts, window)[0]
+    def forward(self, query, key, value, *bounds, **window):
+        mixed = self._each([query, key, value, torch.zeros_like(query)], bounds, window)[0]
         return mixed, torch.zeros(1), torch.zeros(2), torch.zeros(0), torch.zeros(0)
 
-    def backward(self, gradient, query, key, value, _mixed, _rows, starts, *_rest, **window):
-        return self._each([query, key, value, gradient], starts, window)[1:]
+    def backward(self, gradient, query, key, value, _mixed, _rows, *bounds, **window):
+        return self._each([query, key, value, gradient], bounds, window)[1:]
 
-    def _each(self, states, starts, window):
+    def _each(self, states, bounds, window):
+        of_queries, of_keys, longest_q, longest_k, *_rest = bounds
         reaches = [size + self.reach if size >= 0 else size for size in window.values()]
-        if starts is None:
+        if of_queries is None:
+            assert (longest_q, longest_k) == (states[0].shape[1], states[1].shape[1])
             songs = [plain(*each, *reaches) for each in zip(*states, strict=True)]
             return tuple(torch.stack(results) for results in zip(*songs, strict=True))
-        assert starts.dtype == torch.int32
-        parts = [each.split(starts.diff().tolist()) for each in states]
+        assert of_queries.dtype == of_keys.dtype == torch.int32
+        assert of_queries.diff().max() <= longest_q
+        assert of_keys.diff().max() <= longest_k
+        ends = [of_queries, of_keys, of_keys, of_queries]
+        parts = [each.split(end.diff().tolist()) for each, end in zip(states, ends, strict=True)]
         songs = [plain(*each, *reaches) for each in zip(*parts, strict=True)]
         return tuple(torch.cat(results) for results in zip(*songs, strict=True))
 
@@ -91,20 +94,20 @@ def test_a_window_within_each_song_is_the_banded_attention(lengths: tuple[int, i
 
 @pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("keys", [40, 7])
-def test_without_a_window_all_keys_are_seen(keys: int) -> None:
+@pytest.mark.parametrize("lengths", [None, (7, 3), (1, 7)])
+def test_without_a_window_all_keys_of_a_song_are_seen(keys: int, lengths: tuple[int, int] | None) -> None:
     inputs = states(2, 40, keys)
-    same(flash_attention(*inputs, None, None), full_attention(*inputs), inputs, None)
+    valid = None if lengths is None else torch.arange(keys) < torch.tensor(lengths)[:, None]
+    same(flash_attention(*inputs, None, valid), full_attention(*inputs, valid), inputs, None)
 
 
 def test_what_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
-    query, valid = torch.zeros(2, 9, 4, 16, dtype=torch.bfloat16), torch.ones(2, 9, dtype=torch.bool)
-    assert not flash.serves(query, 8, None)
+    query = torch.zeros(2, 9, 4, 16, dtype=torch.bfloat16)
+    assert not flash.serves(query)
     monkeypatch.setattr(flash, "_trusted", {query.device})
-    assert flash.serves(query, 8, valid)
-    assert flash.serves(query, None, None)
-    assert not flash.serves(query, None, valid)
-    assert not flash.serves(query.float(), 8, None)
-    assert not flash.serves(torch.zeros(1, 9, 4, 512, dtype=torch.bfloat16), 8, None)
+    assert flash.serves(query)
+    assert not flash.serves(query.float())
+    assert not flash.serves(torch.zeros(1, 9, 4, 512, dtype=torch.bfloat16))
 
 
 @pytest.mark.usefixtures("kernel")
