@@ -11,4 +11,10 @@
 size_t card_bytes(void);
 int card_attribute(int attribute);
 
+/* What a call is answered while a stream is captured: work put on a stream, and what would wait for the card or change
+   it under the capture (`unsafe`). Both are a success where nothing is captured. */
+int is_nonblocking(cudaStream_t stream);
+cudaError_t captured(cudaStream_t stream);
+cudaError_t unsafe(void);
+
 #endif

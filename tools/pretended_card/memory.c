@@ -86,14 +86,23 @@ static int kind_of(const void *place) {
     return kind;
 }
 
-cudaError_t cudaMalloc(void **result, size_t bytes) { return allocate(result, bytes, cudaMemoryTypeDevice); }
-cudaError_t cudaFree(void *start) { return give_back(start); }
-cudaError_t cudaMallocHost(void **result, size_t bytes) { return allocate(result, bytes, cudaMemoryTypeHost); }
-cudaError_t cudaFreeHost(void *start) { return give_back(start); }
+cudaError_t cudaMalloc(void **result, size_t bytes) {
+    cudaError_t error = unsafe();
+    return error ? error : allocate(result, bytes, cudaMemoryTypeDevice);
+}
+
+cudaError_t cudaFree(void *start) {
+    cudaError_t error = unsafe();
+    return error ? error : give_back(start);
+}
+
+cudaError_t cudaMallocHost(void **result, size_t bytes) { return cudaHostAlloc(result, bytes, 0); }
+cudaError_t cudaFreeHost(void *start) { return cudaFree(start); }
 
 cudaError_t cudaHostAlloc(void **result, size_t bytes, unsigned flags) {
     (void)flags;
-    return allocate(result, bytes, cudaMemoryTypeHost);
+    cudaError_t error = unsafe();
+    return error ? error : allocate(result, bytes, cudaMemoryTypeHost);
 }
 
 cudaError_t cudaHostRegister(void *start, size_t bytes, unsigned flags) {
@@ -119,19 +128,18 @@ cudaError_t cudaMemGetInfo(size_t *left, size_t *total) {
 
 cudaError_t cudaMemcpyAsync(
     void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream) {
-    (void)stream;
     if (kind != cudaMemcpyDeviceToDevice && bytes <= COPIED) memmove(to, from, bytes);
-    return cudaSuccess;
+    return captured(stream);
 }
 
 cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind) {
-    return cudaMemcpyAsync(to, from, bytes, kind, 0);
+    cudaError_t error = unsafe();
+    return error ? error : cudaMemcpyAsync(to, from, bytes, kind, 0);
 }
 
 cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stream) {
-    (void)stream;
     if (bytes <= COPIED) memset(to, value, bytes);
-    return cudaSuccess;
+    return captured(stream);
 }
 
 cudaError_t cudaMemset(void *to, int value, size_t bytes) { return cudaMemsetAsync(to, value, bytes, 0); }

@@ -8,12 +8,7 @@
 
 extern unsigned long pretended_products;
 
-QUIET(cudaDeviceSynchronize)
 QUIET(cudaEventDestroy)
-QUIET(cudaEventQuery)
-QUIET(cudaEventRecord)
-QUIET(cudaEventRecordWithFlags)
-QUIET(cudaEventSynchronize)
 QUIET(cudaFuncSetAttribute)
 QUIET(cudaGetLastError)
 QUIET(cudaKernelSetAttributeForDevice)
@@ -23,10 +18,6 @@ QUIET(cudaPeekAtLastError)
 QUIET(cudaProfilerStart)
 QUIET(cudaProfilerStop)
 QUIET(cudaStreamDestroy)
-QUIET(cudaStreamQuery)
-QUIET(cudaStreamSynchronize)
-QUIET(cudaStreamWaitEvent)
-QUIET(cudaThreadExchangeStreamCaptureMode)
 
 QUIET(cuCtxSetCurrent)
 QUIET(cuCtxSetLimit)

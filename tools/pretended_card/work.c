@@ -18,17 +18,19 @@ static cudaError_t handle(void *result) {
     return cudaSuccess;
 }
 
-cudaError_t cudaStreamCreate(cudaStream_t *stream) { return handle(stream); }
-cudaError_t cudaEventCreate(cudaEvent_t *event) { return handle(event); }
-
+/* A stream's handle leads to its flags. */
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) {
-    (void)flags;
-    return handle(stream);
+    handle(stream);
+    return *(unsigned *)*stream = flags, cudaSuccess;
 }
 
+int is_nonblocking(cudaStream_t stream) { return *(unsigned *)stream & cudaStreamNonBlocking; }
+cudaError_t cudaStreamCreate(cudaStream_t *stream) { return cudaStreamCreateWithFlags(stream, 0); }
+cudaError_t cudaEventCreate(cudaEvent_t *event) { return handle(event); }
+
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t *stream, unsigned flags, int priority) {
-    (void)flags, (void)priority;
-    return handle(stream);
+    (void)priority;
+    return cudaStreamCreateWithFlags(stream, flags);
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) {
@@ -39,21 +41,6 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) {
 cudaError_t cudaStreamGetPriority(cudaStream_t stream, int *priority) {
     (void)stream;
     return *priority = 0, cudaSuccess;
-}
-
-cudaError_t cudaStreamIsCapturing(cudaStream_t stream, enum cudaStreamCaptureStatus *status) {
-    (void)stream;
-    return *status = cudaStreamCaptureStatusNone, cudaSuccess;
-}
-
-cudaError_t cudaStreamGetCaptureInfo(
-    cudaStream_t stream, enum cudaStreamCaptureStatus *status, unsigned long long *id, cudaGraph_t *graph,
-    const cudaGraphNode_t **nodes, const cudaGraphEdgeData **edges, size_t *count) {
-    (void)stream, (void)graph, (void)nodes, (void)edges;
-    *status = cudaStreamCaptureStatusNone;
-    if (id) *id = 0;
-    if (count) *count = 0;
-    return cudaSuccess;
 }
 
 cudaError_t cudaStreamAddCallback(cudaStream_t stream, cudaStreamCallback_t callback, void *data, unsigned flags) {
@@ -74,29 +61,29 @@ cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start, cudaEve
 }
 
 /* The launches take more arguments than these, which nobody reads. */
-static cudaError_t launched(void) {
+static cudaError_t launched(cudaStream_t stream) {
     __atomic_fetch_add(&launches, 1, __ATOMIC_RELAXED);
-    return cudaSuccess;
+    return captured(stream);
 }
 
 cudaError_t cudaLaunchKernel(const void *f, dim3 grid, dim3 block, void **arguments, size_t shared, cudaStream_t s) {
-    (void)f, (void)grid, (void)block, (void)arguments, (void)shared, (void)s;
-    return launched();
+    (void)f, (void)grid, (void)block, (void)arguments, (void)shared;
+    return launched(s);
 }
 
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *config, const void *f, void **arguments) {
-    (void)config, (void)f, (void)arguments;
-    return launched();
+    (void)f, (void)arguments;
+    return launched(config->stream);
 }
 
 cudaError_t __cudaLaunchKernel(cudaKernel_t k, dim3 grid, dim3 block, void **arguments, size_t shared, cudaStream_t s) {
-    (void)k, (void)grid, (void)block, (void)arguments, (void)shared, (void)s;
-    return launched();
+    (void)k, (void)grid, (void)block, (void)arguments, (void)shared;
+    return launched(s);
 }
 
 CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction f, void **arguments, void **more) {
-    (void)config, (void)f, (void)arguments, (void)more;
-    return (CUresult)launched();
+    (void)f, (void)arguments, (void)more;
+    return (CUresult)launched((cudaStream_t)config->hStream);
 }
 
 cudaError_t __cudaGetKernel(cudaKernel_t *kernel, const void *function) {

@@ -40,15 +40,16 @@ def _timbre(module: Any) -> None:
     module.AceStepTimbreEncoder.unpack_timbre_embeddings = staticmethod(unpacked)
 
 
-def _flash(module: Any) -> None:
-    module._deviation = lambda _device: 0.0
+def _right(module: Any) -> None:
+    module._deviation = lambda *_arguments: 0.0
 
 
 _CHANGES: dict[str, Callable[[Any], None]] = {
     "torch": _torch,
     "diffusers.schedulers.scheduling_flow_match_euler_discrete": _scheduler,
     "diffusers.pipelines.ace_step.modeling_ace_step": _timbre,
-    "sidestep_tui.acestep.flash": _flash,
+    "sidestep_tui.acestep.flash": _right,
+    "sidestep_tui.engine.graphs": _right,
 }
 
 
