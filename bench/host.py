@@ -38,8 +38,10 @@ def main() -> None:
     for side, step in {
         "diffusers + PEFT": plain_step(copy.deepcopy(base), batch, 64, checkpointing=False),
         "ours": our_step(copy.deepcopy(base), batch, 64, "none"),
+        "ours, recorded": our_step(copy.deepcopy(base), batch, 64, "none", graphs=True),
         "diffusers + PEFT, recomputed": plain_step(copy.deepcopy(base), batch, 64, checkpointing=True),
         "ours, recomputed": our_step(copy.deepcopy(base), batch, 64, "all"),
+        "ours, recomputed, recorded": our_step(copy.deepcopy(base), batch, 64, "all", graphs=True),
     }.items():
         rows.append([side, *_measured(step, card)])
     print_table(["side", "host", "range", "kernels", "products", "rise of memory"], rows)

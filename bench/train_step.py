@@ -9,6 +9,7 @@ number of floating point operations that the step cannot avoid over the matrix r
 
 import argparse
 import copy
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -26,10 +27,11 @@ from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.engine.adapter import trainable
 from sidestep_tui.engine.batches import Batch
+from sidestep_tui.engine.graphs import RecordedPasses, cuda_record
 from sidestep_tui.engine.optimizer import build_optimizer
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.recompute import Policy, use_checkpointing
-from sidestep_tui.engine.step import StepShare, accumulate_gradients
+from sidestep_tui.engine.step import Passes, StepShare, accumulate_gradients, plain_passes
 
 RATE = 1e-4
 
@@ -157,20 +159,24 @@ def plain_step(
     return step
 
 
-def our_step(transformer: AceStepTransformer1DModel, batch: Batch, rank: int, policy: Policy) -> Callable[[], None]:
+def our_step(
+    transformer: AceStepTransformer1DModel, batch: Batch, rank: int, policy: Policy, *, graphs: bool = False
+) -> Callable[[], None]:
     """The step of the engine's training loop."""
     add_lora(transformer, rank)
     use_fast_blocks(transformer)
     trust_flash(transformer.device)
-    use_checkpointing(transformer, policy)
+    use_checkpointing(transformer, policy, draws=False)
     adapter = trainable(transformer)
     parameters = list(adapter.values())
     optimizer = build_optimizer(adapter, OptimizerSettings(), LoraSettings())
 
+    passes: Passes = plain_passes(transformer, ObjectiveSettings())
+    if graphs:
+        passes = RecordedPasses(passes, parameters, transformer.device, cuda_record(transformer.device), sys.exit)
+
     def step() -> None:
-        accumulate_gradients(
-            transformer, parameters, StepShare((batch,), (0,), 1), ObjectiveSettings(), 1.0, (0, 1), Ranks()
-        )
+        accumulate_gradients(passes, parameters, StepShare((batch,), (0,), 1), 1.0, (0, 1), Ranks())
         optimizer.step()
         optimizer.zero_grad()
 

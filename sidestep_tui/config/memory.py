@@ -3,7 +3,8 @@
 Weights, gradients and optimizer state are exact (an upper bound where the optimizer factors its state). Activations
 (`memory_activations`) and sampling (`memory_sampling`) have modules of their own. What is fixed (`RESERVE_BYTES`) is an
 estimate until a card has measured it. `memory.compile` is taken to change nothing: what compiled blocks keep is the
-compiler's choice, and no card has measured it.
+compiler's choice, and no card has measured it. Nor is `memory.graphs`, whose pool, shared by songs of many lengths,
+comes to a fifth more than the activations alone (docs/benchmarks.md).
 """
 
 from dataclasses import dataclass

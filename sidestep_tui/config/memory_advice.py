@@ -141,13 +141,16 @@ def _time_alone(settings: TrainSettings, now: MemoryEstimate) -> Iterator[_Propo
         yield _Proposal({"samples.duration": _SAMPLE_SECONDS}, told("shorter samples"), _Price.TIME)
     order, policy = ("none", "half", "all", "offload"), settings.memory.checkpointing
     for level in order[order.index("all" if policy == "auto" else policy) + 1 :]:  # an estimate takes auto for all
-        yield _Proposal({"memory.checkpointing": level}, told("slower steps, the same numbers"), _Price.TIME)
+        plain = _unrecorded(settings) if level == "offload" or settings.adapter.dropout > 0 else {}
+        change = {"memory.checkpointing": level, **plain}
+        yield _Proposal(change, told("slower steps, the same numbers"), _Price.TIME)
     batch, accumulation = settings.training.batch_size, settings.training.gradient_accumulation
     if batch > 1 and batch * accumulation <= 256:
         one_by_one = {"training.batch_size": 1, "training.gradient_accumulation": batch * accumulation}
         yield _Proposal(one_by_one, told("songs one after another, the same numbers"), _Price.TIME)
     if settings.training.processes > 1 and settings.training.sharding == "none":
-        yield _Proposal({"training.sharding": "fsdp"}, told("slower steps, the same numbers"), _Price.TIME)
+        change = {"training.sharding": "fsdp", **_uncompiled(settings), **_unrecorded(settings)}
+        yield _Proposal(change, told("slower steps, the same numbers"), _Price.TIME)
     if settings.memory.attention == "reference":
         yield _Proposal({"memory.attention": "banded"}, told("the same numbers within rounding"), _Price.ROUNDING)
     if not settings.memory.stream_blocks:
@@ -173,20 +176,25 @@ def _other_numbers(settings: TrainSettings) -> Iterator[_Proposal]:
         yield _Proposal({"adapter.targets.mlp": False}, told("attention alone learns"), _Price.RESULT)
     if settings.training.sharding == "none" and settings.memory.weights == "full":
         for kind in ("int8", "nf4"):
-            plain = {"memory.compile": False} if settings.memory.compile else {}
-            rounded = {"memory.weights": kind, **plain}
+            rounded = {"memory.weights": kind, **_uncompiled(settings)}
             yield _Proposal(rounded, told("slower steps on rounded weights"), _Price.RESULT)
 
 
 def _streaming(settings: TrainSettings) -> Iterator[dict[str, Any]]:
-    """Streamed blocks, with what they need where it stands otherwise: recomputed, and not compiled."""
-    change: dict[str, Any] = {"memory.stream_blocks": True}
-    if settings.memory.compile:
-        change["memory.compile"] = False
+    """Streamed blocks, with what they need where it stands otherwise: recomputed, not compiled and not recorded."""
+    change: dict[str, Any] = {"memory.stream_blocks": True, **_uncompiled(settings), **_unrecorded(settings)}
     if settings.memory.checkpointing in ("none", "half"):
         yield from (change | {"memory.checkpointing": level} for level in ("all", "offload"))
     else:
         yield change
+
+
+def _uncompiled(settings: TrainSettings) -> dict[str, Any]:
+    return {"memory.compile": False} if settings.memory.compile else {}
+
+
+def _unrecorded(settings: TrainSettings) -> dict[str, Any]:
+    return {"memory.graphs": False} if settings.memory.graphs else {}
 
 
 def _powers_below(rank: int) -> Iterator[int]:

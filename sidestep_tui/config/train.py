@@ -69,6 +69,11 @@ class MemorySettings(Section):
     """Let torch compile the blocks: faster steps after half a minute or more of compiling, the same numbers within
     rounding. Needs a C++ compiler, on a card also Triton; where it fails, the run says so and goes on without."""
 
+    graphs: Annotated[bool, Shown("advanced", resumable=True)] = False
+    """On a CUDA card, record the steps of songs of like length once and replay them, so that the card does not wait for
+    its host: faster where songs are short or a step recomputes much. The first recording must give the gradients that
+    it repeats; where it cannot be made or does not, the run says so and goes on without."""
+
     stream_blocks: Annotated[bool, Shown("advanced", resumable=True)] = False
     """Keep the frozen blocks in the host's memory and copy each to the card while the one before it computes: a model
     larger than the card can train on it. The same numbers; slower where the copies take longer than the work."""
@@ -149,6 +154,23 @@ class TrainSettings(Section):
             raise ValueError("memory.compile needs memory.stream_blocks off, weights full and attention banded")
         if memory.compile and self.training.sharding != "none":
             raise ValueError("memory.compile needs training.sharding none")
+        return self
+
+    @model_validator(mode="after")
+    def _recorded_steps_stay_on_the_card(self) -> "TrainSettings":
+        memory = self.memory
+        if not memory.graphs:
+            return self
+        if memory.stream_blocks or memory.compile or memory.attention != "banded":
+            raise ValueError("memory.graphs needs memory.stream_blocks off, compile off and attention banded")
+        if memory.checkpointing == "offload":
+            raise ValueError("memory.graphs needs memory.checkpointing other than offload")
+        if memory.checkpointing != "none" and self.adapter.dropout > 0:
+            raise ValueError("memory.graphs needs adapter.dropout 0 or memory.checkpointing none")
+        if self.training.sharding != "none":
+            raise ValueError("memory.graphs needs training.sharding none")
+        if self.objective.prior_weight > 0:
+            raise ValueError("memory.graphs needs objective.prior_weight 0: its steps would need memory of their own")
         return self
 
     @model_validator(mode="after")

@@ -2,13 +2,15 @@
 
 import torch
 
+from sidestep_tui.acestep.flash import is_trusted
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.devices import free_memory
+from sidestep_tui.engine.graphs import RecordedPasses, cuda_record
 from sidestep_tui.engine.memory_full import out_of_memory
 from sidestep_tui.engine.prior import build_prior
 from sidestep_tui.engine.setup import Setup
-from sidestep_tui.engine.step import accumulate_gradients
+from sidestep_tui.engine.step import Passes, accumulate_gradients, plain_passes
 from sidestep_tui.engine.step_loader import LoadedStep
 
 
@@ -23,6 +25,7 @@ class StepGradients:
         self._context = context
         self._settings = settings
         self._setup = setup
+        self._passes = _passes(context, settings, setup)
         self._prior = build_prior(context, settings.objective, setup)
 
     def compute(self, loaded: LoadedStep) -> tuple[list[float], float]:
@@ -50,12 +53,32 @@ class StepGradients:
             self.prior_loss = self._prior.add_gradients(setup.transformer, loaded.step.number)
 
         return accumulate_gradients(
-            setup.transformer,
+            self._passes,
             list(setup.parameters.values()),
             loaded.share,
-            settings.objective,
             settings.optimizer.gradient_clip,
             (setup.drawing.seed, loaded.step.number),
             setup.ranks,
             add_prior,
         )
+
+
+def _passes(context: JobContext, settings: TrainSettings, setup: Setup) -> Passes:
+    """Plain passes, or recorded ones where the settings ask for them and nothing forbids it."""
+    plain = plain_passes(setup.transformer, settings.objective)
+    if not settings.memory.graphs:
+        return plain
+
+    def warn(reason: str) -> None:
+        context.warn(
+            f"Steps run without CUDA graphs: {reason}", "memory.graphs", "set it to false; the run goes on as it would"
+        )
+
+    if setup.device.type != "cuda":
+        warn("the device is no CUDA card")
+    elif not is_trusted(setup.device):
+        warn("the card has no flash kernel, and what stands for it makes masks anew for every length")
+    else:
+        parameters = list(setup.parameters.values())
+        return RecordedPasses(plain, parameters, setup.device, cuda_record(setup.device), warn)
+    return plain

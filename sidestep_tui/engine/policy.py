@@ -31,8 +31,9 @@ def card_name(device: torch.device) -> str:
 
 
 def policies_for(settings: TrainSettings) -> tuple[Policy, ...]:
-    """What `auto` may choose, the fastest first: streamed blocks must be recomputed."""
-    return _FASTEST_FIRST[2:] if settings.memory.stream_blocks else _FASTEST_FIRST
+    """What `auto` may choose, the fastest first: streamed blocks are recomputed, recorded steps stay on the card."""
+    policies = _FASTEST_FIRST[2:] if settings.memory.stream_blocks else _FASTEST_FIRST
+    return tuple(policy for policy in policies if not (settings.memory.graphs and policy == "offload"))
 
 
 def with_policy(settings: TrainSettings, policy: Policy) -> TrainSettings:

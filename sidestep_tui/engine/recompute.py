@@ -29,7 +29,7 @@ _SMALL_BYTES: Final = 4 * 1024**2
 _KERNEL: Final = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
 
-def use_checkpointing(transformer: "AceStepTransformer1DModel", policy: Policy) -> None:
+def use_checkpointing(transformer: "AceStepTransformer1DModel", policy: Policy, *, draws: bool = True) -> None:
     """Sets the policy on the DiT: `all` recomputes every layer in the backward pass, `half` every second one.
 
     `offload` is `all` with each layer's input moved to pinned host memory until its turn comes.
@@ -38,6 +38,11 @@ def use_checkpointing(transformer: "AceStepTransformer1DModel", policy: Policy) 
     is a layer's forward and not its call, so that hooks on the layer, which gather sharded weights, run once. Call it
     after `use_fast_blocks`, which sets the forward.
 
+    Args:
+        transformer: with its adapter on.
+        policy: what is recomputed.
+        draws: layers draw random numbers, and must draw the same when they are repeated.
+
     Raises:
         ValueError: nobody decided what `auto` is.
     """
@@ -45,17 +50,17 @@ def use_checkpointing(transformer: "AceStepTransformer1DModel", policy: Policy) 
         raise ValueError("memory.checkpointing auto was not resolved")
     for index, layer in enumerate(transformer.layers):
         if policy in ("all", "offload") or (policy == "half" and index % 2 == 0):
-            recomputed = partial(_recomputed, layer.forward)
+            recomputed = partial(_recomputed, layer.forward, draws)
             layer.forward = partial(_from_host, recomputed) if policy == "offload" else recomputed
 
 
-def _recomputed(forward: Callable[..., torch.Tensor], *arguments: Any, **named: Any) -> torch.Tensor:
+def _recomputed(forward: Callable[..., torch.Tensor], draws: bool, *arguments: Any, **named: Any) -> torch.Tensor:
     if not torch.is_grad_enabled():
         return forward(*arguments, **named)
     hidden_states = arguments[0] if arguments else named["hidden_states"]
     if hidden_states.device.type == "cpu":
         named["context_fn"] = partial(create_selective_checkpoint_contexts, _decide)
-    result: torch.Tensor = checkpoint(forward, *arguments, use_reentrant=False, **named)
+    result: torch.Tensor = checkpoint(forward, *arguments, use_reentrant=False, preserve_rng_state=draws, **named)
     return result
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import nn
@@ -32,11 +32,25 @@ class StepShare:
     padding: tuple[Batch, ...] = ()
 
 
+class Passes(Protocol):
+    """How a micro-batch goes through the model and back."""
+
+    def __call__(self, batch: Batch, samples: float | torch.Tensor) -> torch.Tensor:
+        """Adds the gradient of the weighted losses' sum over `samples` to the adapter's parameters.
+
+        Args:
+            batch: on any device.
+            samples: how many the whole step has, a number or a scalar; infinite, and the gradients are zeros.
+
+        Returns:
+            The unweighted losses, [B], on the model's device.
+        """
+
+
 def accumulate_gradients(
-    transformer: "AceStepTransformer1DModel",
+    passes: Passes,
     parameters: Sequence[nn.Parameter],
     share: StepShare,
-    objective: ObjectiveSettings,
     gradient_clip: float,
     dropout_key: tuple[int, int],
     ranks: Ranks,
@@ -47,10 +61,9 @@ def accumulate_gradients(
     A micro-batch weighs by its number of samples, so a short one at the end of an epoch counts for what it holds.
 
     Args:
-        transformer: the DiT with its adapter, on its device, in training mode.
+        passes: through the DiT with its adapter.
         parameters: the adapter's.
-        share: this rank's micro-batches, on the CPU.
-        objective: the weighting of the losses.
+        share: this rank's micro-batches.
         gradient_clip: largest norm of the whole gradient; 0 for none.
         dropout_key: run seed and step, from which an adapter's dropout draws are seeded.
         ranks: with whom the step is shared.
@@ -67,7 +80,7 @@ def accumulate_gradients(
     failure = None
     try:
         further()
-        collected = _backward(transformer, share, objective, dropout_key)
+        collected = _backward(passes, share, dropout_key)
     except torch.OutOfMemoryError as error:
         failure = str(error)  # the words alone: the error itself would keep the activations that filled the memory
     if failure is not None and ranks.sharded:
@@ -80,30 +93,37 @@ def accumulate_gradients(
     return ranks.gather(_split(values[:-1], sizes)), values[-1]
 
 
-def _backward(
-    transformer: "AceStepTransformer1DModel",
-    share: StepShare,
-    objective: ObjectiveSettings,
-    dropout_key: tuple[int, int],
-) -> list[torch.Tensor]:
-    """Adds the gradients of this rank's micro-batches to the parameters; gives their losses, [B] each."""
+def plain_passes(transformer: "AceStepTransformer1DModel", objective: ObjectiveSettings) -> Passes:
+    """Passes operation by operation.
+
+    Args:
+        transformer: the DiT with its adapter, on its device, in training mode.
+        objective: the weighting of the losses.
+    """
     weight = transformer.proj_in_conv.weight
-    collected = []
-    for number, batch in zip(share.numbers, share.batches, strict=True):
+
+    def run(batch: Batch, samples: float | torch.Tensor) -> torch.Tensor:
         batch = batch.to(weight.device)
-        torch.manual_seed(seeded_generator(*dropout_key, "dropout", number).initial_seed())
         with mixed_precision(weight):
             losses = sample_losses(transformer, batch)
         terms = weighted(losses, batch.t, objective)
         if batch.importance is not None:
             terms = terms * batch.importance
-        total: torch.Tensor = terms.sum() / share.samples
+        total: torch.Tensor = terms.sum() / samples
         total.backward()  # type: ignore[no-untyped-call]
-        collected.append(losses.detach())
+        return losses.detach()
+
+    return run
+
+
+def _backward(passes: Passes, share: StepShare, dropout_key: tuple[int, int]) -> list[torch.Tensor]:
+    """Adds the gradients of this rank's micro-batches to the parameters; gives their losses, [B] each."""
+    collected = []
+    for number, batch in zip(share.numbers, share.batches, strict=True):
+        torch.manual_seed(seeded_generator(*dropout_key, "dropout", number).initial_seed())
+        collected.append(passes(batch, share.samples))
     for batch in share.padding:
-        with mixed_precision(weight):
-            nothing: torch.Tensor = sample_losses(transformer, batch.to(weight.device)).sum() * 0.0
-        nothing.backward()  # type: ignore[no-untyped-call]
+        passes(batch, math.inf)
     return collected
 
 

@@ -68,7 +68,7 @@ def open_trainable(
         compile_blocks(transformer, partial(context.during, "compiling the blocks"), _not_compiled(context))
     if memory.stream_blocks:
         stream_frozen_blocks(transformer, device)
-    use_checkpointing(transformer, memory.checkpointing)
+    use_checkpointing(transformer, memory.checkpointing, draws=settings.adapter.dropout > 0)
     if settings.training.sharding == "fsdp":  # a process alone has nobody to share with, and is told so
         shard_frozen_weights(transformer, device, ranks)
     transformer.train()

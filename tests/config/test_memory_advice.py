@@ -142,6 +142,16 @@ def test_streamed_blocks_come_before_what_changes_the_numbers() -> None:
     assert change.memory.fits(8 * GIB)
 
 
+def test_what_is_recorded_no_longer_is_where_it_cannot_be() -> None:
+    settings = train_settings(memory__checkpointing="none", memory__graphs=True)
+    for change, wanted in (
+        (cheapest_fit(settings, SHAPE_2B, 9 * GIB), {}),
+        (cheapest_fit(settings, SHAPE_XL, 8 * GIB), {"memory.graphs": False}),
+    ):
+        assert change is not None
+        assert {path: value for path, value in change.values.items() if path == "memory.graphs"} == wanted
+
+
 def test_a_full_song_at_rank_64_fits_the_goals_without_quantised_weights() -> None:
     for shape, free in ((SHAPE_2B, 5e9), (SHAPE_XL, 11e9)):
         change = cheapest_fit(train_settings(adapter__rank=64), shape, round(free))

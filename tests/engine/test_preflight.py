@@ -97,9 +97,9 @@ def needs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     state: dict[str, Any] = {"fitting": set(), "tried": []}
     use, accumulate = trainable_model.use_checkpointing, gradients.accumulate_gradients
 
-    def chosen(transformer: Any, policy: Any) -> None:
+    def chosen(transformer: Any, policy: Any, **named: Any) -> None:
         state["tried"].append(policy)
-        use(transformer, policy)
+        use(transformer, policy, **named)
 
     def limited(*arguments: Any) -> Any:
         if state["tried"][-1] not in state["fitting"]:

@@ -20,7 +20,7 @@ from sidestep_tui.engine.optimizer import build_optimizer, set_rate
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.schedule import learning_rate_ratio
-from sidestep_tui.engine.step import StepShare, accumulate_gradients
+from sidestep_tui.engine.step import StepShare, accumulate_gradients, plain_passes
 from sidestep_tui.engine.targets import choose_targets
 
 
@@ -65,6 +65,7 @@ def test_the_recorded_run_is_replayed(
     optimizer = build_optimizer(parameters, OptimizerSettings(learning_rate=config["learning_rate"]), adapter)
     schedule = ScheduleSettings(warmup_steps=config["warmup_steps"])
 
+    passes = plain_passes(transformer, ObjectiveSettings())
     steps, per_step = len(recorded["opt.lr_after"]), config["gradient_accumulation"]
     for step in range(steps):
         batches, wanted = [], []
@@ -76,9 +77,7 @@ def test_the_recorded_run_is_replayed(
             batches.append(_batch(sample, recorded[f"x1.{micro:03d}"], recorded["micro.t"][micro], condition))
             wanted.append(float(recorded["micro.loss"][micro]))
         set_rate(optimizer, learning_rate_ratio(schedule, step, steps))
-        losses, _ = accumulate_gradients(
-            transformer, list(parameters.values()), _share(batches), ObjectiveSettings(), 1.0, (0, step), Ranks()
-        )
+        losses, _ = accumulate_gradients(passes, list(parameters.values()), _share(batches), 1.0, (0, step), Ranks())
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         assert losses == pytest.approx(wanted, rel=2e-6)
@@ -106,12 +105,11 @@ def test_one_token_of_the_null_condition_stands_for_a_whole_sequence(
     null = checkpoint.load_condition_encoder("cpu", torch.float32).null_condition_emb[0]
     sample = torch.load(reference_folder / "samples" / "s0.pt", weights_only=True)
     noise = torch.randn(sample["target_latents"].shape, generator=torch.Generator().manual_seed(0))
+    passes = plain_passes(transformer, ObjectiveSettings())
     results = []
     for tokens in (1, 60):
         batch = _batch(sample, noise, torch.tensor(0.6), null.expand(tokens, -1))
-        losses, _ = accumulate_gradients(
-            transformer, list(parameters.values()), _share([batch]), ObjectiveSettings(), 0, (0, 0), Ranks()
-        )
+        losses, _ = accumulate_gradients(passes, list(parameters.values()), _share([batch]), 0, (0, 0), Ranks())
         results.append((losses[0], [p.grad.clone() for p in parameters.values() if p.grad is not None]))
         for parameter in parameters.values():
             parameter.grad = None
