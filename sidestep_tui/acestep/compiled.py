@@ -66,6 +66,9 @@ class _CompiledBlocks:
     ) -> Tensor:
         """One block, with the arguments of diffusers' own forward."""
         hidden_states = row_major(hidden_states)  # the first block's come column by column: a graph of its own
+        if encoder_hidden_states.shape[1] == 1:  # so would a single token have; two equal ones are attended to as one
+            encoder_hidden_states = encoder_hidden_states.repeat(1, 2, 1)
+            encoder_attention_mask = None
         arguments = (hidden_states, position_embeddings, temb, attention_mask)
         condition = (encoder_hidden_states, encoder_attention_mask)
         if not (self._failed or is_eager()):

@@ -60,6 +60,7 @@ def test_same_velocity_and_gradients_at_every_length_with_few_graphs(policy: Pol
     graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
     for frames in (50, 91, 74):
         assert_same(fast, mine, make_inputs(1, frames))
+    assert_same(fast, mine, make_inputs(1, 74, tokens=1))
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == graphs
     assert sorted(told.kinds) == ["full attention", "windowed attention"]
     assert told.warnings == []
