@@ -61,6 +61,8 @@ def activations(settings: TrainSettings, shape: DitShape, load: Load, element: i
     again_at_once = max((kept[layer] for layer in again), default=0)
     ends = batch * load.frames * (shape.in_channels + 4 * shape.out_channels) * FP32
     working = _working_bytes(shape, settings.adapter, modules, batch * load.tokens, element)
+    if reference:  # under a dense mask torch writes the scores and their gradients out, in both precisions
+        working += batch * shape.heads * load.tokens**2 * (2 * element + 2 * FP32)
     return Activations(held, again_at_once + ends + working)
 
 
@@ -86,7 +88,7 @@ def _layer_bytes(
         element,
         _Kept(FP32 if reference and element < FP32 else 0, cast, lean, sliding and not reference and element == FP32),
     )
-    scores = shape.heads * load.tokens**2 * (element + FP32) if sliding and reference else 0
+    scores = shape.heads * load.tokens**2 * element if sliding and reference else 0
     for module in adapted.values():
         on_condition = module.name in ("cross_attn.k_proj", "cross_attn.v_proj")
         extra = 0 if lean else _family_bytes_per_token(adapter, module, element)
