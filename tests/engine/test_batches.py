@@ -18,14 +18,82 @@ DRAWS = 4000
 NULL = torch.full((1, 64), 7.0)
 
 
-def _samples(document: dict[str, Any], **objective: Any) -> list[Sample]:
+def _song(mean: float = 0.0, deviation: float = 0.0, frames: int = 1) -> HeldSong:
+    """A song whose latents all have this mean and this deviation."""
+    entry = SongEntry("song", "song.safetensors", frames, 3, "hash", frames / 25, "", "")
+    tensors = {
+        "latent_mean": torch.full((frames, 64), mean),
+        "latent_std": torch.full((frames, 64), deviation),
+        "condition": torch.zeros(3, 64),
+    }
+    return HeldSong(entry, tensors)
+
+
+def _drawing(document: dict[str, Any], mu: float = -0.4, sigma: float = 1.0, **objective: Any) -> Drawing:
     for name, value in objective.items():
         document = put(document, f"objective.{name}", value)
-    drawing = Drawing.of(TrainSettings.model_validate(document), mu=-0.4, sigma=1.0)
-    one = torch.zeros(1, 64)
-    entry = SongEntry("song", "song.safetensors", 1, 3, "hash", 0.04, "", "")
-    song = HeldSong(entry, {"latent_mean": one, "latent_std": one, "condition": torch.zeros(3, 64)})
+    return Drawing.of(TrainSettings.model_validate(document), mu=mu, sigma=sigma)
+
+
+def _samples(document: dict[str, Any], song: HeldSong | None = None, **laws: Any) -> list[Sample]:
+    drawing, song = _drawing(document, **laws), song or _song()
     return [draw_sample(drawing, epoch, "song", song, NULL) for epoch in range(DRAWS)]
+
+
+def test_latents_and_noise_are_drawn_anew_in_every_epoch_and_apart(train_document: dict[str, Any]) -> None:
+    """x0 is the posterior's own draw: its mean, its deviation, and nothing of the noise that is mixed into it."""
+    samples = _samples(train_document, _song(mean=3.0, deviation=0.5))
+    x0, noise = (torch.stack([getattr(sample, name) for sample in samples]) for name in ("x0", "noise"))
+    assert (x0.mean().item(), x0.std().item()) == pytest.approx((3.0, 0.5), abs=5e-3)
+    assert (noise.mean().item(), noise.std().item()) == pytest.approx((0.0, 1.0), abs=1e-2)
+    together = torch.stack([x0.flatten(), noise.flatten(), x0.roll(1, 0).flatten(), noise.roll(1, 0).flatten()])
+    torch.testing.assert_close(torch.corrcoef(together), torch.eye(4), atol=1e-2, rtol=0)
+
+
+def test_without_fresh_latents_the_mean_is_trained_on(train_document: dict[str, Any]) -> None:
+    document = put(train_document, "data.fresh_latents", False)
+    sample = _samples(document, _song(mean=3.0, deviation=0.5))[7]
+    assert torch.equal(sample.x0, torch.full((1, 64), 3.0))
+
+
+def test_a_sample_hangs_on_seed_epoch_and_key_alone(train_document: dict[str, Any]) -> None:
+    song, drawing = _song(deviation=1.0), _drawing(train_document)
+    first = draw_sample(drawing, 5, "song", song, NULL)
+    torch.manual_seed(1)
+    again = draw_sample(drawing, 5, "song", song, NULL)
+    others = [
+        draw_sample(drawing, 6, "song", song, NULL),
+        draw_sample(drawing, 5, "song#1", song, NULL),
+        draw_sample(_drawing(put(train_document, "training.seed", 43)), 5, "song", song, NULL),
+    ]
+    for name in ("x0", "noise", "t"):
+        assert torch.equal(getattr(again, name), getattr(first, name)), name
+        assert not any(torch.equal(getattr(other, name), getattr(first, name)) for other in others), name
+
+
+@pytest.mark.parametrize("own", [{}, {"timestep_mu": 0.2, "timestep_sigma": 0.4}])
+def test_timesteps_follow_the_law_of_the_checkpoint_or_of_the_settings(
+    train_document: dict[str, Any], own: dict[str, float]
+) -> None:
+    samples = _samples(train_document, mu=-1.5, sigma=0.3, **own)
+    mu, sigma = own.get("timestep_mu", -1.5), own.get("timestep_sigma", 0.3)
+    t = torch.stack([sample.t for sample in samples])
+    # The larger of two draws lies below its q-quantile when both do: each with the square root of q.
+    shares = torch.tensor([0.1, 0.5, 0.9])
+    wanted = torch.sigmoid(torch.special.ndtri(shares.sqrt()) * sigma + mu)
+    torch.testing.assert_close(t.quantile(shares), wanted, atol=0.01, rtol=0)
+
+
+def test_the_context_is_the_beginning_of_silence_and_never_the_song() -> None:
+    shared = SharedTensors(silence_latent=torch.randn(9, 64), null_condition=NULL)
+    samples = [
+        Sample(str(frames), torch.randn(frames, 64), torch.randn(frames, 64), torch.tensor(0.5), torch.zeros(2, 64))
+        for frames in (12, 5)
+    ]
+    batch = collate(samples, shared)
+    silence = torch.cat([shared["silence_latent"], shared["silence_latent"][:3]])
+    for context in batch.context:
+        assert torch.equal(context, torch.cat([silence, torch.ones(12, 64)], dim=1))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.15, 1.0])
