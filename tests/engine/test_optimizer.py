@@ -1,0 +1,47 @@
+"""AdamW's update in closed form, with the settings in their places, and what LoRA+ and live changes do to the rates."""
+
+import pytest
+import torch
+from torch import nn
+
+from sidestep_tui.config.adapter import LoraSettings
+from sidestep_tui.config.optimisation import OptimizerSettings
+from sidestep_tui.engine.optimizer import build_optimizer, change_peak, set_rate
+
+SETTINGS = OptimizerSettings(learning_rate=0.1, beta1=0.6, beta2=0.9, epsilon=0.01, weight_decay=0.5)
+
+
+def test_adamw_takes_rate_decay_betas_and_epsilon_from_the_settings() -> None:
+    """Decoupled decay (arXiv:1711.05101): the weight shrinks by rate times decay, beside the update of Adam."""
+    parameter = nn.Parameter(torch.tensor([2.0, -1.0, 0.5]))
+    expected, mean, square = parameter.detach().clone(), torch.zeros(3), torch.zeros(3)
+    optimizer = build_optimizer({"lora_A": parameter}, SETTINGS, LoraSettings())
+    for step, gradient in enumerate(torch.tensor([[0.3, -2.0, 0.0], [0.1, 1.0, -0.02]]), start=1):
+        rate = set_rate(optimizer, 0.5)
+        assert rate == pytest.approx(0.05)
+        parameter.grad = gradient
+        optimizer.step()
+        mean, square = 0.6 * mean + 0.4 * gradient, 0.9 * square + 0.1 * gradient**2
+        update = (mean / (1 - 0.6**step)) / ((square / (1 - 0.9**step)).sqrt() + 0.01)
+        expected = expected * (1 - rate * 0.5) - rate * update
+    torch.testing.assert_close(parameter.detach(), expected)
+
+
+def test_lora_plus_gives_the_b_matrices_their_multiple_at_every_rate() -> None:
+    parameters = {f"layers.0.to_q.lora_{name}.default.weight": nn.Parameter(torch.ones(1)) for name in "AB"}
+    optimizer = build_optimizer(parameters, SETTINGS, LoraSettings(b_rate_ratio=4.0))
+
+    def rates() -> dict[str, float]:
+        return {
+            name: group["lr"]
+            for name, parameter in parameters.items()
+            for group in optimizer.param_groups
+            if any(parameter is one for one in group["params"])
+        }
+
+    a, b = parameters
+    assert set_rate(optimizer, 0.5) == pytest.approx(0.05)
+    assert rates() == pytest.approx({a: 0.05, b: 0.2})
+    change_peak(optimizer, 0.02)
+    set_rate(optimizer, 1.0)
+    assert rates() == pytest.approx({a: 0.02, b: 0.08})

@@ -1,0 +1,101 @@
+"""Validation measures the same for the same weights: fixed draws, no dropout of either kind, means of the latents."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import AceStepTransformer1DModel
+
+from sidestep_tui.acestep import Checkpoint, open_checkpoint
+from sidestep_tui.acestep.velocity import velocity
+from sidestep_tui.config.adapter import LoraSettings
+from sidestep_tui.config.fields import put
+from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.engine.adapter import inject_new, trainable
+from sidestep_tui.engine.batches import Drawing
+from sidestep_tui.engine.songs import split_songs
+from sidestep_tui.engine.store import SongStore
+from sidestep_tui.engine.targets import choose_targets
+from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song
+from sidestep_tui.engine.validation import Validator, build_validator, fixed_timestep
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def checkpoint(turbo: Path) -> Checkpoint:
+    return open_checkpoint(turbo)
+
+
+@pytest.fixture
+def transformer(checkpoint: Checkpoint) -> AceStepTransformer1DModel:
+    """In training mode, with an adapter of which half is dropped there."""
+    transformer = checkpoint.load_transformer()
+    settings = LoraSettings(rank=4, dropout=0.5)
+    inject_new(transformer, settings, choose_targets(settings, checkpoint.config), seed=3)
+    generator = torch.Generator().manual_seed(1)
+    for parameter in trainable(transformer).values():
+        parameter.data = 0.05 * torch.randn(parameter.shape, generator=generator)
+    return transformer.train()
+
+
+def _validator(document: dict[str, Any], songs: Path, **objective: Any) -> Validator:
+    for name, value in objective.items():
+        document = put(document, f"objective.{name}", value)
+    settings = TrainSettings.model_validate(document)
+    manifest = read_manifest(songs)
+    validator = build_validator(
+        settings,
+        split_songs(manifest, songs, settings.validation.songs, settings.training.seed),
+        SongStore(songs, manifest.songs, manifest.condition_size),
+        read_shared(songs),
+        Drawing.of(settings, mu=-0.4, sigma=1.0),
+    )
+    assert validator is not None
+    return validator
+
+
+def test_the_same_weights_have_the_same_loss_whatever_training_draws(
+    transformer: AceStepTransformer1DModel, train_document: dict[str, Any], songs: Path
+) -> None:
+    first = _validator(train_document, songs).measure(transformer, CPU, 3)
+    assert transformer.training
+    torch.manual_seed(1)
+    dropping = _validator(train_document, songs, condition_dropout=1.0, timesteps="uniform", timestep_low=0.5)
+    again = dropping.measure(transformer.eval(), CPU, 3)
+    assert not transformer.training
+    assert again == first
+    assert len(first.songs) == 1
+    assert first.loss == pytest.approx(sum(band or 0 for band in first.bands) / 3)
+
+
+def test_the_loss_is_that_of_the_mean_latents_on_even_timesteps(
+    transformer: AceStepTransformer1DModel, train_document: dict[str, Any], songs: Path
+) -> None:
+    validator = _validator(train_document, songs)
+    (song,) = validator.held_out
+    told = [validator._batch(song, draw) for draw in range(6)]
+    assert [float(batch.t) for batch in told] == pytest.approx([n / 12 for n in (1, 5, 9, 3, 7, 11)])
+    tensors, losses = read_song(songs, song), []
+    with torch.no_grad():
+        for batch in told:
+            x0, t = tensors["latent_mean"][None], float(batch.t)
+            assert torch.equal(batch.x0, x0)
+            x_t = t * batch.noise + (1 - t) * x0
+            v = velocity(transformer.eval(), x_t, batch.t, tensors["condition"][None], batch.context)
+            losses.append((v - (batch.noise - x0)).square().mean().item())
+    assert len({float(batch.noise[0, 0, 0]) for batch in told}) == 6
+    measured = validator.measure(transformer, CPU, 0)
+    assert measured.loss == pytest.approx(sum(losses) / 6, rel=1e-5)
+    assert measured.bands == pytest.approx([(losses[band] + losses[band + 3]) / 2 for band in range(3)], rel=1e-5)
+
+
+@pytest.mark.parametrize("draws", [1, 2, 4, 6, 7, 64])
+def test_timesteps_fill_the_bands_in_turn(draws: int) -> None:
+    times = [fixed_timestep(draw, draws) for draw in range(draws)]
+    assert [int(t * 3) for t in times] == [draw % 3 for draw in range(draws)]
+    assert len(set(times)) == draws
+    for band in range(min(3, draws)):
+        inside = times[band::3]
+        assert sum(inside) / len(inside) == pytest.approx((band + 0.5) / 3), "even about the middle of the band"
