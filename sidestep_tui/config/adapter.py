@@ -115,9 +115,6 @@ class OftSettings(AdapterBase):
     block_size: Annotated[int, Field(ge=2, le=512), Shown()] = 32
     """Side of the rotated blocks; must divide the width of every target."""
 
-    dropout: Annotated[float, Field(ge=0, lt=1), Shown("advanced")] = 0.0
-    """Share of the blocks left unrotated in training."""
-
     @field_validator("block_size")
     @classmethod
     def _even(cls, value: int) -> int:

@@ -48,8 +48,6 @@ def new_config(settings: AdapterBase, targets: Sequence[Target]) -> PeftConfig:
                 r=settings.rank, alpha=settings.alpha, rank_dropout=settings.dropout, target_modules=names, **own
             )
         case OftSettings():
-            return OFTConfig(
-                r=0, oft_block_size=settings.block_size, module_dropout=settings.dropout, target_modules=names
-            )
+            return OFTConfig(r=0, oft_block_size=settings.block_size, target_modules=names)
         case _:
             raise TypeError(type(settings))

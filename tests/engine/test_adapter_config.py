@@ -1,0 +1,69 @@
+"""What adapter settings become in PEFT's layers: scales, ranks and alphas of single modules, dropout."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import AceStepTransformer1DModel
+from pydantic import TypeAdapter, ValidationError
+
+from sidestep_tui.acestep import open_checkpoint
+from sidestep_tui.config.adapter import AdapterSettings
+from sidestep_tui.engine.adapter import inject_new, scale_of
+from sidestep_tui.engine.targets import Target
+
+MODULES = ("layers.0.self_attn.q_proj", "layers.2.mlp.up_proj")
+FIRST, SECOND = "layers.0.self_attn.to_q", "layers.2.mlp.up_proj"
+
+
+def _adapted(turbo: Path, *targets: Target, **settings: Any) -> AceStepTransformer1DModel:
+    transformer = open_checkpoint(turbo).load_transformer()
+    inject_new(transformer, TypeAdapter(AdapterSettings).validate_python(settings), targets, seed=3)
+    return transformer
+
+
+@pytest.mark.parametrize("family", ["lora", "dora", "lokr", "loha"])
+def test_updates_are_scaled_by_alpha_over_rank(turbo: Path, family: str) -> None:
+    transformer = _adapted(turbo, *map(Target, MODULES), family=family, rank=4, alpha=12)
+    for name in (FIRST, SECOND):
+        assert scale_of(transformer.get_submodule(name)) == (3.0, 4)
+
+
+@pytest.mark.parametrize("family", ["lora", "dora"])
+def test_a_stabilised_rank_counts_by_its_square_root(turbo: Path, family: str) -> None:
+    transformer = _adapted(turbo, Target(MODULES[0]), family=family, rank=4, alpha=12, rank_stabilised=True)
+    assert scale_of(transformer.get_submodule(FIRST)) == (6.0, 4)
+
+
+@pytest.mark.parametrize("family", ["lora", "dora", "lokr", "loha"])
+def test_modules_keep_a_rank_and_an_alpha_of_their_own(turbo: Path, family: str) -> None:
+    targets = Target(MODULES[0], rank=2, alpha=10.0), Target(MODULES[1])
+    transformer = _adapted(turbo, *targets, family=family, rank=4, alpha=12)
+    assert scale_of(transformer.get_submodule(FIRST)) == (5.0, 2)
+    assert scale_of(transformer.get_submodule(SECOND)) == (3.0, 4)
+
+
+@pytest.mark.parametrize("family", ["lora", "dora", "lokr", "loha"])
+def test_dropout_is_on_in_training_alone(turbo: Path, family: str) -> None:
+    transformer = _adapted(turbo, Target(MODULES[0]), family=family, rank=8, alpha=8, dropout=0.5)
+    layer = transformer.get_submodule(FIRST)
+    generator = torch.Generator().manual_seed(1)
+    for parameter in layer.parameters():
+        if parameter.requires_grad:
+            parameter.data = 0.1 * torch.randn(parameter.shape, generator=generator)
+    x = torch.randn(3, layer.base_layer.in_features, generator=generator)
+
+    def outputs(training: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        layer.train(training)
+        torch.manual_seed(1)
+        return layer(x), layer(x)
+
+    assert torch.equal(*outputs(training=False))
+    assert not torch.equal(*outputs(training=True))
+
+
+def test_oft_offers_no_dropout() -> None:
+    """PEFT 0.21 keeps `module_dropout` and never applies it to linear layers."""
+    with pytest.raises(ValidationError, match="dropout"):
+        TypeAdapter(AdapterSettings).validate_python({"family": "oft", "dropout": 0.1})
