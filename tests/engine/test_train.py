@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine.tensors import read_manifest
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import CheckpointSaved, EpochCompleted, StepCompleted
 from sidestep_tui.runs.log import read_events
@@ -107,33 +106,6 @@ def test_a_truncated_checkpoint_is_passed_over(engine: Engine, train_document: d
     assert kept == ["damaged-step-00000008", "step-00000006", "step-00000007", "step-00000008"]
     code, again = engine.work(run)
     assert (code, len(again.warnings)) == (0, len(state.warnings))  # a whole one took the damaged one's place
-
-
-def test_nan_in_a_song_is_named(engine: Engine, train_document: dict[str, Any], songs: Path) -> None:
-    entry = read_manifest(songs).songs[0]
-    tensors = load_file(songs / entry.file)
-    tensors["latent_mean"][3, 3] = float("nan")
-    save_file(tensors, songs / entry.file)
-    code, state = engine.work(engine.create("nan", "train", train_document))
-    assert code == 1
-    assert state.failure is not None
-    assert "song 0.wav" in state.failure.what
-    assert state.failure.fix
-
-
-def test_a_loss_that_is_no_number_stops_the_run_with_a_diagnosis(
-    engine: Engine, train_document: dict[str, Any], songs: Path
-) -> None:
-    for entry in read_manifest(songs).songs:
-        tensors = load_file(songs / entry.file)
-        save_file({**tensors, "condition": torch.full_like(tensors["condition"], 3e38)}, songs / entry.file)
-    document = put(put(train_document, "objective.condition_dropout", 0), "training.epochs", 60)
-    code, state = engine.work(engine.create("diverges", "train", put(document, "validation.songs", 0)))
-    assert code == 1
-    assert (state.skipped_steps, len(state.curves.step)) == (10, 0)
-    assert state.failure is not None
-    assert "song" in state.failure.where
-    assert "learning_rate" in state.failure.fix
 
 
 def test_tensors_of_another_model_are_refused(
