@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from sidestep_tui.engine.tensors import read_manifest, read_song
+from sidestep_tui.acestep import open_checkpoint
+from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song
 from tests.engine.conftest import Engine
 
 
@@ -51,6 +52,25 @@ def test_samples_are_taken_over_and_trained_on(
     shutil.move(tmp_path / "taken", tmp_path / "moved")
     train_document["data"] = {"tensors": str(tmp_path / "moved")}
     engine.run("trained", "train", {**train_document, "training": {"max_steps": 2}})
+
+
+def test_padded_frames_are_dropped_and_what_all_songs_share_is_the_models_own(
+    engine: Engine, turbo: Path, foreign: Path, tmp_path: Path
+) -> None:
+    sample = torch.load(foreign / "s1.pt", weights_only=True)
+    mask = torch.ones(len(sample["target_latents"]))
+    mask[-7:] = 0
+    _change(foreign / "s1.pt", attention_mask=mask)
+    _, state = engine.run("import", "import", _document(turbo, foreign, tmp_path / "taken"))
+    entry = next(song for song in read_manifest(tmp_path / "taken").songs if song.key.startswith("s1/"))
+    tensors = read_song(tmp_path / "taken", entry)
+    torch.testing.assert_close(tensors["latent_mean"], sample["target_latents"][:-7])
+    assert not tensors["latent_std"].any()
+    assert any("7 latent frames are padding" in warning.what for warning in state.warnings)
+    checkpoint, shared = open_checkpoint(turbo), read_shared(tmp_path / "taken")
+    encoder = checkpoint.load_condition_encoder()
+    torch.testing.assert_close(shared["silence_latent"], checkpoint.silence_latent())
+    torch.testing.assert_close(shared["null_condition"], encoder.null_condition_emb[0])
 
 
 def test_a_song_in_its_own_context_is_refused(engine: Engine, turbo: Path, foreign: Path, tmp_path: Path) -> None:
