@@ -1,0 +1,51 @@
+"""Which weights are the best ones, and which checkpoints a run does not go on from."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from sidestep_tui.config.fields import put
+from sidestep_tui.engine.tensors import read_manifest, write_manifest
+from sidestep_tui.engine.validation import Validator
+from sidestep_tui.runs.events import ValidationCompleted
+from tests.engine.conftest import Engine
+
+
+def _same_weights(one: Path, other: Path) -> bool:
+    ours, theirs = (load_file(folder / "adapter_model.safetensors") for folder in (one, other))
+    return all(torch.equal(ours[key], theirs[key]) for key in ours.keys() | theirs.keys())
+
+
+def test_the_best_are_those_of_the_lowest_loss_after_training_began_and_the_final_ones_the_last(
+    engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {0: 1.0, 4: 3.0, 8: 2.0, 12: 2.5}
+
+    def measure(_validator: Validator, _transformer: object, _device: object, step: int) -> ValidationCompleted:
+        return ValidationCompleted(step=step, loss=told[step], train_loss=None, bands=(), songs={})
+
+    monkeypatch.setattr(Validator, "measure", measure)
+    document = put(put(train_document, "training.epochs", 3), "checkpoints.keep_last", 9)
+    run, state = engine.run("three epochs", "train", document)
+    assert (state.results["best_step"], state.results["best_validation_loss"]) == (8, 2.0)
+    assert _same_weights(run.best, run.checkpoints / "step-00000008")
+    assert _same_weights(run.final, run.checkpoints / "step-00000012")
+    assert not _same_weights(run.best, run.final)
+
+
+def test_a_run_does_not_go_on_with_other_songs(engine: Engine, train_document: dict[str, Any], songs: Path) -> None:
+    run = engine.create("changed", "train", train_document)
+    (run.commands / "1-stop.json").write_text('{"command": "stop"}', "utf-8")
+    engine.work(run)
+    manifest = read_manifest(songs)
+    first, *others = manifest.songs
+    write_manifest(songs, replace(manifest, songs=(replace(first, source="another"), *others)))
+    code, state = engine.work(run)
+    assert code == 1
+    assert state.failure is not None
+    assert "songs have changed" in state.failure.what
+    assert [folder.name for folder in run.checkpoints.iterdir()] == ["step-00000001"], "it is kept for the old songs"
