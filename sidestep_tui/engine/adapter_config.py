@@ -40,6 +40,7 @@ def new_config(settings: AdapterBase, targets: Sequence[Target]) -> PeftConfig:
                 alpha=settings.alpha,
                 decompose_factor=settings.factor,
                 rank_dropout=settings.dropout,
+                rank_dropout_scale=True,  # as in LoRA and LoHa; else inference has more of the update
                 target_modules=names,
                 **own,
             )

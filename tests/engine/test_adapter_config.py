@@ -7,6 +7,7 @@ import pytest
 import torch
 from diffusers import AceStepTransformer1DModel
 from pydantic import TypeAdapter, ValidationError
+from torch import nn
 
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.config.adapter import AdapterSettings
@@ -44,15 +45,20 @@ def test_modules_keep_a_rank_and_an_alpha_of_their_own(turbo: Path, family: str)
     assert scale_of(transformer.get_submodule(SECOND)) == (3.0, 4)
 
 
-@pytest.mark.parametrize("family", ["lora", "dora", "lokr", "loha"])
-def test_dropout_is_on_in_training_alone(turbo: Path, family: str) -> None:
+def _dropping(turbo: Path, family: str) -> tuple[nn.Module, torch.Tensor]:
+    """A layer half of whose adapter is dropped in training, and inputs for it."""
     transformer = _adapted(turbo, Target(MODULES[0]), family=family, rank=8, alpha=8, dropout=0.5)
     layer = transformer.get_submodule(FIRST)
     generator = torch.Generator().manual_seed(1)
     for parameter in layer.parameters():
         if parameter.requires_grad:
             parameter.data = 0.1 * torch.randn(parameter.shape, generator=generator)
-    x = torch.randn(3, layer.base_layer.in_features, generator=generator)
+    return layer, torch.randn(3, layer.base_layer.in_features, generator=generator)
+
+
+@pytest.mark.parametrize("family", ["lora", "dora", "lokr", "loha"])
+def test_dropout_is_on_in_training_alone(turbo: Path, family: str) -> None:
+    layer, x = _dropping(turbo, family)
 
     def outputs(training: bool) -> tuple[torch.Tensor, torch.Tensor]:
         layer.train(training)
@@ -61,6 +67,20 @@ def test_dropout_is_on_in_training_alone(turbo: Path, family: str) -> None:
 
     assert torch.equal(*outputs(training=False))
     assert not torch.equal(*outputs(training=True))
+
+
+@pytest.mark.parametrize("family", ["lora", "lokr", "loha"])
+@torch.no_grad()
+def test_what_is_left_stands_for_the_whole(turbo: Path, family: str) -> None:
+    """In the mean over draws training has the change of the output that inference has, not a share of it."""
+    layer, x = _dropping(turbo, family)
+    plain, whole = layer.base_layer(x), layer.eval()(x)
+    layer.train()
+    torch.manual_seed(1)
+    drawn = torch.stack([layer(x) for _ in range(3000)]).mean(dim=0)
+    change = whole - plain
+    share = ((drawn - plain) * change).sum() / change.square().sum()
+    assert share.item() == pytest.approx(1.0, abs=0.03)
 
 
 def test_oft_offers_no_dropout() -> None:
