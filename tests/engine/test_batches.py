@@ -13,6 +13,9 @@ from sidestep_tui.engine.batches import Drawing, Sample, collate, draw_sample
 from sidestep_tui.engine.objective import weighted
 from sidestep_tui.engine.store import HeldSong
 from sidestep_tui.engine.tensors import SharedTensors, SongEntry
+from sidestep_tui.runs.events import StepCompleted
+from sidestep_tui.runs.log import read_events
+from tests.engine.conftest import Engine
 
 DRAWS = 4000
 NULL = torch.full((1, 64), 7.0)
@@ -82,6 +85,17 @@ def test_timesteps_follow_the_law_of_the_checkpoint_or_of_the_settings(
     shares = torch.tensor([0.1, 0.5, 0.9])
     wanted = torch.sigmoid(torch.special.ndtri(shares.sqrt()) * sigma + mu)
     torch.testing.assert_close(t.quantile(shares), wanted, atol=0.01, rtol=0)
+
+
+def test_a_run_draws_from_the_law_of_its_checkpoint(engine: Engine, train_document: dict[str, Any]) -> None:
+    document = put(put(train_document, "training.epochs", 1), "validation.songs", 0)
+    run, _ = engine.run("one epoch", "train", document)
+    told = [t for event in read_events(run.events_file) if isinstance(event, StepCompleted) for t in event.timesteps]
+    normal = [
+        torch.randn(2, 1, generator=flow.seeded_generator(42, "timestep", 0, f"song {number}.wav"))
+        for number in range(5)
+    ]
+    assert sorted(told) == pytest.approx(sorted(torch.sigmoid(pair.max() - 0.4).item() for pair in normal))
 
 
 def test_the_context_is_the_beginning_of_silence_and_never_the_song() -> None:
