@@ -11,7 +11,9 @@ from torch import nn
 
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.config.adapter import AdapterSettings
-from sidestep_tui.engine.adapter import inject_new, scale_of
+from sidestep_tui.config.optimisation import OptimizerSettings
+from sidestep_tui.engine.adapter import inject_new, scale_of, trainable
+from sidestep_tui.engine.optimizer import build_optimizer, set_rate
 from sidestep_tui.engine.targets import Target
 
 MODULES = ("layers.0.self_attn.q_proj", "layers.2.mlp.up_proj")
@@ -43,6 +45,27 @@ def test_modules_keep_a_rank_and_an_alpha_of_their_own(turbo: Path, family: str)
     transformer = _adapted(turbo, *targets, family=family, rank=4, alpha=12)
     assert scale_of(transformer.get_submodule(FIRST)) == (5.0, 2)
     assert scale_of(transformer.get_submodule(SECOND)) == (3.0, 4)
+
+
+@pytest.mark.parametrize("family", ["lora", "dora", "lokr", "loha", "oft"])
+def test_adapter_and_optimizer_are_float32_on_half_precision_weights(turbo: Path, family: str) -> None:
+    """In bfloat16 a weight of 0.1 does not move at a small learning rate: its neighbours are 5e-4 away."""
+    transformer = open_checkpoint(turbo).load_transformer(dtype=torch.bfloat16)
+    size = {"block_size": 8} if family == "oft" else {"rank": 8, "alpha": 8}
+    settings = TypeAdapter(AdapterSettings).validate_python({"family": family, **size})
+    inject_new(transformer, settings, [Target(MODULES[0])], seed=3)
+    adapter = trainable(transformer)
+    assert {parameter.dtype for parameter in adapter.values()} == {torch.float32}
+    optimizer = build_optimizer(adapter, OptimizerSettings(learning_rate=1e-5), settings)
+    before = {name: parameter.detach().clone() for name, parameter in adapter.items()}
+    for parameter in adapter.values():
+        parameter.grad = torch.ones_like(parameter)
+    set_rate(optimizer, 1.0)
+    optimizer.step()
+    moments = [value for state in optimizer.state.values() for value in state.values() if value.ndim]
+    assert {moment.dtype for moment in moments} == {torch.float32}
+    for name, parameter in adapter.items():
+        assert (parameter != before[name]).all(), name
 
 
 def _dropping(turbo: Path, family: str) -> tuple[nn.Module, torch.Tensor]:
