@@ -6,16 +6,16 @@ context_latents [T, 128] and metadata, beside a manifest.json. Padding is droppe
 
 import hashlib
 import json
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from pickle import UnpicklingError
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
-from sidestep_tui.acestep.model_config import LATENT_RATE
+from sidestep_tui.acestep.model_config import LATENT_CHANNELS, LATENT_RATE
 from sidestep_tui.config.jobs import ImportSettings
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device
@@ -44,6 +44,7 @@ class Foreign:
     latents: Tensor
     condition: Tensor
     metadata: dict[str, Any]
+    repeat: int
     warnings: tuple[str, ...]
 
 
@@ -112,34 +113,79 @@ def read_foreign(file: Path, condition_size: int) -> Foreign:
     """One sample, checked.
 
     Raises:
-        SidestepError: it is damaged, of another model, or its context holds the very song to be learned.
+        SidestepError: it is damaged, empty, no number, of another model, or its context holds the very song to be
+            learned.
     """
-    try:
-        document = torch.load(file, map_location="cpu", weights_only=True)
-        latents, context = document["target_latents"].float(), document["context_latents"].float()
-        condition, mask = document["encoder_hidden_states"].float(), document["encoder_attention_mask"].bool()
-        metadata = dict(document.get("metadata") or {})
-        frames = document.get("attention_mask")
-    except (OSError, RuntimeError, EOFError, KeyError, AttributeError, TypeError, pickle.UnpicklingError) as error:
+    stored = _read(file)
+    latents, condition, mask = stored.latents, stored.condition, stored.mask
+    if condition.ndim != 2 or condition.shape[1] != condition_size or latents.shape[1:] != (LATENT_CHANNELS,):
         raise SidestepError(
-            f"The sample cannot be read: {error}.", where=file, fix="preprocess the song again"
-        ) from error
-    if condition.ndim != 2 or condition.shape[1] != condition_size or latents.ndim != 2:
-        raise SidestepError(
-            f"The sample is of another model: its condition is {tuple(condition.shape)}, the model takes "
-            f"[L, {condition_size}].",
+            f"The sample is of another model: its latents are {tuple(latents.shape)} and its condition "
+            f"{tuple(condition.shape)}, the model takes [T, {LATENT_CHANNELS}] and [L, {condition_size}].",
             where=file,
             fix="choose the model that it was made with",
         )
-    same = context.shape[0] == latents.shape[0] and torch.allclose(context[:, :64], latents, atol=1e-3)
-    if metadata.get("preprocess_mode") == _LEAKING_MODE or same:
+    _refuse_unusable(file, stored)
+    same = stored.context.shape[0] == latents.shape[0] and torch.allclose(stored.context[:, :64], latents, atol=1e-3)
+    if stored.metadata.get("preprocess_mode") == _LEAKING_MODE or same:
         raise SidestepError(
             "The sample holds the song itself as context; training on it teaches copying.",
             where=file,
             fix="preprocess the song with `sidestep preprocess`",
         )
-    valid = int(frames.bool().sum()) if isinstance(frames, Tensor) else len(latents)
-    return Foreign(latents[:valid], condition[mask], metadata, _warnings(latents, mask, metadata, valid))
+    valid = int(stored.frames.sum())
+    warnings = _warnings(latents, mask, stored.metadata, valid)
+    return Foreign(latents[:valid], condition[mask], stored.metadata, stored.repeat, warnings)
+
+
+class _Stored(NamedTuple):
+    """A file's content: latents [T, 64], context [T, 128], condition [L, D], and the bool masks [T] and [L]."""
+
+    latents: Tensor
+    context: Tensor
+    condition: Tensor
+    frames: Tensor
+    mask: Tensor
+    metadata: dict[str, Any]
+    repeat: int
+
+
+def _read(file: Path) -> _Stored:
+    """What the file holds, not yet looked at.
+
+    Raises:
+        SidestepError: it is not what the other trainers write.
+    """
+    try:
+        document = torch.load(file, map_location="cpu", weights_only=True)
+        latents, frames = document["target_latents"].float(), document.get("attention_mask")
+        metadata = dict(document.get("metadata") or {})
+        return _Stored(
+            latents=latents,
+            context=document["context_latents"].float(),
+            condition=document["encoder_hidden_states"].float(),
+            frames=frames.bool() if isinstance(frames, Tensor) else torch.ones(len(latents), dtype=torch.bool),
+            mask=document["encoder_attention_mask"].bool(),
+            metadata=metadata,
+            repeat=max(1, int(metadata.get("repeat") or 1)),
+        )
+    except (OSError, RuntimeError, EOFError, KeyError, AttributeError, TypeError, ValueError, UnpicklingError) as error:
+        raise SidestepError(
+            f"The sample cannot be read: {error}.", where=file, fix="preprocess the song again"
+        ) from error
+
+
+def _refuse_unusable(file: Path, stored: _Stored) -> None:
+    """What would end a training run in its first epoch ends the import of this sample alone."""
+    if stored.frames.shape != stored.latents.shape[:1] or stored.mask.shape != stored.condition.shape[:1]:
+        reason = told("A mask of the sample is not as long as what it masks.")
+    elif not stored.frames.any() or not stored.mask.any():
+        reason = told("The sample is empty: all of it is padding.")
+    elif not (torch.isfinite(stored.latents).all() and torch.isfinite(stored.condition).all()):
+        reason = told("Not a number in the sample.")
+    else:
+        return
+    raise SidestepError(reason, where=file, fix="preprocess the song again")
 
 
 def _warnings(latents: Tensor, mask: Tensor, metadata: dict[str, Any], valid: int) -> tuple[str, ...]:
@@ -173,7 +219,7 @@ def _write(output: Path, file: Path, sample: Foreign) -> SongEntry:
         duration=len(sample.latents) / LATENT_RATE,
         prompt=str(sample.metadata.get("caption") or ""),
         lyrics=str(sample.metadata.get("lyrics") or ""),
-        repeat=max(1, int(sample.metadata.get("repeat") or 1)),
+        repeat=sample.repeat,
     )
 
 

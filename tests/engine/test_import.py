@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from sidestep_tui.acestep import open_checkpoint
+from sidestep_tui.engine.import_tensors import read_foreign
 from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song
+from sidestep_tui.errors import SidestepError
 from tests.engine.conftest import Engine
 
 
@@ -100,6 +102,32 @@ def test_damaged_samples_are_named_and_the_rest_goes_on(
     _, state = engine.run("import", "import", _document(turbo, foreign, tmp_path / "taken"))
     assert (state.results["songs"], state.results["failed"]) == (3, 1)
     assert any(warning.where.endswith("s1.pt") for warning in state.warnings)
+
+
+@pytest.mark.parametrize(
+    ("damage", "word"),
+    [
+        ({"target_latents": torch.randn(200, 32)}, "latents are"),
+        ({"target_latents": torch.full((200, 64), float("nan"))}, "Not a number"),
+        ({"encoder_hidden_states": torch.full((60, 64), float("inf"))}, "Not a number"),
+        ({"encoder_attention_mask": torch.ones(7, dtype=torch.bool)}, "mask"),
+        ({"attention_mask": torch.ones(7)}, "mask"),
+        ({"encoder_attention_mask": torch.zeros(60, dtype=torch.bool)}, "empty"),
+        ({"attention_mask": torch.zeros(200)}, "empty"),
+        ({"metadata": "words"}, "cannot be read"),
+        ({"metadata": {"repeat": "often"}}, "cannot be read"),
+    ],
+)
+def test_a_sample_that_could_not_be_trained_on_is_named_now(
+    turbo: Path, foreign: Path, damage: dict[str, Any], word: str
+) -> None:
+    file = foreign / "s0.pt"
+    read_foreign(file, 64)
+    _change(file, **damage)
+    with pytest.raises(SidestepError, match=word) as caught:
+        read_foreign(file, 64)
+    assert caught.value.where
+    assert caught.value.fix
 
 
 def test_a_folder_without_samples_says_so(engine: Engine, turbo: Path, tmp_path: Path) -> None:
