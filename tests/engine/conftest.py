@@ -170,6 +170,7 @@ def folder(tmp_path: Path) -> Path:
         write_song(songs / f"song {index}.{suffix}", 220 * 1.5**index, rate=44_100 if index else RATE)
         (songs / f"song {index}.caption.txt").write_text(f"caption {index}", "utf-8")
     document = {"lyrics": "[Verse]\nsnow on the river", "language": "en", "bpm": 97, "keyscale": "F# minor"}
+    document["timesignature"] = "3/4"
     (songs / "song 0.json").write_text(json.dumps(document), "utf-8")
     return songs
 

@@ -47,6 +47,7 @@ def test_tensors_are_those_of_inference(
             audio_duration=1.2,
             bpm=97,
             keyscale="F# minor",
+            timesignature="3",
         )
         wanted, _ = pipeline.condition_encoder(
             text_hidden_states=text,
