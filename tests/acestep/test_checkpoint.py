@@ -52,6 +52,13 @@ def test_diffusers_layout(tiny_checkpoint: Path) -> None:
     assert (checkpoint.config.timbre_fix_frame, checkpoint.config.timestep_mu) == (750, -0.4)
 
 
+def test_a_config_without_layer_types_means_those_that_are_built(turbo: Path) -> None:
+    edit_config(turbo, remove=("layer_types",))
+    checkpoint = open_checkpoint(turbo)
+    assert list(checkpoint.config.layer_types) == checkpoint.load_transformer().layer_types
+    assert checkpoint.config.layer_types[:2] == ("sliding_attention", "full_attention")
+
+
 @pytest.mark.parametrize("layout", ["original", "diffusers"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("loader", LOADERS)
