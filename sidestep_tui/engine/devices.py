@@ -28,28 +28,27 @@ def model_settings(settings: Section) -> ModelSettings | None:
 
 
 def choose_device(settings: Section) -> torch.device:
-    """The device that the settings ask for.
+    """The device that the settings ask for; where they name no card, each process of a machine takes its own.
 
     Raises:
         SidestepError: it is not there.
     """
     model = model_settings(settings)
-    if model is None:
+    if model is None or (model.device == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
-    if model.device == "auto":
-        # torchrun, and the engine for its own ranks, number the processes of a machine.
-        local_rank = int(os.environ.get("LOCAL_RANK", "0"))
-        return torch.device("cuda", local_rank) if torch.cuda.is_available() else torch.device("cpu")
-    device = torch.device(model.device)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+    name = "cuda" if model.device == "auto" else model.device
+    if name == "cuda":  # torchrun, and the engine for its own ranks, number the processes of a machine
+        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    device = torch.device(name)
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise SidestepError("Metal is not available here.", where="model.device", fix="`--device cpu` works everywhere")
+    if device.type == "cuda" and device.index >= torch.cuda.device_count():
         raise SidestepError(
-            f"There is no {model.device}: torch sees {torch.cuda.device_count()} CUDA cards.",
+            f"There is no {device}: torch sees {torch.cuda.device_count()} CUDA cards.",
             where="model.device",
             fix="`sidestep doctor` tells what is missing; `--device cpu` works everywhere",
         )
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise SidestepError("Metal is not available here.", where="model.device", fix="`--device cpu` works everywhere")
-    return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
+    return device
 
 
 def choose_dtype(settings: ModelSettings, device: torch.device) -> torch.dtype:
