@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from sidestep_tui.acestep import Checkpoint
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.runs.directory import RunDirectory
@@ -41,6 +42,29 @@ def test_a_run_does_all_of_its_work(engine: Engine, train_document: dict[str, An
     assert all(key.startswith("base_model.model.layers.") and "_proj.lora_" in key for key in final)
     assert any(value.abs().sum() > 0 for key, value in final.items() if "lora_B" in key)
     assert {value.dtype for value in final.values()} == {torch.float32}
+
+
+def test_a_run_without_a_step_has_failed(
+    engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidestep_tui.engine.train.loaded_steps", lambda *_: iter(()))
+    run = engine.create("nothing", "train", train_document)
+    code, state = engine.work(run)
+    assert code == 1
+    assert state.failure is not None
+    assert "Not one step" in state.failure.what
+    assert not run.final.exists()
+
+
+def test_training_loads_the_dit_and_nothing_else_of_the_model(
+    engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("it is not needed")
+
+    for part in ("vae", "text_encoder", "condition_encoder", "audio_tokenizer", "audio_token_detokenizer", "tokenizer"):
+        monkeypatch.setattr(Checkpoint, f"load_{part}", refuse)
+    engine.run("the dit", "train", put(train_document, "training.max_steps", 1))
 
 
 def test_resuming_continues_to_the_same_bits(engine: Engine, train_document: dict[str, Any]) -> None:
