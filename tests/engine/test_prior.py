@@ -1,13 +1,16 @@
 """Prior preservation: nothing where nothing was forgotten, the stated gradient elsewhere, runs that forget less."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from diffusers import AceStepTransformer1DModel
 from pydantic import ValidationError
+from torch import nn
 
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.fast import use_fast_blocks
@@ -16,7 +19,8 @@ from sidestep_tui.config.adapter import DoraSettings, LoraSettings
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.adapter import inject_new, trainable
-from sidestep_tui.engine.prior import PriorSong, prior_loss
+from sidestep_tui.engine.batches import Drawing
+from sidestep_tui.engine.prior import Prior, PriorSong, prior_loss
 from sidestep_tui.engine.targets import choose_targets
 from sidestep_tui.engine.without_adapter import without_adapter
 from sidestep_tui.runs.directory import RunDirectory
@@ -98,6 +102,35 @@ def test_the_model_without_its_adapter_is_the_model(turbo: Path, song: PriorSong
         torch.testing.assert_close(ours, velocity(open_checkpoint(turbo).load_transformer(), *arguments))
         assert (velocity(transformer, *arguments) - ours).abs().max() > 1e-3
     assert list(trainable(transformer)) == names
+
+
+def test_every_due_step_draws_a_song_noise_and_a_timestep_of_its_own(
+    song: PriorSong, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And adds the weight's share of the gradient: the loss here is the parameter itself."""
+    parameter = nn.Parameter(torch.tensor(3.0))
+    transformer: Any = SimpleNamespace(proj_in_conv=SimpleNamespace(weight=parameter))
+    seen: list[tuple[int, float, float]] = []
+
+    def linear(_transformer: Any, one: PriorSong, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        seen.append((int(one is songs[1]), noise[0, 0, 0].item(), t.item()))
+        return parameter * 1.0
+
+    monkeypatch.setattr("sidestep_tui.engine.prior.prior_loss", linear)
+    songs = (song, replace(song, x0=song.x0 + 1))
+    objective = ObjectiveSettings(prior_weight=10.0, prior_prompts="a | b", prior_every=2)
+    drawing = Drawing(0, objective, -0.4, 1.0, None, fresh_latents=True)
+    prior = Prior(songs, objective, drawing, share=0.25)
+    told = [prior.add_gradients(transformer, step) for step in range(1, 17)]
+    assert told == [None, 3.0] * 8
+    assert parameter.grad is not None
+    assert parameter.grad.item() == pytest.approx(8 * 10.0 * 0.25)
+    assert {number for number, _, _ in seen} == {0, 1}
+    assert len({noise for _, noise, _ in seen}) == len({t for _, _, t in seen}) == 8
+    again, seen = seen, []
+    for step in range(2, 17, 2):
+        prior.add_gradients(transformer, step)
+    assert seen == again
 
 
 def test_a_weight_needs_prompts() -> None:
