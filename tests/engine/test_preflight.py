@@ -141,6 +141,19 @@ def test_a_memory_that_does_not_suffice_is_told_with_what_saves_most(
     assert state.failure.fix.count("saves about") == 3
 
 
+@pytest.mark.parametrize(("peak", "answer"), [(949, "yes"), (951, "barely")])
+def test_a_margin_of_the_memory_must_stay_free(
+    engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch, peak: int, answer: str
+) -> None:
+    class Watch:
+        def __init__(self, _device: torch.device) -> None:
+            self.free, self.peak = 1000, peak
+
+    monkeypatch.setattr("sidestep_tui.engine.preflight.PeakMemory", Watch)
+    _, state = engine.run("preflight", "preflight", put(train_document, "preflight.steps", 2))
+    assert (state.results["fits"], state.results["peak_bytes"]) == (answer, peak)
+
+
 def test_it_can_be_stopped(engine: Engine, train_document: dict[str, Any]) -> None:
     run = engine.create("preflight", "preflight", train_document)
     (run.commands / "1-stop.json").write_text(json.dumps({"command": "stop", "arguments": {}}))

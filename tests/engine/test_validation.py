@@ -1,5 +1,6 @@
 """Validation measures the same for the same weights: fixed draws, no dropout of either kind, means of the latents."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from sidestep_tui.engine.batches import Drawing
 from sidestep_tui.engine.songs import split_songs
 from sidestep_tui.engine.store import SongStore
 from sidestep_tui.engine.targets import choose_targets
-from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song
+from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song, write_manifest
 from sidestep_tui.engine.validation import Validator, build_validator, fixed_timestep
 
 CPU = torch.device("cpu")
@@ -89,6 +90,14 @@ def test_the_loss_is_that_of_the_mean_latents_on_even_timesteps(
     measured = validator.measure(transformer, CPU, 0)
     assert measured.loss == pytest.approx(sum(losses) / 6, rel=1e-5)
     assert measured.bands == pytest.approx([(losses[band] + losses[band + 3]) / 2 for band in range(3)], rel=1e-5)
+
+
+def test_as_many_training_songs_are_measured_beside_them_each_once(train_document: dict[str, Any], songs: Path) -> None:
+    manifest = read_manifest(songs)
+    write_manifest(songs, replace(manifest, songs=tuple(replace(song, repeat=3) for song in manifest.songs)))
+    validator = _validator(put(train_document, "validation.songs", 2), songs)
+    assert len(validator.held_out) == 2
+    assert len({song.key for song in (*validator.held_out, *validator.trained_on)}) == 4
 
 
 @pytest.mark.parametrize("draws", [1, 2, 4, 6, 7, 64])
