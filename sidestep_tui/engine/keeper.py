@@ -103,11 +103,12 @@ class Keeper:
 
     def _put_back(self, state: TrainerState) -> None:
         setup = self._setup
-        put_weights(setup.transformer, state.weights if state.trained is None else state.trained)
+        trained = state.weights if state.trained is None else state.trained
+        put_weights(setup.transformer, trained)
         load_state(setup.optimizer, state.optimizer, self._context.run.changed_since(state.position.changes))
-        if setup.average is not None and state.ema is not None:
+        if setup.average is not None:  # one that was asked for since begins with what is trained, not with the start
             with setup.average.in_place():
-                put_weights(setup.transformer, state.ema)
+                put_weights(setup.transformer, trained if state.ema is None else state.ema)
 
     def _record(self, folder: Path, average_folder: Path) -> None:
         """Leaves beside saved weights what they do to the model, for `sidestep verify`.

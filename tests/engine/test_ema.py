@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from sidestep_tui.config.fields import put
+from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.ema import MovingAverage
 from tests.engine.conftest import Engine
 
@@ -47,3 +48,19 @@ def test_a_run_saves_the_average_of_its_weights_beside_them(engine: Engine, trai
     assert all(torch.equal(value, _weights(folders[2])[key]) for key, value in final.items()), "raw, not averaged"
     assert all(torch.equal(value, _weights(folders[2] / "ema")[key]) for key, value in averaged.items())
     assert any(not torch.equal(value, averaged[key]) for key, value in final.items())
+
+
+def test_an_average_that_is_asked_for_later_begins_with_what_is_trained_by_then(
+    engine: Engine, train_document: dict[str, Any]
+) -> None:
+    document = put(put(train_document, "checkpoints.every_steps", 1), "training.max_steps", 2)
+    run = engine.create("later", "train", document)
+    (run.commands / "1-stop.json").write_text('{"command": "stop"}', "utf-8")
+    engine.work(run)
+    run.change_settings(TrainSettings.model_validate(put(document, "training.ema_decay", 0.2)), force=True)
+    engine.work(run)
+    first, second = (run.checkpoints / f"step-{step:08d}" for step in (1, 2))
+    assert not (first / "ema").exists()
+    before, after = _weights(first), _weights(second)
+    for key, value in _weights(second / "ema").items():
+        torch.testing.assert_close(value, 0.2 * before[key] + 0.8 * after[key])
