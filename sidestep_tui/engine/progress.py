@@ -14,10 +14,10 @@ from sidestep_tui.told import told
 
 
 def begun(position: Position, settings: TrainSettings) -> Position:
-    """The position with everything that the settings want to be measured."""
-    if settings.objective.adaptive and position.bands is None:
-        return replace(position, bands=BandLosses())
-    return position
+    """The position with everything that the settings want to be measured, and nothing that they no longer want."""
+    if not settings.objective.adaptive:
+        return replace(position, bands=None)
+    return replace(position, bands=position.bands or BandLosses())
 
 
 def mean_loss(draws: Sequence[Draw], losses: Sequence[float]) -> float:

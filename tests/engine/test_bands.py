@@ -18,6 +18,8 @@ from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.bands import BANDS, LAG, UNIFORM, BandLosses
 from sidestep_tui.engine.batches import Drawing, Sample, draw_sample
+from sidestep_tui.engine.checkpoint import Position
+from sidestep_tui.engine.progress import begun
 from sidestep_tui.engine.store import HeldSong
 from sidestep_tui.engine.tensors import SongEntry
 from sidestep_tui.runs.events import StepCompleted
@@ -69,6 +71,15 @@ def test_what_is_measured_is_used_a_fixed_number_of_steps_later() -> None:
         later = later.after_step([], [])
     assert later.shares(1) == changed.shares(LAG)
     assert later.shares(1)[2] > 2 * UNIFORM[2]
+
+
+def test_a_run_that_goes_on_without_it_draws_by_the_law_again(train_document: dict[str, Any]) -> None:
+    without = TrainSettings.model_validate(train_document)
+    adaptive = TrainSettings.model_validate(put(train_document, "objective.adaptive", True))
+    measured = Position(9, bands=_measured((0.0, 0.1, 0.2, 0.5, 1.0, 1.0, 2.0, 4.0)))
+    assert begun(measured, without) == Position(9)
+    assert begun(measured, adaptive) == measured
+    assert begun(Position(9), adaptive).bands == BandLosses()
 
 
 @pytest.fixture
