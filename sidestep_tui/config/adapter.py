@@ -138,3 +138,8 @@ AdapterSettings = Annotated[
     | Annotated[OftSettings, Tag("oft")],
     Discriminator(adapter_family),
 ]
+
+
+def has_dropout(adapter: AdapterSettings) -> bool:
+    """Whether its layers draw random numbers in training."""
+    return not isinstance(adapter, OftSettings) and adapter.dropout > 0

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
+from sidestep_tui.config.adapter import has_dropout
 from sidestep_tui.config.dit_shape import DitShape
 from sidestep_tui.config.fields import look_up, put
 from sidestep_tui.config.libraries import has_bitsandbytes
@@ -141,7 +142,7 @@ def _time_alone(settings: TrainSettings, now: MemoryEstimate) -> Iterator[_Propo
         yield _Proposal({"samples.duration": _SAMPLE_SECONDS}, told("shorter samples"), _Price.TIME)
     order, policy = ("none", "half", "all", "offload"), settings.memory.checkpointing
     for level in order[order.index("all" if policy == "auto" else policy) + 1 :]:  # an estimate takes auto for all
-        plain = _unrecorded(settings) if level == "offload" or settings.adapter.dropout > 0 else {}
+        plain = _unrecorded(settings) if level == "offload" or has_dropout(settings.adapter) else {}
         change = {"memory.checkpointing": level, **plain}
         yield _Proposal(change, told("slower steps, the same numbers"), _Price.TIME)
     batch, accumulation = settings.training.batch_size, settings.training.gradient_accumulation

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from sidestep_tui.config.adapter import AdapterSettings, LoraSettings
+from sidestep_tui.config.adapter import AdapterSettings, LoraSettings, has_dropout
 from sidestep_tui.config.base import Section, Shown
 from sidestep_tui.config.model import ModelSettings
 from sidestep_tui.config.objective import ObjectiveSettings
@@ -165,7 +165,7 @@ class TrainSettings(Section):
             raise ValueError("memory.graphs needs memory.stream_blocks off, compile off and attention banded")
         if memory.checkpointing == "offload":
             raise ValueError("memory.graphs needs memory.checkpointing other than offload")
-        if memory.checkpointing != "none" and self.adapter.dropout > 0:
+        if memory.checkpointing != "none" and has_dropout(self.adapter):
             raise ValueError("memory.graphs needs adapter.dropout 0 or memory.checkpointing none")
         if self.training.sharding != "none":
             raise ValueError("memory.graphs needs training.sharding none")

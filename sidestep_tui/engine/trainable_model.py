@@ -12,6 +12,7 @@ from sidestep_tui.acestep.compiled import compile_blocks
 from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.acestep.flash import trust_flash
 from sidestep_tui.acestep.quantised import quantise_blocks
+from sidestep_tui.config.adapter import has_dropout
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.adapter import inject_new
 from sidestep_tui.engine.context import JobContext
@@ -68,7 +69,7 @@ def open_trainable(
         compile_blocks(transformer, partial(context.during, "compiling the blocks"), _not_compiled(context))
     if memory.stream_blocks:
         stream_frozen_blocks(transformer, device)
-    use_checkpointing(transformer, memory.checkpointing, draws=settings.adapter.dropout > 0)
+    use_checkpointing(transformer, memory.checkpointing, draws=has_dropout(settings.adapter))
     if settings.training.sharding == "fsdp":  # a process alone has nobody to share with, and is told so
         shard_frozen_weights(transformer, device, ranks)
     transformer.train()

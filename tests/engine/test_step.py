@@ -15,7 +15,7 @@ from sidestep_tui.engine.batches import Batch, Drawing, Sample, collate
 from sidestep_tui.engine.plan import Step
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.songs import Item
-from sidestep_tui.engine.step import StepShare, accumulate_gradients
+from sidestep_tui.engine.step import StepShare, accumulate_gradients, plain_passes
 from sidestep_tui.engine.step_loader import loaded_steps
 from sidestep_tui.engine.store import HeldSong
 from sidestep_tui.engine.tensors import SharedTensors, SongEntry
@@ -52,9 +52,8 @@ def _gradient(
     parameter = nn.Parameter(torch.tensor([1.0, 1.0]))
     transformer: Any = SimpleNamespace(parameter=parameter, proj_in_conv=SimpleNamespace(weight=parameter))
     share = StepShare(batches, tuple(range(len(batches))), sum(len(batch.keys) for batch in batches))
-    losses, norm = accumulate_gradients(
-        transformer, [parameter], replace(share, **changes), objective or ObjectiveSettings(), clip, (0, 1), Ranks()
-    )
+    passes = plain_passes(transformer, objective or ObjectiveSettings())
+    losses, norm = accumulate_gradients(passes, [parameter], replace(share, **changes), clip, (0, 1), Ranks())
     assert parameter.grad is not None
     return parameter.grad, losses, norm
 
