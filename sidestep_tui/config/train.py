@@ -174,6 +174,12 @@ class TrainSettings(Section):
         return self
 
     @model_validator(mode="after")
+    def _each_process_has_a_card(self) -> "TrainSettings":
+        if self.training.processes > 1 and self.model.device.startswith("cuda:"):
+            raise ValueError("training.processes needs model.device auto or cuda: each process takes a card of its own")
+        return self
+
+    @model_validator(mode="after")
     def _quantised_weights_stay_whole(self) -> "TrainSettings":
         if self.memory.weights != "full" and self.training.sharding != "none":
             raise ValueError("memory.weights must be full with training.sharding fsdp: packed weights cannot be cut")

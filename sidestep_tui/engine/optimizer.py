@@ -122,14 +122,19 @@ def inference_weights(optimizer: torch.optim.Optimizer, parameters: dict[str, nn
 
 
 def _groups(parameters: dict[str, nn.Parameter], rate: float, adapter: AdapterBase) -> list[dict[str, Any]]:
+    """The rest first, then what has a rate of its own, then what does not decay.
+
+    Decay draws an adapter's update towards none. DoRA's magnitudes are no update but the lengths of the weights.
+    """
     ratio = adapter.b_rate_ratio if isinstance(adapter, LoraSettings) else 1.0
-    if ratio == 1.0:
-        return [{"params": list(parameters.values()), "peak": rate}]
-    faster = {name for name in parameters if "lora_B" in name}
-    return [
-        {"params": [p for name, p in parameters.items() if name not in faster], "peak": rate},
-        {"params": [p for name, p in parameters.items() if name in faster], "peak": rate * ratio},
+    magnitudes = {name for name in parameters if "lora_magnitude_vector" in name}
+    faster = {name for name in parameters if ratio != 1.0 and "lora_B" in name}
+    groups: list[dict[str, Any]] = [
+        {"params": [p for name, p in parameters.items() if name not in faster | magnitudes], "peak": rate},
+        {"params": [parameters[name] for name in parameters if name in faster], "peak": rate * ratio},
+        {"params": [parameters[name] for name in parameters if name in magnitudes], "peak": rate, "weight_decay": 0.0},
     ]
+    return [group for group in groups if group["params"]]
 
 
 def _adamw_8bit(groups: list[dict[str, Any]], settings: OptimizerSettings, on_cuda: bool) -> torch.optim.Optimizer:

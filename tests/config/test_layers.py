@@ -101,3 +101,12 @@ def test_a_rule_between_two_settings_is_told_too():
     document = put(put(NEEDED, "objective.timestep_low", 0.8), "objective.timestep_high", 0.2)
     problem, *_ = problems_of(TrainSettings, document)
     assert (problem.path, problem.message) == ("objective", "timestep_low must be below timestep_high")
+
+
+@pytest.mark.parametrize("device", ["cuda:0", "cuda:1"])
+def test_one_card_is_not_given_to_several_processes(device):
+    document = put(put(NEEDED, "training.processes", 2), "model.device", device)
+    (problem,) = problems_of(TrainSettings, document)
+    assert "each process takes a card of its own" in problem.message
+    assert not problems_of(TrainSettings, put(document, "model.device", "cuda"))
+    assert not problems_of(TrainSettings, put(document, "training.processes", 1))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sidestep_tui.config.adapter import LoraSettings
+from sidestep_tui.config.adapter import DoraSettings, LoraSettings
 from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.engine.optimizer import build_optimizer, change_peak, set_rate
 
@@ -45,3 +45,13 @@ def test_lora_plus_gives_the_b_matrices_their_multiple_at_every_rate() -> None:
     change_peak(optimizer, 0.02)
     set_rate(optimizer, 1.0)
     assert rates() == pytest.approx({a: 0.02, b: 0.08})
+
+
+def test_decay_leaves_the_lengths_of_the_weights_alone() -> None:
+    names = [f"layers.0.to_q.{name}.default.weight" for name in ("lora_A", "lora_B", "lora_magnitude_vector")]
+    parameters = {name: nn.Parameter(torch.full((2,), 3.0)) for name in names}
+    optimizer = build_optimizer(parameters, SETTINGS, DoraSettings())
+    for parameter in parameters.values():
+        parameter.grad = torch.zeros(2)
+    optimizer.step()
+    assert [parameter[0].item() for parameter in parameters.values()] == pytest.approx([2.85, 2.85, 3.0])
