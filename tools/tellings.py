@@ -6,11 +6,10 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Telling:
-    """Where a call has texts for people: at which places, under which keywords; `names` may be other than texts."""
+    """Where a call has texts for people: at which places, under which keywords."""
 
     places: tuple[int, ...] = ()
     keywords: tuple[str, ...] = ()
-    names: tuple[int, ...] = ()
     only_in: tuple[str, ...] = ("",)
 
 
@@ -18,8 +17,8 @@ _ERROR: Final = Telling((0,), ("what", "fix"))
 _TELLING: Final = {
     "ValueError": Telling((0,), only_in=("config", "dataset", "runs")),  # what validators and readers of fields say
     "warn": Telling((0, 2), ("what", "fix"), only_in=("engine",)),
-    "phase": Telling((0,), ("phase",), (1,), only_in=("engine",)),
-    "during": Telling((0,), ("phase",), (1,), only_in=("engine",)),
+    "phase": Telling((0, 1), ("phase", "detail"), only_in=("engine",)),
+    "during": Telling((0, 1), ("phase", "detail"), only_in=("engine",)),
     "StopRequestedError": Telling((0,)),
     "RunFailed": Telling((), ("what", "fix"), only_in=("engine",)),
     "StepSkipped": Telling((), ("reason",)),

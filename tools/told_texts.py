@@ -75,8 +75,6 @@ class Reader:
             named = [keyword.value for keyword in call.keywords if keyword.arg in telling.keywords]
             for value in (*places, *named):
                 self._keep(self._texts(value, call))
-            for place in telling.names:
-                self._keep(self._texts_in(call.args[place], call, frozenset()) if place < len(call.args) else ())
 
     def _keep(self, texts: Iterable[str]) -> None:
         self.found.extend(Found(self.file, (text,)) for text in texts if has_words(text))

@@ -33,7 +33,7 @@ def describe(event: ev.AnyEvent, state: RunState) -> str | None:  # noqa: C901 -
         case ev.RunStarted():
             return _start_text(event)
         case ev.PhaseChanged():
-            return f"{event.phase}{f': {event.detail}' if event.detail else ''}"
+            return ": ".join(filter(None, (event.phase, event.detail, event.subject)))
         case ev.Planned():
             return _plan_text(event)
         case ev.Progress():

@@ -66,7 +66,7 @@ class JobContext:
     _progress: Progress | None = None
     _told: Progress | None = None
     _sampled_at: float = 0.0
-    _phase: tuple[str, str] = ("", "")
+    _phase: PhaseChanged = field(default_factory=lambda: PhaseChanged(phase=""))
 
     def emit(self, event: E) -> E:
         """Appends an event to the log."""
@@ -79,10 +79,16 @@ class JobContext:
             observer(written)
         return written
 
-    def phase(self, phase: str, detail: str = "") -> None:
-        """Says what the job does from now on."""
-        self._phase = phase, detail
-        self.emit(PhaseChanged(phase=phase, detail=detail))
+    def phase(self, phase: str, detail: str = "", *, subject: str = "") -> None:
+        """Says what the job does from now on.
+
+        Args:
+            phase: in words.
+            detail: more words.
+            subject: the name of what it is done to (a file, a song, a value): shown as it is, never translated.
+        """
+        self._phase = PhaseChanged(phase=phase, detail=detail, subject=subject)
+        self.emit(self._phase)
 
     @contextmanager
     def during(self, phase: str, detail: str = "") -> Iterator[None]:
@@ -92,7 +98,8 @@ class JobContext:
         try:
             yield
         finally:
-            self.phase(*before)
+            self._phase = before
+            self.emit(before)
 
     def warn(self, what: str, where: object = "", fix: str = "") -> None:
         """Tells people something without ending the job."""
@@ -113,7 +120,7 @@ class JobContext:
         if self.team is None:
             self.emit(own)
             return
-        done, total, failed = self.team.tally(self._phase[0], own.done, own.total, own.failed)
+        done, total, failed = self.team.tally(self._phase.phase, own.done, own.total, own.failed)
         told = Progress(done=done, total=total, unit=own.unit, item=own.item, failed=failed)
         if told != self._told:
             self._told = told

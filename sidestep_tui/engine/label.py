@@ -36,7 +36,7 @@ def run(context: JobContext, settings: LabelSettings) -> Results:
         SidestepError: the data set, the provider or a model cannot be used, or five songs in a row failed.
         StopRequestedError: on request, between two songs.
     """
-    context.phase("reading the data set", str(settings.dataset))
+    context.phase("reading the data set", subject=str(settings.dataset))
     dataset = load_dataset(settings.dataset)
     proposals = Proposals(context.run.path)
     # What an earlier life of the run was told counts as said; what a second model was to add is still missing.

@@ -55,7 +55,7 @@ def local_providers(context: JobContext, settings: LabelSettings) -> Iterator["L
     for role, folder in (("captioner", settings.captioner), ("transcriber", settings.transcriber)):
         if folder is None or (settings.fields and not _FIELDS[role] & set(settings.fields)):
             continue
-        context.phase("opening the model", str(folder))
+        context.phase("opening the model", subject=str(folder))
         model = LocalModel(role, folder, context, settings)
         yield model
         model.close()

@@ -99,11 +99,11 @@ class Rehearsal:
         plan = StepPlan(setup.mixture, settings.training, setup.ranks.world)
         trainer = Trainer(context, settings, setup)
         policy = f"memory.checkpointing {settings.memory.checkpointing}"
-        context.phase("measuring the longest songs", policy)
+        context.phase("measuring the longest songs", subject=policy)
         longest = longest_steps(setup, settings.training.batch_size)
         trainer.rehearse(longest)
         timed = trainer.rehearse(longest)
-        context.phase("measuring the run's own steps", policy)
+        context.phase("measuring the run's own steps", subject=policy)
         usual = trainer.rehearse(islice(plan.steps_after(0), _WARM_UP + steps))
         self.total_steps, self.disk_bytes = plan.total_steps, disk_needed(settings, setup, plan)
         if not timed or not usual:

@@ -84,7 +84,7 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
     dtype = choose_dtype(settings.model, device)
     ranks = join_ranks(device, sharded=settings.training.sharding == "fsdp")
     samples, prior = _songs_to_make(context, settings, manifest, checkpoint, device, dtype, ranks)
-    context.phase("loading the model", checkpoint.path.name)
+    context.phase("loading the model", subject=checkpoint.path.name)
     resumed = bool(list_checkpoints(context.run))
     transformer, adapter = open_trainable(context, checkpoint, settings, targets, device, dtype, ranks, resumed=resumed)
     parameters = trainable(transformer)

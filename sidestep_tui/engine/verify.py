@@ -50,7 +50,7 @@ def run(context: JobContext, settings: VerifySettings) -> Results:
         SidestepError: a module or shape has no partner in the model, a weight is not a number, the adapter does
             nothing, or it differs from the record of its training or from the one that it is held `against`.
     """
-    context.phase("reading the adapter", str(settings.adapter))
+    context.phase("reading the adapter", subject=str(settings.adapter))
     form, modules = read_exported(settings.adapter)
     checkpoint = open_model(settings.model)
     _check_partners(settings.adapter, modules, checkpoint)

@@ -36,10 +36,15 @@ class RunStarted(Event, frozen=True):
 
 
 class PhaseChanged(Event, frozen=True):
-    """The run does something else now, for instance `loading the model`."""
+    """The run does something else now, for instance `loading the model`.
+
+    `phase` and `detail` are words, which a screen says in its reader's language; `subject` is the name of what it is
+    done to (a file, a song, a model), which stays as it is however much it reads like a word.
+    """
 
     phase: str
     detail: str = ""
+    subject: str = ""
 
 
 class Planned(Event, frozen=True):

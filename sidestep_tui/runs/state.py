@@ -70,6 +70,7 @@ class RunState(msgspec.Struct, frozen=True):
     host: str = ""
     phase: str = ""
     phase_detail: str = ""
+    phase_subject: str = ""
     started_at: float | None = None
     updated_at: float | None = None
     ended_at: float | None = None
@@ -159,7 +160,7 @@ def _apply_kind(state: RunState, event: ev.AnyEvent) -> RunState:  # noqa: C901 
         case ev.RunStarted():
             return _started(state, event)
         case ev.PhaseChanged():
-            return replace(state, phase=event.phase, phase_detail=event.detail)
+            return replace(state, phase=event.phase, phase_detail=event.detail, phase_subject=event.subject)
         case ev.Planned():
             return replace(state, plan=event)
         case ev.Progress():
@@ -204,6 +205,7 @@ def _started(state: RunState, event: ev.RunStarted) -> RunState:
         host=event.host,
         phase="",
         phase_detail="",
+        phase_subject="",
         started_at=state.started_at if state.started_at is not None else event.time,
         ended_at=None,
         failure=None,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.text import clean
 from sidestep_tui.tui.words import word
@@ -46,6 +47,11 @@ class Headway:
         if self.completed:
             return 1.0
         return min(1.0, self.done / self.total) if self.total else 0.0
+
+
+def phase_about(state: "RunState") -> str:
+    """What a phase is about, `song 2 of 3, 8 steps: waltz`: the words said, the name left as it is."""
+    return ": ".join(filter(None, (clean(spoken(state.phase_detail)), clean(state.phase_subject))))
 
 
 def headway(state: "RunState") -> Headway | None:

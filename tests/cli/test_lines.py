@@ -24,7 +24,8 @@ TOLD = [
         ev.RunStarted(job="train", pid=7, host="box", device="cpu", version="1", resumed_from_step=3),
         "train on cpu, continued after step 3",
     ),
-    (ev.PhaseChanged(phase="loading", detail="turbo"), "loading: turbo"),
+    (ev.PhaseChanged(phase="loading", subject="turbo"), "loading: turbo"),
+    (ev.PhaseChanged(phase="generating", detail="8 steps", subject="waltz"), "generating: 8 steps: waltz"),
     (PLAN, "100 steps in 10 epochs, 10 songs, 2 held out, 23,552 trainable parameters"),
     (ev.Progress(done=1, total=4, unit="songs", item="a.wav", failed=2), "1/4 songs, 2 failed  a.wav"),
     (

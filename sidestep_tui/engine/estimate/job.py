@@ -46,7 +46,7 @@ def run(context: JobContext, settings: EstimateSettings) -> Results:
     songs = songs_to_measure(manifest, settings)
     checkpoint = open_model(settings.model)
     check_same_model(manifest, checkpoint)
-    context.phase("loading the model", checkpoint.path.name)
+    context.phase("loading the model", subject=checkpoint.path.name)
     device = choose_device(settings)
     transformer = checkpoint.load_transformer(device, choose_dtype(settings.model, device))
     use_banded_attention(transformer)

@@ -39,7 +39,7 @@ def run(context: JobContext, settings: ExportSettings) -> Results:
         UsageError: a merged export without a model.
         SidestepError: the adapter cannot be read, its consumer cannot take its family, or the output exists.
     """
-    context.phase("reading the adapter", str(settings.adapter))
+    context.phase("reading the adapter", subject=str(settings.adapter))
     file, kept = _extract(context, settings) if settings.from_difference else _read(settings)
     modules = split_modules(file)
     output = settings.output or default_output(settings, file, modules)
@@ -48,7 +48,7 @@ def run(context: JobContext, settings: ExportSettings) -> Results:
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     write_text_atomic(output / "README.md", model_card(settings, output.name, file, modules))
     if settings.push is not None:
-        context.phase("uploading", settings.push)
+        context.phase("uploading", subject=settings.push)
         results["pushed"] = push_folder(output, settings.push, public=settings.public)
     return results | {
         "output": str(output),
@@ -92,7 +92,7 @@ def _write(context: JobContext, settings: ExportSettings, file: AdapterFile, out
             where=settings.adapter,
             fix=f"choose one of: {', '.join([*takers, 'merged'])}",
         )
-    context.phase("writing", settings.format)
+    context.phase("writing", subject=settings.format)
     with directory_atomic(output) as folder:
         try:
             form.write(folder, file, modules, dtype)
@@ -117,7 +117,7 @@ def _merge(context: JobContext, settings: ExportSettings, file: AdapterFile, out
         raise UsageError("A merged export needs the model.", where="checkpoint", fix="name it with --checkpoint")
     checkpoint = _open(settings, settings.checkpoint)
     modules = split_modules(file)
-    context.phase("merging", checkpoint.path.name)
+    context.phase("merging", subject=checkpoint.path.name)
     write_merged(
         output,
         checkpoint,

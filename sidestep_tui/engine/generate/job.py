@@ -73,7 +73,7 @@ def _source(
     context: JobContext, pipeline: AceStepPipeline, settings: GenerateSettings, device: torch.device
 ) -> SourceSong | None:
     if settings.task != "text2music":
-        context.phase("encoding the source", str(settings.source))
+        context.phase("encoding the source", subject=str(settings.source))
 
     def progress(done: int, total: int) -> None:
         context.progress(done, total, "frames")
@@ -113,7 +113,11 @@ def _make_song(studio: _Studio, song: PlannedSong, place: int) -> None:
     context, sampling, settings = studio.context, studio.sampling, song.settings
     several = studio.planned > 1
     steps = f"{sampling.steps} steps, shift {sampling.shift:g}"
-    context.phase("generating", f"song {place + 1} of {studio.planned}, {steps}: {song.name}" if several else steps)
+    context.phase(
+        "generating",
+        f"song {place + 1} of {studio.planned}, {steps}" if several else steps,
+        subject=song.name if several else "",
+    )
 
     def over_all_songs(step: int, total: int) -> None:
         context.progress(place * total + step, studio.planned * total, "steps", song.name, len(studio.failed))
@@ -121,7 +125,7 @@ def _make_song(studio: _Studio, song: PlannedSong, place: int) -> None:
     latents = sample_latents(
         context, studio.pipeline, settings, sampling, over_all_songs if several else None, studio.source
     )
-    context.phase("decoding", song.name if several else "")
+    context.phase("decoding", subject=song.name if several else "")
     waveform = decode_song(studio.pipeline, latents, studio.device, context, silent=several)
     write_audio(settings.output, waveform.numpy(), SAMPLE_RATE)
     context.emit(

@@ -39,7 +39,7 @@ def run(context: JobContext, settings: PreprocessSettings) -> Results:
     device = choose_device(settings)
     dtype = choose_dtype(settings.model, device)
     manifest = _earlier_manifest(settings.output, checkpoint)
-    context.phase("reading the data set", str(settings.dataset))
+    context.phase("reading the data set", subject=str(settings.dataset))
     dataset, measures = load_dataset(settings.dataset), MeasureCache()
     team = form_team(context)
     if team.speaks:

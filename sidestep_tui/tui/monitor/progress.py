@@ -10,7 +10,7 @@ from textual.widget import Widget
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, number, share
-from sidestep_tui.tui.outline import bar, headway
+from sidestep_tui.tui.outline import bar, headway, phase_about
 from sidestep_tui.tui.text import clean, shorten
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class ProgressPanel(Widget):
     @staticmethod
     def _phase(state: "RunState") -> Content:
         phase = clean(spoken(state.phase)) or (_("done") if state.ended_at else _("starting"))
-        return Content.assemble((phase, "bold"), (f"  {clean(spoken(state.phase_detail))}", "$text-muted"))
+        return Content.assemble((phase, "bold"), (f"  {phase_about(state)}", "$text-muted"))
 
     @staticmethod
     def _bar(state: "RunState", width: int) -> list[Content]:

@@ -11,7 +11,7 @@ from sidestep_tui.texts import _, ngettext
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, duration, load, number, share, size
 from sidestep_tui.tui.monitor.commands import paused
-from sidestep_tui.tui.outline import SYMBOLS, bar, headway, last_loss, seconds_left
+from sidestep_tui.tui.outline import SYMBOLS, bar, headway, last_loss, phase_about, seconds_left
 from sidestep_tui.tui.text import clean, shorten
 from sidestep_tui.tui.words import word
 
@@ -158,7 +158,7 @@ def _notice(summary: "RunSummary", before: str) -> Content:
         )
     if state.status == "waiting":
         return Content.styled(_("The engine starts; its first word comes in some seconds."), "$text-muted")
-    phase = f"{clean(spoken(state.phase))} {clean(spoken(state.phase_detail))}".strip()
+    phase = f"{clean(spoken(state.phase))} {phase_about(state)}".strip()
     item = shorten(clean(state.progress.item), 50) if state.progress else ""
     return Content.styled(_GAP.join(part for part in (phase, item) if part), "$text-muted")
 
