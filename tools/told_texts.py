@@ -6,12 +6,13 @@ named after what is put there: `{len(songs)} songs in {folder.name}` is `{count}
 """
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from pathlib import Path
 
+from tools.meanings import Meanings
 from tools.tellings import MARKS, SILENT, TOLD_ALREADY, telling_of
 from tools.templates import constant, escaped, has_words, name_of, place_name, without_formats
 
@@ -148,57 +149,22 @@ class Reader:
 
     def _looked_up(self, value: ast.expr, call: ast.AST, seen: frozenset[str]) -> list[str]:
         """What a name or a call in this file stands for."""
-        function = self._functions_around.get(call)
-        mark = f"{function.name if function else ''} {ast.unparse(value)}"
+        mark = f"{self._meanings.function_around(call)} {ast.unparse(value)}"
         if mark in seen:
             return []
-        name = name_of(value.func) if isinstance(value, ast.Call) else name_of(value)
-        meant = list(self._returned(name) if isinstance(value, ast.Call) else self._given(name, function))
+        meant = self._meanings.of(value, call)
         if not meant:
             return self._not_seen(value)
         return [text for one, place in meant for text in self._texts(one, place, seen | {mark})]
 
-    def _given(self, name: str, function: ast.FunctionDef | None) -> Iterator[tuple[ast.expr, ast.AST]]:
-        """What a name is given: in the function around, by its callers, or in the file."""
-        if function is not None:
-            within = [(value, function) for value in _assigned(name, ast.walk(function))]
-            parameters = [each.arg for each in (*function.args.args, *function.args.kwonlyargs)]
-            if name in parameters:
-                within += self._arguments(function, parameters, name)
-            if within:
-                yield from within
-                return
-        for value in _assigned(name, self.tree.body):
-            yield value, self.tree
-
-    def _arguments(self, function: ast.FunctionDef, parameters: list[str], name: str) -> list[tuple[ast.expr, ast.AST]]:
-        place = parameters.index(name) - (parameters[0] in ("self", "cls"))
-        found: list[tuple[ast.expr, ast.AST]] = []
-        for call in self._calls:
-            if name_of(call.func) == function.name:
-                found += [(keyword.value, call) for keyword in call.keywords if keyword.arg == name]
-                found += [(call.args[place], call)] if place < len(call.args) else []
-        return found
-
-    def _returned(self, name: str) -> Iterator[tuple[ast.expr, ast.AST]]:
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.FunctionDef) and node.name == name:
-                returns = (each for each in ast.walk(node) if isinstance(each, ast.Return) and each.value is not None)
-                yield from ((each.value, each) for each in returns if each.value is not None)
+    @cached_property
+    def _meanings(self) -> Meanings:
+        return Meanings(self.tree)
 
     @cached_property
     def _marks(self) -> bool:
         """Whether `told` is the mark here, and not a name of the file's own."""
         return any(isinstance(node, ast.ImportFrom) and node.module == "sidestep_tui.told" for node in self.tree.body)
-
-    @cached_property
-    def _calls(self) -> list[ast.Call]:
-        return [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
-
-    @cached_property
-    def _functions_around(self) -> dict[ast.AST, ast.FunctionDef]:
-        functions = [node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef)]
-        return {node: function for function in functions for node in ast.walk(function) if node is not function}
 
 
 def told_texts(package: Path) -> tuple[list[Found], list[Unseen]]:
@@ -233,30 +199,6 @@ def _classes_of_errors(trees: Iterable[ast.Module]) -> frozenset[str]:
     while more := {name for name, above in bases.items() if above & errors} - errors:
         errors |= more
     return frozenset(errors)
-
-
-def _assigned(name: str, nodes: Iterable[ast.AST]) -> Iterator[ast.expr]:
-    """What the name is set to, also beside others: `what, fix = "…", "…"`."""
-    for node in nodes:
-        match node:
-            case ast.Assign(targets=[target], value=value):
-                yield from _parts(name, target, value)
-            case ast.AnnAssign(target=target, value=ast.expr() as value):
-                yield from _parts(name, target, value)
-            case ast.NamedExpr(target=target, value=value):
-                yield from _parts(name, target, value)
-
-
-def _parts(name: str, target: ast.expr, value: ast.expr) -> Iterator[ast.expr]:
-    match target, value:
-        case ast.Name(id=known), _ if known == name:
-            yield value
-        case ast.Tuple(elts=targets), ast.Tuple(elts=values):
-            for each, part in zip(targets, values, strict=True):
-                yield from _parts(name, each, part)
-        case ast.Tuple(elts=targets), ast.IfExp(body=body, orelse=orelse):
-            yield from _parts(name, target, body)
-            yield from _parts(name, target, orelse)
 
 
 def _choices(value: ast.IfExp | ast.BoolOp | ast.Dict) -> list[ast.expr]:
