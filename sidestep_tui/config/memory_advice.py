@@ -162,7 +162,7 @@ def _time_alone(settings: TrainSettings, now: MemoryEstimate) -> Iterator[_Propo
 
 def _other_numbers(settings: TrainSettings) -> Iterator[_Proposal]:
     """Changes that cost precision, context or capacity."""
-    if settings.optimizer.name == "adamw":
+    if settings.optimizer.name == "adamw" and settings.model.device not in ("cpu", "mps"):  # bitsandbytes needs CUDA
         cost = told("the optimizer's state in 8 bits (bitsandbytes)")
         yield _Proposal({"optimizer.name": "adamw8bit"}, cost, _Price.RESULT)
     for seconds in _CROPS:

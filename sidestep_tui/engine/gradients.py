@@ -44,7 +44,9 @@ class StepGradients:
             return self._accumulate(loaded)
         except torch.OutOfMemoryError as error:
             setup = self._setup
-            raise out_of_memory(self._settings, setup.transformer, loaded.share.batches, setup.ranks, error) from error
+            raise out_of_memory(
+                self._settings, setup.transformer, setup.device, loaded.share.batches, setup.ranks, error
+            ) from error
 
     def _accumulate(self, loaded: LoadedStep) -> tuple[list[float], float]:
         setup, settings = self._setup, self._settings

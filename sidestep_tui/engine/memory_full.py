@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.config.dit_shape import DitShape
 from sidestep_tui.config.memory import GIB
@@ -25,6 +27,7 @@ class MemoryFullError(SidestepError):
 def out_of_memory(
     settings: TrainSettings,
     transformer: "AceStepTransformer1DModel",
+    device: torch.device,
     batches: Sequence[Batch],
     ranks: Ranks,
     error: Exception,
@@ -36,13 +39,16 @@ def out_of_memory(
     Args:
         settings: the run's.
         transformer: whose sizes the estimate is made for.
+        device: whose memory is full; the settings may leave it open.
         batches: this rank's micro-batches of the step.
         ranks: with whom the step is shared.
         error: what the device said.
     """
     sizes = ranks.gather([[(batch.x0.shape[1], batch.condition.shape[1])] for batch in batches])
     load = Load(*(max(column) for column in zip(*sizes, strict=True)))
-    advice = [_advice(*saving) for saving in largest_savings(settings, DitShape.from_config(transformer.config), load)]
+    shape = DitShape.from_config(transformer.config)
+    here = settings.model_copy(update={"model": settings.model.model_copy(update={"device": str(device)})})
+    advice = [_advice(*saving) for saving in largest_savings(here, shape, load)]
     return MemoryFullError(
         f"The device's memory does not suffice for {load.frames / LATENT_RATE:.0f} s of song in a batch of "
         f"{settings.training.batch_size}: {str(error).split('. ')[0]}.",

@@ -200,6 +200,18 @@ def test_what_is_not_installed_is_not_among_the_largest_savings(bitsandbytes: Ca
     assert found[False] == [values for values in found[True] if values != {"optimizer.name": "adamw8bit"}]
 
 
+@pytest.mark.parametrize(("device", "has_it"), [("auto", True), ("cuda:1", True), ("cpu", False), ("mps", False)])
+def test_8_bits_are_proposed_only_where_there_may_be_a_cuda_card(
+    bitsandbytes: Callable[[bool], None], device: str, has_it: bool
+) -> None:
+    bitsandbytes(True)
+    settings = train_settings(**ALL_BUT_8_BITS, model__device=device)
+    savings = [dict(change.values) for change, _ in largest_savings(settings, SHAPE_2B, Load(frames=500))]
+    assert savings == ([{"optimizer.name": "adamw8bit"}] if has_it else [])
+    change = cheapest_fit(settings, SHAPE_2B, estimate_memory(settings, SHAPE_2B).total)
+    assert (change is not None) == has_it
+
+
 def test_changes_that_contradict_the_ones_before_them_are_left_out() -> None:
     settings = train_settings(training__processes=4, adapter__rank=512, memory__compile=True)
     change = cheapest_fit(settings, SHAPE_XL, 10 * GIB)
