@@ -12,6 +12,7 @@ from sidestep_tui.config.fields import leaves
 from sidestep_tui.engine.context import JobContext, StopRequestedError
 from sidestep_tui.engine.processes import OtherRanks, leave_last_word, other_ranks
 from sidestep_tui.errors import ExitCode, SidestepError
+from sidestep_tui.runs.devices import note_devices
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import RunCompleted, RunFailed, RunStarted, RunStopped
 from sidestep_tui.runs.log import EventWriter
@@ -32,6 +33,7 @@ def main(arguments: list[str]) -> int:
         if int(os.environ.get("RANK", "0")) > 0:  # another process holds the lock and speaks for all of them
             return _work(JobContext(run, None), None)
         with run.held(), EventWriter(run.events_file) as events, other_ranks(run, events.write) as others:
+            note_devices(run)
             return _work(JobContext(run, events), others)
     except SidestepError as error:
         print(error, file=sys.stderr)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import portalocker
 from pydantic import ValidationError
 
 from sidestep_tui import __version__
@@ -17,6 +16,7 @@ from sidestep_tui.config.jobs import JOBS, JobName
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.changes import Change, changes_between, check_changes, read_changes, record_changes
+from sidestep_tui.runs.locks import is_held, trying_to_hold
 
 _LOCK_PATIENCE_SECONDS: Final = 3.0
 
@@ -76,6 +76,11 @@ class RunDirectory:
     def samples(self) -> Path:
         """Songs generated while training."""
         return self.path / "samples"
+
+    @property
+    def devices_file(self) -> Path:
+        """Where the run's engine works (`runs/devices.py`); it holds as long as the engine lives."""
+        return self.path / ".devices.json"
 
     def exists(self) -> bool:
         """Whether this is a run directory at all."""
@@ -140,41 +145,27 @@ class RunDirectory:
 
     def alive(self) -> bool:
         """Whether an engine holds the run's lock at this moment."""
-        lock = self.path / ".lock"
-        if not lock.exists():
-            return False
-        try:
-            with lock.open("rb") as file:
-                portalocker.lock(file, portalocker.LOCK_SH | portalocker.LOCK_NB)
-                portalocker.unlock(file)
-        except portalocker.LockException:
-            return True
-        except OSError:
-            return False
-        return False
+        return is_held(self._lock_file)
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Holds the run's lock: one engine at a time.
 
         Raises:
-            SidestepError: another engine holds it.
+            SidestepError: another engine holds it, or the file system has no locks.
         """
-        deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS  # a viewer that tests the lock holds it for an instant
-        with (self.path / ".lock").open("ab") as file:
-            while True:
-                try:
-                    portalocker.lock(file, portalocker.LOCK_EX | portalocker.LOCK_NB)
-                    break
-                except portalocker.LockException as error:
-                    if time.monotonic() > deadline:
-                        raise SidestepError(
-                            "An engine is already working on this run.",
-                            where=self.path,
-                            fix=f"watch it with `sidestep runs attach {self.path}`",
-                        ) from error
-                    time.sleep(0.02)
+        with trying_to_hold(self._lock_file, _LOCK_PATIENCE_SECONDS) as is_ours:
+            if not is_ours:
+                raise SidestepError(
+                    "An engine is already working on this run.",
+                    where=self.path,
+                    fix=f"watch it with `sidestep runs attach {self.path}`",
+                )
             yield
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.path / ".lock"
 
     def _config(self) -> dict[str, Any]:
         try:

@@ -24,8 +24,9 @@ def launch(run: RunDirectory) -> int:
     after the newest one.
 
     Raises:
-        SidestepError: the engine did not start; its last words are given.
+        SidestepError: this is no run, or the engine did not start; its last words are given.
     """
+    run.job()
     if run.alive():
         raise SidestepError(
             "An engine is already working on this run.", where=run.path, fix=f"`sidestep runs attach {run.path}`"

@@ -111,6 +111,20 @@ class MachineProbe:
         return handles
 
 
+def count_cards() -> int:
+    """How many cards the NVIDIA driver has; none where there is no driver."""
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return 0
+    try:
+        return int(pynvml.nvmlDeviceGetCount())
+    except pynvml.NVMLError:
+        return 0
+    finally:
+        pynvml.nvmlShutdown()
+
+
 def disk_free(path: Path) -> int:
     """Free bytes on the file system of a path that need not exist yet."""
     existing = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())

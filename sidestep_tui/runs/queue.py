@@ -1,9 +1,8 @@
-"""Runs one after another, for instance preprocess and then train: `python -m sidestep_tui.runs.queue QUEUE_FILE`.
+"""Runs one after another, for instance preprocess and then train: a queue file, and the process that works it off.
 
-The queue is a process in a session of its own, so it survives a hang-up like the engines it starts. It keeps no state:
-the queue file names the run directories, and how far they are stands in their own logs. Started again on the same file
-it goes on where it was. A run that does not complete ends the queue, because the next one may need its output; the
-user's own queue (`standing`) skips it instead, unless it is told to end.
+The file names the run directories and keeps no more state: how far they are stands in their own logs. There is one for
+the user's own queue (`standing`), which stays, and one for each chain that the wizard starts, which goes when nothing
+is left to do. The process (`worker`) has a session of its own, so it survives a hang-up like the engines it starts.
 """
 
 import json
@@ -11,32 +10,24 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
-
-import portalocker
+from typing import Final
 
 from sidestep_tui.config.places import data_home
-from sidestep_tui.errors import ExitCode, SidestepError
+from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import condition, remember_run
-from sidestep_tui.runs.launch import launch
+from sidestep_tui.runs.locks import is_held, trying_to_hold
 from sidestep_tui.runs.log import EventReader
 from sidestep_tui.runs.state import replay
 
-_POLL_SECONDS: Final = 1.0
 _LOCK_PATIENCE_SECONDS: Final = 2.0
-_LOCK_POLL_SECONDS: Final = 0.02
+WORKER_MODULE: Final = "sidestep_tui.runs.worker"
 _ENDED: Final = ("completed", "failed", "stopped")
-_NOT_COMPLETED: Final = {
-    "failed": "The run failed, so what follows it was not started.",
-    "stopped": "The run was stopped, so what follows it was not started.",
-    "interrupted": "The run was interrupted, so what follows it was not started.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +42,8 @@ class Queue:
     skip_failures: bool = False
 
     def is_done(self, run: RunDirectory) -> bool:
-        """Whether the queue has nothing more to do for a run."""
-        return _condition(run) in (_ENDED if self.skip_failures else ("completed",))
+        """Whether the queue has nothing more to do for a run; one that was deleted needs nothing."""
+        return not run.exists() or condition_of(run) in (_ENDED if self.skip_failures else ("completed",))
 
     def next_run(self, tried: Collection[RunDirectory] = ()) -> RunDirectory | None:
         """The first run that is not done and was not tried; None where there is none or the queue is paused."""
@@ -71,12 +62,19 @@ def start_queue(runs: Sequence[RunDirectory]) -> Path:
     Raises:
         SidestepError: the file cannot be written.
     """
-    file = queues_home() / f"{time.time_ns()}.json"
+    clear_finished()
+    file = _new_file()
     write_json_atomic(file, {"runs": [str(run.path) for run in runs]})
     for run in runs:
         remember_run(run.path)
     resume_queue(file)
     return file
+
+
+def _new_file() -> Path:
+    """A name that no chain has, after those of the chains that there are: the clock may have been set back."""
+    newest = max((int(file.stem) for file in filter(is_chain, queues_home().glob("*.json"))), default=0)
+    return queues_home() / f"{max(time.time_ns(), newest + 1)}.json"
 
 
 def resume_queue(file: Path) -> int:
@@ -85,7 +83,7 @@ def resume_queue(file: Path) -> int:
     path = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH")]))
     with file.with_suffix(".log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sidestep_tui.runs.queue", str(file)],
+            [sys.executable, "-m", WORKER_MODULE, str(file)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -115,111 +113,63 @@ def read_queue(file: Path) -> Queue:
         ) from error
 
 
-def work_off(
-    read: Callable[[], Queue],
-    *,
-    start: Callable[[RunDirectory], object] = launch,
-    wait: Callable[[float], None] = time.sleep,
-    tried: set[RunDirectory] | None = None,
-) -> None:
-    """Starts each run that is not done, after the one before it has ended, until none is left or the queue is paused.
-
-    Args:
-        read: gives the queue as it is now; it is asked before every run, so that a queue can be changed while it works.
-        start: starts the engine of a run.
-        wait: sleeps for so many seconds.
-        tried: runs that were started before and are not started again; those that are started now are added.
+def condition_of(run: RunDirectory) -> str:
+    """What became of a run, read from its whole log.
 
     Raises:
-        SidestepError: a run did not start or did not complete; the ones after it stay as they are.
+        OSError: the log cannot be read.
     """
-    tried = set() if tried is None else tried
-    while (run := (queue := read()).next_run(tried)) is not None:
-        tried.add(run)
-        try:
-            _work_on(run, start, wait)
-        except SidestepError as error:
-            if not queue.skip_failures:
-                raise
-            print(error)
-
-
-def _work_on(run: RunDirectory, start: Callable[[RunDirectory], object], wait: Callable[[float], None]) -> None:
-    if not run.alive():
-        print(f"starting {run.path}")
-        start(run)
-    while run.alive():
-        wait(_POLL_SECONDS)
-    if (outcome := _condition(run)) != "completed":
-        raise SidestepError(
-            _NOT_COMPLETED.get(outcome, "The run did not complete, so what follows it was not started."),
-            where=run.path,
-            fix=f"`sidestep resume {run.path}`, then start the next run",
-        )
-
-
-def _condition(run: RunDirectory) -> str:
     return condition(run, replay(EventReader(run.events_file).stream()))
 
 
 def is_worked_on(file: Path) -> bool:
     """Whether a process works this queue off at this moment."""
-    with _lock_file(file) as lock:
-        return not _locked(lock, portalocker.LOCK_SH)  # shared: those who only look do not take one another for workers
+    return is_held(_lock_file(file))
 
 
 @contextmanager
-def _sole_worker(file: Path) -> Iterator[None]:
+def sole_worker(file: Path) -> Iterator[None]:
     """One process for each queue. Somebody who only looks whether there is one is waited for."""
-    deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
-    with _lock_file(file) as lock:
-        while not _locked(lock, portalocker.LOCK_EX):
-            if time.monotonic() > deadline:
-                raise SidestepError("This queue is being worked off already.", where=file)
-            time.sleep(_LOCK_POLL_SECONDS)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with trying_to_hold(_lock_file(file), _LOCK_PATIENCE_SECONDS) as is_ours:
+        if not is_ours:
+            raise SidestepError("This queue is being worked off already.", where=file)
         yield
 
 
-def _lock_file(file: Path) -> BinaryIO:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return file.with_suffix(".lock").open("a+b")
+def _lock_file(file: Path) -> Path:
+    return file.with_suffix(".lock")
 
 
-def _locked(lock: BinaryIO, kind: portalocker.LockFlags) -> bool:
-    try:
-        portalocker.lock(lock, kind | portalocker.LOCK_NB)
-    except portalocker.LockException:
-        return False
-    return True
+def is_chain(file: Path) -> bool:
+    """Whether a queue file is that of a chain: it goes when nothing is left to do, where the user's own stays."""
+    return file.stem.isdecimal()
 
 
-def _work(file: Path) -> None:
-    """Works a queue file off, and what is put into it while the last word on it is being said.
+def clear_finished() -> None:
+    """Takes away the chains that have nothing left to do and whose processes had no time to clear up.
 
-    Whoever adds a run writes it first and then looks for a worker. So a worker that was still seen, and has let go
-    since, finds the run when it looks once more without its lock.
+    Raises:
+        OSError: the folder of the queues cannot be read.
     """
-    tried: set[RunDirectory] = set()
-    with _sole_worker(file):
-        work_off(lambda: read_queue(file), tried=tried)
-    while read_queue(file).next_run(tried) is not None and not is_worked_on(file):
-        with _sole_worker(file):
-            work_off(lambda: read_queue(file), tried=tried)
+    for file in filter(is_chain, queues_home().glob("*.json")):
+        with trying_to_hold(_lock_file(file)) as is_ours:
+            if is_ours:
+                clear_if_finished(file)
 
 
-def main(arguments: list[str]) -> int:
-    """Works a queue file off; the exit code says whether all of its runs completed."""
-    if len(arguments) != 1:
-        print("usage: python -m sidestep_tui.runs.queue QUEUE_FILE", file=sys.stderr)
-        return ExitCode.USAGE
-    file = Path(arguments[0]).absolute()
-    try:
-        _work(file)
-    except SidestepError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return ExitCode.DONE
+def clear_if_finished(file: Path) -> None:
+    """Takes away what belongs to a chain that has nothing left to do. Whoever calls it holds the chain's lock.
+
+    The queue file goes last: what is cut off before that is done again. Whoever gets hold of a new lock file meanwhile
+    finds nothing to do either.
+    """
+    with suppress(SidestepError, OSError):  # damaged, or held open on a system that minds: it stays
+        if is_chain(file) and (not file.exists() or all(map(_is_over, reversed(read_queue(file).runs)))):
+            for each in (file.with_suffix(".log"), _lock_file(file), file):
+                each.unlink(missing_ok=True)
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def _is_over(run: RunDirectory) -> bool:
+    """Whether a run is completed or deleted; one whose whole disk is gone may come back."""
+    return condition_of(run) == "completed" if run.exists() else run.path.parent.is_dir()

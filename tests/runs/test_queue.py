@@ -1,29 +1,28 @@
 """A queue of runs: order, what ends it, going on after an interruption, and its own session."""
 
 import os
-import time
 from pathlib import Path
 from typing import Any
 
-import portalocker
 import pytest
 
 from sidestep_tui.config.jobs import ExportSettings
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.runs import queue, standing
+from sidestep_tui.runs import standing, worker
 from sidestep_tui.runs.directory import RunDirectory, create_run
 from sidestep_tui.runs.events import RunCompleted, RunFailed, RunStarted
 from sidestep_tui.runs.log import EventWriter
 from sidestep_tui.runs.queue import (
     Queue,
-    _condition,
+    condition_of,
     is_worked_on,
-    main,
+    queues_home,
     read_queue,
     resume_queue,
+    sole_worker,
     start_queue,
-    work_off,
 )
+from sidestep_tui.runs.worker import main, work_off
 
 
 @pytest.fixture
@@ -97,26 +96,37 @@ def test_a_living_run_is_waited_for_and_not_started_again(runs: list[RunDirector
 def test_the_process_has_a_session_of_its_own_and_says_how_it_ended(runs: list[RunDirectory]) -> None:
     for run in runs:
         finish(run)
+        standing.add(run)
+    pid = resume_queue(standing.queue_file())
+    assert os.getsid(pid) == pid
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert standing.queue_file().with_suffix(".log").read_text(encoding="utf-8") == ""
+
+
+def test_a_chain_that_is_done_leaves_nothing_behind(runs: list[RunDirectory], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sidestep_tui.runs.queue.resume_queue", lambda _file: None)
+    for run in runs:
+        finish(run)
     file = start_queue(runs)
     assert read_queue(file).runs == tuple(runs)
     pid = resume_queue(file)
-    assert os.getsid(pid) == pid
     _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) in (0, 1)  # 1 while the first process still holds the queue
-    assert "Traceback" not in file.with_suffix(".log").read_text(encoding="utf-8")
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert list(queues_home().iterdir()) == []
 
 
 def test_exit_codes(runs: list[RunDirectory], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert main([str(tmp_path / "none.json")]) == 1
+    assert main([str(tmp_path / "1234.json")]) == 0  # a chain whose last worker has cleared it away
     for run in runs:
         finish(run)
-    file = start_queue(runs)
-    deadline = time.monotonic() + 10
-    while main([str(file)]) == 1 and time.monotonic() < deadline:
-        continue  # until the process of `start_queue` has let go
-    assert main([str(file)]) == 0
-    capsys.readouterr()
+        standing.add(run)
+    assert main([str(standing.queue_file())]) == 0
+    with sole_worker(standing.queue_file()):
+        assert main([str(standing.queue_file())]) == 1
+    assert "worked off already" in capsys.readouterr().err
 
 
 def test_a_queue_can_skip_what_failed_and_does_not_try_it_again(runs: list[RunDirectory]) -> None:
@@ -168,7 +178,7 @@ def test_the_standing_queue_works_without_its_viewer(runs: list[RunDirectory], s
         for run in runs:
             standing.add(run)
         assert standing.ensure_worker()
-    assert [_condition(run) for run in runs] == ["completed", "completed"]
+    assert [condition_of(run) for run in runs] == ["completed", "completed"]
     assert not standing.ensure_worker()
 
 
@@ -178,7 +188,7 @@ def test_a_run_added_while_the_worker_ends_is_worked_off(
     """The second run comes after the worker's last look, when its lock is still seen."""
     stub_engine("complete")
     standing.add(runs[0])
-    work = queue.work_off
+    work = worker.work_off
 
     def work_and_add(*words: Any, **named: Any) -> None:
         work(*words, **named)
@@ -186,17 +196,16 @@ def test_a_run_added_while_the_worker_ends_is_worked_off(
             standing.add(runs[1])
             assert not standing.ensure_worker()  # a worker is seen
 
-    monkeypatch.setattr(queue, "work_off", work_and_add)
+    monkeypatch.setattr(worker, "work_off", work_and_add)
     assert main([str(standing.queue_file())]) == 0
-    assert [_condition(run) for run in runs] == ["completed", "completed"]
+    assert [condition_of(run) for run in runs] == ["completed", "completed"]
 
 
 def test_looking_for_a_worker_is_not_taken_for_one(runs: list[RunDirectory]) -> None:
     standing.add(runs[0])
     file = standing.queue_file()
-    with queue._lock_file(file) as looking:
-        assert queue._locked(looking, portalocker.LOCK_SH)
-        assert not is_worked_on(file)
-    with queue._sole_worker(file):
+    assert not is_worked_on(file)
+    assert not file.with_suffix(".lock").exists()  # looking makes none
+    with sole_worker(file):
         assert is_worked_on(file)
     assert not is_worked_on(file)

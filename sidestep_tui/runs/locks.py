@@ -1,0 +1,63 @@
+"""Locks on files: they end with the process that holds them, however it ends, so nobody has to clear up after a crash.
+
+A process id in a file would do neither: the id is given to another process after a reboot, and a clock that was set
+back makes an old file look new.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import portalocker
+
+from sidestep_tui.errors import SidestepError
+
+_POLL_SECONDS: Final = 0.02
+
+
+def is_held(file: Path) -> bool:
+    """Whether a process holds this lock at this moment. A file that is not there is not made by looking."""
+    try:
+        with file.open("rb") as lock:
+            portalocker.lock(lock, portalocker.LOCK_SH | portalocker.LOCK_NB)  # those who look do not see one another
+            portalocker.unlock(lock)
+    except portalocker.AlreadyLocked:
+        return True
+    except (portalocker.LockException, OSError):  # where no lock can be taken nobody has one
+        return False
+    return False
+
+
+@contextmanager
+def trying_to_hold(file: Path, patience: float = 0.0) -> Iterator[bool]:
+    """Holds a lock inside the block; gives False where another process has kept it for so many seconds.
+
+    Args:
+        file: is made where it is not there; its folder is there.
+        patience: seconds. Somebody who only looks has it for an instant.
+
+    Raises:
+        SidestepError: the file system has no locks.
+    """
+    deadline = time.monotonic() + patience
+    with file.open("a+b") as lock:
+        while not (is_ours := _taken(lock, file)) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        yield is_ours
+
+
+def _taken(lock: object, file: Path) -> bool:
+    try:
+        portalocker.lock(lock, portalocker.LOCK_EX | portalocker.LOCK_NB)  # type: ignore[arg-type]
+    except portalocker.AlreadyLocked:
+        return False
+    except portalocker.LockException as error:
+        reason = str(error.args[0])
+        raise SidestepError(
+            f"The file system cannot lock files: {reason}.",
+            where=file.parent,
+            fix="use a folder on a disk of this machine; SIDESTEP_HOME names where runs and queues lie",
+        ) from error
+    return True
