@@ -12,6 +12,7 @@ from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.views import View, view_for
 from sidestep_tui.errors import ExitCode, SidestepError
 from sidestep_tui.runs.control import send_command
+from sidestep_tui.runs.devices import sharing_with
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.launch import launch
 from sidestep_tui.runs.log import EventReader
@@ -34,9 +35,12 @@ def launch_and_follow(run: RunDirectory, out: Output, *, detach: bool) -> int:
     reader = EventReader(run.events_file)
     state = replay(reader.read())
     with _counted_interrupts() as interrupts:
+        beside = sharing_with(run)
         pid = launch(run)
         if out.as_json:
-            out.json_line({"type": "Launched", "run": run.path, "pid": pid})
+            out.json_line({"type": "Launched", "run": run.path, "pid": pid, "beside": [each.path for each in beside]})
+        for each in beside:
+            out.say(f"{each.name} works on the same card: the two share its memory and its time.")
         if detach:
             out.say(f"{run.name} is running. `sidestep runs attach {run.path}` shows it.")
             return ExitCode.DONE

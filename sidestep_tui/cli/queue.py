@@ -1,20 +1,18 @@
-"""`sidestep queue`: runs that wait for the machine, one after another."""
+"""`sidestep queue`: runs that wait for the machine, one after another, and the chains that work beside it."""
 
 from argparse import Namespace
 
-from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
+from rich.console import Group
 
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
-from sidestep_tui.dataset.text import printable
-from sidestep_tui.errors import ExitCode, SidestepError
+from sidestep_tui.cli.queue_views import chain_document, chain_line, queue_table
+from sidestep_tui.errors import ExitCode, SidestepError, UsageError
 from sidestep_tui.runs import standing
-from sidestep_tui.runs.compare import extent_text
+from sidestep_tui.runs.chains import check_turn, kept_by, unfinished_chains
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import RunSummary, find_run, summarise
-from sidestep_tui.runs.queue import is_worked_on
+from sidestep_tui.runs.queue import is_worked_on, resume_queue
 
 
 def configure(parser: Parser) -> None:
@@ -30,7 +28,11 @@ def configure(parser: Parser) -> None:
     move.add_argument("by", type=int, help="places towards the end; negative towards the front")
     move.set_defaults(call=_move)
     verbs.add_parser("pause", help="start nothing new; the run under way goes on").set_defaults(call=_pause)
-    verbs.add_parser("resume", help="go on, also after a reboot").set_defaults(call=_resume)
+    resume = verbs.add_parser("resume", help="go on, also after a reboot")
+    resume.add_argument(
+        "names", metavar="RUN", nargs="*", help="a run of a chain that has ended early: that chain goes on"
+    )
+    resume.set_defaults(call=_resume)
     failures = verbs.add_parser("failures", help="what happens after a run that fails")
     failures.add_argument("mode", choices=("skip", "end"), help="go on with the next run, or end the queue")
     failures.set_defaults(call=_failures)
@@ -39,19 +41,29 @@ def configure(parser: Parser) -> None:
 def _show(_: Namespace, out: Output) -> int:
     queue, working = standing.read(), is_worked_on(standing.queue_file())
     runs = [(run, _summary(run)) for run in queue.runs]
+    waits_for = _kept_by(queue.next_run()) if working else ()
+    chains = unfinished_chains(_summary)
     document = {
         "paused": queue.paused,
         "skip_failures": queue.skip_failures,
         "working": working,
+        "waits_for": [each.path for each in waits_for],
         "runs": [{"path": run.path, "condition": s.condition if s else "missing"} for run, s in runs],
+        "chains": [chain_document(chain) for chain in chains],
     }
-    out.show(document, lambda: _table(runs, queue.paused, working))
+    word = "paused" if queue.paused else "working" if working else "idle"
+    if waits_for:
+        word = f"waiting until {waits_for[0].name} leaves the device"
+    out.show(document, lambda: Group(queue_table(runs, word), *map(chain_line, chains)))
     return ExitCode.DONE
 
 
 def _add(options: Namespace, out: Output) -> int:
-    for name in options.names:
-        standing.add(find_run(name))
+    runs = [find_run(name) for name in options.names]
+    for run in runs:
+        check_turn(run)
+    for run in runs:
+        standing.add(run)
     standing.ensure_worker()
     return _show(options, out)
 
@@ -73,8 +85,21 @@ def _pause(options: Namespace, out: Output) -> int:
 
 
 def _resume(options: Namespace, out: Output) -> int:
-    standing.set_paused(False)
-    standing.ensure_worker()
+    """Without a name whatever a reboot has cut off goes on; a chain that has ended at a failure is named."""
+    named = {find_run(name) for name in options.names}
+    chains = [chain for chain in unfinished_chains(_summary) if not chain.working]
+    chosen = [chain for chain in chains if (chain.runs & named if named else chain.was_cut_off)]
+    if stray := named.difference(*(chain.runs for chain in chosen)):
+        raise UsageError(
+            "No chain that has ended early has this run.",
+            where=min(run.path for run in stray),
+            fix="`sidestep resume` continues a run; `sidestep queue add` lets it wait in the queue",
+        )
+    for chain in chosen:
+        resume_queue(chain.file)
+    if not named:
+        standing.set_paused(False)
+        standing.ensure_worker()
     return _show(options, out)
 
 
@@ -90,15 +115,6 @@ def _summary(run: RunDirectory) -> RunSummary | None:
         return None
 
 
-def _table(runs: list[tuple[RunDirectory, RunSummary | None]], paused: bool, working: bool) -> RenderableType:
-    if not runs:
-        return Text("The queue is empty. `sidestep queue add RUN` puts a run into it.")
-    word = "paused" if paused else "working" if working else "idle"
-    table = Table(box=None, pad_edge=False, title=f"The queue is {word}", title_justify="left", title_style="")
-    for column in ("", "RUN", "CONDITION", "DONE"):
-        table.add_column(column)
-    for place, (run, summary) in enumerate(runs, start=1):
-        condition = summary.condition if summary else "missing"
-        done = extent_text(summary.state) if summary else ""
-        table.add_row(str(place), Text(printable(run.name)), condition, done)
-    return table
+def _kept_by(run: RunDirectory | None) -> tuple[RunDirectory, ...]:
+    summary = None if run is None else _summary(run)
+    return () if summary is None else kept_by(summary)

@@ -10,6 +10,7 @@ from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import JOBS
 from sidestep_tui.config.layers import Layer, resolve
 from sidestep_tui.errors import SidestepError, UsageError
+from sidestep_tui.runs.chains import check_turn
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import find_run, summarise
 
@@ -46,12 +47,13 @@ def continue_run(run: RunDirectory, settings: Section, out: Output, *, force: bo
 
     Raises:
         UsageError: the run did all of its work, or the settings would change its mathematics and nobody forced it.
-        SidestepError: an engine works on it, or it failed.
+        SidestepError: an engine works on it, a chain starts it by itself later, or it failed.
     """
     if run.alive():
         raise SidestepError(
             "An engine is already working on this run.", where=run.path, fix=f"`sidestep runs attach {run.path}`"
         )
+    check_turn(run)
     changes = run.changes_to(settings)
     if summarise(run).condition == "completed" and all(change.free for change in changes):
         raise UsageError("The run did all of its work.", where=run.path, fix="start a new run from its config.json")

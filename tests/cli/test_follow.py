@@ -6,12 +6,34 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
+import pytest
+
+from sidestep_tui.config.places import runs_home
+from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.runs.control import send_command
-from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.devices import note_devices
+from sidestep_tui.runs.directory import RunDirectory, create_run
 from sidestep_tui.runs.history import summarise
 
 from .support import settings_of
+
+
+@pytest.fixture
+def make_run_at(inputs):
+    """`with make_run_at("waltz")` has a training run of this name at work on the first card."""
+
+    @contextmanager
+    def make(name):
+        tensors, _, model = inputs
+        settings = {"model": {"checkpoint": model}, "data": {"tensors": tensors}}
+        run = create_run(runs_home() / name, "train", TrainSettings.model_validate(settings))
+        with run.held():
+            note_devices(run)
+            yield run
+
+    return make
 
 
 def until(condition, seconds=30):
@@ -40,6 +62,22 @@ def test_train_under_json_gives_the_events_as_lines(sidestep, stub_engine, input
     ]  # fmt: skip
     assert lines[0]["run"] == str(tmp_path / "run")
     assert lines[4]["loss"] is None
+
+
+def test_whoever_starts_a_run_on_a_card_in_use_is_told(
+    sidestep, stub_engine, inputs, tmp_path, make_run_at, monkeypatch
+):
+    stub_engine("complete")
+    monkeypatch.setattr("sidestep_tui.runs.devices.count_cards", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with make_run_at("waltz"):
+        result = sidestep("train", *inputs, "--output", tmp_path / "run")
+        assert (result.code, result.err) == (0, "")
+        assert "waltz works on the same card: the two share its memory and its time." in result.out
+        lines = sidestep("train", *inputs, "--output", tmp_path / "other", "--json").json_lines()
+        assert lines[0]["beside"] == [str(runs_home() / "waltz")]
+        elsewhere = sidestep("train", *inputs, "--output", tmp_path / "elsewhere", "--device", "cuda:1")
+        assert (elsewhere.code, "the same card" in elsewhere.out) == (0, False)
 
 
 def test_a_failed_run_fails_the_command_with_the_words_of_the_run(sidestep, stub_engine, inputs, tmp_path):
