@@ -1,5 +1,6 @@
 """Starting an engine from a screen: in a thread, since it takes seconds, and every failure is a note."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sidestep_tui.errors import SidestepError
@@ -12,10 +13,13 @@ if TYPE_CHECKING:
 
 def start_engine(app: "SidestepApp", run: "RunDirectory") -> bool:
     """Starts or resumes the run's engine; False after saying why it did not start. Call it in a thread."""
+    from sidestep_tui.runs.chains import check_turn
     from sidestep_tui.runs.launch import launch
 
-    app.call_from_thread(app.tell, _("Starting the engine of {name} …").format(name=run.name))
     try:
+        check_turn(run)
+        app.call_from_thread(app.tell, _("Starting the engine of {name} …").format(name=run.name))
+        warn_of_sharing(app, run)
         launch(run)
     except SidestepError as error:
         app.call_from_thread(app.tell_error, error)
@@ -25,3 +29,17 @@ def start_engine(app: "SidestepApp", run: "RunDirectory") -> bool:
         app.call_from_thread(app.tell_error, failure)
         return False
     return True
+
+
+def warn_of_sharing(app: "SidestepApp", run: "RunDirectory") -> None:
+    """Says which runs work on the card that a run is started on by hand. Call it in a thread.
+
+    Raises:
+        SidestepError: the settings of the run cannot be read.
+    """
+    from sidestep_tui.runs.devices import sharing_with
+
+    with suppress(OSError):  # where the folder of the runs cannot be read nobody knows of another
+        for other in sharing_with(run):
+            told = _("{name} works on the same card: the two share its memory and its time.").format(name=other.name)
+            app.call_from_thread(app.tell, told, "warning")

@@ -10,7 +10,7 @@ from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs import control
-from sidestep_tui.runs.chains import runs_before, working_chains
+from sidestep_tui.runs.chains import Wait, wait_of
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.texts import _
@@ -48,13 +48,12 @@ class EngineKeys(SidestepScreen[None]):
         self.run = run
         self.job = run.job()
         self.summary: RunSummary | None = None
-        self.comes_after = ""
+        self.wait = Wait()
 
-    def look_at_chains(self, summary: RunSummary) -> bool:
-        """Keeps after which run a chain starts this one by itself; whether that is new. Reads files."""
-        before = runs_before(working_chains()).get(self.run) if summary.condition == "waiting" else None
-        known, self.comes_after = self.comes_after, before.name if before else ""
-        return known != self.comes_after
+    def look_at_queues(self, summary: RunSummary) -> bool:
+        """Keeps what the run waits for where a queue starts it by itself; whether that is new. Reads files."""
+        known, self.wait = self.wait, wait_of(summary)
+        return known != self.wait
 
     def action_send(self, name: str, **arguments: str) -> None:
         """Asks the engine for something; it answers with an event."""
@@ -108,7 +107,7 @@ class EngineKeys(SidestepScreen[None]):
                 return living
             case "resume":
                 free = self.summary is not None and self.summary.condition not in ("running", "completed")
-                return free and not self.comes_after
+                return free and self.wait.after is None
             case _:
                 return super().check_action(action, parameters)
 

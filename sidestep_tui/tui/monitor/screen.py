@@ -123,7 +123,7 @@ class MonitorScreen(ChartKeys):
             before = self.summary
             try:
                 summary = self._follower.poll()
-                changed = self.look_at_chains(summary) | self._look_around()
+                changed = self.look_at_queues(summary) | self._look_around()
             except OSError as error:  # a disk that is gone may come back: the next look tells
                 self.summary = None
                 self.post_message(self.Unreadable(error.strerror or str(error)))
@@ -147,18 +147,13 @@ class MonitorScreen(ChartKeys):
         status = self.query_one(StatusLines)
         before = status.summary
         songs = len(event.summary.state.samples) - (len(before.state.samples) if before else 0)
-        if (
-            before is None
-            or before.condition != event.summary.condition
-            or status.comes_after != self.comes_after
-            or songs
-        ):
+        if before is None or before.condition != event.summary.condition or status.wait != self.wait or songs:
             self.refresh_bindings()
         if before is not None and songs > 0:
             path = event.summary.state.samples[-1].path
             self.sidestep.tell(_("A song was written: {path}. Press a to listen.").format(path=path))
         status.now = self.sidestep.clock()
-        status.problem, status.comes_after = "", self.comes_after
+        status.problem, status.wait = "", self.wait
         status.summary = event.summary
         if event.log_lines:
             self.query_one(LogView).add(event.log_lines)

@@ -16,6 +16,7 @@ from sidestep_tui.tui.text import clean, shorten
 from sidestep_tui.tui.words import word
 
 if TYPE_CHECKING:
+    from sidestep_tui.runs.chains import Wait
     from sidestep_tui.runs.history import RunSummary
     from sidestep_tui.runs.state import RunState
 
@@ -30,8 +31,8 @@ class StatusLines(Widget):
 
     summary: "reactive[RunSummary | None]" = reactive(None)
     now: reactive[float] = reactive(0.0)
-    comes_after: reactive[str] = reactive("")
-    """The run after which a chain starts this one."""
+    wait: "reactive[Wait | None]" = reactive(None)
+    """What the run waits for where a queue starts it by itself."""
     problem: reactive[str] = reactive("")
     """Why the run cannot be read now; what was read before stays in sight."""
 
@@ -49,7 +50,7 @@ class StatusLines(Widget):
                 return problem
             return Content.styled(_("Reading the run's history …"), "$text-muted")
         width = self.size.width
-        notice = problem if self.problem else _notice(self.summary, self.comes_after)
+        notice = problem if self.problem else _notice(self.summary, self.wait)
         lines = [_progress(self.summary, self.now, width), _figures(self.summary, width), notice]
         return Content("\n").join(line.truncate(width, ellipsis=True) for line in lines)
 
@@ -129,7 +130,7 @@ def _memory(state: "RunState") -> list[tuple[str, str]]:
     return [card, *((name, value) for name, value in zip(names, load(memory), strict=True) if value)]
 
 
-def _notice(summary: "RunSummary", before: str) -> Content:
+def _notice(summary: "RunSummary", wait: "Wait | None") -> Content:
     """The one thing that a person should know now."""
     state = summary.state
     if state.failure is not None:
@@ -148,19 +149,24 @@ def _notice(summary: "RunSummary", before: str) -> Content:
         several = _(" ({count} so far, see Events)").format(count=len(state.warnings))
         more = several if len(state.warnings) > 1 else ""
         return Content.assemble((_("Warning  "), "bold $text-warning"), clean(spoken(state.warnings[-1].what)), more)
-    if summary.condition == "waiting" and before:
-        return Content.styled(
-            _("This run is started by itself after {before}.").format(before=clean(before)), "$text-muted"
-        )
     if summary.condition == "waiting":
-        return Content.styled(
-            _("Nothing has run yet: r starts it, and home's key a lets it wait in the queue."), "$text-muted"
-        )
+        return Content.styled(_waiting(wait), "$text-muted")
     if state.status == "waiting":
         return Content.styled(_("The engine starts; its first word comes in some seconds."), "$text-muted")
     phase = f"{clean(spoken(state.phase))} {phase_about(state)}".strip()
     item = shorten(clean(state.progress.item), 50) if state.progress else ""
     return Content.styled(_GAP.join(part for part in (phase, item) if part), "$text-muted")
+
+
+def _waiting(wait: "Wait | None") -> str:
+    """Why a run has not begun, and how it begins."""
+    if wait is not None and wait.kept_by is not None:
+        return _("This run waits until {name} leaves the device: r starts it all the same.").format(
+            name=clean(wait.kept_by.name)
+        )
+    if wait is not None and wait.after is not None:
+        return _("This run is started by itself after {before}.").format(before=clean(wait.after.name))
+    return _("Nothing has run yet: r starts it, and home's key a lets it wait in the queue.")
 
 
 def _results(state: "RunState") -> str:

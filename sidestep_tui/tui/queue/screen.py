@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs import standing
-from sidestep_tui.runs.chains import working_chains
+from sidestep_tui.runs.chains import Chain, kept_by, unfinished_chains
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.runs.queue import Queue, is_worked_on
@@ -23,11 +23,11 @@ from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.failures import in_words
 from sidestep_tui.tui.follow import RunCatalog
-from sidestep_tui.tui.queue.chains import told_chain
+from sidestep_tui.tui.queue.chain_keys import ChainKeys
 from sidestep_tui.tui.queue.problems import in_short, problems
 from sidestep_tui.tui.queue.queue_table import QueueTable
-from sidestep_tui.tui.queue.waiting import waiting_runs
-from sidestep_tui.tui.screen import SidestepScreen
+from sidestep_tui.tui.queue.telling import told_chain, told_queue
+from sidestep_tui.tui.queue.waiting import run_of_the_moment, waiting_runs
 from sidestep_tui.tui.text import clean
 from sidestep_tui.tui.widgets.quiet import tell
 from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
@@ -43,7 +43,7 @@ also when you leave or your line drops.\
 """)
 
 
-class QueueScreen(SidestepScreen[None]):
+class QueueScreen(ChainKeys):
     """The queued runs in their order, and what the queue does."""
 
     HEADING = _("Queue")
@@ -67,14 +67,15 @@ class QueueScreen(SidestepScreen[None]):
         summaries: list[RunSummary]
         unreadable: dict[RunDirectory, SidestepError]
         working: bool
-        chains: list[Queue]
+        chains: list[Chain]
+        waits_for: str
+        """The name of the run that has the device which the queue's next run needs."""
 
     def __init__(self) -> None:
         super().__init__()
         self._queue = Queue()
         self._summaries: list[RunSummary] = []
         self._unreadable: dict[RunDirectory, SidestepError] = {}
-        self._chains: list[Queue] = []
         self._catalog = RunCatalog()
         self._reading = threading.Lock()  # a slow disk must not have two threads in one catalogue
         self._begun: frozenset[RunDirectory] = frozenset()
@@ -100,6 +101,10 @@ class QueueScreen(SidestepScreen[None]):
         if self.in_front and not self._reading.locked():
             self.read_queue()
 
+    def look_again(self) -> None:
+        """Reads the queue anew."""
+        self.read_queue()
+
     @work(thread=True, exclusive=True, group="follow")
     def read_queue(self) -> None:
         """Reads the queue, and starts its process again where a reboot has ended it."""
@@ -108,14 +113,17 @@ class QueueScreen(SidestepScreen[None]):
                 queue = standing.read()
                 summaries = self._catalog.poll()
                 working = is_worked_on(standing.queue_file()) or self._start_worker(queue, summaries)
-                chains = working_chains()
+                chains = unfinished_chains({summary.run: summary for summary in summaries}.get)
+                first = run_of_the_moment(queue, summaries) if working else None
+                others = kept_by(first) if first is not None else ()
             except SidestepError as error:
                 self.app.call_from_thread(self._show_error, error)
                 return
             except OSError as error:
                 self.app.call_from_thread(self._show_error, SidestepError(_("The runs cannot be read"), where=error))
                 return
-            self.post_message(self.Refreshed(queue, summaries, self._catalog.unreadable, working, chains))
+            waits_for = others[0].name if others else ""
+            self.post_message(self.Refreshed(queue, summaries, self._catalog.unreadable, working, chains, waits_for))
 
     def _start_worker(self, queue: Queue, summaries: list[RunSummary]) -> bool:
         """Starts the queue's process for runs that wait, once for each: one that dies at once is not tried forever."""
@@ -127,19 +135,11 @@ class QueueScreen(SidestepScreen[None]):
     @on(Refreshed)
     def _show(self, event: Refreshed) -> None:
         self._queue, self._summaries, self._unreadable = event.queue, event.summaries, event.unreadable
-        self._chains = event.chains
-        standing, colour = (_("paused"), "warning") if event.queue.paused else (_("working"), "success")
-        if not event.queue.paused and not event.working:
-            standing, colour = _("idle"), "text-muted"
-        after = _("goes on with the next") if event.queue.skip_failures else _("ends")
-        state = Content.assemble(
-            (_("  The queue is {standing}").format(standing=standing), f"bold ${colour}"),
-            _("   After a failure it {after}.").format(after=after),
-        )
-        tell(self.query_one("#queue-state", Static), state)
+        self.chains = event.chains
+        tell(self.query_one("#queue-state", Static), told_queue(event.queue, event.working, event.waits_for))
         chains = self.query_one("#chains", Static)
         chains.display = bool(event.chains)
-        tell(chains, Content("\n").join(told_chain(chain, event.summaries) for chain in event.chains))
+        tell(chains, Content("\n").join(map(told_chain, event.chains)))
         self._fill()
         table = self.query_one(QueueTable)
         table.display = bool(event.queue.runs)
@@ -178,7 +178,7 @@ class QueueScreen(SidestepScreen[None]):
     @work
     async def action_add(self) -> None:
         """Offers the runs that could be started and are not in the queue."""
-        chained = {run for chain in self._chains for run in chain.runs}
+        chained = {run for chain in self.chains if chain.working for run in chain.runs}
         free = [s for s in self._summaries if s.condition not in ("running", "completed") and s.run not in chained]
         choices = [
             Choice(str(s.run.path), s.run.name, f"{word(s.job)}, {word(s.condition)}")

@@ -9,6 +9,13 @@ from sidestep_tui.runs.queue import Queue
 _STARTS: Final = ("waiting", "interrupted")
 
 
+def run_of_the_moment(queue: Queue, summaries: list[RunSummary]) -> RunSummary | None:
+    """The run that the queue's process works on or starts next; None where nothing is left to do."""
+    known = {summary.run: summary for summary in summaries}
+    found = (known[run] for run in queue.runs if run in known)
+    return next((summary for summary in found if summary.condition in ("running", *_STARTS)), None)
+
+
 def waiting_runs(queue: Queue, summaries: list[RunSummary]) -> frozenset[RunDirectory]:
     """The runs that the queue would start by itself: none where it is paused, or has ended at a failure."""
     conditions = {summary.run: summary.condition for summary in summaries}

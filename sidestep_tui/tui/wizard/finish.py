@@ -11,6 +11,7 @@ from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
+from sidestep_tui.tui.starting import warn_of_sharing
 from sidestep_tui.tui.wizard import reviewing, saving
 from sidestep_tui.tui.wizard.dialogs import AskScreen
 from sidestep_tui.tui.wizard.start import StartPlan, keep, remember, start, start_preflight
@@ -50,6 +51,8 @@ async def start_run(
         words = _("Starting {name} …") if make is start else _("Saving {name} …")
         screen.sidestep.tell(words.format(name=plan.output.name))
         run = await asyncio.to_thread(make, plan)
+        if make is start and len(plan.jobs) == 1:  # a chain waits by itself for whoever is there
+            await asyncio.to_thread(warn_of_sharing, screen.sidestep, run)
         remember({MODEL: str(plan.train.model.checkpoint), SONGS: str(state.path(SONGS))})
     except SidestepError as error:
         screen.sidestep.tell_error(error)
