@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pytest
 from textual.app import App
 from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
 
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import (
@@ -90,6 +91,13 @@ def sidestep_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("SIDESTEP_THEME", raising=False)
     return home
+
+
+@pytest.fixture(autouse=True)
+def still_cursors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cursors do not blink: how long a loaded machine takes for a picture must not be seen in it."""
+    for widget in (Input, TextArea):
+        monkeypatch.setattr(widget, "cursor_blink", False)
 
 
 @pytest.fixture
