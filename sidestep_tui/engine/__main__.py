@@ -32,11 +32,21 @@ def main(arguments: list[str]) -> int:
     try:
         if int(os.environ.get("RANK", "0")) > 0:  # another process holds the lock and speaks for all of them
             return _work(JobContext(run, None), None)
-        with run.held(), EventWriter(run.events_file) as events, other_ranks(run, events.write) as others:
-            note_devices(run)
-            return _work(JobContext(run, events), others)
+        with run.held(), EventWriter(run.events_file) as events:
+            return _lead(JobContext(run, events), events)
     except SidestepError as error:
         print(error, file=sys.stderr)
+        return error.exit_code
+
+
+def _lead(context: JobContext, events: EventWriter) -> int:
+    """The work of the process that speaks for the run, also where it cannot begin."""
+    try:
+        note_devices(context.run)
+        with other_ranks(context.run, events.write) as others:
+            return _work(context, others)
+    except SidestepError as error:
+        context.emit(RunFailed(what=error.what, where=error.where or "", fix=error.fix or ""))
         return error.exit_code
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.control import take_commands
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import remember_run
 from sidestep_tui.runs.log import EventReader
@@ -32,8 +33,10 @@ def launch(run: RunDirectory) -> int:
             "An engine is already working on this run.", where=run.path, fix=f"`sidestep runs attach {run.path}`"
         )
     remember_run(run.path)
+    take_commands(run)  # what an engine was asked for that ended before it looked is not meant for this one
     reader = EventReader(run.events_file)
     reader.read()
+    said_before = run.engine_log.stat().st_size if run.engine_log.exists() else 0
     with run.engine_log.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", ENGINE_MODULE, str(run.path)],
@@ -47,7 +50,7 @@ def launch(run: RunDirectory) -> int:
     deadline = time.monotonic() + _START_PATIENCE_SECONDS
     while not run.alive() and not reader.read():
         if process.poll() is not None or time.monotonic() > deadline:
-            said = _last_words(run.engine_log)
+            said = _last_words(run.engine_log, said_before)
             raise SidestepError(f"The engine did not start: {said}", where=run.engine_log)
         time.sleep(_POLL_SECONDS)
     return process.pid
@@ -61,6 +64,7 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
-def _last_words(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+def _last_words(log: Path, start: int) -> str:
+    """The last line after so many bytes; where and fix of an error stand below what it says, further in."""
+    lines = log.read_bytes()[start:].decode("utf-8", errors="replace").splitlines()
+    return next((line for line in reversed(lines) if line.strip() and not line.startswith(" ")), "it said nothing")

@@ -29,7 +29,8 @@ def test_it_measures_what_a_run_takes_and_leaves_nothing_behind(
     run, state = engine.run("preflight", "preflight", train_document)
     results = state.results
     assert _files(songs) == before
-    assert {entry.name for entry in run.path.iterdir()} == {".lock", "commands", "config.json", "events.jsonl", TABLE}
+    kept = {".lock", ".devices.json", "commands", "config.json", "events.jsonl", TABLE}
+    assert {entry.name for entry in run.path.iterdir()} == kept
     assert (results["fits"], results["checkpointing"], results["steps"]) == ("yes", "all", 8)
     peak, free = int(results["peak_bytes"] or 0), int(results["free_bytes"] or 0)
     assert 50 * 1024**2 < peak < free

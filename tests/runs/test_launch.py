@@ -1,5 +1,6 @@
 """Starting an engine: it outlives its launcher, and one that does not start is quoted."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import time
 import pytest
 
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.runs.control import send_command
+from sidestep_tui.runs.control import send_command, take_commands
 from sidestep_tui.runs.history import summarise
 from sidestep_tui.runs.launch import launch
 
@@ -74,3 +75,48 @@ def test_an_engine_that_does_not_start_is_quoted(make_run, stub_engine):
         launch(run)
     assert caught.value.where == str(run.engine_log)
     assert summarise(run).condition == "waiting"
+
+
+def test_what_an_engine_was_asked_for_too_late_does_not_stop_the_next_one(make_run, stub_engine):
+    stub_engine("wait")
+    run = make_run()
+    with run.held():
+        send_command(run, "stop")
+    pid = launch(run)
+    os.kill(pid, 0)
+    assert take_commands(run) == []
+    assert run.alive()
+    send_command(run, "stop")
+    os.waitpid(pid, 0)
+    assert summarise(run).condition == "stopped"
+
+
+def test_the_words_of_an_engine_that_does_not_start_are_its_own(make_run, monkeypatch, tmp_path):
+    run = make_run()
+    run.engine_log.write_text("what an earlier engine said\n")
+    monkeypatch.setattr("sidestep_tui.runs.launch.ENGINE_MODULE", "no_such_module")
+    with pytest.raises(SidestepError, match=r"did not start: .*No module named no_such_module"):
+        launch(run)
+    error = SidestepError("The disk is full.", where="/runs", fix="free some space")
+    (tmp_path / "full_disk.py").write_text(f"raise SystemExit({str(error)!r})")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("sidestep_tui.runs.launch.ENGINE_MODULE", "full_disk")
+    with pytest.raises(SidestepError, match="did not start: The disk is full"):
+        launch(run)
+
+
+def test_an_engine_that_cannot_begin_says_why(make_run):
+    run = make_run()
+    run.config_file.write_text(json.dumps(json.loads(run.config_file.read_text()) | {"settings": {}}))
+    launch(run)
+    until(lambda: not run.alive())
+    summary = summarise(run)
+    assert summary.condition == "failed"
+    assert summary.state.failure.what.startswith("The run's settings are not valid here")
+
+
+def test_what_is_no_run_is_not_started(make_run):
+    run = make_run()
+    run.config_file.unlink()
+    with pytest.raises(SidestepError, match="This is not a run"):
+        launch(run)
