@@ -3,16 +3,18 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from sidestep_tui.config.jobs import JobName
 from sidestep_tui.config.places import run_index, runs_home
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.locks import trying_to_hold
 from sidestep_tui.runs.log import EventReader
 from sidestep_tui.runs.state import RunState, replay
 
+_EDIT_PATIENCE_SECONDS: Final = 10.0
 Condition = Literal["waiting", "running", "stopped", "failed", "completed", "interrupted"]
 
 
@@ -30,11 +32,19 @@ class RunSummary:
 
 
 def remember_run(path: Path) -> None:
-    """Adds a run directory outside the usual place to the list."""
+    """Adds a run directory outside the usual place to the list.
+
+    Raises:
+        SidestepError: the list cannot be written, or other processes do not let go of it.
+    """
     path = path.absolute()
-    known = _indexed()
-    if path.parent != runs_home() and path not in known:
-        kept = [run for run in known if RunDirectory(run).exists()]
+    if path.parent == runs_home() or path in _indexed():
+        return
+    run_index().parent.mkdir(parents=True, exist_ok=True)
+    with trying_to_hold(run_index().with_suffix(".edit"), _EDIT_PATIENCE_SECONDS) as is_ours:
+        if not is_ours:
+            raise SidestepError("The list of runs is being written by another process.", where=run_index())
+        kept = [run for run in _indexed() if RunDirectory(run).exists() or not run.parent.is_dir()]
         write_json_atomic(run_index(), [str(run) for run in [*kept, path]])
 
 

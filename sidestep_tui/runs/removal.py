@@ -1,14 +1,22 @@
 """Deleting a run: how much it holds, and taking it away in an order that never leaves half a run behind."""
 
+import os
 import shutil
+from contextlib import suppress
+from pathlib import Path
 
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 
 
 def disk_used(run: RunDirectory) -> int:
-    """Bytes of all files in the run directory; links are not followed."""
-    return sum(file.lstat().st_size for file in run.path.rglob("*") if not file.is_dir())
+    """Bytes of all files in the run directory; links are not followed, and what goes at this moment is left out."""
+    held = 0
+    for folder, _folders, files in os.walk(run.path):
+        for name in files:
+            with suppress(FileNotFoundError):  # an older checkpoint that makes room
+                held += Path(folder, name).lstat().st_size
+    return held
 
 
 def remove_run(run: RunDirectory) -> None:

@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
-import portalocker
-
+from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import remember_run
+from sidestep_tui.runs.locks import trying_to_hold
 from sidestep_tui.runs.queue import Queue, is_worked_on, queues_home, read_queue, resume_queue
+
+_EDIT_PATIENCE_SECONDS: Final = 10.0
 
 
 def queue_file() -> Path:
@@ -85,6 +88,7 @@ def _change(change: Callable[[Queue], Queue]) -> None:
 def _edited_alone() -> Iterator[None]:
     """Two viewers that add a run at the same moment lose neither."""
     queue_file().parent.mkdir(parents=True, exist_ok=True)
-    with queue_file().with_suffix(".edit").open("ab") as lock:
-        portalocker.lock(lock, portalocker.LOCK_EX)
+    with trying_to_hold(queue_file().with_suffix(".edit"), _EDIT_PATIENCE_SECONDS) as is_ours:
+        if not is_ours:
+            raise SidestepError("The queue is being changed by another process.", where=queue_file())
         yield

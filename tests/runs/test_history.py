@@ -2,11 +2,12 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from sidestep_tui.config.places import run_index
-from sidestep_tui.errors import UsageError
+from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.history import find_run, list_runs, remember_run, summarise
 from sidestep_tui.runs.log import EventWriter
@@ -36,6 +37,34 @@ def test_runs_that_were_moved_or_removed_are_forgotten(make_run, tmp_path):
     remember_run(tmp_path / "moved")
     assert names() == ["moved", "stays"]
     assert json.loads(run_index().read_text()) == [str(tmp_path / name) for name in ("stays", "moved")]
+
+
+def test_runs_on_a_disk_that_is_gone_are_found_when_it_comes_back(make_run, tmp_path):
+    remember_run(make_run("mounted/runs/far").path)
+    (tmp_path / "mounted").rename(tmp_path / "unmounted")
+    remember_run(make_run("near").path)
+    assert names() == ["near"]
+    (tmp_path / "unmounted").rename(tmp_path / "mounted")
+    assert names() == ["near", "far"]
+
+
+def test_runs_that_are_remembered_at_the_same_moment_are_all_kept(make_run):
+    runs = [make_run(f"run{number}") for number in range(8)]
+    with ThreadPoolExecutor(len(runs)) as threads:
+        list(threads.map(lambda run: remember_run(run.path), runs))
+    assert sorted(names()) == [run.name for run in runs]
+
+
+@pytest.mark.parametrize("missing", ["settings", "created_at"])
+def test_a_run_whose_settings_are_not_whole_hides_no_other_run(make_run, sidestep_home, missing):
+    make_run(sidestep_home / "runs" / "good")
+    bad = make_run(sidestep_home / "runs" / "bad")
+    document = json.loads(bad.config_file.read_text())
+    del document[missing]
+    bad.config_file.write_text(json.dumps(document))
+    assert names() == ["good"]
+    with pytest.raises(SidestepError, match="not whole"):
+        bad.settings()
 
 
 def test_a_damaged_run_or_index_hides_no_other_run(make_run, sidestep_home):
