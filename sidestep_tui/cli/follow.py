@@ -11,14 +11,17 @@ from typing import Final
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.views import View, view_for
 from sidestep_tui.errors import ExitCode, SidestepError
+from sidestep_tui.runs.chains import Wait, is_to_come, wait_of
 from sidestep_tui.runs.control import send_command
 from sidestep_tui.runs.devices import sharing_with
 from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.history import summarise
 from sidestep_tui.runs.launch import launch
 from sidestep_tui.runs.log import EventReader
 from sidestep_tui.runs.state import RunState, apply, replay
 
 _POLL_SECONDS: Final = 0.1
+_START_POLL_SECONDS: Final = 0.5
 
 
 def launch_and_follow(run: RunDirectory, out: Output, *, detach: bool) -> int:
@@ -55,13 +58,16 @@ def launch_and_follow(run: RunDirectory, out: Output, *, detach: bool) -> int:
 def attach(run: RunDirectory, out: Output) -> int:
     """Shows a run as lines, its whole history first, until it ends; Ctrl-C leaves and never touches it.
 
+    A run that a queue is going to start is waited for.
+
     Returns:
         0 when the run completed or was stopped.
 
     Raises:
-        SidestepError: the run failed or its engine vanished.
+        SidestepError: the run failed, its engine vanished, or nobody is going to start it.
     """
     reader = EventReader(run.events_file)
+    _await_start(run, out)
     with view_for(out, live=False) as view:
         state = _show_until_end(run, reader, view)
     return _exit_code(run, state, out, interrupted=False)
@@ -107,6 +113,29 @@ def _until_end(
                 send_command(run, "stop")
             out.say("Stopping after this step, with everything saved. Ctrl-C again leaves the run going.")
         time.sleep(_POLL_SECONDS)
+
+
+def _await_start(run: RunDirectory, out: Output) -> None:
+    """Waits until a queue at work has started the run; one that has begun is not waited for.
+
+    Raises:
+        SidestepError: the run has not begun, and no queue starts it.
+    """
+    told = ""
+    while (summary := summarise(run)).condition == "waiting":
+        if not is_to_come(run):
+            raise SidestepError("The run has not begun.", where=run.path, fix=f"`sidestep resume {run.path}` starts it")
+        line = _words_of_waiting(run, wait_of(summary))
+        if line != told:
+            out.say(line)
+            told = line
+        time.sleep(_START_POLL_SECONDS)
+
+
+def _words_of_waiting(run: RunDirectory, wait: Wait) -> str:
+    if wait.kept_by is not None:
+        return f"{run.name} starts when {wait.kept_by.name} leaves the device."
+    return f"{run.name} starts by itself{f' after {wait.after.name}' if wait.after else ''}."
 
 
 def _show_until_end(run: RunDirectory, reader: EventReader, view: View) -> RunState:

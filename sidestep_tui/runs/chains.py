@@ -101,8 +101,7 @@ def wait_of(summary: RunSummary) -> Wait:
         OSError: the folder of the queues, or that of the runs, cannot be read.
     """
     run = summary.run
-    queues = _working_queues() if summary.condition == "waiting" else []
-    if not any(run in queue.runs for queue in queues):
+    if summary.condition != "waiting" or not is_to_come(run):
         return Wait()
     before = runs_before(working_chains()).get(run)
     if before is None or not before.exists() or condition_of(before) == "completed":
@@ -110,6 +109,15 @@ def wait_of(summary: RunSummary) -> Wait:
         if others:
             return Wait(kept_by=others[0])
     return Wait(after=before)
+
+
+def is_to_come(run: RunDirectory) -> bool:
+    """Whether a queue at work has this run: where it has not begun it is started by itself.
+
+    Raises:
+        OSError: the folder of the queues cannot be read.
+    """
+    return any(run in queue.runs for queue in _working_queues())
 
 
 def _working_queues() -> list[Queue]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -124,3 +125,29 @@ def test_a_chain_that_is_done_is_not_told(sidestep: Cli, chain: list[RunDirector
     for run in chain:
         end(run, ev.RunCompleted())
     assert sidestep("queue", "list", "--json").json()["chains"] == []
+
+
+def test_a_run_that_is_to_come_is_watched_from_its_start(
+    sidestep: Cli, chain: list[RunDirectory], at_work: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode, measure, learn = chain
+    other = create_run(runs_home() / "other", "export", learn.settings())
+    happens = [
+        lambda: end(encode, ev.RunCompleted()),
+        lambda: at_work.enter_context(other.held()),
+        lambda: note_devices(other),
+        lambda: end(measure, ev.RunCompleted()),
+    ]
+    monkeypatch.setattr("sidestep_tui.cli.follow.time", SimpleNamespace(sleep=lambda _seconds: happens.pop(0)()))
+    watched = sidestep("watch", "measure")
+    assert (watched.code, happens) == (0, [])
+    assert watched.out.splitlines()[:2] == [
+        "measure starts by itself after encode.",
+        "measure starts when other leaves the device.",
+    ]
+    assert "completed" in watched.out
+    at_work.close()
+    refused = sidestep("runs", "attach", "learn")
+    assert refused.code == 1
+    assert "The run has not begun." in refused.err
+    assert f"`sidestep resume {learn.path}` starts it" in refused.err
