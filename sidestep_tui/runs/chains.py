@@ -41,8 +41,8 @@ class Chain:
 
     @property
     def was_cut_off(self) -> bool:
-        """Whether it was ended together with the machine, and not at a run that failed or was stopped."""
-        return not self.working and self.left[0].condition in ("waiting", "interrupted")
+        """Whether its process was ended from outside, as by a reboot, and not by a run that failed or was stopped."""
+        return not self.working and self.left[0].condition not in ("failed", "stopped")
 
 
 def unfinished_chains(known: Callable[[RunDirectory], RunSummary | None]) -> list[Chain]:

@@ -90,6 +90,9 @@ def test_a_chain_is_on_record_until_nothing_is_left_of_it(runs: list[RunDirector
     assert unfinished() == [(["second", "third"], True)]
     working.close()
     assert unfinished() == [(["second", "third"], False)]
+    with second.held():  # its engine outlives the chain's process
+        (chain,) = unfinished_chains(summarise)
+        assert chain.was_cut_off
     finish(second, ev.RunFailed(what="no"))
     (chain,) = unfinished_chains(summarise)
     assert not chain.was_cut_off
