@@ -11,7 +11,10 @@ _SHOWN_MODULES: Final = 3
 
 
 class LineWriter:
-    """Turns events into lines. What comes too often (steps, progress, rankings) speaks every ten seconds of the run."""
+    """Turns events into lines. What comes too often (steps, progress, rankings) speaks every ten seconds of the run.
+
+    Where the clock was set back it speaks at once, and every ten seconds from there on.
+    """
 
     def __init__(self) -> None:
         self._last_spoken: dict[type[ev.Event], float] = {}
@@ -20,7 +23,7 @@ class LineWriter:
         """The line for an event, or None; `state` is the state after it."""
         if isinstance(event, ev.StepCompleted | ev.Progress | ev.SensitivityUpdated):
             since = event.time - self._last_spoken.get(type(event), 0.0)
-            if since < _SECONDS_BETWEEN_STEPS and not _is_last(event, state):
+            if 0 <= since < _SECONDS_BETWEEN_STEPS and not _is_last(event, state):
                 return None
             self._last_spoken[type(event)] = event.time
         text = describe(event, state)
@@ -119,8 +122,8 @@ def number(value: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time in its two largest units."""
-    whole = round(seconds)
+    """A length of time in its two largest units; a clock that was set back makes none negative."""
+    whole = max(0, round(seconds))
     hours, minutes = whole // 3600, whole // 60 % 60
     if hours:
         return f"{hours} h {minutes:02d} min"

@@ -83,6 +83,15 @@ def test_steps_speak_every_ten_seconds_and_at_the_end():
     assert spoken == [1, 21, 41, 61, 81, 100]
 
 
+def test_a_clock_that_was_set_back_silences_nothing():
+    writer, spoken = LineWriter(), []
+    for number in range(1, 61):
+        time = (9000.0 if number <= 20 else 1000.0) + number
+        if writer.line(ev.Progress(done=number, total=100, unit="songs", time=time), RunState()):
+            spoken.append(number)
+    assert spoken == [1, 11, 21, 31, 41, 51]
+
+
 def test_rankings_and_progress_do_not_silence_each_other():
     writer, state, spoken = LineWriter(), RunState(), []
     for number in range(1, 25):
@@ -120,7 +129,7 @@ def test_every_view_shows_every_event(capsys):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0 s"), (59.4, "59 s"), (60, "1 min 00 s"), (3599.6, "1 h 00 min"), (93784, "26 h 03 min")],
+    [(-4000, "0 s"), (0, "0 s"), (59.4, "59 s"), (60, "1 min 00 s"), (3599.6, "1 h 00 min"), (93784, "26 h 03 min")],
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
