@@ -21,8 +21,13 @@ class RunFollower:
         self._run = run
         self._job: JobName = run.job()
         self._created_at = run.created_at()
+        self._made = _version(run)
         self._reader = EventReader(run.events_file)
         self._state = RunState()
+
+    def is_replaced(self) -> bool:
+        """Whether the run was deleted and another of the same name made since: its log is not the one read so far."""
+        return _version(self._run) != self._made
 
     def poll(self) -> RunSummary:
         """The run now, what was appended since the last call included.
@@ -37,6 +42,12 @@ class RunFollower:
             raise
         now = condition(self._run, self._state)
         return RunSummary(self._run, self._job, self._created_at, now, self._state, self._reader.unknown)
+
+
+def _version(run: RunDirectory) -> tuple[int, int]:
+    """What tells a run from another in its place: its config.json is never edited."""
+    found = run.config_file.stat()
+    return found.st_ino, found.st_mtime_ns
 
 
 class RunCatalog:
@@ -61,7 +72,7 @@ class RunCatalog:
             if not run.exists():
                 self._followers.pop(run.path, None)
                 return None
-            if run.path not in self._followers:
+            if run.path not in self._followers or self._followers[run.path].is_replaced():
                 self._followers[run.path] = RunFollower(run)
             return self._followers[run.path].poll()
         except SidestepError as error:
