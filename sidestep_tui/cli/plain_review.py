@@ -8,6 +8,7 @@ from sidestep_tui.cli.asking import Asker
 from sidestep_tui.config.memory import GIB
 from sidestep_tui.config.preset_names import check_name
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.devices import sharing_with
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import summarise
 from sidestep_tui.texts import _
@@ -117,6 +118,10 @@ class PlainReview:
         """Starts the chain, or only makes its runs; gives the first."""
         plan = reviewing.plan(self._state)
         run = make(plan)
+        if make is start and len(plan.jobs) == 1:  # a chain waits by itself for whoever is there
+            for other in sharing_with(run):
+                told = _("{name} works on the same card: the two share its memory and its time.")
+                self._say(told.format(name=other.name))
         remember({MODEL: str(plan.train.model.checkpoint), SONGS: str(self._state.path(SONGS))})
         return run
 

@@ -13,9 +13,11 @@ from sidestep_tui.config.dit_shape import SHAPE_2B
 from sidestep_tui.config.memory import GIB
 from sidestep_tui.config.memory_load import Load
 from sidestep_tui.config.places import runs_home, user_presets
+from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs import events as ev
-from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.devices import note_devices
+from sidestep_tui.runs.directory import RunDirectory, create_run
 from sidestep_tui.runs.log import EventWriter
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts
 from sidestep_tui.tui.wizard.models import FoundModel
@@ -155,6 +157,18 @@ def test_the_review_starts_the_run(talk: Talk) -> None:
     assert run is not None
     assert run.path.name == "mine-estimate"
     assert RunDirectory(runs_home() / "mine").settings().model_dump()["adapter"]["targets_from"] is not None
+
+
+def test_the_review_tells_who_works_on_the_card(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sidestep_tui.runs.devices.count_cards", lambda: 1)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    model, data = {"checkpoint": "/a/model"}, {"tensors": "/a/tensors"}
+    other = create_run(runs_home() / "waltz", "train", TrainSettings.model_validate({"model": model, "data": data}))
+    with other.held():
+        note_devices(other)
+        _, lines, run = talk("/a/model", "/a/tensors", ":review", "1")
+    assert run is not None
+    assert "waltz works on the same card: the two share its memory and its time." in lines
 
 
 def test_the_review_saves_the_run_without_starting_it(talk: Talk) -> None:
