@@ -2,11 +2,13 @@
 
 import argparse
 import difflib
+import sys
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from sidestep_tui.errors import UsageError
 
+_TRUTHS: Final = ("true", "false", "on", "off", "yes", "no")
 COMMON_FLAGS: Final = {"--json": "machine-readable output only", "--debug": "show the traceback of an error"}
 
 
@@ -33,6 +35,23 @@ class Parser(argparse.ArgumentParser):
             hint = f"did you mean {close[0]}? " if close else ""
             raise UsageError(f"There is no such argument: {unknown[0]}.", fix=f"{hint}`{self.prog} --help` lists all")
         return known
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse has it, for a verb at a time.
+
+        Raises:
+            UsageError: a switch was given a value, which would else be taken for the verb's own argument.
+        """
+        words = list(sys.argv[1:] if args is None else args)
+        for word, following in zip(words, [*words[1:], ""], strict=False):
+            flag, _, joined = word.partition("=")
+            switch = isinstance(self._option_string_actions.get(flag), argparse.BooleanOptionalAction)
+            if switch and (joined or following.lower() in _TRUTHS):
+                name = flag.removeprefix("--no-").removeprefix("--")
+                raise UsageError(f"{flag} takes no value.", fix=f"--{name} switches it on, --no-{name} off")
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Called by argparse for everything else that is wrong."""

@@ -118,3 +118,18 @@ def test_a_path_in_a_list_is_checked_and_made_absolute(tmp_path, monkeypatch):
     (tmp_path / "b").rmdir()
     with pytest.raises(UsageError, match="nothing at this path"):
         check_inputs(settings)
+
+
+@pytest.mark.parametrize(
+    "words", [("--memory.compile", "true"), ("--no-memory.compile", "OFF"), ("--memory.compile=1",)]
+)
+def test_a_switch_with_a_value_is_refused_instead_of_taking_it_for_a_folder(words):
+    with pytest.raises(UsageError, match="takes no value") as caught:
+        given(TrainSettings, *words, positional="data.tensors")
+    assert caught.value.fix == "--memory.compile switches it on, --no-memory.compile off"
+
+
+def test_a_switch_before_the_argument_without_a_flag_leaves_it_alone():
+    document = given(TrainSettings, "--memory.compile", "songs", positional="data.tensors")
+    assert look_up(document, "memory.compile") is True
+    assert str(look_up(document, "data.tensors")) == "songs"
