@@ -82,7 +82,7 @@ def _do_job(context: JobContext) -> dict[str, str | int | float | None]:
     settings = context.run.settings()
     # Imported only now: the lock is taken and the launcher released before torch's seconds of loading begin.
     from sidestep_tui.engine.checkpoint import resumed_step
-    from sidestep_tui.engine.devices import choose_device, device_sampler, keep_freed_memory
+    from sidestep_tui.engine.devices import choose_device, device_sampler, keep_freed_memory, why_no_card
     from sidestep_tui.engine.jobs import load_job
 
     device = choose_device(settings)
@@ -101,6 +101,13 @@ def _do_job(context: JobContext) -> dict[str, str | int | float | None]:
             changed={change.path: change.values for change in context.run.changes()},
         )
     )
+    reason = why_no_card(settings)
+    if reason is not None:
+        context.warn(
+            f"The processor works, many times slower, beside a card that torch cannot use: {reason}.",
+            "model.device",
+            "`sidestep doctor` tells what to do; `--device cpu` says that it is meant so",
+        )
     return load_job(context.run.job())(context, settings)
 
 

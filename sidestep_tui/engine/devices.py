@@ -14,6 +14,7 @@ from sidestep_tui.config.base import Section
 from sidestep_tui.config.model import ModelSettings
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.events import DeviceSampled
+from sidestep_tui.runs.machine import count_cards
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_MAX: Final = -4
@@ -49,6 +50,22 @@ def choose_device(settings: Section) -> torch.device:
             fix="`sidestep doctor` tells what is missing; `--device cpu` works everywhere",
         )
     return device
+
+
+def why_no_card(settings: Section) -> str | None:
+    """Why the processor was chosen although the machine has NVIDIA cards, in torch's words.
+
+    None where there is no card, where somebody has named a device or hidden the cards, and where torch can use them.
+    """
+    model = model_settings(settings)
+    left_open = model is not None and model.device == "auto" and "CUDA_VISIBLE_DEVICES" not in os.environ
+    if not left_open or torch.cuda.is_available() or not count_cards():
+        return None
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+    except (RuntimeError, AssertionError) as error:  # the driver's complaint; that of a build without CUDA
+        return str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
+    return None
 
 
 def choose_dtype(settings: ModelSettings, device: torch.device) -> torch.dtype:

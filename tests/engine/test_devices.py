@@ -1,16 +1,24 @@
 """Which device a process takes: the one that is named, or the card of its own rank."""
 
+from typing import Any
+
 import pytest
 import torch
 
+from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine.devices import choose_device
+from sidestep_tui.engine import devices
+from sidestep_tui.engine.devices import choose_device, why_no_card
 from sidestep_tui.errors import SidestepError
+from tests.engine.conftest import Engine
+
+
+def _settings(name: str) -> TrainSettings:
+    return TrainSettings.model_validate({"model": {"checkpoint": "m", "device": name}, "data": {"tensors": "t"}})
 
 
 def _device(name: str) -> torch.device:
-    document = {"model": {"checkpoint": "m", "device": name}, "data": {"tensors": "t"}}
-    return choose_device(TrainSettings.model_validate(document))
+    return choose_device(_settings(name))
 
 
 @pytest.fixture
@@ -54,3 +62,33 @@ def test_without_a_card_the_processor_works_unless_a_card_was_asked_for(monkeypa
     assert _device("auto") == torch.device("cpu")
     with pytest.raises(SidestepError, match="no cuda:0"):
         _device("cuda")
+
+
+@pytest.fixture
+def _unusable_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init() -> None:
+        raise RuntimeError("The NVIDIA driver on your system is too old (found version 11040). Please update it.")
+
+    monkeypatch.setattr(devices, "count_cards", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "init", init)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+@pytest.mark.usefixtures("_unusable_card")
+def test_a_card_that_torch_cannot_use_is_told_unless_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert why_no_card(_settings("auto")) == "The NVIDIA driver on your system is too old (found version 11040)"
+    assert why_no_card(_settings("cpu")) is None
+    monkeypatch.setattr(devices, "count_cards", lambda: 0)
+    assert why_no_card(_settings("auto")) is None
+    monkeypatch.setattr(devices, "count_cards", lambda: 1)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert why_no_card(_settings("auto")) is None
+
+
+@pytest.mark.usefixtures("_unusable_card")
+def test_a_run_on_the_processor_beside_a_card_says_so(engine: Engine, train_document: dict[str, Any]) -> None:
+    document = put(put(train_document, "model.device", "auto"), "training.max_steps", 1)
+    _, state = engine.run("slow", "train", document)
+    assert state.status == "completed"
+    assert any("too old (found version 11040)" in warning.what for warning in state.warnings)
