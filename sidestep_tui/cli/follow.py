@@ -82,8 +82,15 @@ class _Interrupts:
 
 @contextlib.contextmanager
 def _counted_interrupts() -> Iterator[_Interrupts]:
-    """Counts Ctrl-C instead of raising: an exception could hit between a request and its record."""
+    """Counts Ctrl-C instead of raising: an exception could hit between a request and its record.
+
+    Where it was ignored from the start it stays so: a script's background job is not meant by the Ctrl-C that ends
+    the script, and its shell says so in this way.
+    """
     interrupts = _Interrupts()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        yield interrupts
+        return
 
     def count(_signal: int, _frame: FrameType | None) -> None:
         interrupts.count += 1

@@ -132,7 +132,7 @@ def test_a_stop_by_someone_else_is_no_failure(sidestep, stub_engine, inputs, tmp
     assert "stopped after step 3: asked to stop" in watched.out
 
 
-def start(tmp_path, inputs):
+def start(tmp_path, inputs, ignored=None):
     program = (
         "import sys\n"
         "from sidestep_tui.runs import launch\n"
@@ -141,7 +141,8 @@ def start(tmp_path, inputs):
         "sys.exit(main(sys.argv[1:]))\n"
     )
     command = [sys.executable, "-c", program, "train", *inputs, "--output", str(tmp_path / "run"), "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    ignore = ignored and (lambda: signal.signal(ignored, signal.SIG_IGN))
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=ignore)
     run = RunDirectory(tmp_path / "run")
     until(lambda: run.exists() and summarise(run).state.step == 3)
     return process, run
@@ -172,6 +173,15 @@ def test_a_second_ctrl_c_leaves_the_run_going(stub_engine, inputs, tmp_path):
     finally:
         os.kill(pid_of(engine), signal.SIGCONT)
     until(lambda: not run.alive())
+
+
+def test_a_job_in_the_background_of_a_script_ignores_ctrl_c(stub_engine, inputs, tmp_path):
+    stub_engine("wait")
+    process, run = start(tmp_path, inputs, ignored=signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    send_command(run, "stop")
+    process.communicate(timeout=30)
+    assert process.returncode == 0  # 130 is for whoever pressed it here
 
 
 def pid_of(run):
