@@ -57,8 +57,8 @@ def _seconds(text: str) -> float:
 
 def _run(options: Namespace, out: Output) -> int:
     dataset = read_dataset(options.dataset)
-    measures = MeasureCache() if options.no_sound else measure_all(dataset)
-    findings = check_dataset(dataset, measures)
+    measures, unreadable = (MeasureCache(), []) if options.no_sound else measure_all(dataset)
+    findings = [*unreadable, *check_dataset(dataset, measures)]
     prompts = _prompts(dataset, measures, options) if options.prompts or options.model else []
     document = {
         "songs": len(dataset.songs),
@@ -143,7 +143,8 @@ def _view(dataset: Dataset, findings: list[Finding], prompts: list[dict[str, Any
 def _finding_lines(finding: Finding) -> list[Text]:
     where = f"{finding.song}: " if finding.song else ""
     style = _STYLES[finding.severity]
-    first = Text.assemble((f"{finding.severity.value:<8}", style), printable(f"{where}{finding.message}"))
+    code = (f"  [{finding.code}]", "dim")
+    first = Text.assemble((f"{finding.severity.value:<8}", style), printable(f"{where}{finding.message}"), code)
     return [first] + ([Text(printable(f"        fix: {finding.fix}"), style="dim")] if finding.fix else [])
 
 

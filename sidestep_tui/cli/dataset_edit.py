@@ -1,5 +1,6 @@
 """`sidestep dataset edit` and `fix`: change many songs at once and save, or change nothing at all."""
 
+import difflib
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,14 +72,15 @@ def _edit(options: Namespace, out: Output) -> int:
     place = saved.saved.path if saved.saved else options.output
     if out.as_json:
         out.json_line({"saved": place, "songs": keys})
-    out.say(f"{counted(len(keys), 'song')} changed, saved: {place}")
+    changed = [*([counted(len(keys), "song")] if changes else []), *(["the data set"] if metadata_changes else [])]
+    out.say(f"{' and '.join(changed)} changed, saved: {place}")
     return ExitCode.DONE
 
 
 def _fix(options: Namespace, out: Output) -> int:
     session = EditSession(read_dataset(options.dataset, replay=False))
     dataset = session.dataset
-    measures = measure_all(dataset)
+    measures, _ = measure_all(dataset)
     findings = check_dataset(dataset, measures)
     if not any(finding.code == options.finding for finding in findings):
         known = ", ".join(sorted({finding.code for finding in findings})) or "none"
@@ -117,14 +119,18 @@ def _chosen(dataset: Dataset, options: Namespace) -> list[str]:
     """The keys that `--where` and `--song` choose; all songs without either.
 
     Raises:
-        UsageError: no song fits.
+        UsageError: no song fits, or one that is named is not there.
     """
     fits = parse_where(options.where) if options.where else lambda _: True
     keys = [song.key for song in dataset.songs if fits(song) and (not options.song or song.key in options.song)]
-    if not keys:
+    if missing := next((key for key in options.song if key not in dataset.by_key()), None):
+        close = difflib.get_close_matches(missing, dataset.by_key(), n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
         raise UsageError(
-            "No song fits.", where=options.where or ", ".join(options.song), fix="see `sidestep dataset scan`"
+            "There is no such song in the data set.", where=missing, fix=f"{hint}see `sidestep dataset scan`"
         )
+    if not keys:
+        raise UsageError("No song fits.", where=options.where, fix="see `sidestep dataset scan`")
     return keys
 
 

@@ -8,24 +8,24 @@ from rich.table import Table
 from rich.text import Text
 
 from sidestep_tui.cli.progress import progress_bar
-from sidestep_tui.dataset.label import label_dataset
+from sidestep_tui.dataset.label import UNREADABLE, label_dataset
 from sidestep_tui.dataset.label_measures import MeasureCache
-from sidestep_tui.dataset.measure import Measures
-from sidestep_tui.dataset.song import Dataset, Song
+from sidestep_tui.dataset.measure import SILENCE_PEAK, Measures
+from sidestep_tui.dataset.song import Dataset, Finding, Song
 from sidestep_tui.dataset.text import printable
 
 
-def measure_all(dataset: Dataset) -> MeasureCache:
-    """Measures the songs that were not measured since their files changed; a song that cannot be decoded has none.
+def measure_all(dataset: Dataset) -> tuple[MeasureCache, list[Finding]]:
+    """Measures the songs that were not measured since their files changed, and finds those that cannot be decoded.
 
     Each song's measures are kept at once, so that an interrupted command goes on where it was.
     """
-    measures = MeasureCache()
+    measures, unreadable = MeasureCache(), list[Finding]()
     missing = [song.key for song in dataset.songs if measures.known(song) is None]
     with progress_bar("measuring the sound") as tell:
-        for _ in label_dataset(dataset, (), progress=tell, keys=missing, measures=measures):
-            pass
-    return measures
+        for labels in label_dataset(dataset, (), progress=tell, keys=missing, measures=measures):
+            unreadable += (one for one in labels.findings if one.code == UNREADABLE)
+    return measures, unreadable
 
 
 def measures_document(dataset: Dataset, measures: MeasureCache) -> list[dict[str, Any]]:
@@ -65,7 +65,7 @@ def _cells(song: Song, measures: Measures) -> tuple[str, ...]:
     peak = _decibels(measures.peak)
     sides = "mono" if song.audio.channels == 1 else "same" if measures.false_stereo else "two"
     return (
-        "silent" if measures.loudness is None else f"{measures.loudness:.1f}",
+        f"{measures.loudness:.1f}" if measures.loudness is not None else "silent" if _is_silent(measures) else "",
         "" if peak is None else f"{peak:.1f}",
         str(measures.clipped_runs or ""),
         f"{measures.silence_start:.1f} {measures.silence_end:.1f}",
@@ -74,6 +74,11 @@ def _cells(song: Song, measures: Measures) -> tuple[str, ...]:
         f"{measures.bandwidth / 1000:.1f}k",
         printable(song.audio.codec),
     )
+
+
+def _is_silent(measures: Measures) -> bool:
+    """A song of less than 0.4 s has no loudness either."""
+    return measures.peak <= SILENCE_PEAK
 
 
 def _decibels(peak: float) -> float | None:

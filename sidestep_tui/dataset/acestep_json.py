@@ -202,7 +202,7 @@ def _check_unchanged(dataset: Dataset, path: Path, digest: str) -> None:
         raise SidestepError(
             "A file with this name exists, and this data set was not read from it.",
             where=path,
-            fix="choose another name, or overwrite it",
+            fix="open that file to work with it, choose another name, or overwrite it",
         )
     if dataset.saved.digest != digest:
         raise SidestepError(

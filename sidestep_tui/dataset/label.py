@@ -29,6 +29,8 @@ HEARD_FIELDS: Final = ("bpm", "keyscale", "timesignature")
 """Fields that the sound tells."""
 LABEL_FIELDS: Final = (*HEARD_FIELDS, "language")
 """Fields that are labelled without any provider."""
+UNREADABLE: Final = "unreadable-audio"
+"""The finding of a song that cannot be decoded."""
 BUILTIN: Final = "builtin"
 ANALYSERS: Final[Mapping[str, Analyser]] = {BUILTIN: analyse, "essentia": by_essentia.analyse}
 LONGEST_HEARD: Final = 900.0
@@ -173,7 +175,7 @@ def _is_missing(song: Song, name: str) -> bool:
 
 
 def _unreadable(song: Song, error: SidestepError) -> Finding:
-    return Finding(Severity.ERROR, "unreadable-audio", f"It was not labelled: {error.what}", song.key, error.fix)
+    return Finding(Severity.ERROR, UNREADABLE, f"It cannot be heard: {error.what}", song.key, error.fix)
 
 
 def _in_parallel(songs: list[Song], label: Callable[[Song], Labels], progress: Progress | None) -> Iterator[Labels]:

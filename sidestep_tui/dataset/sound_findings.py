@@ -2,6 +2,7 @@
 
 from sidestep_tui.dataset.measure import Measures
 from sidestep_tui.dataset.song import DatasetMetadata, Finding, Severity, Song
+from sidestep_tui.dataset.song_findings import SHORTEST
 from sidestep_tui.dataset.treatment import treatment_of
 from sidestep_tui.told import told, told_many
 
@@ -23,6 +24,8 @@ def check_sound(song: Song, metadata: DatasetMetadata, measures: Measures) -> li
     def finding(severity: Severity, code: str, message: str, fix: str) -> Finding:
         return Finding(severity, code, message, song.key, fix)
 
+    if song.duration < SHORTEST:
+        return []  # that it is too short is all there is to say; under 0.4 s it has no loudness
     if measures.loudness is None:
         return [finding(Severity.ERROR, "silent", told("It is silent."), told("remove it"))]
     treatment = treatment_of(song, metadata, measures)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sidestep_tui.dataset.fields import field_named
+from sidestep_tui.dataset.fields import FIELDS, field_named
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.errors import UsageError
 
@@ -48,8 +48,10 @@ def parse_assignment(text: str) -> tuple[str, str | None]:
     """
     name, equals, value = text.partition("=")
     target = field_named(name)
-    if not equals or target is None:
+    if not equals:
         raise UsageError("This is no assignment to a field of a song.", where=text, fix="write it like bpm=120")
+    if target is None:
+        raise UsageError("There is no such field.", where=name, fix=f"use one of {', '.join(FIELDS)}")
     return target.name, None if value.strip().casefold() in {"", "none"} else value
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sidestep_tui.config.label import LabelSettings
 from sidestep_tui.dataset.edits import Edit, apply_edits
-from sidestep_tui.dataset.label import ANALYSERS, LABEL_FIELDS, label_dataset
+from sidestep_tui.dataset.label import ANALYSERS, LABEL_FIELDS, UNREADABLE, label_dataset
 from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.proposals import Proposals, still_missing
 from sidestep_tui.dataset.providers.base import Provider, Usage
@@ -53,7 +53,7 @@ def run(context: JobContext, settings: LabelSettings) -> Results:
             filled += 1
         for finding in answer.findings:
             context.warn(f"{answer.key}: {finding.message}", answer.key, str(finding.fix or ""))
-        failed += any(finding.code in ("unreadable-audio", "provider-failed") for finding in answer.findings)
+        failed += any(finding.code in (UNREADABLE, "provider-failed") for finding in answer.findings)
         usage += answer.usage
         context.progress(done, total[0], "songs", answer.key, failed)
         context.stop_if_requested()
@@ -70,7 +70,7 @@ def _answers(
             dataset, fields, ANALYSERS[settings.analyser], keys=keys, measures=MeasureCache(),
             analyser_name=settings.analyser,
         ):  # fmt: skip
-            told = tuple(one for one in labels.findings if one.code in ("unreadable-audio", "heard-in-part"))
+            told = tuple(one for one in labels.findings if one.code in (UNREADABLE, "heard-in-part"))
             yield _Answer(labels.key, labels.edit, told)
         return
 

@@ -85,7 +85,7 @@ def test_edit_sets_fields_of_chosen_songs_and_saves(sidestep, songs, tmp_path):
         "saved": str(saved),
         "songs": ["b.wav"],
     }
-    assert sidestep("dataset", "edit", saved, "--set-data-set", "custom_tag=trg").code == 0
+    assert sidestep("dataset", "edit", saved, "--set-data-set", "custom_tag=trg").out.startswith("the data set changed")
     songs_now = {song["key"]: song for song in sidestep("dataset", "scan", saved, "--json").json()["songs"]}
     assert (songs_now["b.wav"]["caption"], songs_now["b.wav"]["bpm"]) == ("slow", 90)
     assert songs_now["a.wav"]["caption"] == "warm [piano]"
@@ -97,9 +97,12 @@ def test_edit_sets_fields_of_chosen_songs_and_saves(sidestep, songs, tmp_path):
     ("arguments", "words"),
     [
         ((), "nothing to set"),
-        (("--set", "mood=calm"), "no assignment to a field"),
+        (("--set", "mood=calm"), "use one of caption, genre"),
+        (("--set", "bpm"), "no assignment to a field"),
         (("--set", "bpm=fast"), "bpm cannot be set"),
-        (("--set", "bpm=90", "--song", "z.wav"), "No song fits"),
+        (("--set", "bpm=90", "--song", "bb.wav"), "did you mean b.wav?"),
+        (("--set", "bpm=90", "--song", "a.wav", "--song", "z.wav"), "no such song"),
+        (("--set", "bpm=90", "--where", "bpm=33"), "No song fits"),
         (("--set", "bpm=90", "--where", "bpm>"), "where:"),
         (("--set-data-set", "custom_tag"), "no assignment"),
     ],
@@ -150,6 +153,23 @@ def test_check_shows_what_was_measured(sidestep, songs):
     text = sidestep("dataset", "check", songs).out
     assert "LUFS" in text
     assert "-10.5" in text
+
+
+def test_check_names_what_cannot_be_decoded_and_does_not_call_a_moment_silent(sidestep, songs):
+    tone = np.full((48_000, 2), 0.5, dtype=np.float32)
+    soundfile.write(songs / "short.wav", tone[:4_800], 48_000)
+    tone[100] = np.nan
+    soundfile.write(songs / "broken.wav", tone, 48_000, subtype="FLOAT")
+    findings = sidestep("dataset", "check", songs, "--json").json()["findings"]
+    assert {(one["song"], one["code"]) for one in findings if one["severity"] == "error"} == {
+        ("broken.wav", "unreadable-audio"),
+        ("noise.mp3", "unreadable"),
+        ("short.wav", "too-short"),
+    }
+    text = sidestep("dataset", "check", songs).out
+    assert "broken.wav: It cannot be heard: The audio file holds samples that are not numbers" in text
+    assert "[missing-caption]" in text  # as `dataset fix --finding` wants it
+    assert "silent" not in text
 
 
 def test_check_decodes_nothing_when_told_so(sidestep, songs):
