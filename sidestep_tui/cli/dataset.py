@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from sidestep_tui.cli import dataset_check, dataset_edit, dataset_label
@@ -14,6 +13,7 @@ from sidestep_tui.cli.lines import counted, duration
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.progress import read_dataset
+from sidestep_tui.cli.tables import Column, FittedTable
 from sidestep_tui.dataset.acestep_json import save_dataset
 from sidestep_tui.dataset.fields import FIELDS
 from sidestep_tui.dataset.song import Dataset, Song
@@ -21,6 +21,15 @@ from sidestep_tui.dataset.text import printable
 from sidestep_tui.errors import ExitCode
 
 _LONGEST_CAPTION = 60
+_COLUMNS = (
+    Column("SONG", least=16, folds=True),
+    Column("LENGTH", goes=2),
+    Column("BPM", goes=4),
+    Column("KEY", goes=6),
+    Column("LANGUAGE", goes=5),
+    Column("LYRICS", goes=3),
+    Column("CAPTION", goes=1, least=10),
+)
 
 
 def configure(parser: Parser) -> None:
@@ -90,23 +99,23 @@ def _song_document(song: Song) -> dict[str, Any]:
 
 
 def _scan_view(dataset: Dataset) -> RenderableType:
-    table = Table(box=None, pad_edge=False)
-    for column in ("SONG", "LENGTH", "BPM", "KEY", "LANGUAGE", "LYRICS", "CAPTION"):
-        table.add_column(column, overflow="ellipsis" if column == "CAPTION" else "fold", no_wrap=column == "CAPTION")
-    for song in dataset.songs:
-        table.add_row(
-            Text(printable(song.key)),
+    rows = [
+        (
+            printable(song.key),
             duration(song.duration),
             "" if song.bpm is None else str(song.bpm),
-            Text(printable(song.keyscale)),
-            Text(printable(song.language)),
+            printable(song.keyscale),
+            printable(song.language),
             counted(len(song.lyrics.splitlines()), "line") if song.lyrics else "",
-            Text(printable(song.caption or song.genre)[:_LONGEST_CAPTION]),
+            printable(song.caption or song.genre)[:_LONGEST_CAPTION],
         )
+        for song in dataset.songs
+    ]
+    table = [FittedTable(_COLUMNS, rows)] if rows else []
     failures = [
         Text(printable(f"left out: {failure.key}: {failure.reason}"), style="red") for failure in dataset.failures
     ]
-    return Group(table, *failures, Text(_summary(dataset)))
+    return Group(*table, *failures, Text(_summary(dataset)))
 
 
 def _summary(dataset: Dataset) -> str:

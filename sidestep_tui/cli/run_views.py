@@ -10,11 +10,21 @@ from rich.text import Text
 
 from sidestep_tui.cli.describe import value_text
 from sidestep_tui.cli.lines import duration, number, problem_text
+from sidestep_tui.cli.tables import Column, FittedTable
 from sidestep_tui.config.fields import leaves
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.runs.compare import best_validation_loss, extent_text, last_loss
 from sidestep_tui.runs.history import RunSummary
 
+_COLUMNS = (
+    Column("RUN", least=28, folds=True),
+    Column("JOB", goes=2),
+    Column("CONDITION"),
+    Column("DONE", goes=1),
+    Column("LOSS", goes=3),
+    Column("AGE", goes=4),
+    Column("PLACE", goes=5, least=20, folds=True),
+)
 _COLOURS = {"running": "cyan", "completed": "green", "failed": "red", "interrupted": "yellow", "stopped": "yellow"}
 
 
@@ -60,20 +70,19 @@ def runs_table(summaries: list[RunSummary], now: float) -> RenderableType:
     """The runs, newest first."""
     if not summaries:
         return Text("There are no runs yet. `sidestep train --help` shows how to start one.")
-    table = Table(box=None, pad_edge=False)
-    for column in ("RUN", "JOB", "CONDITION", "DONE", "LOSS", "AGE", "PLACE"):
-        table.add_column(column, no_wrap=column != "PLACE", overflow="fold")
-    for summary in summaries:
-        table.add_row(
-            Text(printable(summary.run.name)),
+    rows = [
+        (
+            printable(summary.run.name),
             summary.job,
             Text(summary.condition, style=_COLOURS.get(summary.condition, "")),
             extent_text(summary.state),
             number(loss) if (loss := last_loss(summary.state)) is not None else "",
             duration(max(0.0, now - summary.created_at)),
-            Text(printable(str(summary.run.path.parent))),
+            printable(str(summary.run.path.parent)),
         )
-    return table
+        for summary in summaries
+    ]
+    return FittedTable(_COLUMNS, rows)
 
 
 def details_view(summary: RunSummary) -> RenderableType:

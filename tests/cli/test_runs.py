@@ -56,6 +56,22 @@ def test_list_as_json_and_as_a_table(sidestep, make_run):
     assert str(done.path.parent) in table
 
 
+def test_a_narrow_terminal_loses_what_matters_least(sidestep, make_run, monkeypatch):
+    make_run("a-name-that-is-as-long-as-names-are-when-a-job-makes-them", ev.RunCompleted(results={}))
+    shown = {}
+    for width in (40, 60, 80, 120):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = sidestep("runs", "list").out.splitlines()
+        shown[width] = lines[0].split()
+        assert all(len(line.rstrip()) <= width for line in lines)
+        assert "".join(line[:28].strip() for line in lines[1:]).startswith("a-name-that-is-as-long-as-na")
+        assert "completed" in lines[1]
+    assert shown[40] == ["RUN", "CONDITION"]
+    assert shown[60] == ["RUN", "JOB", "CONDITION", "DONE", "LOSS"]
+    assert shown[80][-1] == "AGE"
+    assert shown[120][-1] == "PLACE"
+
+
 def test_names_of_runs_are_shown_and_not_obeyed(sidestep, make_run):
     make_run("[red]\x1b[31mrun")
     assert "[red]\\x1b[31mrun" in sidestep("runs", "list").out
