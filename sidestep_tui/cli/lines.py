@@ -63,7 +63,8 @@ def describe(event: ev.AnyEvent, state: RunState) -> str | None:  # noqa: C901 -
         case ev.RunFailed():
             return f"failed: {problem_text(event)}"
         case ev.RunCompleted():
-            return ", ".join(["completed", *(f"{name} {_result(value)}" for name, value in event.results.items())])
+            results = (f"{name} {_result(value)}" for name, value in event.results.items() if value is not None)
+            return ", ".join(["completed", *results])
         case ev.SensitivityUpdated():
             return f"strongest after {event.batches_done} of {event.batches_total} batches: {_strongest(event)}"
         case ev.EpochCompleted() | ev.DeviceSampled():
@@ -135,7 +136,7 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _result(value: str | float | None) -> str:
+def _result(value: str | float) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -83,7 +83,8 @@ def _run(options: Namespace, out: Output) -> int:
     pair = _chosen(samples, options.samples)
     document = {"samples": [sample.document() for sample in samples], "shown": [sample.number for sample in pair]}
     out.show(document, lambda: _render(samples, pair, out.console))
-    out.say("\nTo fetch one, on the machine in front of you:")
+    out.say("")
+    out.say("To fetch one, on the machine in front of you:")
     for sample in pair:
         out.say(f"  {copy_command(sample.take.path)}")
     return ExitCode.DONE

@@ -57,7 +57,7 @@ TOLD = [
     (ev.WarningRaised(what="It is short.", where="a.wav", fix="loop it"), "warning: It is short. (a.wav) Fix: loop it"),
     (ev.RunStopped(reason="asked to stop", step=5), "stopped after step 5: asked to stop"),
     (ev.RunFailed(what="It broke."), "failed: It broke."),
-    (ev.RunCompleted(results={"loss": 0.123456, "steps": 9}), "completed, loss 0.1235, steps 9"),
+    (ev.RunCompleted(results={"loss": 0.123456, "steps": 9, "best_step": None}), "completed, loss 0.1235, steps 9"),
 ]  # fmt: skip
 
 

@@ -46,6 +46,7 @@ def test_the_last_two_checkpoints_are_drawn_beside_each_other(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     lines = shown(capsys, str(run.path)).splitlines()
+    assert lines[-4:-2] == ["", "To fetch one, on the machine in front of you:"]
     assert "[bold] piano" in lines[1]
     title = next(place for place, line in enumerate(lines) if line.startswith("2 step 10, "))
     assert "3 step 20, " in lines[title]
