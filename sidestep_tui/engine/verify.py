@@ -118,14 +118,14 @@ def _compare(
         )
     coarsest = max((tensor.dtype for one in modules.values() for tensor in one.tensors.values() if tensor.ndim > 0),
                    key=lambda dtype: _TOLERANCES.get(dtype, 0.0))  # fmt: skip
-    tolerance = _TOLERANCES.get(coarsest, _TOLERANCES[torch.float32])
-    recorded = float(record.change.norm())
-    error = float((change - record.change).norm())
-    results: Results = {"difference_from_training": error / recorded if recorded else error, "tolerance": tolerance}
-    if error > tolerance * recorded + _ROUNDING * record.plain:
+    recorded = max(float(record.change.norm()), 1e-12)
+    difference = float((change - record.change).norm()) / recorded
+    tolerance = _TOLERANCES.get(coarsest, _TOLERANCES[torch.float32]) + _ROUNDING * record.plain / recorded
+    results: Results = {"difference_from_training": difference, "tolerance": tolerance}
+    if difference > tolerance:
         raise SidestepError(
-            f"The adapter changes the velocity otherwise than in training: by {error / max(recorded, 1e-12):.2e} "
-            f"(relative; {tolerance:g} is allowed).",
+            f"The adapter changes the velocity otherwise than in training: by {difference:.2e} "
+            f"(relative; {tolerance:.2g} is allowed).",
             where=adapter,
             fix="export it again; a file that lacks alpha is applied at another strength",
         )

@@ -24,6 +24,8 @@ FAMILIES: dict[str, tuple[dict[str, Any], str]] = {
     "oft": ({"family": "oft", "block_size": 8}, "peft"),
 }
 
+ROUNDING = 3e-6  # of the velocity: what arithmetic in another order may move it by
+
 
 @pytest.fixture
 def run_of(engine: Any, train_document: dict[str, Any]) -> Callable[..., Path]:
@@ -57,7 +59,7 @@ def test_an_export_does_what_the_training_recorded(
     assert (code, state.failure) == (0, None)
     assert state.results["velocity_change"] > 1e-3
     assert state.results["difference_from_training"] < 1e-4
-    assert state.results["tolerance"] == 1e-4
+    assert state.results["tolerance"] == pytest.approx(1e-4 + ROUNDING / state.results["velocity_change"], rel=1e-3)
 
 
 def test_every_kept_folder_has_its_own_record(engine: Any, run_of: Callable[..., Path], turbo: Path) -> None:
@@ -95,7 +97,9 @@ def test_half_precision_has_a_tolerance_of_its_own(
         exported = export(engine, final, tmp_path / precision, "comfyui", precision=precision)
         code, state = verify(engine, turbo, exported)
         assert (code, state.failure) == (0, None)
-        assert state.results["tolerance"] == tolerance
+        assert state.results["tolerance"] == pytest.approx(
+            tolerance + ROUNDING / state.results["velocity_change"], rel=0.1
+        )
         assert 1e-5 < state.results["difference_from_training"] < tolerance
 
 
