@@ -3,12 +3,14 @@
 Without arguments it opens the terminal application. Nothing is imported before it is known to be needed.
 """
 
+import errno
 import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sidestep_tui import __version__
@@ -67,6 +69,7 @@ VERBS: Final = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and gives its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _settle_streams()
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()
@@ -101,9 +104,15 @@ def help_text() -> str:
     )
 
 
+def _settle_streams() -> None:
+    """What a stream cannot encode is escaped; a stream that was closed before we came leads nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
 def _dispatch(arguments: list[str]) -> int:
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     if "--low-bandwidth" in arguments:
         arguments.remove("--low-bandwidth")
         os.environ[_LOW_BANDWIDTH] = "1"  # for this session, whichever verb opens the terminal application
@@ -153,6 +162,9 @@ def _fail(error: Exception, arguments: list[str]) -> int:
         import traceback
 
         traceback.print_exception(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        fix = "free some space, also where the output goes"
+        error = SidestepError("No space is left on the device.", where=error.filename, fix=fix)
     if not isinstance(error, SidestepError):
         error = SidestepError(
             f"Unexpected {type(error).__name__}: {error}",

@@ -1,8 +1,10 @@
 """The command's edge: verbs, help, exit codes, errors in words, and what is not imported."""
 
 import json
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from sidestep_tui.cli import main as edge
 from sidestep_tui.cli.main import VERBS, help_text
 from sidestep_tui.errors import SidestepError
 
+FULL = Path("/dev/full")
 NESTED = {
     "models": ("list", "inspect"),
     "dataset": ("scan", "check", "edit", "convert"),
@@ -120,6 +123,25 @@ def test_a_reader_that_leaves_the_pipe_is_not_an_error_worth_words():
     )
     result = python(program)
     assert (result.returncode, result.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="Linux has it")
+@pytest.mark.parametrize("arguments", [["--help"], ["preset", "list", "--json"]])
+def test_a_full_disk_behind_the_output_is_told_in_words(arguments):
+    program = "import sys\nfrom sidestep_tui.cli.main import main\nsys.exit(main(sys.argv[1:]))"
+    with FULL.open("w") as full:
+        command = [sys.executable, "-c", program, *arguments]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert result.returncode == 1
+    assert "No space is left on the device." in result.stderr
+    assert "Unexpected" not in result.stderr
+
+
+def test_a_stream_that_is_closed_is_no_error():
+    program = "import sys\nfrom sidestep_tui.cli.main import main\nsys.exit(main(['preset', 'list']))"
+    command = f"exec {shlex.quote(sys.executable)} -c {shlex.quote(program)} >&-"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(
