@@ -88,6 +88,20 @@ def directory_atomic(path: Path, *, replace: bool = False) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def sweep(folder: Path, names: str = "*") -> None:
+    """Removes what a process that was killed has left half-written, and puts back what it had moved aside.
+
+    Args:
+        folder: where nobody else writes things of these names at this moment.
+        names: a pattern of the final names.
+    """
+    for left in folder.glob(f".{names}.tmp"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    for older in folder.glob(f".{names}.old"):
+        path = folder / older.name[1 : -len(".XXXXXXXX.old")]
+        shutil.rmtree(older) if path.exists() else older.rename(path)
+
+
 def _write_bytes(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 

@@ -23,6 +23,7 @@ from sidestep_tui.engine.optimizer import inference_weights, load_state
 from sidestep_tui.engine.setup import Setup
 from sidestep_tui.engine.velocity_record import Recorder
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.files import sweep
 from sidestep_tui.runs.events import CheckpointSaved
 
 
@@ -78,6 +79,7 @@ class Keeper:
         Raises:
             SidestepError: the checkpoints are of other data, or all of them are damaged.
         """
+        self._clear_up()
         checkpoints = list_checkpoints(self._context.run)
         for checkpoint in reversed(checkpoints):
             try:
@@ -100,6 +102,14 @@ class Keeper:
                 "No checkpoint of the run can be read.", where=self._context.run.checkpoints, fix="start a new run"
             )
         return Position(step=0, trained_on=trained_on, changes=self._context.run.count_changes())
+
+    def _clear_up(self) -> None:
+        """What an engine left that was killed while it wrote takes as much room as a checkpoint, and is none."""
+        run = self._context.run
+        if self._setup.ranks.speaks:
+            sweep(run.checkpoints)
+            sweep(run.path, "best*")
+            sweep(run.path, "final*")
 
     def _put_back(self, state: TrainerState) -> None:
         setup = self._setup
