@@ -27,7 +27,7 @@ def announce(context: JobContext, settings: TrainSettings, setup: Setup, plan: S
         Planned(
             total_steps=plan.total_steps,
             steps_per_epoch=plan.steps_per_epoch,
-            epochs=settings.training.epochs,
+            epochs=-(-plan.total_steps // plan.steps_per_epoch),
             songs=len(setup.split.training),
             validation_songs=len(setup.split.validation),
             trainable_parameters=sum(parameter.numel() for parameter in setup.parameters.values()),

@@ -53,7 +53,9 @@ def test_samples_are_taken_over_and_trained_on(
     assert any("padding" in warning.what for warning in state.warnings)
     shutil.move(tmp_path / "taken", tmp_path / "moved")
     train_document["data"] = {"tensors": str(tmp_path / "moved")}
-    engine.run("trained", "train", {**train_document, "training": {"max_steps": 2}})
+    _, state = engine.run("trained", "train", {**train_document, "training": {"max_steps": 2}})
+    assert state.plan is not None
+    assert (state.plan.total_steps, state.plan.epochs) == (2, 1)  # of a hundred that the settings allow
 
 
 def test_padded_frames_are_dropped_and_what_all_songs_share_is_the_models_own(
