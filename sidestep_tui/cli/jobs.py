@@ -117,8 +117,8 @@ def check_inputs(settings: Section) -> None:
 
 
 def _can_go_on(run: RunDirectory, job: JobName) -> bool:
-    """Whether there is a run of this job at the place, and no engine at work on it."""
-    return run.exists() and run.job() == job and not run.alive()
+    """Whether there is a run of this job at the place."""
+    return run.exists() and run.job() == job
 
 
 def _new_place(job: JobName, settings: Section) -> Path:
