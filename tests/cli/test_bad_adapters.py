@@ -119,13 +119,19 @@ def test_a_bad_adapter_is_named(
 
 
 def test_other_files_that_are_no_adapter(
-    in_process_engine: None, sidestep: Any, tiny_checkpoint: Path, tmp_path: Path
+    in_process_engine: None, sidestep: Any, good: Path, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
+    shutil.copytree(good, tmp_path / "album" / "final")
     (tmp_path / "lora.pt").write_bytes(pickle.dumps(Bomb(tmp_path / "opened")))
     (tmp_path / "empty").mkdir()
     save_file({"decoder.weight": torch.zeros(2)}, tmp_path / "model.safetensors")
     for number, (path, words) in enumerate(
-        (("lora.pt", "pickle"), ("empty", "no adapter"), ("model.safetensors", "holds no adapter"))
+        (
+            ("lora.pt", "pickle"),
+            ("empty", "no adapter"),
+            ("model.safetensors", "holds no adapter"),
+            ("album", f"choose its adapter: {tmp_path / 'album' / 'final'}"),
+        )
     ):
         result = sidestep(
             "verify", tmp_path / path, "--model", tiny_checkpoint, "--device", "cpu", "--run", tmp_path / str(number)

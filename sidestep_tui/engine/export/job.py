@@ -88,7 +88,7 @@ def _write(context: JobContext, settings: ExportSettings, file: AdapterFile, out
     if family not in form.families:
         takers = [name for name, other in FORMATS.items() if family in other.families]
         raise SidestepError(
-            f"A {family} adapter cannot be exported for {settings.format}: {form.refusal}.",
+            f"An adapter of the family {family} cannot be exported for {settings.format}: {form.refusal}.",
             where=settings.adapter,
             fix=f"choose one of: {', '.join([*takers, 'merged'])}",
         )

@@ -59,6 +59,8 @@ def _locate(path: Path) -> Path:
         raise _pickled(path)
     elif path.is_file():
         return path
+    if (path / "final" / CONFIG_FILE).is_file():
+        raise SidestepError("This is a run, and no adapter.", where=path, fix=f"choose its adapter: {path / 'final'}")
     raise SidestepError(
         "This is no adapter.", where=path, fix=f"choose a folder with {CONFIG_FILE}, or a .safetensors file"
     )
