@@ -8,9 +8,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sidestep_tui.errors import SidestepError
+
+_HARDLY_ANY_BYTES: Final = 1 << 20
 
 
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
@@ -29,7 +31,7 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         os.close(handle)
         temporary = Path(name)
         try:
-            write(temporary)
+            _write_or_say_full(write, temporary)
             _apply_umask(temporary)
             _sync(temporary)
             temporary.replace(path)
@@ -71,7 +73,8 @@ def directory_atomic(path: Path, *, replace: bool = False) -> Iterator[Path]:
             raise SidestepError("The folder exists already.", where=path, fix="choose another name or remove it")
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp"))
         try:
-            yield temporary
+            with _named_as(temporary, path):
+                yield temporary
             for file in temporary.rglob("*"):
                 if file.is_file():
                     _sync(file)
@@ -100,6 +103,27 @@ def sweep(folder: Path, names: str = "*") -> None:
     for older in folder.glob(f".{names}.old"):
         path = folder / older.name[1 : -len(".XXXXXXXX.old")]
         shutil.rmtree(older) if path.exists() else older.rename(path)
+
+
+def _write_or_say_full(write: Callable[[Path], None], temporary: Path) -> None:
+    """Libraries with writers of their own (torch, libsndfile) fail on a full disk in words that do not name it."""
+    try:
+        write(temporary)
+    except RuntimeError as error:
+        if shutil.disk_usage(temporary.parent).free < _HARDLY_ANY_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise
+
+
+@contextmanager
+def _named_as(temporary: Path, path: Path) -> Iterator[None]:
+    """Errors inside a folder that has a temporary name are told under the name that it was to have."""
+    try:
+        yield
+    except SidestepError as error:
+        if error.where is not None:
+            error.where = error.where.replace(str(temporary), str(path))
+        raise
 
 
 def _write_bytes(path: Path, data: bytes) -> None:

@@ -1,0 +1,40 @@
+"""Files appear whole or not at all, and a full disk is told as one whoever wrote."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.files import directory_atomic, write_atomic, write_text_atomic
+
+
+def fail(_: Path) -> None:
+    raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 551552 vs 551440")
+
+
+def write_folder(path: Path) -> None:
+    with directory_atomic(path) as folder:
+        write_text_atomic(folder / "config.json", "{}")
+        write_atomic(folder / "state.pt", fail)
+
+
+def test_a_librarys_own_words_for_a_full_disk_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RuntimeError, match="unexpected pos"):
+        write_atomic(tmp_path / "state.pt", fail)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096))
+    with pytest.raises(SidestepError, match="No space is left") as told:
+        write_atomic(tmp_path / "state.pt", fail)
+    assert told.value.where == str(tmp_path / "state.pt")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_in_a_folder_is_told_under_the_folders_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(SidestepError) as told:
+        write_folder(tmp_path / "step-00000005")
+    assert told.value.where == str(tmp_path / "step-00000005" / "state.pt")
+    assert not list(tmp_path.iterdir())
