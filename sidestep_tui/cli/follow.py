@@ -27,7 +27,7 @@ _START_POLL_SECONDS: Final = 0.5
 def launch_and_follow(run: RunDirectory, out: Output, *, detach: bool) -> int:
     """Starts the engine of a run and, unless detached, shows it until it ends.
 
-    The first Ctrl-C asks the engine to save and stop, the second leaves it running.
+    The first Ctrl-C asks the engine to save and stop, the second does not wait for that. SIGTERM leaves it running.
 
     Returns:
         0 when the run completed or was stopped by someone else, 130 after a Ctrl-C here.
@@ -50,7 +50,8 @@ def launch_and_follow(run: RunDirectory, out: Output, *, detach: bool) -> int:
         with view_for(out) as view:
             state, left = _until_end(run, reader, state, view, interrupts, out)
     if left:
-        out.say(f"{run.name} goes on. `sidestep runs attach {run.path}` shows it again.")
+        does = "stops without you" if interrupts.count else "goes on"
+        out.say(f"{run.name} {does}. `sidestep runs attach {run.path}` shows it again.")
         return ExitCode.INTERRUPTED
     return _exit_code(run, state, out, interrupted=interrupts.count > 0)
 
@@ -75,50 +76,54 @@ def attach(run: RunDirectory, out: Output) -> int:
 
 @dataclass(slots=True)
 class _Interrupts:
-    """How often Ctrl-C was pressed."""
+    """How often Ctrl-C was pressed, and whether this process (not the run) was told to end."""
 
     count: int = 0
+    leave: bool = False
 
 
 @contextlib.contextmanager
 def _counted_interrupts() -> Iterator[_Interrupts]:
-    """Counts Ctrl-C instead of raising: an exception could hit between a request and its record.
+    """Notes Ctrl-C and SIGTERM instead of raising: an exception could hit between a request and its record, and a
+    process that dies at once leaves a terminal without a cursor.
 
-    Where it was ignored from the start it stays so: a script's background job is not meant by the Ctrl-C that ends
+    A signal that was ignored from the start stays so: a script's background job is not meant by the Ctrl-C that ends
     the script, and its shell says so in this way.
     """
     interrupts = _Interrupts()
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        yield interrupts
-        return
 
-    def count(_signal: int, _frame: FrameType | None) -> None:
-        interrupts.count += 1
+    def note(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            interrupts.count += 1
+        else:
+            interrupts.leave = True
 
-    previous = signal.signal(signal.SIGINT, count)
+    heard = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
+    previous = {one: signal.signal(one, note) for one in heard}
     try:
         yield interrupts
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for one, handler in previous.items():
+            signal.signal(one, handler)
 
 
 def _until_end(
     run: RunDirectory, reader: EventReader, state: RunState, view: View, interrupts: _Interrupts, out: Output
 ) -> tuple[RunState, bool]:
-    """The state at the end of the run, or at the second Ctrl-C; whether it was left running."""
+    """The state at the end of the run, or when this process is to go; whether it was left running."""
     asked = False
     while True:
         alive = run.alive()
         state = _show_new(reader, state, view)
         if not alive:
             return state, False
-        if interrupts.count > 1:
+        if interrupts.count > 1 or interrupts.leave:
             return state, True
         if interrupts.count and not asked:
             asked = True
             with contextlib.suppress(SidestepError):  # it ended at this very moment; the next round sees it
                 send_command(run, "stop")
-            out.say("Stopping after this step, with everything saved. Ctrl-C again leaves the run going.")
+            out.say("Stopping after this step, with everything saved. Ctrl-C again does not wait for it.")
         time.sleep(_POLL_SECONDS)
 
 

@@ -158,7 +158,19 @@ def test_ctrl_c_saves_and_stops(stub_engine, inputs, tmp_path):
     assert not run.alive()
 
 
-def test_a_second_ctrl_c_leaves_the_run_going(stub_engine, inputs, tmp_path):
+def test_sigterm_leaves_the_run_going(stub_engine, inputs, tmp_path):
+    stub_engine("wait")
+    process, run = start(tmp_path, inputs)
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert run.alive()
+    assert not list(run.commands.glob("*-stop.json"))
+    send_command(run, "stop")
+    until(lambda: not run.alive())
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_stop(stub_engine, inputs, tmp_path):
     stub_engine("wait")
     process, run = start(tmp_path, inputs)
     engine = summarise(run).run
