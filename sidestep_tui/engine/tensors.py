@@ -143,6 +143,9 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
+        if not folder.exists():
+            fix = "a run whose tensors were moved goes on with `sidestep resume RUN --set data.tensors=FOLDER`"
+            raise SidestepError("The folder of tensors is not there.", where=folder, fix=fix) from error
         raise SidestepError(
             "This folder has no preprocessed songs.", where=folder, fix="make it with `sidestep preprocess`"
         ) from error

@@ -132,6 +132,15 @@ def test_what_a_killed_engine_was_writing_is_cleared_up(engine: Engine, train_do
     assert all(torch.equal(value, _weights(run.best)[key]) for key, value in best.items())
 
 
+def test_moved_tensors_are_missed_by_name(engine: Engine, train_document: dict[str, Any], songs: Path) -> None:
+    run = engine.create("moved", "train", train_document)
+    songs.rename(songs.with_name("elsewhere"))
+    code, state = engine.work(run)
+    assert code == 1
+    assert state.failure is not None
+    assert (state.failure.where, "--set data.tensors=" in state.failure.fix) == (str(songs), True)
+
+
 def test_a_truncated_checkpoint_is_passed_over(engine: Engine, train_document: dict[str, Any]) -> None:
     document = put(train_document, "checkpoints.every_steps", 1)
     run, _ = engine.run("truncated", "train", document)
