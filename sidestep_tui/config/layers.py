@@ -80,9 +80,15 @@ def resolve(model: type[S], layers: Sequence[Layer]) -> S:
         problems = list(_problems(model, error))
         raise UsageError(
             "; ".join(f"{p.path}: {p.message}" for p in problems),
-            where=", ".join(sorted({origins.get(p.path, "settings") for p in problems})),
+            where=", ".join(sorted({_origin(p.path, origins) for p in problems})),
             fix=f"correct {'it' if len(problems) == 1 else 'them'}; --help lists every setting",
         ) from error
+
+
+def _origin(path: str, origins: dict[str, str]) -> str:
+    """Where a setting came from, or the first of a group's."""
+    below = (origin for known, origin in origins.items() if known.startswith(f"{path}."))
+    return origins.get(path) or next(below, "settings")
 
 
 def _problems(model: type[Section], error: ValidationError) -> Iterator[Problem]:

@@ -97,6 +97,13 @@ def test_all_problems_are_told_at_once_with_their_layers():
     assert caught.value.where == "preset mine, settings, the command line"
 
 
+def test_an_unknown_group_is_told_with_the_file_that_it_stands_in():
+    layers = [Layer("file my.json", {"trainin": {"epochs": 3}}), Layer("the command line", NEEDED)]
+    with pytest.raises(UsageError) as caught:
+        resolve(TrainSettings, layers)
+    assert (caught.value.what, caught.value.where) == ("trainin: is not a setting (here)", "file my.json")
+
+
 def test_a_rule_between_two_settings_is_told_too():
     document = put(put(NEEDED, "objective.timestep_low", 0.8), "objective.timestep_high", 0.2)
     problem, *_ = problems_of(TrainSettings, document)
