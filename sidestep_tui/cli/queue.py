@@ -1,6 +1,7 @@
 """`sidestep queue`: runs that wait for the machine, one after another, and the chains that work beside it."""
 
 from argparse import Namespace
+from pathlib import Path
 
 from rich.console import Group
 
@@ -38,8 +39,9 @@ def configure(parser: Parser) -> None:
     failures.set_defaults(call=_failures)
 
 
-def _show(_: Namespace, out: Output) -> int:
-    queue, working = standing.read(), is_worked_on(standing.queue_file())
+def _show(_: Namespace, out: Output, *, started: bool = False) -> int:
+    """The queue; `started` says that its process was started this moment, and may not have reported yet."""
+    queue, working = standing.read(), started or is_worked_on(standing.queue_file())
     runs = [(run, _summary(run)) for run in queue.runs]
     waits_for = _kept_by(queue.next_run()) if working else ()
     chains = unfinished_chains(_summary)
@@ -60,22 +62,23 @@ def _show(_: Namespace, out: Output) -> int:
 
 def _add(options: Namespace, out: Output) -> int:
     runs = [find_run(name) for name in options.names]
+    if done := next((run for run in runs if summarise(run).condition == "completed"), None):
+        raise UsageError("The run did all of its work.", where=done.path, fix="start a new run from its config.json")
     for run in runs:
         check_turn(run)
     for run in runs:
         standing.add(run)
-    standing.ensure_worker()
-    return _show(options, out)
+    return _show(options, out, started=standing.ensure_worker())
 
 
 def _remove(options: Namespace, out: Output) -> int:
     for name in options.names:
-        standing.remove(find_run(name))
+        standing.remove(_queued(name))
     return _show(options, out)
 
 
 def _move(options: Namespace, out: Output) -> int:
-    standing.move(find_run(options.name), options.by)
+    standing.move(_queued(options.name), options.by)
     return _show(options, out)
 
 
@@ -97,15 +100,31 @@ def _resume(options: Namespace, out: Output) -> int:
         )
     for chain in chosen:
         resume_queue(chain.file)
-    if not named:
-        standing.set_paused(False)
-        standing.ensure_worker()
-    return _show(options, out)
+    if named:
+        return _show(options, out)
+    standing.set_paused(False)
+    return _show(options, out, started=standing.ensure_worker())
 
 
 def _failures(options: Namespace, out: Output) -> int:
     standing.set_skip_failures(options.mode == "skip")
     return _show(options, out)
+
+
+def _queued(name: str) -> RunDirectory:
+    """The run of the queue at a path or with this name, whether it is still on disk or not.
+
+    Raises:
+        UsageError: there is none, or the name fits several.
+    """
+    path, runs = Path(name).expanduser().absolute(), standing.read().runs
+    found = [run for run in runs if run.path == path] or [run for run in runs if run.name == name]
+    if len(found) > 1:
+        listed = ", ".join(str(run.path) for run in found)
+        raise UsageError(f"Several runs are called {name!r}.", where=listed, fix="give the whole path")
+    if not found:
+        raise UsageError(f"{name!r} is not in the queue.", fix="`sidestep queue list` shows what is")
+    return found[0]
 
 
 def _summary(run: RunDirectory) -> RunSummary | None:

@@ -20,6 +20,8 @@ def queue_table(runs: list[tuple[RunDirectory, RunSummary | None]], word: str) -
         runs: each with what is known of it; None where it is gone.
         word: what the queue does.
     """
+    if not runs and word == "paused":
+        return Text("The queue is empty, and paused: nothing starts before `sidestep queue resume`.")
     if not runs:
         return Text("The queue is empty. `sidestep queue add RUN` puts a run into it.")
     table = Table(box=None, pad_edge=False)
