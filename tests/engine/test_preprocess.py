@@ -211,7 +211,10 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(
 
 
 def test_long_songs_are_cut(engine: Any, document: dict[str, Any], tmp_path: Path, encoded: list[int]) -> None:
-    engine.run("run", "preprocess", document | {"longest_seconds": 1.0})
+    _, state = engine.run("run", "preprocess", document | {"longest_seconds": 1.0})
+    (warning,) = [one for one in state.warnings if "longest_seconds" in one.fix]
+    assert warning.what.startswith("3 of the songs go on after 1 s and are cut there")
+    assert warning.where == "song 0.wav, song 1.flac, song 2.ogg"
     assert {entry.duration for entry in read_manifest(tmp_path / "tensors").songs} == {1.0}
 
 

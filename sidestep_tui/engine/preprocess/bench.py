@@ -16,6 +16,7 @@ from sidestep_tui.engine.preprocess.plan import PlannedSong
 from sidestep_tui.engine.preprocess.scratch import Scratch
 from sidestep_tui.engine.tensors import Manifest, SongEntry, read_song, song_file, write_manifest
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.told import told_many
 
 _COMMIT_EVERY_SECONDS: Final = 10.0
 
@@ -47,7 +48,7 @@ class Bench:
 
     def begin(self, phase: str, songs: int) -> None:
         """A pass over so many songs begins; until the first is done, the progress of the pass before says nothing."""
-        self.context.phase(phase, f"{songs} songs")
+        self.context.phase(phase, told_many("{count} song", "{count} songs", songs))
         self.context.progress(0, songs, "songs", failed=len(self.failed))
 
     def fail(self, song: PlannedSong, error: SidestepError) -> None:

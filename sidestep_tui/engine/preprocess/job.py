@@ -103,6 +103,13 @@ def _plan(bench: Bench, planner: Planner) -> list[PlannedSong]:
         else:
             todo.append(planned)
         bench.context.progress(done, len(dataset.songs), "files", song.key, len(bench.failed))
+    if planner.cut:
+        bench.context.warn(
+            f"{len(planner.cut)} of the songs go on after {planner.longest:g} s and are cut there; their lyrics are "
+            "not.",
+            ", ".join(planner.cut[:5]),
+            "split them into songs, each with its own lyrics, or raise longest_seconds",
+        )
     return todo
 
 

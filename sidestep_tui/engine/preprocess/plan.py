@@ -89,7 +89,9 @@ class Planner:
                 dataset, metadata=replace(dataset.metadata, genre_ratio=round(100 * settings.genre_ratio))
             )
         self.dataset = dataset
-        self._longest = settings.longest_seconds
+        self.longest = settings.longest_seconds
+        self.cut: list[str] = []
+        """Keys of the planned songs that are longer."""
         self._measures = measures
         self._folder_repeats = settings.folder_repeats
         self._law = WordingLaw(
@@ -120,7 +122,9 @@ class Planner:
         fields = replace(fields, caption=wordings[0].text)
         treatment = treatment_of(song, metadata, self._measures.known(song))
         times = treated_times(song.lyric_times, treatment)
-        longest = self._longest if treatment.seconds(song.duration) > self._longest else None
+        longest = self.longest if treatment.seconds(song.duration) > self.longest else None
+        if longest is not None:
+            self.cut.append(song.key)
         with song.audio_path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         return PlannedSong(
@@ -131,7 +135,7 @@ class Planner:
             text_source=_identity(*self._made_by, *map(str, astuple(fields)), *self._further(times, wordings)),
             repeat=song.repeat * (repeats_of_folder(song.key) if self._folder_repeats else 1),
             held_out=song.held_out,
-            treatment=treatment.cut_to(self._longest, song.duration),
+            treatment=treatment.cut_to(self.longest, song.duration),
             wordings=wordings,
             times=times,
             crops=self._crops,
