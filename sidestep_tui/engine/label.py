@@ -18,7 +18,7 @@ from sidestep_tui.dataset.providers.run import label_with_provider
 from sidestep_tui.dataset.session import load_dataset
 from sidestep_tui.dataset.song import Dataset, Finding
 from sidestep_tui.engine.context import JobContext, Results
-from sidestep_tui.errors import UsageError
+from sidestep_tui.errors import SidestepError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,7 @@ def run(context: JobContext, settings: LabelSettings) -> Results:
     proposals = Proposals(context.run.path)
     # What an earlier life of the run was told counts as said; what a second model was to add is still missing.
     dataset = apply_edits(dataset, still_missing(dataset, proposals.all()))
-    chosen = set(settings.songs) or {song.key for song in dataset.songs}
-    keys = [song.key for song in dataset.songs if song.key in chosen]
+    keys = _chosen(context, dataset, settings)
     context.phase("labelling", f"{len(keys)} songs by {settings.by}")
     filled = failed = 0
     total = [len(keys)]
@@ -58,6 +57,23 @@ def run(context: JobContext, settings: LabelSettings) -> Results:
         context.progress(done, total[0], "songs", answer.key, failed)
         context.stop_if_requested()
     return {"songs": total[0], "labelled": filled, "failed": failed, **usage.as_dict()}
+
+
+def _chosen(context: JobContext, dataset: Dataset, settings: LabelSettings) -> list[str]:
+    """The songs that are asked for, all without a choice.
+
+    Raises:
+        SidestepError: none of them is in the data set.
+    """
+    known = dataset.by_key()
+    missing = [key for key in settings.songs if key not in known]
+    if missing and len(missing) == len(settings.songs):
+        raise SidestepError(
+            "There is no such song in the data set.", where=missing[0], fix="see `sidestep dataset scan`"
+        )
+    for key in missing:
+        context.warn("There is no such song in the data set.", key, "see `sidestep dataset scan`")
+    return [key for key in known if not settings.songs or key in settings.songs]
 
 
 def _answers(

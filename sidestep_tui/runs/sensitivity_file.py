@@ -67,6 +67,10 @@ def read_sensitivity(path: Path) -> SensitivityFile:
                 for entry in document["proposal"]
             ),
         )
+    except FileNotFoundError as error:
+        raise SidestepError(
+            "There is no sensitivity file.", where=file, fix="make one with `sidestep estimate`"
+        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SidestepError(
             f"This is no sensitivity file: {error}.", where=file, fix="make one with `sidestep estimate`"

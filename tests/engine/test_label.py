@@ -85,6 +85,14 @@ def omni(tmp_path: Path) -> Path:
     return path
 
 
+def test_songs_that_are_not_there_are_named(engine: Any, folder: Path) -> None:
+    document = {"dataset": str(folder), "fields": ["bpm"], "songs": ["c.wav"]}
+    code, state = engine.work(engine.create("none", "label", document))
+    assert (code, state.failure.where) == (1, "c.wav")
+    _, state = engine.run("one", "label", document | {"songs": ["a.wav", "c.wav"]})
+    assert (state.results["songs"], [warning.where for warning in state.warnings]) == (1, ["c.wav"])
+
+
 def test_the_sound_gives_proposals_and_touches_no_journal(engine: Any, folder: Path) -> None:
     run, state = engine.run("label", "label", {"dataset": str(folder), "fields": ["bpm", "keyscale"]})
     assert (state.results["songs"], state.results["failed"]) == (2, 0)
