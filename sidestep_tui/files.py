@@ -96,11 +96,11 @@ def sweep(folder: Path, names: str = "*") -> None:
 
     Args:
         folder: where nobody else writes things of these names at this moment.
-        names: a pattern of the final names.
+        names: a pattern of the final names, of which the first 40 characters count.
     """
-    for left in folder.glob(f".{names}.tmp"):
+    for left in folder.glob(f".{names}.????????.tmp"):
         shutil.rmtree(left) if left.is_dir() else left.unlink()
-    for older in folder.glob(f".{names}.old"):
+    for older in folder.glob(f".{names}.????????.old"):
         path = folder / older.name[1 : -len(".XXXXXXXX.old")]
         shutil.rmtree(older) if path.exists() else older.rename(path)
 

@@ -59,6 +59,14 @@ def test_what_a_consumer_cannot_take_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_what_a_killed_export_left_goes_with_the_next(engine: Any, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=4))
+    (tmp_path / ".my [1].abcdefgh.tmp").mkdir()
+    (tmp_path / ".my 2.abcdefgh.tmp").mkdir()  # somebody else's
+    engine.run("run", "export", {"adapter": str(adapter), "output": str(tmp_path / "my [1]")})
+    assert [path.name for path in tmp_path.glob(".my*")] == [".my 2.abcdefgh.tmp"]
+
+
 def test_a_missing_alpha_is_caught(
     export: Callable[..., tuple[Path, Any]], tiny_checkpoint: Path, tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """The job `export`: a trained adapter in the form that a consumer loads, read back and compared before it counts."""
 
 import shutil
+from glob import escape
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ from sidestep_tui.engine.export.push import push_folder
 from sidestep_tui.engine.export.rank import reduce_rank
 from sidestep_tui.engine.velocity_record import RECORD_FILE
 from sidestep_tui.errors import SidestepError, UsageError
-from sidestep_tui.files import directory_atomic, write_text_atomic
+from sidestep_tui.files import directory_atomic, sweep, write_text_atomic
 
 _RANK: Final = 64  # of a LoRA from a difference, where none is given
 _DTYPES: Final[dict[ExportPrecision, torch.dtype]] = {
@@ -43,6 +44,7 @@ def run(context: JobContext, settings: ExportSettings) -> Results:
     file, kept = _extract(context, settings) if settings.from_difference else _read(settings)
     modules = split_modules(file)
     output = settings.output or default_output(settings, file, modules)
+    sweep(output.parent, escape(output.name[:40]))  # of a merged model a killed run leaves gigabytes
     write = _merge if settings.format == "merged" else _write
     results = write(context, settings, file, output)
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
