@@ -114,6 +114,17 @@ def test_the_same_seed_is_the_same_file_as_long_as_its_source(
     assert read_audio(tmp_path / "a.wav").shape == (2, 2 * SAMPLE_RATE)
 
 
+def test_a_source_is_never_written_over(engine: Any, tiny_checkpoint: Path, song: Path, tmp_path: Path) -> None:
+    before = song.read_bytes()
+    link = tmp_path / "link.wav"
+    link.symlink_to(song)
+    document = {"model": {"checkpoint": str(tiny_checkpoint)}, "task": "cover", "source": str(song), "prompt": "x"}
+    for name, output in (("itself", song), ("link", link)):
+        code, state = engine.work(engine.create(name, "generate", document | {"output": str(output)}))
+        assert (code, state.failure.where) == (2, str(output))
+    assert song.read_bytes() == before
+
+
 def test_what_a_task_lacks_is_said(engine: Any, tiny_checkpoint: Path, song: Path, tmp_path: Path) -> None:
     document = settings_for(tiny_checkpoint, song, "repaint").model_dump(mode="json")
     missing = problems_of(GenerateSettings, document | {"source": None})

@@ -42,12 +42,14 @@ def run(context: JobContext, settings: GenerateSettings) -> Results:
     """Makes one song, or all songs of a file, and writes them. What was written before a stop is not made again.
 
     Raises:
-        UsageError: the output's ending is no format that can be written, or the file of prompts is not valid.
+        UsageError: the output's ending is no format that can be written, it is the source, or the file of prompts is
+            not valid.
         SidestepError: the model or an adapter cannot be used, or the song, or none of many, could be made.
         StopRequestedError: on request, between two steps; the songs that are ready stay.
     """
     songs = plan_songs(settings)
     _check_format(songs[0].settings.output)
+    _keep_source(songs, settings.source)
     context.phase("loading the model")
     checkpoint = open_model(settings.model)
     device = choose_device(settings)
@@ -147,10 +149,18 @@ def _written_before(context: JobContext) -> set[str]:
     return {path for path in written if Path(path).is_file()}
 
 
+def _keep_source(songs: list[PlannedSong], source: Path | None) -> None:
+    if source is None or not source.exists():
+        return
+    for output in (song.settings.output for song in songs):
+        if output.exists() and output.samefile(source):
+            raise UsageError("The song would take the place of its source.", where=output, fix="choose another output")
+
+
 def _check_format(output: Path) -> None:
     if output.suffix.lower() not in WRITABLE_SUFFIXES:
         raise UsageError(
-            f"No audio format is called {output.suffix or 'nothing'!r}.",
+            f"No audio format is called {output.suffix!r}." if output.suffix else "The output names no audio format.",
             where=output,
             fix=f"let the output end in one of {' '.join(sorted(WRITABLE_SUFFIXES))}",
         )
