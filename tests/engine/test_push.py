@@ -69,7 +69,11 @@ def test_a_refused_upload_is_told_and_the_folder_stays(
     monkeypatch.setattr(hub, "failure", failure)
     adapter = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=2))
     document = {"adapter": str(adapter), "output": str(tmp_path / "mine"), "push": "me/mine"}
-    code, state = engine.work(engine.create("push", "export", document))
+    run = engine.create("push", "export", document)
+    code, state = engine.work(run)
     assert code == 1
     assert fix in state.failure.fix
     assert (tmp_path / "mine" / "adapter_model.safetensors").is_file()
+    monkeypatch.setattr(hub, "failure", None)
+    code, state = engine.work(run)  # `sidestep resume`: the folder that is there is uploaded
+    assert (code, state.results["pushed"]) == (0, "https://hub.test/me/mine/commit/1")

@@ -24,6 +24,8 @@ from sidestep_tui.engine.export.rank import reduce_rank
 from sidestep_tui.engine.velocity_record import RECORD_FILE
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import directory_atomic, sweep, write_text_atomic
+from sidestep_tui.runs.events import PhaseChanged
+from sidestep_tui.runs.log import read_events
 
 _RANK: Final = 64  # of a LoRA from a difference, where none is given
 _DTYPES: Final[dict[ExportPrecision, torch.dtype]] = {
@@ -46,7 +48,8 @@ def run(context: JobContext, settings: ExportSettings) -> Results:
     output = settings.output or default_output(settings, file, modules)
     sweep(output.parent, escape(output.name[:40]))  # of a merged model a killed run leaves gigabytes
     write = _merge if settings.format == "merged" else _write
-    results = write(context, settings, file, output)
+    is_there = output.is_dir() and _came_to_upload(context)
+    results: Results = {"modules": len(modules)} if is_there else write(context, settings, file, output)
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     write_text_atomic(output / "README.md", model_card(settings, output.name, file, modules))
     if settings.push is not None:
@@ -59,6 +62,12 @@ def run(context: JobContext, settings: ExportSettings) -> Results:
         "bytes": size,
         "energy_kept": round(kept, 6),
     }
+
+
+def _came_to_upload(context: JobContext) -> bool:
+    """Whether this run had written the folder before, and only its upload failed."""
+    told = read_events(context.run.events_file)
+    return any(isinstance(event, PhaseChanged) and event.phase == "uploading" for event in told)
 
 
 def _read(settings: ExportSettings) -> tuple[AdapterFile, float]:
