@@ -36,6 +36,7 @@ class SettingRow(Horizontal, can_focus=True):
         Binding("escape", "cancel", _("Cancel"), tooltip=_("Leave the value as it was")),
         Binding("tab", "complete", _("Complete"), show=False, tooltip=_("Take the completion of a folder's name")),
     ]
+    SCOPED_CSS = False  # the width of the screen is told by a class of the screen
     DEFAULT_CSS = """
     SettingRow { height: 1; padding: 0 1; }
     SettingRow > .name { width: 24; }
@@ -45,6 +46,8 @@ class SettingRow(Horizontal, can_focus=True):
     SettingRow:focus, SettingRow:focus-within { background: $panel; text-style: bold; }
     .-wide SettingRow > .name { width: 30; }
     .-wide SettingRow > .origin { width: 22; }
+    .-slim SettingRow { padding: 0; }
+    .-slim SettingRow > .origin { display: none; }
     """
 
     @dataclass

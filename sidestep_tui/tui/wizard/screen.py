@@ -41,9 +41,11 @@ class WizardScreen(WizardKeys):
         "Every setting of a training run, step by step. Nothing is lost by going back, and nothing starts before the "
         "last step. Values are checked as you type."
     )
+    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-alone"), (80, "-narrow"), (100, "-wide")]  # noqa: RUF012
     DEFAULT_CSS = """
     WizardScreen #middle { height: 1fr; }
     WizardScreen #steps { width: auto; height: 100%; }
+    WizardScreen.-slim #steps, WizardScreen.-alone #steps { display: none; }
     WizardScreen #help { height: 5; }
     """
 

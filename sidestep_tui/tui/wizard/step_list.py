@@ -19,6 +19,7 @@ class StepList(Static):
     """The steps from top to bottom; the current one stands out. A click jumps to a step."""
 
     auto_links = False
+    SCOPED_CSS = False  # the width of the screen is told by a class of the screen
     DEFAULT_CSS = """
     StepList { width: 18; height: 1fr; }
     .-wide StepList { width: 24; }

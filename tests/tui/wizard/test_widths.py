@@ -1,0 +1,46 @@
+"""The lines of the wizard at every width: the value has its room, and the rest gives way."""
+
+import pytest
+
+from sidestep_tui.config.presets import Preset
+
+from ..conftest import shown
+from .conftest import OpenWizard
+from .support import go_to
+
+
+def line(screen: str, name: str) -> str:
+    return next(line for line in screen.splitlines() if f" {name} " in line)
+
+
+@pytest.mark.parametrize("width", [48, 60, 79])
+async def test_the_settings_have_a_slim_terminal_for_themselves(width: int, open_wizard: OpenWizard) -> None:
+    async with open_wizard((width, 20)) as pilot:
+        await go_to(pilot, "Adapter")
+        drawn = shown(pilot.app)
+        assert "Steps" not in drawn
+        assert "‹ lora ›" in line(drawn, "family")
+        assert "128" in line(drawn, "alpha")
+        assert ("default" in line(drawn, "alpha")) is (width >= 60)
+
+
+async def test_a_resized_wizard_keeps_its_cursor(open_wizard: OpenWizard) -> None:
+    async with open_wizard((120, 36)) as pilot:
+        await go_to(pilot, "Adapter")
+        await pilot.press("down", "down")
+        before = pilot.app.focused
+        await pilot.resize_terminal(48, 20)
+        await pilot.pause()
+        assert pilot.app.focused is before
+        assert "Steps" not in shown(pilot.app)
+        await pilot.resize_terminal(120, 36)
+        await pilot.pause()
+        assert pilot.app.focused is before
+        assert "Steps" in shown(pilot.app)
+
+
+async def test_a_wide_terminal_tells_a_long_preset_whole(open_wizard: OpenWizard) -> None:
+    preset = Preset("two-long-words", "", {"adapter": {"rank": 16}})
+    async with open_wizard((120, 36), preset=preset) as pilot:
+        await go_to(pilot, "Adapter")
+        assert "preset two-long-words" in line(shown(pilot.app), "rank")
