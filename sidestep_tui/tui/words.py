@@ -69,10 +69,13 @@ _WORDS: Final = {
     # what progress counts
     "batches": _("batches"),
     "files": _("files"),
+    "frames": _("frames"),
     "modules": _("modules"),
+    "policies": _("policies"),
     "samples": _("samples"),
     "songs": _("songs"),
     "steps": _("steps"),
+    "tensors": _("tensors"),
     # bands of timesteps
     "texture": _("texture"),
     "balance": _("balance"),

@@ -29,7 +29,7 @@ async def test_a_dead_run_is_shown_whole(
     for expected in (
         "✓ completed",
         "200 of 200 steps",
-        "Done  final_loss 0.3412",
+        "Done  final loss 0.3412",
         "validation 0.6959",
         "card 9.0/24 GiB",
     ):

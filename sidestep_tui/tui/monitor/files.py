@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sidestep_tui.runs.state import RunState
 from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import count, number
+from sidestep_tui.tui.results import results
 from sidestep_tui.tui.words import word
 
 
@@ -23,7 +24,8 @@ class RunFile:
 
 def run_files(state: RunState) -> Iterator[RunFile]:
     """What the run has written so far, by kind, the newest last."""
-    for saved in state.checkpoints:
+    newest = {saved.path: saved.seq for saved in state.checkpoints}  # `best` is written again and again
+    for saved in (saved for saved in state.checkpoints if saved.seq == newest[saved.path]):
         yield RunFile(f"c{saved.seq}", "checkpoint", "primary", count(saved.step), saved.path, word(saved.kind))
     for sample in state.samples:
         scale = (
@@ -40,6 +42,6 @@ def run_files(state: RunState) -> Iterator[RunFile]:
             sample.path,
             _("{prompt} (seed {seed}{scale})").format(prompt=sample.prompt, seed=sample.seed, scale=scale),
         )
-    for name, value in state.results.items():
-        text = number(value) if isinstance(value, float) else str(value)
-        yield RunFile(f"r{name}", "result", "accent", "", text, name)
+    for result in results(state.results):
+        value = str(state.results[result.key]) if result.is_path else result.value  # a path as it is, to be fetched
+        yield RunFile(f"r{result.key}", "result", "accent", "", value, result.name)

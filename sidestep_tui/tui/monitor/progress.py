@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from textual.app import RenderResult
 from textual.content import Content
 from textual.reactive import reactive
@@ -9,9 +10,10 @@ from textual.widget import Widget
 
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
-from sidestep_tui.tui.figures import count, number, share
+from sidestep_tui.tui.figures import count, share
 from sidestep_tui.tui.outline import bar, headway, phase_about
-from sidestep_tui.tui.text import clean, shorten
+from sidestep_tui.tui.results import results
+from sidestep_tui.tui.text import clean, pad, shorten
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.state import RunState
@@ -34,7 +36,9 @@ class ProgressPanel(Widget):
 
     @staticmethod
     def _phase(state: "RunState") -> Content:
-        phase = clean(spoken(state.phase)) or (_("done") if state.ended_at else _("starting"))
+        if state.status == "completed":
+            return Content.styled(_("done"), "bold")
+        phase = clean(spoken(state.phase)) or _("starting")
         return Content.assemble((phase, "bold"), (f"  {phase_about(state)}", "$text-muted"))
 
     @staticmethod
@@ -58,11 +62,10 @@ class ProgressPanel(Widget):
 
     @staticmethod
     def _results(state: "RunState", width: int) -> list[Content]:
-        if not state.results:
+        shown = list(results(state.results))
+        if not shown:
             return []
-        label = min(24, max(len(name) for name in state.results))
+        label = max(cell_len(result.name) for result in shown) + 2
         lines = [Content(""), Content.styled(_("Results"), "bold")]
-        for name, value in state.results.items():
-            text = number(value) if isinstance(value, float) else clean(str(value))
-            lines.append(Content.assemble((f"{clean(name):<{label}}  ", "$text-muted"), text))
+        lines += [Content.assemble((pad(result.name, label), "$text-muted"), result.value) for result in shown]
         return [line.truncate(max(1, width)) for line in lines]

@@ -12,6 +12,7 @@ from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, duration, load, number, share, size
 from sidestep_tui.tui.monitor.commands import paused
 from sidestep_tui.tui.outline import SYMBOLS, bar, headway, last_loss, phase_about, seconds_left
+from sidestep_tui.tui.results import results
 from sidestep_tui.tui.text import clean, shorten
 from sidestep_tui.tui.words import word
 
@@ -171,6 +172,5 @@ def _waiting(wait: "Wait | None") -> str:
 
 def _results(state: "RunState") -> str:
     """Figures before paths, which are long and stand among the files."""
-    results = sorted(state.results.items(), key=lambda result: isinstance(result[1], str) and "/" in result[1])
-    shown = ((name, number(value) if isinstance(value, float) else str(value)) for name, value in results)
-    return _GAP.join(f"{clean(name)} {clean(value)}" for name, value in shown)
+    shown = sorted(results(state.results), key=lambda result: result.is_path)
+    return _GAP.join(f"{result.name} {result.value}" for result in shown)

@@ -21,4 +21,4 @@ async def test_a_long_path_hides_no_figure(
     run = make_run("done", events=training_events(200, 200, ev.RunCompleted(results=results)))
     async with make_app("monitor", run=run).run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        assert "Done  steps 200   validation_loss 2.053   adapter /a/long/way/to" in shown(pilot.app)
+        assert "Done  steps 200   validation loss 2.053   adapter /a/long/way/to" in shown(pilot.app)
