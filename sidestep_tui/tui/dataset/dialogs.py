@@ -68,9 +68,7 @@ class BulkEditScreen(ModalScreen[Mapping[str, Any] | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", _("Back"))]
     DEFAULT_CSS = """
-    BulkEditScreen .dialog { width: 76; }
     BulkEditScreen Input { margin-bottom: 1; }
-    BulkEditScreen KeyScroll { height: auto; max-height: 12; margin-bottom: 1; }
     """
 
     def __init__(self, songs: Sequence[Song]) -> None:
@@ -81,7 +79,7 @@ class BulkEditScreen(ModalScreen[Mapping[str, Any] | None]):
         """The line to write, what it would do, and what is there now."""
         number = len(self._songs)
         title = ngettext("[b]Edit {count} song[/b]", "[b]Edit {count} songs[/b]", number)
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog dialog-tall"):
             yield Static(title.format(count=count(number)), classes="dialog-title")
             yield Input(placeholder=_("field=value, for instance language=ja"), compact=True)
             yield Static(id="effect", classes="dialog-line")

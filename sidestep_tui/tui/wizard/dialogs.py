@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from rich.cells import cell_len
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -19,7 +19,14 @@ from sidestep_tui.texts import _
 from sidestep_tui.tui.text import clean, literal, pad, shorten
 from sidestep_tui.tui.widgets.lists import KeyList
 
-_LIST_WIDTH: Final = 60
+_LIST_WIDTH, _LIST_HEIGHT, _SHORTEST_NOTE = 60, 14, 8
+_BESIDE_LIST: Final = 8
+"""Cells of a dialog's line that its list has not: borders, padding, a scrollbar."""
+
+_ABOVE_LIST: Final = 6
+"""Lines of a dialog that its list has not: borders, padding, the title with a gap."""
+
+_SEARCH_LINES: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +37,12 @@ class Choice:
     name: str
     note: str = ""
 
-    def line(self, width: int) -> Content:
-        """The entry as one line, names in a column of `width`."""
-        note = shorten(clean(self.note), max(0, _LIST_WIDTH - width - 2))
-        return Content.assemble((pad(clean(self.name), width), "bold"), "  ", (note, "$text-muted"))
+    def line(self, width: int, room: int) -> Content:
+        """The entry in at most `room` cells, names in a column of `width`; a note that has no room is left out."""
+        for_note = room - width - 2
+        note = shorten(clean(self.note), for_note) if for_note >= _SHORTEST_NOTE else ""
+        name = pad(clean(self.name), width) if note else shorten(clean(self.name), room)
+        return Content.assemble((name, "bold"), "  " if note else "", (note, "$text-muted"))
 
 
 class PickScreen(ModalScreen[str | None]):
@@ -52,9 +61,8 @@ class PickScreen(ModalScreen[str | None]):
         Binding("up", "move(-1)", _("Up"), show=False),
     ]
     DEFAULT_CSS = """
-    PickScreen .dialog { width: 76; max-height: 20; }
     PickScreen OptionList, PickScreen OptionList:focus {
-        height: auto; max-height: 14; background: $surface; border: none; padding: 0;
+        height: auto; background: $surface; border: none; padding: 0;
     }
     PickScreen OptionList > .option-list--option-highlighted,
     PickScreen OptionList:focus > .option-list--option-highlighted {
@@ -91,12 +99,21 @@ class PickScreen(ModalScreen[str | None]):
         if not self._searchable:
             self.query_one(KeyList).focus()
 
+    def on_resize(self, event: events.Resize) -> None:
+        """The list takes what the terminal leaves it, so that the cursor stays in sight."""
+        tall = event.size.height * 9 // 10 - _ABOVE_LIST - (_SEARCH_LINES if self._searchable else 0)
+        listing = self.query_one(KeyList)
+        listing.styles.max_height = max(1, min(_LIST_HEIGHT, tall))
+        at = listing.highlighted
+        self._fill(self.query_one(Input).value if self._searchable else "")
+        listing.highlighted = at
+
     def _fill(self, text: str) -> None:
-        choices = self._choices(text)
+        choices, room = self._choices(text), min(_LIST_WIDTH, self.size.width * 94 // 100 - _BESIDE_LIST)
         width = max((cell_len(clean(choice.name)) for choice in choices), default=0)
         listing = self.query_one(KeyList)
         listing.clear_options()
-        listing.add_options(Option(choice.line(width), id=choice.key) for choice in choices)
+        listing.add_options(Option(choice.line(width, room), id=choice.key) for choice in choices)
         keys = [choice.key for choice in choices]
         listing.highlighted = keys.index(self._current) if self._current in keys else 0 if keys else None
 
