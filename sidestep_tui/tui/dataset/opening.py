@@ -17,10 +17,8 @@ from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.folder import is_folder, is_there
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
-from sidestep_tui.texts.spoken import spoken
+from sidestep_tui.tui.dataset.opening_words import reading, refusal
 from sidestep_tui.tui.dataset.recent import recent_datasets, remember_dataset
-from sidestep_tui.tui.figures import count
-from sidestep_tui.tui.outline import bar
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean, shorten_middle
 from sidestep_tui.tui.widgets.lists import KeyList
@@ -51,6 +49,13 @@ class OpenDatasetScreen(SidestepScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("o", "choose", _("Another"), tooltip=_("Choose another folder or file")),
         Binding("r", "again", _("Try again"), tooltip=_("Read it again")),
+        Binding(  # of priority: the line has a key of this name, which would scroll it
+            "down",
+            "to_recent",
+            _("Opened before"),
+            priority=True,
+            tooltip=_("Choose among the data sets opened before"),
+        ),
     ]
     DEFAULT_CSS = """
     OpenDatasetScreen #choose { padding: 1 2; }
@@ -123,6 +128,10 @@ class OpenDatasetScreen(SidestepScreen[None]):
         """Reads the same path again."""
         if self._path is not None:
             self.begin(self._path)
+
+    def action_to_recent(self) -> None:
+        """From the line to the list below it."""
+        self.query_one(KeyList).focus()
 
     @on(Input.Submitted)
     def _typed(self, event: Input.Submitted) -> None:
@@ -218,32 +227,7 @@ class OpenDatasetScreen(SidestepScreen[None]):
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
-        """Another choice and another try make sense only after a failure."""
+        """Another choice and another try make sense only after a failure, the way to the list only from the line."""
+        if action == "to_recent":
+            return self._stage == "choose" and isinstance(self.focused, Input) and self.query_one(KeyList).display
         return self._stage == "failed" if action in ("choose", "again") else True
-
-
-def reading(done: int, total: int, *, width: int) -> Content:
-    """How far the reading is."""
-    if not total:
-        return Content.styled(_("Looking for songs …"), "bold")
-    if done >= total:
-        return Content.assemble(
-            (_("{total} audio files").format(total=count(total)), "bold"), _("\n\nReading what lies beside them …")
-        )
-    full, rest = bar(done / total, width)
-    figures = _("{done} of {total} audio files").format(done=count(done), total=count(total))
-    return Content.assemble(
-        (_("Reading songs …"), "bold"), "\n\n", (full, "$primary"), (rest, "$text-muted"), f"\n{figures}"
-    )
-
-
-def refusal(error: SidestepError) -> Content:
-    """Why there is nothing to review, where, and what helps."""
-    parts: list[str | tuple[str, str]] = [(clean(spoken(error.what)), "bold $text-error")]
-    if error.where:
-        parts += ["\n\n", (_("where  "), "$text-muted"), clean(error.where)]
-    if error.fix:
-        parts += ["\n", (_("fix    "), "$text-muted"), clean(spoken(error.fix))]
-    parts += ["\n\n", ("o", "bold $footer-key-foreground"), _(" another folder    ")]
-    parts += [("r", "bold $footer-key-foreground"), _(" try again")]
-    return Content.assemble(*parts)

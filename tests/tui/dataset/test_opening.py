@@ -11,7 +11,8 @@ from textual.widgets import Input, Static
 from sidestep_tui.dataset import session as sessions
 from sidestep_tui.dataset.session import EditSession, open_session
 from sidestep_tui.tui.app import SidestepApp
-from sidestep_tui.tui.dataset.opening import OpenDatasetScreen, reading
+from sidestep_tui.tui.dataset.opening import OpenDatasetScreen
+from sidestep_tui.tui.dataset.opening_words import reading
 from sidestep_tui.tui.dataset.recent import recent_datasets, remember_dataset
 from sidestep_tui.tui.dataset.screen import ReviewScreen
 from sidestep_tui.tui.dataset.summary import Summary
@@ -20,6 +21,7 @@ from sidestep_tui.tui.widgets.table import KeyTable
 from sidestep_tui.tui.wizard.dialogs import PickScreen
 from sidestep_tui.tui.wizard.facts import look_at_songs
 
+from ..conftest import shown
 from .conftest import OpenReview, Settle, drawn, screen, stage, type_in
 
 Eventually = Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]
@@ -154,3 +156,14 @@ def test_the_command_opens_the_review(monkeypatch: pytest.MonkeyPatch, album: Pa
     monkeypatch.setattr(app, "run_tui", lambda name, **arguments: opened.append((name, arguments)) or 0)
     assert main(["dataset", "review", str(album)]) == 0
     assert opened == [("dataset", {"path": album})]
+
+
+async def test_down_leads_to_what_was_opened_before(album: Path, make_app: MakeApp, settle: Settle) -> None:
+    remember_dataset(album)
+    async with make_app("dataset").run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert "↓ Opened before" in shown(pilot.app).splitlines()[-1]
+        await pilot.press("down", "enter")
+        await settle(pilot)
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, ReviewScreen)
