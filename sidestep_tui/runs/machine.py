@@ -5,6 +5,7 @@ CUDA context, so a viewer never takes card memory from a run.
 """
 
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ import psutil
 import pynvml
 
 from sidestep_tui.told import told
+
+_MOMENT = 0.1
+"""Seconds that a load is measured over at least: the kernel counts in hundredths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class MachineProbe:
         self._disk = disk
         self._handles: list[object] | None = None
         self._missing = ""
+        self._load = _ProcessorLoad()
 
     def read(self) -> MachineSnapshot:
         """The machine now. Never fails: what cannot be told is left out."""
@@ -77,7 +82,7 @@ class MachineProbe:
             cards_missing="" if cards else self._missing,
             memory_total=memory.total,
             memory_available=memory.available,
-            processor=psutil.cpu_percent() / 100,
+            processor=self._load.read(),
             disk_free=disk_free(self._disk),
         )
 
@@ -123,6 +128,39 @@ def count_cards() -> int:
         return 0
     finally:
         pynvml.nvmlShutdown()
+
+
+class _ProcessorLoad:
+    """The mean load of all cores between two looks.
+
+    `psutil.cpu_percent` remembers the last look of each thread by itself and says 0 to one that asks for the first
+    time; our snapshots are taken in whatever thread is free.
+    """
+
+    def __init__(self) -> None:
+        self._at = time.monotonic()
+        self._busy, self._total = _processor_seconds()
+        self._known: float | None = None
+
+    def read(self) -> float:
+        """0 to 1, of the time since the last look; of a moment where there was none, or it has just been."""
+        now = time.monotonic()
+        if now - self._at < _MOMENT:
+            if self._known is not None:
+                return self._known
+            time.sleep(_MOMENT)
+        busy, total = _processor_seconds()
+        if total > self._total:
+            self._known = max(0.0, min(1.0, (busy - self._busy) / (total - self._total)))
+        self._at, self._busy, self._total = time.monotonic(), busy, total
+        return self._known or 0.0
+
+
+def _processor_seconds() -> tuple[float, float]:
+    """Seconds that the cores were busy, and all of their seconds, since the machine was started."""
+    told = psutil.cpu_times()._asdict()
+    total = sum(told.values()) - told.get("guest", 0.0) - told.get("guest_nice", 0.0)  # within user and nice on Linux
+    return total - told["idle"] - told.get("iowait", 0.0), total
 
 
 def disk_free(path: Path) -> int:

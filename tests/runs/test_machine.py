@@ -1,14 +1,23 @@
 """The machine's snapshot, with a made-up NVML in the place of the driver's."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pynvml
 import pytest
 
 from sidestep_tui.runs import machine
 from sidestep_tui.runs.machine import MachineProbe, disk_free
+
+
+class FakeTimes(NamedTuple):
+    """What the cores of a system without guests did, in seconds."""
+
+    user: float
+    idle: float
 
 
 @dataclass
@@ -124,3 +133,16 @@ def test_host_memory_and_disk(nvml: FakeNvml, tmp_path: Path) -> None:
 
 def test_disk_of_a_folder_that_does_not_exist_yet(tmp_path: Path) -> None:
     assert disk_free(tmp_path / "not" / "yet") > 0
+
+
+def test_the_load_is_that_since_the_last_look_whichever_thread_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = {"now": 100.0, "user": 10.0, "idle": 90.0}
+    monkeypatch.setattr(machine.time, "monotonic", lambda: seconds["now"])
+    monkeypatch.setattr(machine.psutil, "cpu_times", lambda: FakeTimes(seconds["user"], seconds["idle"]))
+    probe = MachineProbe(Path("/"))
+    for busy in (3.0, 1.0, 0.0):
+        seconds.update(now=seconds["now"] + 4, user=seconds["user"] + busy, idle=seconds["idle"] + 4 - busy)
+        with ThreadPoolExecutor(1) as thread:
+            assert thread.submit(probe.read).result().processor == pytest.approx(busy / 4)
+        seconds.update(now=seconds["now"] + 0.01)
+        assert probe.read().processor == pytest.approx(busy / 4)  # two looks at once are of the same time
