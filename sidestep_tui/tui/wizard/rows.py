@@ -92,10 +92,14 @@ class SettingRow(Horizontal, can_focus=True):
         self._document = document
         self._shown = spell_value(document.shown(self.setting))
         self.query_one(".name", Static).update(name_face(self.setting, document))
-        value = self.query_one(".value", Static)
-        value.update(value_face(self.setting, document, value.size.width))
+        self.query_one(".value", Static).update(value_face(self.setting, document, self._room()))
         width = _WIDE_ORIGIN if self.screen.has_class("-wide") else _NARROW_ORIGIN
         self.query_one(".origin", Static).update(origin_face(self.setting, document, width))
+
+    def _room(self) -> int:
+        """Cells for the value: what the other columns leave; while a line is typed in its place it has no width."""
+        others = (self.query_one(name) for name in (".name", ".origin"))
+        return self.content_size.width - sum(column.outer_size.width for column in others if column.display)
 
     def on_resize(self) -> None:
         """A path is shortened to what the width leaves."""

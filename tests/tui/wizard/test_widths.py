@@ -39,6 +39,14 @@ async def test_a_resized_wizard_keeps_its_cursor(open_wizard: OpenWizard) -> Non
         assert "Steps" in shown(pilot.app)
 
 
+async def test_a_path_that_was_typed_is_shown_as_far_as_there_is_room(open_wizard: OpenWizard) -> None:
+    async with open_wizard((120, 36), {}) as pilot:
+        await go_to(pilot, "Data")
+        await pilot.press("enter", *"/data/tensors-of-the-album", "enter")
+        await pilot.pause()
+        assert "/data/tensors-of-the-album " in line(shown(pilot.app), "tensors")
+
+
 async def test_a_wide_terminal_tells_a_long_preset_whole(open_wizard: OpenWizard) -> None:
     preset = Preset("two-long-words", "", {"adapter": {"rank": 16}})
     async with open_wizard((120, 36), preset=preset) as pilot:
