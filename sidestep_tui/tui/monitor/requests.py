@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from pydantic import ValidationError
 from textual import work
 from textual.binding import Binding, BindingType
 
+from sidestep_tui.config.layers import problems_of
 from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import SidestepError
@@ -14,6 +14,7 @@ from sidestep_tui.runs.chains import Wait, wait_of
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.texts import _
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.confirm import stop_question
 from sidestep_tui.tui.monitor.commands import paused
 from sidestep_tui.tui.screen import SidestepScreen
@@ -124,8 +125,5 @@ def rate_problem(text: str) -> str | None:
     """Why a text cannot be a learning rate; None where it can."""
     if not text.strip():
         return _("type a number, for instance 5e-5")
-    try:
-        OptimizerSettings.model_validate({"learning_rate": text.strip()}, strict=False)
-    except ValidationError as error:
-        return error.errors()[0]["msg"]
-    return None
+    problems = problems_of(OptimizerSettings, {"learning_rate": text.strip()})
+    return spoken(problems[0].message) if problems else None

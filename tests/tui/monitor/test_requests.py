@@ -12,6 +12,7 @@ from sidestep_tui.runs.control import take_commands
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.log import EventWriter
 from sidestep_tui.tui.confirm import ConfirmScreen
+from sidestep_tui.tui.monitor.requests import rate_problem
 from sidestep_tui.tui.monitor.screen import MonitorScreen
 from sidestep_tui.tui.wizard.dialogs import AskScreen
 
@@ -57,7 +58,7 @@ async def test_the_learning_rate_is_checked_before_it_is_sent(watched: Watched, 
         assert isinstance(pilot.app.screen, AskScreen)
         await pilot.press("end", *["backspace"] * 10, *"fast", "enter")
         assert isinstance(pilot.app.screen, AskScreen)
-        assert "valid number" in shown(pilot.app)
+        assert "must be a number, not 'fast'" in shown(pilot.app)
         assert take_commands(run) == []
         await pilot.press(*["backspace"] * 10, *"5e-5", "enter")
         await settle(pilot)
@@ -83,3 +84,9 @@ async def test_a_song_that_arrives_is_told(watched: Watched, settle: Settle) -> 
         monitor.read()
         await settle(pilot)
         assert ["A song was written: samples/a.wav." in note.message for note in pilot.app._notifications] == [True]
+
+
+def test_a_rate_that_is_none_is_refused_in_words() -> None:
+    assert rate_problem("5e-5") is None
+    assert rate_problem("fast") == "must be a number, not 'fast'"
+    assert rate_problem("-1") == "must be more than 0, not -1"
