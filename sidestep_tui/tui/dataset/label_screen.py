@@ -10,7 +10,7 @@ from sidestep_tui.config.label import LabelSettings, LabelSource
 from sidestep_tui.dataset.proposals import still_missing
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.control import send_command
-from sidestep_tui.texts import _
+from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.dataset.base import ReviewingScreen
 from sidestep_tui.tui.dataset.label_line import LabelLine
 from sidestep_tui.tui.dataset.labelling import FIELDS_OF, SOURCES, TITLES, LabelRun, make_run, prepare, source_note
@@ -117,12 +117,13 @@ class LabellingScreen(ReviewingScreen[None]):
         if event.summary.condition != "running":
             self.review.measures.refresh()
             self.check()
-            results = event.summary.state.results
-            self.sidestep.tell(
-                _("Labelling has ended: {count} songs got something. u takes back.").format(
-                    count=results.get("labelled", 0)
-                )
+            labelled = int(event.summary.state.results.get("labelled") or 0)
+            words = ngettext(
+                "Labelling has ended: {count} song got something. u takes back.",
+                "Labelling has ended: {count} songs got something. u takes back.",
+                labelled,
             )
+            self.sidestep.tell(words.format(count=count(labelled)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Labelling needs songs; looking at it a run."""

@@ -134,11 +134,12 @@ class ReviewScreen(ArrangingScreen):
         keys = [key for key in self.review.songs if key in self.review.marked] or ([current] if current else [])
         changes = await self.app.push_screen_wait(BulkEditScreen([self.review.songs[key] for key in keys]))
         if changes is not None and self.edit(keys, changes):
-            self.sidestep.tell(
-                _("{changes}: set for {count} songs. u takes it back.").format(
-                    changes=", ".join(changes), count=count(len(keys))
-                )
+            words = ngettext(
+                "{changes}: set for {count} song. u takes it back.",
+                "{changes}: set for {count} songs. u takes it back.",
+                len(keys),
             )
+            self.sidestep.tell(words.format(changes=", ".join(changes), count=count(len(keys))))
 
     @work(exclusive=True, group="dialog")
     async def action_findings(self) -> None:

@@ -16,7 +16,7 @@ from sidestep_tui.tui.dataset.song_table import SongTable, TableHead
 from sidestep_tui.tui.dataset.summary import Summary
 from sidestep_tui.tui.widgets.table import KeyTable
 
-from .conftest import OpenReview, Settle, drawn, screen, table, type_in
+from .conftest import OpenReview, Settle, drawn, notes, screen, table, type_in
 
 Eventually = Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]
 MakeApp = Callable[..., SidestepApp]
@@ -91,6 +91,15 @@ async def test_marked_songs_are_edited_together(open_review: OpenReview, album: 
         assert languages[:3] == ["ja", "ja", "ja"]
         await pilot.press("u")
         assert [song.language for song in screen(pilot).review.dataset.songs][:2] == ["en", "unknown"]
+
+
+async def test_one_song_that_was_edited_is_one_song(open_review: OpenReview, album: Path) -> None:
+    async with open_review(album, (120, 36), "e") as pilot:
+        await pilot.pause()
+        await type_in(pilot, "language=ja")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "language: set for 1 song. " in notes(pilot)
 
 
 async def test_a_value_that_a_field_cannot_have_is_refused_in_the_dialog(open_review: OpenReview, album: Path) -> None:
