@@ -1,7 +1,7 @@
 """The runs as a table: condition, name, job, how far, last loss, disk used, how long ago."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from rich.text import Text
 from textual import events
@@ -18,9 +18,15 @@ from sidestep_tui.tui.words import word
 if TYPE_CHECKING:
     from sidestep_tui.runs.history import RunSummary
 
+Column = TypeVar("Column")
+
 _CONDITION, _JOB, _LOSS, _DISK, _AGE = 13, 10, 7, 8, 6
 _PROGRESS, _PROGRESS_NARROW = 18, 8
 _WIDE = 100
+_FROM_WIDTH = {"age": 50, "job": 71, "loss": 71, "disk": _WIDE}
+"""Cells from which on a column is there; the others always are."""
+
+_SHORTEST_NAME = 12
 _PADDING = 2
 _SCROLLBAR = 1
 _WORTH_TELLING = 2**20  # bytes on disk
@@ -57,12 +63,16 @@ class RunTable(KeyTable):
         self._runs, self._held, self._now = runs, held, now
         if not self.size.width:
             return  # it is not laid out yet; `on_resize` comes
-        columns = [(_("Job"), _JOB), (_("Progress"), _PROGRESS if self.wide else _PROGRESS_NARROW)]
-        columns.append((_("   Loss"), _LOSS))
-        columns += [(_("    Disk"), _DISK)] if self.wide else []
-        columns.append((_("   Age"), _AGE))
+        columns = self._fitting(
+            job=(_("Job"), _JOB),
+            progress=(_("Progress"), _PROGRESS if self.wide else _PROGRESS_NARROW),
+            loss=(_("   Loss"), _LOSS),
+            disk=(_("    Disk"), _DISK),
+            age=(_("   Age"), _AGE),
+        )
         fixed = [_CONDITION, *(width for _, width in columns)]
-        self._name_width = max(12, self.size.width - sum(fixed) - _PADDING * (len(fixed) + 1) - _SCROLLBAR)
+        room = self.size.width - sum(fixed) - _PADDING * (len(fixed) + 1) - _SCROLLBAR
+        self._name_width = max(_SHORTEST_NAME, room)
         columns = [(_("Condition"), _CONDITION), (_("Run"), self._name_width), *columns]
         if columns != self._laid_out:
             self._laid_out = columns
@@ -73,6 +83,10 @@ class RunTable(KeyTable):
         """Fills the new width."""
         self.show(self._runs, self._held, self._now)
 
+    def _fitting(self, **columns: Column) -> list[Column]:
+        """Of something for each column that which the width has room for."""
+        return [column for name, column in columns.items() if self.size.width >= _FROM_WIDTH.get(name, 0)]
+
     def _cells(self, run: "RunSummary", now: float) -> tuple[Text, ...]:
         symbol, colour = SYMBOLS[run.condition]
         last = run.state.updated_at or run.created_at
@@ -80,11 +94,13 @@ class RunTable(KeyTable):
         return (
             cell(f"{symbol} {word(run.condition)}", rich_style(self, colour)),
             cell(shorten(run.run.name, self._name_width), rich_style(self, "foreground", bold=True)),
-            cell(word(run.job)),
-            self._progress(run),
-            cell(number(last_loss(run.state)), right=True),
-            *([cell(told_size(self._held.get(str(run.run.path))), muted, right=True)] if self.wide else []),
-            cell(age(now - last), muted, right=True),
+            *self._fitting(
+                job=cell(word(run.job)),
+                progress=self._progress(run),
+                loss=cell(number(last_loss(run.state)), right=True),
+                disk=cell(told_size(self._held.get(str(run.run.path))), muted, right=True),
+                age=cell(age(now - last), muted, right=True),
+            ),
         )
 
     def _progress(self, run: "RunSummary") -> Text:

@@ -1,5 +1,6 @@
 """The panels of the monitor: which ones a job has, and one widget that holds them."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from textual.app import ComposeResult, RenderResult
@@ -19,7 +20,6 @@ from sidestep_tui.tui.monitor.tables import EventTable, FileTable
 from sidestep_tui.tui.sensitivity.panel import SensitivityPanel
 
 _COMMON: Final = (("events", _("Events")), ("log", _("Log")), ("files", _("Files")), ("cards", _("Cards")))
-_AROUND_TITLE: Final = 4  # a digit and three spaces
 
 
 def panels_of(job: JobName) -> tuple[tuple[str, str], ...]:
@@ -45,13 +45,19 @@ class PanelTabs(Widget):
         self._panels = panels
 
     def render(self) -> RenderResult:
-        """Digits open a panel, so each title has its own."""
-        room = sum(len(title) + _AROUND_TITLE for _, title in self._panels) <= self.size.width
-        parts = []
+        """Digits open a panel, so each title has its own; where they have no room, only the open panel's is told."""
+        for edge, titles in ((" ", True), ("", True), ("", False)):
+            line = Content("" if edge else " ").join(self._tabs(edge, titles=titles))
+            if line.cell_length <= self.size.width:
+                break
+        return line
+
+    def _tabs(self, edge: str, *, titles: bool) -> Iterator[Content]:
+        """Each panel's digit, with its title where `titles` says so, or where the panel is open."""
         for digit, (name, title) in enumerate(self._panels, start=1):
-            style = "bold reverse $primary" if name == self.current else "$text-muted"
-            parts.append(Content.styled(f" {digit} {title} " if room else f"{digit} {title}", style))
-        return Content("" if room else " ").join(parts)
+            is_open = name == self.current
+            words = f"{digit} {title}" if titles or is_open else str(digit)
+            yield Content.styled(f"{edge}{words}{edge}", "bold reverse $primary" if is_open else "$text-muted")
 
 
 class Panels(ContentSwitcher):

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from textual.app import RenderResult
 from textual.content import Content
 from textual.reactive import reactive
@@ -62,13 +63,12 @@ def _progress(summary: "RunSummary", now: float, width: int) -> Content:
     symbol, colour = SYMBOLS[summary.condition]
     condition = "paused" if paused(state) and summary.condition == "running" else summary.condition
     head = Content.assemble((f"{symbol} {word(condition)}", f"bold ${colour}"), f"  {word(summary.job)}")
-    parts = []
-    way = headway(state)
-    if way is not None:
-        parts.append(Content(f"{share(way.share)}{_GAP}{way.told}"))
-    if time := _time(summary, now):
-        parts.append(Content(time))
-    tail = Content(_GAP).join(parts)
+    way, time = headway(state), _time(summary, now)
+    parts = [] if way is None else [share(way.share), way.told]
+    parts += [time] if time else []
+    if way is not None and head.cell_length + sum(len(_GAP) + cell_len(part) for part in parts) > width:
+        parts.remove(way.told)  # the share and the time tell more in few words
+    tail = Content(_GAP.join(parts))
     room = width - head.cell_length - tail.cell_length - 2 * len(_GAP)
     if way is None or room < _SHORTEST_BAR:
         return Content(_GAP).join([head, tail])

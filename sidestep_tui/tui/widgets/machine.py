@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _LABEL = 16
 _BAR = 20
 _NARROW_BAR = 12
+_WIDE = 90
 
 
 class MachineLines(Widget):
@@ -37,45 +38,46 @@ class MachineLines(Widget):
         """One line for each card and one for the host."""
         if self.snapshot is None:
             return Content.styled(_("Looking at this machine …"), "$text-muted")
-        width = _BAR if self.size.width >= 90 else _NARROW_BAR
         several = len(self.snapshot.cards) > 1
-        lines = [self._card(card, width, numbered=several) for card in self.snapshot.cards]
-        return Content("\n").join([*lines, self._host(self.snapshot, width)])
+        lines = [self._card(card, numbered=several) for card in self.snapshot.cards]
+        return Content("\n").join([*lines, *self._host(self.snapshot)])
 
-    @staticmethod
-    def _card(card: "CardSnapshot", width: int, *, numbered: bool) -> Content:
+    def _card(self, card: "CardSnapshot", *, numbered: bool) -> Content:
         name = clean(card.name).removeprefix("NVIDIA ").removeprefix("GeForce ")
         name = f"{card.index} {name}" if numbered else name  # as in cuda:0
-        return _line(name, card.memory_used, card.memory_total, width, [part for part in load(card) if part])
+        return _line(name, card.memory_used, card.memory_total, self.size.width, [part for part in load(card) if part])
 
-    @staticmethod
-    def _host(machine: "MachineSnapshot", width: int) -> Content:
+    def _host(self, machine: "MachineSnapshot") -> list[Content]:
         figures = [
             f"CPU {share(machine.processor)}",
             _("disk {size} free").format(size=size(machine.disk_free)),
         ]
-        line = _line(_("Host memory"), machine.memory_used, machine.memory_total, width, figures)
+        line = _line(_("Host memory"), machine.memory_used, machine.memory_total, self.size.width, figures)
         if not machine.cards_missing:
-            return line
-        missing = Content.assemble(
-            (pad(_("Card"), _LABEL), ""),
-            (_("none: {reason}").format(reason=spoken(machine.cards_missing)), "$text-muted"),
-        )
-        return Content("\n").join([missing, line])
+            return [line]
+        missing = _("none: {reason}").format(reason=spoken(machine.cards_missing))
+        return [
+            Content.assemble(pad(_("Card"), _LABEL), (missing, "$text-muted")).truncate(self.size.width, ellipsis=True),
+            line,
+        ]
 
 
 def _height(snapshot: "MachineSnapshot | None") -> int:
     return 1 if snapshot is None else 1 + len(snapshot.cards) + bool(snapshot.cards_missing)
 
 
-def _line(label: str, used: int, total: int, width: int, figures: list[str]) -> Content:
-    full, rest = bar(used / total if total else 0, width)
+def _line(label: str, used: int, total: int, room: int, figures: list[str]) -> Content:
+    """Label, bar, memory, figures; where that is more than `room`, without the bar, then without the last figures."""
+    full, rest = bar(used / total if total else 0, _BAR if room >= _WIDE else _NARROW_BAR)
     colour = "$primary" if used < 0.9 * total else "$warning"
-    return Content.assemble(
-        pad(label, _LABEL - 1),
-        " ",
-        (full, colour),
-        (rest, "$text-muted"),
-        _(" {used} of {total}").format(used=size(used), total=size(total)),
-        ("".join(f"  {figure}" for figure in figures), "$text-muted"),
-    )
+    memory = _(" {used} of {total}").format(used=size(used), total=size(total))
+    head = pad(label, _LABEL)
+    line = Content.assemble(head, (full, colour), (rest, "$text-muted"), memory, _listed(figures))
+    while line.cell_length > room and figures:
+        line = Content.assemble(head, memory.lstrip(), _listed(figures))
+        figures = figures[:-1]
+    return line.truncate(room, ellipsis=True)
+
+
+def _listed(figures: list[str]) -> tuple[str, str]:
+    return "".join(f"  {figure}" for figure in figures), "$text-muted"
