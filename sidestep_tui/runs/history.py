@@ -13,6 +13,7 @@ from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.locks import trying_to_hold
 from sidestep_tui.runs.log import EventReader
 from sidestep_tui.runs.state import RunState, replay
+from sidestep_tui.told import told
 
 _EDIT_PATIENCE_SECONDS: Final = 10.0
 Condition = Literal["waiting", "running", "stopped", "failed", "completed", "interrupted"]
@@ -32,7 +33,7 @@ class RunSummary:
 
 
 def remember_run(path: Path) -> None:
-    """Adds a run directory outside the usual place to the list.
+    """Adds a run directory outside the usual place to the list; a damaged list is set aside, not written over.
 
     Raises:
         SidestepError: the list cannot be written, or other processes do not let go of it.
@@ -44,6 +45,8 @@ def remember_run(path: Path) -> None:
     with trying_to_hold(run_index().with_suffix(".edit"), _EDIT_PATIENCE_SECONDS) as is_ours:
         if not is_ours:
             raise SidestepError("The list of runs is being written by another process.", where=run_index())
+        if index_problem():
+            run_index().replace(run_index().with_suffix(".json.damaged"))
         kept = [run for run in _indexed() if RunDirectory(run).exists() or not run.parent.is_dir()]
         write_json_atomic(run_index(), [str(run) for run in [*kept, path]])
 
@@ -100,9 +103,29 @@ def find_run(name: str) -> RunDirectory:
     return named[0]
 
 
+def index_problem() -> str:
+    """Why the list of runs outside the usual place cannot be read; empty where it can be, and where there is none."""
+    try:
+        _read_index()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return error.strerror or str(error)
+    except ValueError:
+        return told("it is damaged. Runs outside the usual place are missing until it is mended or removed")
+    return ""
+
+
 def _indexed() -> list[Path]:
     try:
-        entries = json.loads(run_index().read_text(encoding="utf-8"))
+        return _read_index()
     except (OSError, ValueError):
         return []
-    return [Path(entry) for entry in entries if isinstance(entry, str)] if isinstance(entries, list) else []
+
+
+def _read_index() -> list[Path]:
+    """The list as it stands; OSError and ValueError where it cannot be read."""
+    entries = json.loads(run_index().read_text(encoding="utf-8"))
+    if not isinstance(entries, list):
+        raise ValueError(entries)
+    return [Path(entry) for entry in entries if isinstance(entry, str)]

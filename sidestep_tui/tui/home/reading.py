@@ -69,6 +69,8 @@ class RunReading(SidestepScreen[None]):
     @work(thread=True, exclusive=True, group="runs")
     def read_runs(self) -> None:
         """Reads what is new of every run, and the machine."""
+        from sidestep_tui.config.places import run_index
+        from sidestep_tui.runs.history import index_problem
         from sidestep_tui.runs.notes import read_note
         from sidestep_tui.tui.follow import RunCatalog
         from sidestep_tui.tui.home.next_step import next_step
@@ -85,6 +87,8 @@ class RunReading(SidestepScreen[None]):
         advice = next_step(runs, self.sidestep.clock(), _queue_is_deserted(runs), chained)
         machine = self.sidestep.read_machine()
         unreadable = {run.name: error.what for run, error in self._catalog.unreadable.items()}
+        if problem := index_problem():
+            unreadable = {run_index().name: problem, **unreadable}
         self.post_message(self.Refreshed(runs, machine, advice, notes, unreadable, chained))
         self._measure(runs)
 

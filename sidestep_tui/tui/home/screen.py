@@ -158,7 +158,7 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
             told = _("{name} cannot be read: {reason}").format(name=clean(name), reason=clean(spoken(reason)))
             if len(reasons) > 1:
                 told += _(" ({count} more)").format(count=len(reasons) - 1)
-            tell(line, Content.styled(f" ! {told}", "$text-warning"))
+            tell(line, Content.styled(f"! {told}", "$text-warning"))
 
     @on(RunReading.Unreadable)
     def _show_error(self, event: RunReading.Unreadable) -> None:
