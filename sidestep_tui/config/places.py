@@ -15,6 +15,18 @@ def _home() -> Path | None:
     return Path(override).expanduser().absolute() if override else None
 
 
+def here() -> Path:
+    """The folder that this process works in; from now on the user's home, where that folder has been removed.
+
+    Relative paths are of it, so nothing could be asked of them in a folder that is gone.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        os.chdir(Path.home())
+        return Path.cwd()
+
+
 def data_home() -> Path:
     """What is worth keeping: runs and user presets."""
     return _home() or _DIRS.user_data_path

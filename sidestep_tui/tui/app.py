@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.screen import Screen
 
+from sidestep_tui.config.places import here
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.texts.language import LANGUAGES, remember_language
@@ -140,6 +141,7 @@ class SidestepApp(App[None]):
 
     def open(self, name: str, **arguments: object) -> None:
         """Opens the screen of this name above the current one."""
+        here()  # somebody may have removed the folder that the application was started in
         try:
             self.push_screen(make_screen(name, **arguments))
         except SidestepError as error:
@@ -238,6 +240,7 @@ def run_tui(start_screen: str | None = None, **arguments: object) -> int:
         raise SidestepError(
             "There is no terminal to draw on.", fix="use a command instead, such as `sidestep runs list`"
         )
+    here()  # a shell may stand in a folder that is gone
     app = SidestepApp(start_screen, arguments=arguments)
     app.run()
     return app.return_code or 0

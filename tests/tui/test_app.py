@@ -23,7 +23,10 @@ from sidestep_tui.tui.home.screen import HomeScreen
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.themes import THEMES
+from sidestep_tui.tui.wizard.dialogs import BrowseScreen
 from tests.conftest import spare_the_collector
+
+from .conftest import shown
 
 MakeApp = Callable[..., SidestepApp]
 MakeRun = Callable[..., RunDirectory]
@@ -219,3 +222,22 @@ async def test_a_language_is_chosen_by_the_palette_and_holds_from_the_next_start
     said = {name: value for name, value in os.environ.items() if name != "SIDESTEP_LANGUAGE"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=said)
     assert done.stdout.strip() == "zh_CN"
+
+
+async def test_a_folder_that_is_gone_is_left_for_home(
+    make_app: MakeApp, settle: Settle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "user").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    monkeypatch.chdir(tmp_path / "gone")
+    async with make_app().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        (tmp_path / "gone").rmdir()
+        await pilot.press("p")
+        await settle(pilot)
+        assert "recommended" in shown(pilot.app)
+        await pilot.press("escape", "n", "b")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, BrowseScreen)
+    assert Path.cwd() == tmp_path / "user"

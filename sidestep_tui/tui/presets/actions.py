@@ -8,7 +8,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from sidestep_tui.config.places import user_presets
+from sidestep_tui.config.places import here, user_presets
 from sidestep_tui.config.preset_import import UNNAMED
 from sidestep_tui.config.preset_keeping import (
     delete_file,
@@ -109,7 +109,7 @@ async def rename(screen: PresetScreen, preset: Preset) -> str | None:
     name = await screen.app.push_screen_wait(AskScreen(title, preset.name, check=name_problem))
     if not name or name == preset.name:
         return None
-    return rename_preset(preset.name, name, Path.cwd()).stem
+    return rename_preset(preset.name, name, here()).stem
 
 
 async def delete(screen: PresetScreen, entry: Preset | Damaged, shelf: Shelf) -> str | None:

@@ -1,7 +1,6 @@
 """The presets: a list, what the one under the cursor changes, two compared, and what can be done with them."""
 
 from collections.abc import Awaitable, Mapping
-from pathlib import Path
 from typing import ClassVar, Final
 
 from rich.cells import cell_len
@@ -11,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
+from sidestep_tui.config.places import here
 from sidestep_tui.config.preset_names import name_key
 from sidestep_tui.config.preset_shelf import Damaged, Shelf, read_shelf
 from sidestep_tui.config.presets import Level, Preset
@@ -92,7 +92,7 @@ class PresetsScreen(SidestepScreen[Preset | None]):
 
     def _read(self) -> None:
         """Reads what there is; a mark on what is gone goes as well."""
-        self._shelf = read_shelf(Path.cwd())
+        self._shelf = read_shelf(here())
         self._entries = {str(entry.path): entry for entry in self._shelf.damaged}
         self._entries |= {name_key(preset.name): preset for preset in self._shelf.presets}
         self._marked = self._marked if self._marked in self._entries else None

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import EstimateSettings, JobName, PreprocessSettings
-from sidestep_tui.config.places import data_home, remembered_choices, runs_home
+from sidestep_tui.config.places import data_home, here, remembered_choices, runs_home
 from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.config.preset_shelf import find_preset
 from sidestep_tui.config.presets import Preset
@@ -68,7 +68,7 @@ def starting_document(
     document = WizardDocument()
     document = document.set_all(remembered()) if config is None else document.with_file(config)
     if preset is not None:
-        document = document.with_preset(find_preset(preset, Path.cwd()) if isinstance(preset, str) else preset)
+        document = document.with_preset(find_preset(preset, here()) if isinstance(preset, str) else preset)
     return document.set_all(values or {})
 
 
