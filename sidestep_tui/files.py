@@ -25,7 +25,7 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     Raises:
         SidestepError: the disk is full or the folder cannot be written; nothing is left behind.
     """
-    with _disk_errors_named(path):
+    with disk_errors_named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
         os.close(handle)
@@ -67,7 +67,7 @@ def directory_atomic(path: Path, *, replace: bool = False) -> Iterator[Path]:
         SidestepError: `path` exists already, the disk is full or the folder cannot be written.
     """
 
-    with _disk_errors_named(path):
+    with disk_errors_named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not replace:
             raise SidestepError("The folder exists already.", where=path, fix="choose another name or remove it")
@@ -154,7 +154,12 @@ def _apply_umask(path: Path) -> None:
 
 
 @contextmanager
-def _disk_errors_named(path: Path) -> Iterator[None]:
+def disk_errors_named(path: Path) -> Iterator[None]:
+    """Says in words that the disk is full or may not be written; for what is no file of `write_atomic`, a lock.
+
+    Raises:
+        SidestepError: it is so. Other errors of the system pass.
+    """
     try:
         yield
     except OSError as error:

@@ -152,8 +152,10 @@ class RunDirectory:
         """Holds the run's lock: one engine at a time.
 
         Raises:
-            SidestepError: another engine holds it, or the file system has no locks.
+            SidestepError: another engine holds it, the folder is gone, or it may not be written or locked in.
         """
+        if not self.path.is_dir():
+            raise self._no_run()
         with trying_to_hold(self._lock_file, _LOCK_PATIENCE_SECONDS) as is_ours:
             if not is_ours:
                 raise SidestepError(
@@ -167,13 +169,14 @@ class RunDirectory:
     def _lock_file(self) -> Path:
         return self.path / ".lock"
 
+    def _no_run(self) -> SidestepError:
+        return SidestepError("This is not a run.", where=self.path, fix="`sidestep runs list` shows the runs")
+
     def _config(self) -> dict[str, Any]:
         try:
             document = json.loads(self.config_file.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise SidestepError(
-                "This is not a run.", where=self.path, fix="`sidestep runs list` shows the runs"
-            ) from error
+            raise self._no_run() from error
         except (OSError, ValueError) as error:
             raise SidestepError(f"The run's settings cannot be read: {error}.", where=self.config_file) from error
         if not isinstance(document, dict) or document.get("job") not in JOBS:

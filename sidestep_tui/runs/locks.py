@@ -13,6 +13,7 @@ from typing import Final
 import portalocker
 
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.files import disk_errors_named
 
 _POLL_SECONDS: Final = 0.02
 
@@ -39,10 +40,12 @@ def trying_to_hold(file: Path, patience: float = 0.0) -> Iterator[bool]:
         patience: seconds. Somebody who only looks has it for an instant.
 
     Raises:
-        SidestepError: the file system has no locks.
+        SidestepError: the file cannot be written, or the file system has no locks.
     """
     deadline = time.monotonic() + patience
-    with file.open("a+b") as lock:
+    with disk_errors_named(file):
+        lock = file.open("a+b")
+    with lock:
         while not (is_ours := _taken(lock, file)) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         yield is_ours

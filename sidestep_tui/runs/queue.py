@@ -18,7 +18,7 @@ from typing import Final
 
 from sidestep_tui.config.places import data_home
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import write_json_atomic
+from sidestep_tui.files import disk_errors_named, write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import condition, remember_run
 from sidestep_tui.runs.locks import is_held, trying_to_hold
@@ -81,7 +81,9 @@ def resume_queue(file: Path) -> int:
     """Starts the process of a queue file in a session of its own and gives its process id."""
     package_parent = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH")]))
-    with file.with_suffix(".log").open("ab") as log:
+    with disk_errors_named(file):
+        log = file.with_suffix(".log").open("ab")
+    with log:
         process = subprocess.Popen(
             [sys.executable, "-m", WORKER_MODULE, str(file)],
             stdin=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.files import disk_errors_named
 from sidestep_tui.runs.directory import RunDirectory
 
 
@@ -25,7 +26,7 @@ def remove_run(run: RunDirectory) -> None:
     Raises:
         SidestepError: an engine works on the run, or the folder cannot be deleted.
     """
-    with run.held():  # no engine can start while its run goes
+    with run.held(), disk_errors_named(run.path):  # no engine can start while its run goes
         run.config_file.unlink(missing_ok=True)  # from here on it is no run, whatever happens to the rest
     try:
         shutil.rmtree(run.path)

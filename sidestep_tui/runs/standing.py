@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import write_json_atomic
+from sidestep_tui.files import disk_errors_named, write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import remember_run
 from sidestep_tui.runs.locks import trying_to_hold
@@ -87,7 +87,8 @@ def _change(change: Callable[[Queue], Queue]) -> None:
 @contextmanager
 def _edited_alone() -> Iterator[None]:
     """Two viewers that add a run at the same moment lose neither."""
-    queue_file().parent.mkdir(parents=True, exist_ok=True)
+    with disk_errors_named(queue_file()):
+        queue_file().parent.mkdir(parents=True, exist_ok=True)
     with trying_to_hold(queue_file().with_suffix(".edit"), _EDIT_PATIENCE_SECONDS) as is_ours:
         if not is_ours:
             raise SidestepError("The queue is being changed by another process.", where=queue_file())
