@@ -83,14 +83,21 @@ class SettingRow(Horizontal, can_focus=True):
         yield Static(classes="value")
         yield Static(classes="origin")
 
+    def on_mount(self) -> None:
+        """What was to be shown may have been told before there was a place for it."""
+        if self._document is not None:
+            self.show(self._document)
+
     @property
     def editing(self) -> bool:
         """Whether a line is being typed."""
         return bool(self.query(Input))
 
     def show(self, document: WizardDocument) -> None:
-        """Draws the setting as it stands in the document."""
+        """Draws the setting as it stands in the document; a line that is only about to be made does so when it is."""
         self._document = document
+        if not self.children:
+            return
         self._shown = spell_value(document.shown(self.setting))
         self.query_one(".name", Static).update(name_face(self.setting, document))
         self.query_one(".value", Static).update(value_face(self.setting, document, self._room()))
