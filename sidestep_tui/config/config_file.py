@@ -16,7 +16,8 @@ def read_config_file(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.expanduser().read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"The config file cannot be read: {error}.", where=path, fix="give a JSON file") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"The config file cannot be read: {reason}.", where=path, fix="give a JSON file") from error
     settings = document.get("settings", document) if isinstance(document, dict) else None
     if not isinstance(settings, dict):
         raise UsageError("The config file holds no settings.", where=path, fix="give an object such as a preset's")

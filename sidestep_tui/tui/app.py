@@ -21,7 +21,7 @@ from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.texts.language import LANGUAGES, remember_language
 from sidestep_tui.tui.failures import in_words
-from sidestep_tui.tui.palette import offered
+from sidestep_tui.tui.palette import offered, open_palette
 from sidestep_tui.tui.preferences import chosen_theme, low_bandwidth, remember_low_bandwidth, remember_theme
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
@@ -177,6 +177,10 @@ class SidestepApp(App[None]):
                 _("{what} (key {key})").format(what=words, key=key),
                 lambda key=binding.key: self.simulate_key(key),
             )
+
+    def action_command_palette(self) -> None:
+        """Shows everything that can be done."""
+        open_palette(self)
 
     def action_help(self) -> None:
         """Shows the keys of the current screen."""

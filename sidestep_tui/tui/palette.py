@@ -4,10 +4,14 @@ Moving about is left out: it belongs to the widgets, whose keys the help tells.
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
+from textual.app import App
 from textual.binding import Binding
+from textual.command import CommandPalette
 from textual.screen import Screen
+
+from sidestep_tui.texts import _
 
 MOVING: Final = ("app.focus_next", "app.focus_previous")
 """What moves about on any screen."""
@@ -31,3 +35,9 @@ def offered(screen: Screen[object]) -> Iterator[Binding]:
         ):
             told.add(binding.action)
             yield binding
+
+
+def open_palette(app: App[Any]) -> None:
+    """Shows the palette with its line in the language of its reader; Textual's own is English."""
+    if not CommandPalette.is_open(app):
+        app.push_screen(CommandPalette(placeholder=_("Search for commands …"), id="--command-palette"))

@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from sidestep_tui.runs import events as ev
 from sidestep_tui.texts import LANGUAGE
 
-from .conftest import NOW, SIZES, Events, Looks, MakeApp, MakeRun, Matches
+from .conftest import NOW, SIZES, Events, Looks, MakeApp, MakeRun, Matches, shown
 from .presets.support import paste
 
 chinese = pytest.mark.skipif(LANGUAGE != "zh_CN", reason="runs in a process that speaks Chinese")
@@ -92,3 +92,11 @@ def test_a_preset_that_is_refused(size: tuple[int, int], make_app: MakeApp, look
         await paste(pilot, '{"settings": {"training": {"epochs": 0, "epoch": 3}, "memory": {"checkpointing": "some"}}}')
 
     assert looks(make_app("presets"), size, prepare)
+
+
+@chinese
+async def test_the_palette_asks_in_chinese(make_app: MakeApp) -> None:
+    async with make_app().run_test(size=(80, 24)) as pilot:
+        await pilot.press("ctrl+p")
+        await pilot.pause()
+        assert "搜索命令…" in shown(pilot.app)
