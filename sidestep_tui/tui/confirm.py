@@ -5,14 +5,14 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from sidestep_tui.texts import _
+from sidestep_tui.tui.leaving import Dialog
 from sidestep_tui.tui.text import literal
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(Dialog[bool]):
     """Asks one question; `y` says yes, anything that leaves says no. There is no default that Enter would take.
 
     Args:

@@ -6,17 +6,18 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Grid, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import Static
 
 from sidestep_tui.texts import _
+from sidestep_tui.tui.leaving import Dialog
 from sidestep_tui.tui.palette import MOVING, UNTOLD
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.widgets.scroll import KeyScroll
 from sidestep_tui.tui.words import word
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Lists the bindings that were active on `below` when the help was asked for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,enter", "dismiss", _("Close"))]

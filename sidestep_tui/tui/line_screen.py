@@ -5,14 +5,14 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from sidestep_tui.texts import _
+from sidestep_tui.tui.leaving import Dialog
 from sidestep_tui.tui.text import literal
 
 
-class LineScreen(ModalScreen[None]):
+class LineScreen(Dialog[None]):
     """Shows one line to copy; the terminal's clipboard has it already where the terminal allows that (OSC 52).
 
     Args:

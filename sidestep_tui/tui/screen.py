@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from sidestep_tui.texts import _
+from sidestep_tui.tui.leaving import LeavesOnce
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.widgets.bars import KeyBar, TopBar
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-class SidestepScreen(Screen[Result], Generic[Result]):
+class SidestepScreen(LeavesOnce[Result], Generic[Result]):
     """A screen with a top line and a key line; subclasses give `HEADING` and `compose_body`.
 
     Its bindings are shown in the key line (`show=True`) and in the help (`?`) all of them: each needs a description.

@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static, TextArea
 
 from sidestep_tui.dataset.fields import FIELDS
@@ -19,6 +18,7 @@ from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count
+from sidestep_tui.tui.leaving import Dialog
 from sidestep_tui.tui.text import clean, literal, shorten
 from sidestep_tui.tui.widgets.scroll import KeyScroll
 
@@ -26,7 +26,7 @@ _MOST_VALUES: Final = 4
 _SPREAD: Final = 40  # cells of the dialog beside the name of a field and the scrollbar
 
 
-class TextScreen(ModalScreen[str | None]):
+class TextScreen(Dialog[str | None]):
     """Edits a text of several lines; gives None where it was left as it was."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -59,7 +59,7 @@ class TextScreen(ModalScreen[str | None]):
         self.dismiss(self.query_one(TextArea).text)
 
 
-class BulkEditScreen(ModalScreen[Mapping[str, Any] | None]):
+class BulkEditScreen(Dialog[Mapping[str, Any] | None]):
     """Sets one field of many songs, written as on the command line: `language=ja`; nothing after `=` clears it.
 
     Args:
@@ -142,7 +142,7 @@ class BulkEditScreen(ModalScreen[Mapping[str, Any] | None]):
         )
 
 
-class BusyScreen(ModalScreen[None]):
+class BusyScreen(Dialog[None]):
     """Takes every key while something must not be disturbed; whoever opened it closes it."""
 
     def __init__(self, text: str) -> None:

@@ -6,13 +6,13 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from sidestep_tui.config.preset_import import UNNAMED, Import, import_given
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
+from sidestep_tui.tui.leaving import Dialog
 from sidestep_tui.tui.presets.describe import report
 from sidestep_tui.tui.text import literal
 from sidestep_tui.tui.widgets.scroll import KeyScroll
@@ -24,7 +24,7 @@ _LONG_PROBLEM: Final = 150
 """Cells of a text that may need more than three lines: the box gives it some of its own."""
 
 
-class PasteScreen(ModalScreen[Import | None]):
+class PasteScreen(Dialog[Import | None]):
     """Takes the text of a preset, or the name of a file, until it can be read or the user leaves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -65,7 +65,7 @@ class PasteScreen(ModalScreen[Import | None]):
             problem.display = True
 
 
-class ReportScreen(ModalScreen[bool]):
+class ReportScreen(Dialog[bool]):
     """Shows what became of an imported preset; `y` keeps it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

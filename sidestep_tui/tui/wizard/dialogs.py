@@ -11,11 +11,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import DirectoryTree, Input, Static
 from textual.widgets.option_list import Option
 
 from sidestep_tui.texts import _
+from sidestep_tui.tui.leaving import Dialog
 from sidestep_tui.tui.text import clean, literal, pad, shorten
 from sidestep_tui.tui.widgets.lists import KeyList
 
@@ -45,7 +45,7 @@ class Choice:
         return Content.assemble((name, "bold"), "  " if note else "", (note, "$text-muted"))
 
 
-class PickScreen(ModalScreen[str | None]):
+class PickScreen(Dialog[str | None]):
     """Picks one entry of a list.
 
     Args:
@@ -141,7 +141,7 @@ class PickScreen(ModalScreen[str | None]):
 _ASK_KEYS: Final = _("[b $footer-key-foreground]enter[/] Take it    [b $footer-key-foreground]esc[/] Go back")
 
 
-class AskScreen(ModalScreen[str | None]):
+class AskScreen(Dialog[str | None]):
     """Asks for one line of text.
 
     Args:
@@ -207,7 +207,7 @@ class FolderTree(DirectoryTree):
         return [path for path in paths if path.is_dir() and not path.name.startswith(".")]
 
 
-class BrowseScreen(ModalScreen[Path | None]):
+class BrowseScreen(Dialog[Path | None]):
     """Chooses a folder. Enter opens and closes, `s` takes the one under the cursor, backspace goes up."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

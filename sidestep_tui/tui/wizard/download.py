@@ -9,13 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import share, size
+from sidestep_tui.tui.leaving import Dialog
 from sidestep_tui.tui.outline import bar
 from sidestep_tui.tui.text import clean, literal, shorten_middle
 from sidestep_tui.tui.wizard.models import Download, Fetching, plan_download
@@ -32,7 +32,7 @@ _KEYS: Final[dict[Stage, str]] = {
 }
 
 
-class DownloadScreen(ModalScreen[Path | None]):
+class DownloadScreen(Dialog[Path | None]):
     """Says what a model's download is, fetches it when told to, and closes with the model's folder.
 
     Args:
