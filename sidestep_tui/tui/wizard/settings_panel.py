@@ -85,16 +85,18 @@ class SettingsPanel(Vertical):
         lines = self._lines()
         wanted = [line for line in lines if _name(line) == name]
         for line in (wanted or lines)[:1]:
-            line.focus()
+            self.screen.set_focus(line)
 
     def move_cursor(self, by: int) -> None:
         """Moves the cursor so many lines down; below the last one lies what can only be read, and is scrolled."""
         lines = self._lines()
-        at = next((index for index, line in enumerate(lines) if line.has_focus or line.has_focus_within), 0)
+        focused = self.screen.focused  # what has the focus is told of it later
+        at = next((index for index, line in enumerate(lines) if focused and line in focused.ancestors_with_self), 0)
         if at + by >= len(lines):
             self.query_one("#rows", VerticalScroll).scroll_relative(y=by, animate=False)
         elif lines:
-            lines[max(0, min(at + by, len(lines) - 1))].focus()
+            # Not by `focus`, which waits its turn: the next of two keys would start from where the first one did.
+            self.screen.set_focus(lines[max(0, min(at + by, len(lines) - 1))])
 
     def _lines(self) -> list[SettingRow | ActionRow]:
         return [line for line in self.query("SettingRow, ActionRow") if isinstance(line, SettingRow | ActionRow)]

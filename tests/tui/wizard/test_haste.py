@@ -8,7 +8,7 @@ from sidestep_tui.tui.wizard.settings_panel import SettingsPanel
 
 from ..conftest import shown
 from .conftest import OpenWizard, settle
-from .support import state
+from .support import focused, go_to, state
 
 
 async def test_an_answer_that_comes_before_the_lines_are_made_waits_for_them(open_wizard: OpenWizard) -> None:
@@ -32,3 +32,12 @@ async def test_keys_pressed_in_haste_show_each_line_once(open_wizard: OpenWizard
         await pilot.pause()
         rows = [row.setting.path for row in pilot.app.screen.query(SettingRow)]
         assert rows == [field.path for field in state(pilot).steps()[2].fields]
+
+
+async def test_arrows_pressed_in_haste_move_a_line_each(open_wizard: OpenWizard) -> None:
+    async with open_wizard() as pilot:
+        await go_to(pilot, "Adapter")
+        for _ in range(3):
+            pilot.app.post_message(events.Key("down", None))
+        await pilot.pause()
+        assert focused(pilot) == "adapter.rank"
