@@ -8,6 +8,7 @@ from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, duration, share
+from sidestep_tui.tui.monitor.commands import paused
 from sidestep_tui.tui.outline import headway, seconds_left
 
 _AFTER: Final[dict[JobName, str]] = {
@@ -91,6 +92,10 @@ def _interrupted(run: RunSummary) -> str:
 
 
 def _running(run: RunSummary, now: float) -> str:
+    if paused(run.state):
+        return _("{name} is paused{where}. Enter and then p lets it go on.").format(
+            name=run.run.name, where=_where(run)
+        )
     way = headway(run.state)
     left = seconds_left(run.state, now)
     phase = spoken(run.state.phase) or _("it has just begun")

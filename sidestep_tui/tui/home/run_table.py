@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import age, number, share, size
+from sidestep_tui.tui.monitor.commands import paused
 from sidestep_tui.tui.outline import SYMBOLS, bar, headway, last_loss
 from sidestep_tui.tui.text import shorten
 from sidestep_tui.tui.themes import rich_style
@@ -89,10 +90,11 @@ class RunTable(KeyTable):
 
     def _cells(self, run: "RunSummary", now: float) -> tuple[Text, ...]:
         symbol, colour = SYMBOLS[run.condition]
+        condition = "paused" if run.condition == "running" and paused(run.state) else run.condition
         last = run.state.updated_at or run.created_at
         muted = rich_style(self, "secondary")
         return (
-            cell(f"{symbol} {word(run.condition)}", rich_style(self, colour)),
+            cell(f"{symbol} {word(condition)}", rich_style(self, colour)),
             cell(shorten(run.run.name, self._name_width), rich_style(self, "foreground", bold=True)),
             *self._fitting(
                 job=cell(word(run.job)),

@@ -82,7 +82,7 @@ def _time(summary: "RunSummary", now: float) -> str:
         return ""
     if summary.condition != "running":
         return _("took {time}").format(time=duration((state.ended_at or state.updated_at) - state.started_at))
-    left = seconds_left(state, now)
+    left = None if paused(state) else seconds_left(state, now)
     if left is None:
         return _("for {time}").format(time=duration(now - state.started_at))
     return _("{time} left").format(time=duration(left))
