@@ -75,7 +75,8 @@ def _bands(columns: StepColumns, state: RunState) -> list[Curve]:
         training = columns.get(f"smooth_{name}")
         seen = np.isfinite(training)
         curves.append(Curve(word(name), colour, steps[seen], training[seen]))
-        held_out = _validation("", colour, mark, state, lambda v, band=band: v.bands[band] if v.bands else None)
+        own_name = "" if seen.any() else word(name)  # else the line beside it has told the name
+        held_out = _validation(own_name, colour, mark, state, lambda v, band=band: v.bands[band] if v.bands else None)
         curves.append(held_out)
     return curves
 

@@ -6,6 +6,7 @@ from typing import Final
 from textual.app import ComposeResult, RenderResult
 from textual.content import Content
 from textual.reactive import reactive
+from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
@@ -34,8 +35,9 @@ def panels_of(job: JobName) -> tuple[tuple[str, str], ...]:
 
 
 class PanelTabs(Widget):
-    """The panels' titles in one line, the open one marked."""
+    """The panels' titles in one line, the open one marked. A click opens one."""
 
+    auto_links = False
     DEFAULT_CSS = "PanelTabs { height: 1; padding: 0 1; }"
 
     current = reactive("")
@@ -57,7 +59,8 @@ class PanelTabs(Widget):
         for digit, (name, title) in enumerate(self._panels, start=1):
             is_open = name == self.current
             words = f"{digit} {title}" if titles or is_open else str(digit)
-            yield Content.styled(f"{edge}{words}{edge}", "bold reverse $primary" if is_open else "$text-muted")
+            tab = Content.styled(f"{edge}{words}{edge}", "bold reverse $primary" if is_open else "$text-muted")
+            yield tab.stylize(Style.from_meta({"@click": f"screen.open_panel({digit})"}))
 
 
 class Panels(ContentSwitcher):
