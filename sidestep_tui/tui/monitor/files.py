@@ -1,8 +1,9 @@
-"""What the run has put on disk, as a list: checkpoints, samples, and the results it told at its end. Pure."""
+"""What the run has put on disk, as a list: checkpoints, samples, and the results it told at its end."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.state import RunState
 from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import count, number
@@ -22,10 +23,20 @@ class RunFile:
     note: str
 
 
-def run_files(state: RunState) -> Iterator[RunFile]:
-    """What the run has written so far, by kind, the newest last."""
+def pruned(run: RunDirectory, state: RunState) -> frozenset[str]:
+    """The checkpoints that made room for later ones (`checkpoints.keep_last`), by their paths. Reads the folder."""
+    try:
+        kept = {str(folder.relative_to(run.path)) for folder in run.checkpoints.iterdir()}
+    except OSError:
+        return frozenset()
+    regular = {saved.path for saved in state.checkpoints if saved.kind == "regular"}
+    return frozenset(regular - kept) if kept else frozenset()
+
+
+def run_files(state: RunState, gone: Collection[str] = ()) -> Iterator[RunFile]:
+    """What the run has written so far and what of it is not `gone`, by kind, the newest last."""
     newest = {saved.path: saved.seq for saved in state.checkpoints}  # `best` is written again and again
-    for saved in (saved for saved in state.checkpoints if saved.seq == newest[saved.path]):
+    for saved in (saved for saved in state.checkpoints if saved.seq == newest[saved.path] and saved.path not in gone):
         yield RunFile(f"c{saved.seq}", "checkpoint", "primary", count(saved.step), saved.path, word(saved.kind))
     for sample in state.samples:
         scale = (

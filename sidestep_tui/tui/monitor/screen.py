@@ -25,6 +25,7 @@ from sidestep_tui.tui.monitor.cards import CardPanel
 from sidestep_tui.tui.monitor.chart_keys import CHART_NAMES, ChartKeys
 from sidestep_tui.tui.monitor.columns import StepColumns
 from sidestep_tui.tui.monitor.curves import CHARTS
+from sidestep_tui.tui.monitor.files import pruned
 from sidestep_tui.tui.monitor.log_tail import LogTail
 from sidestep_tui.tui.monitor.log_view import LogView
 from sidestep_tui.tui.monitor.panels import Panels, PanelTabs, panels_of
@@ -90,6 +91,7 @@ class MonitorScreen(ChartKeys):
         self._log = LogTail(run.engine_log)
         self._columns = StepColumns()
         self._machine: MachineSnapshot | None = None
+        self._gone: frozenset[str] = frozenset()
         self._polls = 0
         self._shows_cards = False
         self._reading = threading.Lock()
@@ -130,6 +132,7 @@ class MonitorScreen(ChartKeys):
                 return
             lines = self._log.read()
             same = before is not None and _looks_alike(before, summary) and not changed
+            self._gone = self._gone if same else pruned(self.run, summary.state)
             self.summary = summary
         if lines or not same:
             self.post_message(self.Updated(summary, lines))
@@ -181,7 +184,9 @@ class MonitorScreen(ChartKeys):
         elif name == "events":
             self.query_one("#events", EventTable).show(state)
         elif name == "files":
-            self.query_one("#files", FileTable).show(state)
+            files = self.query_one("#files", FileTable)
+            files.gone = self._gone
+            files.show(state)
         elif name == "cards":
             self.query_one(CardPanel).show(state, self._machine)
 

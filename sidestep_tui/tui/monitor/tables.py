@@ -95,11 +95,13 @@ class FileTable(_StateTable):
 
     def __init__(self) -> None:
         super().__init__(id="files")
+        self.gone: frozenset[str] = frozenset()
+        """Paths of what was written and has been deleted since."""
 
     @property
     def current_path(self) -> str | None:
         """The path of the file under the cursor; None for a result that is a number or a word."""
-        files = {file.key: file for file in run_files(self._state)} if self._state is not None else {}
+        files = {file.key: file for file in run_files(self._state, self.gone)} if self._state is not None else {}
         file = files.get(self.current_key or "")
         return file.path if file is not None and (file.kind != "result" or "/" in file.path) else None
 
@@ -108,7 +110,7 @@ class FileTable(_StateTable):
         self.set_columns([(_("What"), _KIND), (_("   Step"), _STEP), (_("Path or value"), path), ("", note)])
 
     def _rows_of(self, state: RunState) -> list[Row]:
-        return [self._row(file) for file in run_files(state)]
+        return [self._row(file) for file in run_files(state, self.gone)]
 
     def _row(self, file: RunFile) -> Row:
         muted = rich_style(self, "text-muted")
