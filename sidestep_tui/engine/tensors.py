@@ -151,10 +151,8 @@ def read_manifest(folder: Path) -> Manifest:
         ) from error
     except (OSError, ValueError) as error:
         raise SidestepError(f"The manifest cannot be read: {error}.", where=path, fix="preprocess again") from error
-    if not isinstance(document, dict) or (document.pop("format", None), document.pop("version", None)) != (
-        FORMAT,
-        VERSION,
-    ):
+    kind = (document.pop("format", None), document.pop("version", None)) if isinstance(document, dict) else None
+    if kind != (FORMAT, VERSION):
         raise SidestepError(
             "The manifest is of another tool or version.", where=path, fix="preprocess the songs with this version"
         )

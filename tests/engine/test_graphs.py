@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -14,20 +13,13 @@ from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.acestep.flash import trust_flash
 from sidestep_tui.config.adapter import LoraSettings
-from sidestep_tui.config.fields import put
-from sidestep_tui.config.layers import problems_of
 from sidestep_tui.config.objective import ObjectiveSettings
-from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine import graphs
 from sidestep_tui.engine.adapter import inject_new, trainable
 from sidestep_tui.engine.batches import Batch
 from sidestep_tui.engine.graphs import Record, RecordedPasses, cuda_record, rounded
-from sidestep_tui.engine.policy import policies_for
 from sidestep_tui.engine.step import Passes, plain_passes
 from sidestep_tui.engine.targets import choose_targets
-from sidestep_tui.runs.events import WarningRaised
-from sidestep_tui.runs.log import read_events
-from tests.engine.conftest import Engine
 
 Work = Callable[[], None]
 
@@ -245,32 +237,6 @@ def test_there_are_few_buckets(parts: int) -> None:
     assert all(bucket - length < max(64, 2 * length / parts) for length, bucket in enumerate(lengths, 1))
     assert lengths == sorted(lengths)
     assert len(set(lengths)) < parts * 9
-
-
-@pytest.mark.parametrize(("path", "value"), [
-    ("memory.stream_blocks", True), ("memory.compile", True), ("memory.attention", "reference"),
-    ("memory.checkpointing", "offload"), ("adapter.dropout", 0.1), ("training.sharding", "fsdp"),
-    ("objective.prior_weight", 0.5),
-])  # fmt: skip
-def test_what_cannot_be_recorded_is_refused(path: str, value: Any, train_document: dict[str, Any]) -> None:
-    document = put(put(train_document, "memory.graphs", True), "objective.prior_prompts", "a waltz")
-    assert not problems_of(TrainSettings, document)
-    assert any(
-        "memory.graphs needs" in problem.message for problem in problems_of(TrainSettings, put(document, path, value))
-    )
-
-
-def test_auto_does_not_choose_what_leaves_the_card(train_document: dict[str, Any]) -> None:
-    document = put(put(train_document, "memory.graphs", True), "memory.checkpointing", "auto")
-    assert policies_for(TrainSettings.model_validate(document)) == ("none", "half", "all")
-
-
-def test_a_run_without_a_card_says_so_and_goes_on(engine: Engine, train_document: dict[str, Any]) -> None:
-    run, state = engine.run("recorded", "train", put(train_document, "memory.graphs", True))
-    assert state.status == "completed"
-    events = read_events(run.events_file)
-    warnings = [event.what for event in events if isinstance(event, WarningRaised) and event.where == "memory.graphs"]
-    assert warnings == ["Steps run without CUDA graphs: the device is no CUDA card"]
 
 
 @pytest.mark.cuda

@@ -116,31 +116,6 @@ def test_stop_saves_and_can_be_resumed(engine: Engine, train_document: dict[str,
     assert all(torch.equal(value, _weights(run.final)[key]) for key, value in _weights(whole.final).items())
 
 
-def test_what_a_killed_engine_was_writing_is_cleared_up(engine: Engine, train_document: dict[str, Any]) -> None:
-    run, _ = engine.run("killed", "train", put(train_document, "checkpoints.keep_last", 1))
-    best = _weights(run.best)
-    shutil.copytree(run.final, run.checkpoints / ".step-00000009.abcdefgh.tmp")
-    (run.path / ".best.abcdefgh.tmp").mkdir()
-    run.best.rename(run.path / ".best.hgfedcba.old")
-    shutil.rmtree(run.checkpoints / "step-00000008")
-    of_a_viewer = run.path / ".notes.json.abcdefgh.tmp"  # a viewer writes beside us
-    of_a_viewer.touch()
-    code, _ = engine.work(run)
-    assert code == 0
-    assert [folder.name for folder in run.checkpoints.iterdir()] == ["step-00000008"]
-    assert {path.name for path in run.path.glob(".*.*")} == {of_a_viewer.name}
-    assert all(torch.equal(value, _weights(run.best)[key]) for key, value in best.items())
-
-
-def test_moved_tensors_are_missed_by_name(engine: Engine, train_document: dict[str, Any], songs: Path) -> None:
-    run = engine.create("moved", "train", train_document)
-    songs.rename(songs.with_name("elsewhere"))
-    code, state = engine.work(run)
-    assert code == 1
-    assert state.failure is not None
-    assert (state.failure.where, "--set data.tensors=" in state.failure.fix) == (str(songs), True)
-
-
 def test_a_truncated_checkpoint_is_passed_over(engine: Engine, train_document: dict[str, Any]) -> None:
     document = put(train_document, "checkpoints.every_steps", 1)
     run, _ = engine.run("truncated", "train", document)
