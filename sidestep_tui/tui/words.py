@@ -48,6 +48,9 @@ _WORDS: Final = {
     "resume": _("resume"),
     "stop": _("stop"),
     "set": _("set"),
+    # whether a run fits
+    "yes": _("yes"),
+    "barely": _("barely"),
     "paused": _("paused"),
     # how runs did
     "done": _("done"),

@@ -16,6 +16,7 @@ from sidestep_tui.tui.chart.widget import Chart
 from sidestep_tui.tui.chart.window import Window
 from sidestep_tui.tui.figures import number
 from sidestep_tui.tui.monitor.columns import StepColumns
+from sidestep_tui.tui.outline import headway, last_loss
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean
 from sidestep_tui.tui.widgets.table import KeyTable, cell
@@ -52,7 +53,10 @@ class CompareScreen(SidestepScreen[None]):
 
     def on_mount(self) -> None:
         """Draws both, and says why settings are missing where one of them is of another version."""
-        self._rows = [(word(name), [_in_words(value) for value in values]) for name, values in outcomes(self._runs)]
+        self._rows = [
+            (word(name), [_in_words(name, value, run) for value, run in zip(values, self._runs, strict=True)])
+            for name, values in outcomes(self._runs)
+        ]
         try:
             self._rows += differing_settings(self._runs)
         except SidestepError as error:
@@ -82,6 +86,11 @@ def _text(value: Any) -> str:
     return number(value) if isinstance(value, float) else str(value)
 
 
-def _in_words(value: Any) -> Any:
-    """The condition of a run in the language of this process; figures as they are."""
+def _in_words(name: str, value: Any, run: RunSummary) -> Any:
+    """An outcome as home tells it: how far in the language of this process, and the mean loss of the last steps."""
+    if name == "done":
+        way = headway(run.state)
+        return way.told if way is not None else ""
+    if name == "loss":
+        return last_loss(run.state)
     return word(value) if isinstance(value, str) else value

@@ -14,7 +14,7 @@ from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.chart.widget import Chart
 from sidestep_tui.tui.widgets.table import KeyTable
 
-from ..conftest import NOW, MakeRun
+from ..conftest import NOW, MakeRun, shown
 
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 Events = Callable[..., list[ev.Event]]
@@ -49,3 +49,21 @@ async def test_settings_that_differ_and_both_curves_are_shown(
     assert "b wide" in drawn[0]
     assert any("⠁" <= letter <= "⣿" for line in drawn[1:] for letter in line)
     assert {"a", "b"} <= set("".join(drawn[1:-2]))
+
+
+async def test_outcomes_are_told_as_home_tells_them(
+    make_app: Callable[..., SidestepApp], make_run: MakeRun, settle: Settle, training_events: Events
+) -> None:
+    make_run("one", events=training_events(40, 1200), start=NOW - 1000)
+    make_run("two", events=training_events(1200, 1200, ev.RunCompleted()), start=NOW - 2000)
+    async with make_app().run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        at_home = shown(pilot.app)
+        await pilot.press("c")
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause()
+        table = pilot.app.screen.query_one(KeyTable)
+        rows = {table.get_row_at(row)[0].plain: [c.plain for c in table.get_row_at(row)[1:]] for row in range(3)}
+    assert rows["done"] == ["40 of 1 200 steps", "1 200 of 1 200 steps"]
+    assert all(loss in at_home for loss in rows["loss"])

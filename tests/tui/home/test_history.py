@@ -149,7 +149,7 @@ async def test_two_runs_are_compared(
         assert isinstance(app.screen, CompareScreen)
         table = app.screen.query_one(KeyTable)
         rows = [[cell.plain for cell in table.get_row_at(index)] for index in range(table.row_count)]
-    assert ["done", "120/1200 steps", "5/1200 steps"] in rows
+    assert ["done", "120 of 1 200 steps", "5 of 1 200 steps"] in rows
 
 
 async def test_a_run_of_another_version_is_compared_by_what_can_be_read(
