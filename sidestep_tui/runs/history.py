@@ -127,5 +127,5 @@ def _read_index() -> list[Path]:
     """The list as it stands; OSError and ValueError where it cannot be read."""
     entries = json.loads(run_index().read_text(encoding="utf-8"))
     if not isinstance(entries, list):
-        raise ValueError(entries)
+        raise ValueError  # no list
     return [Path(entry) for entry in entries if isinstance(entry, str)]
