@@ -38,6 +38,8 @@ class ProgressPanel(Widget):
     def _phase(state: "RunState") -> Content:
         if state.status == "completed":
             return Content.styled(_("done"), "bold")
+        if state.started_at is None:
+            return Content.styled(_("waiting"), "bold")
         phase = clean(spoken(state.phase)) or _("starting")
         return Content.assemble((phase, "bold"), (f"  {phase_about(state)}", "$text-muted"))
 
