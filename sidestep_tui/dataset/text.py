@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from charset_normalizer import from_bytes
 
+from sidestep_tui.dataset.east_asian import guess_encoding
+
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
 # Control characters but for tab and line end, halves of surrogate pairs, byte order marks.
@@ -34,6 +36,8 @@ def decode(data: bytes) -> Decoded:
     try:
         return Decoded(data.decode("utf-8"), "utf-8", True)
     except UnicodeDecodeError:
+        if (guess := guess_encoding(data)) is not None:
+            return Decoded(data.decode(guess), guess, False)
         best = from_bytes(data).best()
     if best is None:
         return Decoded(data.decode("latin-1"), "latin-1", False)
