@@ -62,6 +62,8 @@ class JobVerb:
     def _run(self, flags: SettingFlags, options: Namespace, out: Output) -> int:
         settings = resolve(JOBS[self.job], given_layers(flags, options))
         check_inputs(settings)
+        for text in flags.without_effect(options, settings):
+            out.warn(text)
         place = self._place(settings, options)
         earlier = RunDirectory(place.expanduser().absolute())
         if self._output_is_the_run and _can_go_on(earlier, self.job) and not options.prepare:

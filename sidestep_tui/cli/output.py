@@ -51,6 +51,13 @@ class Output:
         if not self.as_json:
             self.console.print(printable(text), soft_wrap=True)
 
+    def warn(self, text: str) -> None:
+        """One line on the standard error stream, as text or as a JSON document, while the command goes on."""
+        if self.as_json:
+            sys.stderr.write(msgspec.json.encode({"warning": text}).decode("utf-8") + "\n")
+        else:
+            _console(sys.stderr).print(f"warning: {printable(text)}", soft_wrap=True)
+
 
 def report_error(error: SidestepError, as_json: bool) -> None:
     """What is wrong, where and the fix, on the standard error stream."""

@@ -4,13 +4,13 @@ import csv
 import json
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic_settings import BaseSettings, CliSettingsSource
 
-from sidestep_tui.cli.describe import help_text, metavar
+from sidestep_tui.cli.describe import applies_text, help_text, metavar
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.config_file import read_config_file
@@ -55,6 +55,15 @@ class SettingFlags:
         for path, value in own.items():
             document = put(document, path, value)
         return document
+
+    def without_effect(self, options: Namespace, settings: Section) -> Iterator[str]:
+        """What to say of each flag that was given and does not apply to these settings."""
+        document = settings.model_dump(mode="json")
+        for path in vars(options):
+            fields = self._fields.get(path, ())
+            if fields and not any(field.applies(document, {}) for field in fields):
+                reasons = " or ".join(dict.fromkeys(applies_text(field) for field in fields))
+                yield f"{path} has no effect: it counts only when {reasons}."
 
     def _is_emptied(self, path: str, value: Any) -> bool:
         """`none` empties a setting that may be empty; for others it is a word, or one of the choices."""

@@ -54,6 +54,16 @@ def test_train_follows_the_run_to_its_end(sidestep, stub_engine, inputs, tmp_pat
     assert settings["data"]["tensors"] == inputs[0]
 
 
+def test_a_flag_without_effect_is_told(sidestep, stub_engine, inputs, tmp_path):
+    stub_engine("complete")
+    given = ("--schedule.name", "cosine", "--schedule.power", 3, "--schedule.final_ratio", 0.5, "--rank", 8)
+    result = sidestep("train", *inputs, "--output", tmp_path / "run", *given)
+    told = "schedule.power has no effect: it counts only when schedule.name is polynomial."
+    assert (result.code, result.err) == (0, f"warning: {told}\n")
+    result = sidestep("train", *inputs, "--output", tmp_path / "again", *given, "--json")
+    assert json.loads(result.err) == {"warning": told}
+
+
 def test_train_under_json_gives_the_events_as_lines(sidestep, stub_engine, inputs, tmp_path):
     stub_engine("complete")
     lines = sidestep("train", *inputs, "--output", tmp_path / "run", "--json").json_lines()
