@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 _FEWEST: Final = 3
+_LAST_ASCII: Final = 0x7F
 _MOST_ARE_COMMON: Final = 0.8
 
 
@@ -30,7 +31,10 @@ def _share(data: bytes, encoding: str) -> float:
     japanese = encoding in ("cp932", "euc_jp")
     if len(beyond) < _FEWEST or (japanese and not any("\u3041" <= character <= "\u30fe" for character in beyond)):
         return 0.0
-    return sum(_COMMON[encoding](character.encode(encoding)) for character in beyond) / len(beyond)
+    codes = [character.encode(encoding) for character in beyond]
+    if all(code[-1] <= _LAST_ASCII for code in codes):  # European capitals with accents, each before a plain letter
+        return 0.0
+    return sum(map(_COMMON[encoding], codes)) / len(codes)
 
 
 def _within(*leads: tuple[int, int], trail: int = 0xA1) -> Callable[[bytes], bool]:

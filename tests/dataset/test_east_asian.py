@@ -2,6 +2,7 @@
 
 import pytest
 
+from sidestep_tui.dataset.east_asian import guess_encoding
 from sidestep_tui.dataset.text import decode
 
 HEADER = "File,Artist,Title,BPM,Key,Camelot,Caption\nsong.wav,,,128,A minor,8A,"
@@ -27,3 +28,7 @@ def test_a_short_text_is_read_in_its_own_encoding(encoding: str, text: str, befo
 )
 def test_other_alphabets_are_left_to_statistics(encoding: str, text: str) -> None:
     assert decode(text.encode(encoding)).text == text
+
+
+def test_capitals_with_accents_before_plain_letters_are_no_chinese() -> None:
+    assert guess_encoding("Änderung Ära Ähnlich".encode("cp1252")) is None
