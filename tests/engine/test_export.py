@@ -59,6 +59,18 @@ def test_what_a_consumer_cannot_take_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_an_export_that_was_killed_before_its_card_is_finished_by_the_same_run(
+    engine: Any, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=4))
+    run = engine.create("run", "export", {"adapter": str(adapter), "output": str(tmp_path / "mine")})
+    with monkeypatch.context() as killed:
+        killed.setattr("sidestep_tui.engine.export.job.model_card", lambda *_: 1 / 0)
+        assert engine.work(run)[0] == 1
+    assert engine.work(run)[0] == 0
+    assert (tmp_path / "mine" / "README.md").is_file()
+
+
 def test_what_a_killed_export_left_goes_with_the_next(engine: Any, tiny_checkpoint: Path, tmp_path: Path) -> None:
     adapter = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=4))
     (tmp_path / ".my [1].abcdefgh.tmp").mkdir()

@@ -27,6 +27,7 @@ from sidestep_tui.files import directory_atomic, sweep, write_text_atomic
 from sidestep_tui.runs.events import PhaseChanged
 from sidestep_tui.runs.log import read_events
 
+_DESCRIBING: Final = "writing the model card"
 _RANK: Final = 64  # of a LoRA from a difference, where none is given
 _DTYPES: Final[dict[ExportPrecision, torch.dtype]] = {
     "float32": torch.float32,
@@ -48,8 +49,9 @@ def run(context: JobContext, settings: ExportSettings) -> Results:
     output = settings.output or default_output(settings, file, modules)
     sweep(output.parent, escape(output.name[:40]))  # of a merged model a killed run leaves gigabytes
     write = _merge if settings.format == "merged" else _write
-    is_there = output.is_dir() and _came_to_upload(context)
+    is_there = output.is_dir() and _wrote_it_before(context)
     results: Results = {"modules": len(modules)} if is_there else write(context, settings, file, output)
+    context.phase(_DESCRIBING)
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     write_text_atomic(output / "README.md", model_card(settings, output.name, file, modules))
     if settings.push is not None:
@@ -64,10 +66,10 @@ def run(context: JobContext, settings: ExportSettings) -> Results:
     }
 
 
-def _came_to_upload(context: JobContext) -> bool:
-    """Whether this run had written the folder before, and only its upload failed."""
+def _wrote_it_before(context: JobContext) -> bool:
+    """Whether this run had written the folder before it was killed, or its upload failed."""
     told = read_events(context.run.events_file)
-    return any(isinstance(event, PhaseChanged) and event.phase == "uploading" for event in told)
+    return any(isinstance(event, PhaseChanged) and event.phase == _DESCRIBING for event in told)
 
 
 def _read(settings: ExportSettings) -> tuple[AdapterFile, float]:
