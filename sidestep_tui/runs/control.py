@@ -9,6 +9,7 @@ from typing import Final, Literal, get_args
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.history import summarise
 
 CommandName = Literal["stop", "pause", "resume", "save", "validate", "sample", "set"]
 COMMANDS: Final[tuple[str, ...]] = get_args(CommandName)
@@ -33,6 +34,10 @@ def send_command(run: RunDirectory, name: str, arguments: dict[str, str] | None 
     if name not in COMMANDS:
         raise UsageError(f"There is no command {name!r}.", fix=f"one of: {', '.join(COMMANDS)}")
     if not run.alive():
+        if summarise(run).condition == "completed":
+            raise SidestepError(
+                "The run did all of its work.", where=run.path, fix=f"`sidestep runs show {run.path}` tells its results"
+            )
         raise SidestepError(
             "No engine is working on this run.", where=run.path, fix=f"`sidestep resume {run.path}` continues it"
         )

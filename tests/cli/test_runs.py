@@ -155,3 +155,11 @@ def test_set_takes_values_and_the_others_none(sidestep, make_run):
     # A run without an engine: the values were understood, and nobody is there to take them.
     refused = sidestep("runs", "command", "a", "set", "optimizer.learning_rate=1e-4")
     assert (refused.code, "No engine" in refused.err) == (1, True)
+
+
+def test_a_finished_run_is_not_told_to_go_on_when_it_is_asked_to_stop(sidestep, make_run):
+    make_run("done", ev.RunCompleted(results={}))
+    make_run("cut-off")
+    for name, told in (("done", "did all of its work"), ("cut-off", "sidestep resume")):
+        result = sidestep("runs", "stop", name)
+        assert (result.code, told in result.err) == (1, True)
