@@ -35,7 +35,7 @@ def main() -> None:
         for load in options.load:
             for policy in POLICIES[:-1] if options.graphs else POLICIES:
                 peak, reserved = _measured(SHAPES[name], load, policy, graphs=options.graphs)
-                estimate = _estimated(SHAPES[name], load, policy)
+                estimate = _estimated(SHAPES[name], load, policy, graphs=options.graphs)
                 figures = [f"{peak / GB:.2f} GB", f"{reserved / GB:.2f} GB", f"{estimate / GB:.2f} GB"]
                 rows.append([name, f"{load[0]} + {load[1]}", policy, *figures, f"{estimate / peak - 1:+.1%}"])
     print_table(["model", "tokens + condition", "recomputed", "allocated", "reserved", "estimate", "off"], rows)
@@ -62,12 +62,12 @@ def _measured(shape: DitShape, load: tuple[int, int], policy: Policy, *, graphs:
     return torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
 
 
-def _estimated(shape: DitShape, load: tuple[int, int], policy: Policy) -> int:
+def _estimated(shape: DitShape, load: tuple[int, int], policy: Policy, *, graphs: bool) -> int:
     document = {
         "model": {"checkpoint": "model"},
         "data": {"tensors": "tensors"},
         "adapter": {"rank": 64, "alpha": 128},
-        "memory": {"checkpointing": policy},
+        "memory": {"checkpointing": policy, "graphs": graphs},
     }
     estimate = estimate_memory(TrainSettings.model_validate(document), shape, Load(2 * load[0], load[1]))
     return estimate.total - estimate.reserve

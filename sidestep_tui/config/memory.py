@@ -3,8 +3,8 @@
 Weights, gradients and optimizer state are exact (an upper bound where the optimizer factors its state). Activations
 (`memory_activations`) and sampling (`memory_sampling`) have modules of their own. What is fixed (`RESERVE_BYTES`) is an
 estimate until a card has measured it. `memory.compile` is taken to change nothing: what compiled blocks keep is the
-compiler's choice, and no card has measured it. Nor is `memory.graphs`, whose pool, shared by songs of many lengths,
-comes to a fifth more than the activations alone (docs/benchmarks.md).
+compiler's choice, and no card has measured it. What `memory.graphs` records keeps its gradients and its pool, which
+songs of many lengths make a fifth larger than the activations of the longest (docs/benchmarks.md); that is left out.
 """
 
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class MemoryEstimate:
     held on the card.
 
     `sampling` is all that is there while the run generates songs, 0 where it generates none by itself: gradients and
-    activations are gone by then, so only what exceeds a step's total counts.
+    activations are gone by then, unless steps are recorded, so only what exceeds a step's total counts.
     """
 
     model: int
@@ -97,17 +97,20 @@ def estimate_memory(settings: TrainSettings, shape: DitShape, load: Load | None 
         model += stored_bytes(load.all_frames, load.all_condition_tokens, shape.condition)
     optimizer = round(trainable * _STATE_BYTES[settings.optimizer.name])
     first, batch = load.cropped(settings.data.crop_seconds), settings.training.batch_size
-    gradients = 0 if settings.training.gradient_accumulation > 1 else trainable * _FP32
+    recorded = settings.memory.graphs
+    gradients = 0 if settings.training.gradient_accumulation > 1 or recorded else trainable * _FP32
     steps = [_beside(activations(settings, shape, first, element, batch), gradients)]
     if (prior := prior_load(settings, load)) is not None:
         steps.append(_beside(activations(settings, shape, prior, element, 1), 0))  # one song, after the micro-batches
+    staying = (trainable + averaged) * _FP32 + optimizer + RESERVE_BYTES  # while songs are sampled
+    staying += max(steps) + trainable * _FP32 if recorded else 0  # the pool of the recordings, and their gradients
     sampling = sampling_bytes(settings, shape, element)
     return MemoryEstimate(
         model=model,
         adapter=(2 * trainable + averaged) * _FP32,  # weights, gradients, average
         optimizer=optimizer,
         activations=max(steps),
-        sampling=model + (trainable + averaged) * _FP32 + optimizer + sampling + RESERVE_BYTES if sampling else 0,
+        sampling=model + staying + sampling if sampling else 0,
     )
 
 

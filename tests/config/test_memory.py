@@ -184,3 +184,11 @@ def test_songs_that_live_on_the_card_count() -> None:
         estimate_memory(train_settings(data__residence=place), SHAPE_2B, load) for place in ("device", "memory")
     )
     assert held.total - waiting.total == 60_000 * 2 * 64 * 4 + 7000 * 2048 * 4
+
+
+def test_recorded_steps_keep_their_gradients_and_what_they_take_while_songs_are_sampled() -> None:
+    sampled = {"memory__checkpointing": "none", "samples__every_epochs": 1, "samples__prompts": "a waltz"}
+    plain, recorded = (estimate_memory(train_settings(**sampled, memory__graphs=on), SHAPE_2B) for on in (False, True))
+    gradients = plain.adapter // 2
+    assert recorded.activations - plain.activations == gradients > 0
+    assert recorded.sampling - plain.sampling == recorded.activations + gradients
