@@ -71,8 +71,8 @@ class MemorySettings(Section):
 
     graphs: Annotated[bool, Shown("advanced", resumable=True)] = False
     """On a CUDA card, record the steps of songs of like length once and replay them, so that the card does not wait for
-    its host: faster where songs are short or a step recomputes much. The first recording must give the gradients that
-    it repeats; where it cannot be made or does not, the run says so and goes on without."""
+    its host: faster where songs are short or much is recomputed. Where the first recording does not give the gradients
+    that it repeats, the run says so and goes on without."""
 
     stream_blocks: Annotated[bool, Shown("advanced", resumable=True)] = False
     """Keep the frozen blocks in the host's memory and copy each to the card while the one before it computes: a model
