@@ -7,7 +7,7 @@ from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.text import clean
-from sidestep_tui.tui.words import word
+from sidestep_tui.tui.words import unit
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.state import RunState
@@ -36,10 +36,10 @@ class Headway:
     @property
     def told(self) -> str:
         """`18 of 400 songs`; `11 batches` where that was enough."""
-        unit = clean(word(self.unit))
         if self.completed and self.done < self.total:
-            return _("{done} {unit}").format(done=count(self.done), unit=unit)
-        return _("{done} of {total} {unit}").format(done=count(self.done), total=count(self.total), unit=unit)
+            return _("{done} {unit}").format(done=count(self.done), unit=clean(unit(self.unit, self.done)))
+        of = clean(unit(self.unit, self.total))
+        return _("{done} of {total} {unit}").format(done=count(self.done), total=count(self.total), unit=of)
 
     @property
     def share(self) -> float:

@@ -98,7 +98,31 @@ _WORDS: Final = {
     "Scroll Up": _("Scroll Up"),
 }
 
+_ONE: Final = {
+    "batches": _("batch"),
+    "epochs": _("epoch"),
+    "files": _("file"),
+    "frames": _("frame"),
+    "micro-batches": _("micro-batch"),
+    "modules": _("module"),
+    "policies": _("policy"),
+    "processes": _("process"),
+    "samples": _("sample"),
+    "seconds": _("second"),
+    "songs": _("song"),
+    "steps": _("step"),
+    "tensors": _("tensor"),
+    "tokens": _("token"),
+    "validations": _("validation"),
+}
+"""What one of a unit is called."""
+
 
 def word(text: str) -> str:
     """A word of a run or of a settings document, in the language of this process; unknown ones as they are."""
     return _WORDS.get(text, text)
+
+
+def unit(name: str, number: str | int) -> str:
+    """What is counted, in the form that a number asks for: `1 song`, `2 songs`."""
+    return _ONE[name] if str(number) == "1" and name in _ONE else _(name)

@@ -4,7 +4,7 @@ import pytest
 
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.state import replay
-from sidestep_tui.tui.outline import headway
+from sidestep_tui.tui.outline import Headway, headway
 
 
 def _planned(steps: int) -> ev.Planned:
@@ -48,3 +48,16 @@ def test_what_had_nothing_to_do_is_done() -> None:
     way = headway(replay([ev.Progress(done=0, total=0, unit="songs"), ev.RunCompleted()]))
     assert way is not None
     assert (way.share, way.told) == (1.0, "0 of 0 songs")
+
+
+@pytest.mark.parametrize(
+    ("way", "told"),
+    [
+        (Headway(0, 1, "songs"), "0 of 1 song"),
+        (Headway(1, 18, "songs"), "1 of 18 songs"),
+        (Headway(1, 18, "steps", completed=True), "1 step"),
+        (Headway(3, 1, "moons"), "3 of 1 moons"),
+    ],
+)
+def test_one_of_a_unit_is_told_as_one(way: Headway, told: str) -> None:
+    assert way.told == told

@@ -11,6 +11,7 @@ from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.schema import EDITED
 from sidestep_tui.tui.wizard.values import spell_value
 from sidestep_tui.tui.wizard.views import origin_words
+from sidestep_tui.tui.words import unit
 
 EMPTY: Final = "–"
 _NARROWEST_PATH: Final = 16
@@ -34,8 +35,8 @@ def value_face(setting: SettingField, document: WizardDocument, width: int) -> C
         case "path":
             return Content.styled(shorten_middle(shown, max(_NARROWEST_PATH, width)) or EMPTY, style)
         case _:
-            unit = f" {_(setting.unit)}" if shown and setting.unit else ""
-            return Content.assemble((shown or EMPTY, style), (unit, "$text-muted"))
+            counted = f" {unit(setting.unit, shown)}" if shown and setting.unit else ""
+            return Content.assemble((shown or EMPTY, style), (counted, "$text-muted"))
 
 
 def origin_face(setting: SettingField, document: WizardDocument, width: int) -> Content:
