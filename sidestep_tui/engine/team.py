@@ -81,6 +81,7 @@ class Team:
             self._context.stop_if_requested()
             self._context.repeat_progress()
             time.sleep(_POLL_SECONDS)
+        self._context.repeat_progress()  # who came last spoke after our last look
 
 
 def form_team(context: JobContext) -> Team:

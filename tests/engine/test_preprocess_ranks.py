@@ -13,7 +13,7 @@ from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.team import Team
 from sidestep_tui.runs.events import Progress
-from sidestep_tui.runs.log import read_events
+from sidestep_tui.runs.log import EventWriter, read_events
 from sidestep_tui.runs.state import replay
 from tests.engine.conftest import Engine, write_song
 from tests.engine.ranks_of import work_as_torchrun
@@ -87,6 +87,30 @@ def test_figures_of_all_ranks_are_added_up(context: Callable[[], JobContext]) ->
     assert second.tally("audio", 1, 2, 1) == (2, 5, 1)
     assert first.tally("audio", 2, 3, 0) == (3, 5, 1)
     assert first.tally("texts", 0, 2, 0) == (0, 4, 0)
+
+
+class _LastMoment(_Store):
+    """The other rank says how far it is and comes to the meeting between two looks."""
+
+    def add(self, _key: str, number: int) -> int:
+        if number:
+            return 1
+        self.set("audio/1", json.dumps([2, 2, 0]))
+        return 2
+
+
+def test_progress_ends_where_all_are_done_although_one_came_last(
+    engine: Engine, document: dict[str, Any], tmp_path: Path
+) -> None:
+    run = engine.create("told", "preprocess", {**document, "output": str(tmp_path / "tensors")})
+    with EventWriter(run.events_file) as events:
+        context = JobContext(run, events)
+        context.team = Team(context, Ranks(0, 2, store=_LastMoment()))  # type: ignore[arg-type]
+        context.phase("audio")
+        context.progress(2, 2, "songs")
+        context.team.meet()
+    told = [event for event in read_events(run.events_file) if isinstance(event, Progress)]
+    assert [(event.done, event.total) for event in told] == [(2, 4), (4, 4)]
 
 
 def test_whoever_is_asked_to_stop_stops_all(context: Callable[[], JobContext]) -> None:
