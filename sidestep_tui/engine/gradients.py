@@ -1,4 +1,4 @@
-"""A step's gradients on a device whose memory may be full: tried once more with its cache freed, then given up."""
+"""A step's gradients, by plain passes or recorded ones; on a device whose memory is full tried once more, then given up."""
 
 import torch
 

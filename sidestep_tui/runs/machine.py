@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -117,15 +118,18 @@ class MachineProbe:
 
 
 def count_cards() -> int:
-    """How many cards the NVIDIA driver has; none where there is no driver."""
+    """How many cards the NVIDIA driver has; none where there is no driver. Asked as often as a screen is drawn."""
     try:
-        pynvml.nvmlInit()
+        return _cards_of_driver()
     except pynvml.NVMLError:
         return 0
+
+
+@cache  # a failure is not kept: the driver may come later
+def _cards_of_driver() -> int:
+    pynvml.nvmlInit()
     try:
         return int(pynvml.nvmlDeviceGetCount())
-    except pynvml.NVMLError:
-        return 0
     finally:
         pynvml.nvmlShutdown()
 

@@ -146,3 +146,20 @@ def test_the_load_is_that_since_the_last_look_whichever_thread_looks(monkeypatch
             assert thread.submit(probe.read).result().processor == pytest.approx(busy / 4)
         seconds.update(now=seconds["now"] + 0.01)
         assert probe.read().processor == pytest.approx(busy / 4)  # two looks at once are of the same time
+
+
+def test_cards_are_counted_once_and_a_driver_that_comes_later_is_found(
+    nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def opened() -> None:
+        asked.append(1)
+        if len(asked) == 1:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_DRIVER_NOT_LOADED)
+
+    monkeypatch.setattr(nvml, "nvmlInit", opened)
+    machine._cards_of_driver.cache_clear()
+    assert [machine.count_cards() for _ in range(3)] == [0, nvml.nvmlDeviceGetCount(), nvml.nvmlDeviceGetCount()]
+    assert len(asked) == 2
+    machine._cards_of_driver.cache_clear()
