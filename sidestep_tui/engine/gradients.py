@@ -1,4 +1,4 @@
-"""A step's gradients, by plain passes or recorded ones; on a device whose memory is full tried once more, then given up."""
+"""A step's gradients, by plain or recorded passes; tried once more where the device's memory is full, then given up."""
 
 import torch
 
