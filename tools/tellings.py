@@ -28,7 +28,7 @@ _TELLING: Final = {
     "Chosen": Telling((1,), ("reason",), only_in=("config",)),
     "Note": Telling((3,), ("why",), only_in=("config",)),
 }
-TOLD_ALREADY: Final = frozenset({"what", "fix", "reason", "message", "problem", "why", "detail"})
+TOLD_ALREADY: Final = frozenset({"what", "fix", "reason", "message", "problem", "why", "detail", "told"})
 """Attributes that hold a text which was told where it was made."""
 
 SILENT: Final = ("cli/", "report/")

@@ -26,11 +26,19 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One setting that cannot be used: its dotted path, what is wrong in plain words, and the value."""
+    """One setting that cannot be used: its dotted path, what is wrong in plain words, and the value.
+
+    A rule between settings of several sections has no path, and names them itself.
+    """
 
     path: str
     message: str
     value: Any
+
+    @property
+    def told(self) -> str:
+        """`adapter.rank: must be at least 1, not 0`."""
+        return f"{self.path}: {self.message}" if self.path else self.message
 
 
 def merge(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
@@ -79,15 +87,16 @@ def resolve(model: type[S], layers: Sequence[Layer]) -> S:
     except ValidationError as error:
         problems = list(_problems(model, error))
         raise UsageError(
-            "; ".join(f"{p.path}: {p.message}" for p in problems),
-            where=", ".join(sorted({_origin(p.path, origins) for p in problems})),
+            "; ".join(p.told for p in problems),
+            where=", ".join(sorted({_origin(p, origins) for p in problems})),
             fix=f"correct {'it' if len(problems) == 1 else 'them'}; --help lists every setting",
         ) from error
 
 
-def _origin(path: str, origins: dict[str, str]) -> str:
-    """Where a setting came from, or the first of a group's."""
-    below = (origin for known, origin in origins.items() if known.startswith(f"{path}."))
+def _origin(problem: Problem, origins: dict[str, str]) -> str:
+    """Where a setting came from, or the first of a group's, or of those that a rule names."""
+    path, rule = problem.path, problem.message
+    below = (origin for known, origin in origins.items() if (known.startswith(f"{path}.") if path else known in rule))
     return origins.get(path) or next(below, "settings")
 
 

@@ -5,7 +5,7 @@ A preset holds no paths and no device. Where presets lie, and which of two with 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -105,7 +105,7 @@ def _in_words(problem: Problem) -> str:
     known = list(dict.fromkeys(field.path for field in setting_fields(TrainSettings)))
     almost = [] if problem.path in known else get_close_matches(problem.path, known, n=1, cutoff=_ALIKE)
     message = told(f"{problem.message}, did you mean {almost[0]}?") if almost else problem.message
-    return f"{problem.path}: {message}"
+    return replace(problem, message=message).told
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -110,6 +110,17 @@ def test_a_rule_between_two_settings_is_told_too():
     assert (problem.path, problem.message) == ("objective", "timestep_low must be below timestep_high")
 
 
+def test_a_rule_between_two_sections_is_told_without_a_place_and_with_the_layer_of_what_it_names():
+    layers = [
+        Layer("preset mine", {**NEEDED, "memory": {"graphs": True}}),
+        Layer("the command line", {"objective": {"prior_weight": 1.0, "prior_prompts": "a waltz"}}),
+    ]
+    with pytest.raises(UsageError) as caught:
+        resolve(TrainSettings, layers)
+    assert caught.value.what.startswith("memory.graphs needs objective.prior_weight 0")
+    assert caught.value.where == "preset mine"
+
+
 @pytest.mark.parametrize("device", ["cuda:0", "cuda:1"])
 def test_one_card_is_not_given_to_several_processes(device):
     document = put(put(NEEDED, "training.processes", 2), "model.device", device)

@@ -64,7 +64,7 @@ def _planned(settings: GenerateSettings, where: str, fields: dict[str, Any], num
     document = {**settings.model_dump(), **own, "prompts": None, "output": output}
     if problems := problems_of(GenerateSettings, document):
         raise UsageError(
-            "; ".join(f"{p.path}: {p.message}" for p in problems),
+            "; ".join(p.told for p in problems),
             where=f"{settings.prompts}, {where}",
             fix="correct the song in the file",
         )

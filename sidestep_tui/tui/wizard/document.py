@@ -47,7 +47,7 @@ class WizardDocument(SettingsSheet):
         drafts = {k: d for k, d in self.drafts.items() if k != key}
         candidate = replace(self, edits={k: v for k, v in self.edits.items() if k != key}, drafts=drafts)
         if problems := candidate.problems():
-            return replace(self, drafts={**drafts, key: Draft(candidate.value(setting), _words(problems[0]))})
+            return replace(self, drafts={**drafts, key: Draft(candidate.value(setting), problems[0].told)})
         return candidate._settled()
 
     def set_all(self, values: Mapping[str, Any]) -> "WizardDocument":
@@ -77,7 +77,7 @@ class WizardDocument(SettingsSheet):
             Layer(f"file {path}", read_config_file(path)),
         )
         if problems := replace(self, layers=layers, edits={}, drafts={}).problems():
-            raise UsageError("; ".join(map(_words, problems)), where=path, fix=_("correct the file"))
+            raise UsageError("; ".join(p.told for p in problems), where=path, fix=_("correct the file"))
         return self._rebased(layers)
 
     def _settled(self) -> "WizardDocument":
@@ -106,7 +106,7 @@ class WizardDocument(SettingsSheet):
             candidate = replace(rebased, edits={**rebased.edits, key: self.edits[key]})
             problems = candidate.problems()
             if problems:
-                draft = Draft(self.edits[key], _words(problems[0]))
+                draft = Draft(self.edits[key], problems[0].told)
                 rebased = replace(rebased, drafts={**rebased.drafts, key: draft})
             else:
                 rebased = candidate
@@ -115,8 +115,4 @@ class WizardDocument(SettingsSheet):
 
 def _message(problems: tuple[Problem, ...], setting: SettingField) -> str:
     """What is wrong with a value: the problem of its own setting, or one that it brings about elsewhere."""
-    return next((p.message for p in problems if p.path == setting.path), _words(problems[0]))
-
-
-def _words(problem: Problem) -> str:
-    return f"{problem.path}: {problem.message}"
+    return next((p.message for p in problems if p.path == setting.path), problems[0].told)
