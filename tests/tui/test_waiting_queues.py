@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from sidestep_tui.config.places import runs_home
+from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs import devices, queue, standing
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.devices import note_devices
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.queue import sole_worker, start_queue
 from sidestep_tui.tui.queue import chain_keys
+from sidestep_tui.tui.queue.screen import QueueScreen
 from sidestep_tui.tui.starting import start_engine
 from sidestep_tui.tui.wizard.dialogs import PickScreen
 
@@ -109,6 +111,23 @@ async def test_a_chain_that_has_ended_early_goes_on(
         await settle(pilot)
         assert "A chain is at work beside it: tune-preprocess" in shown(app)
         assert not app.screen.check_action("go_on", ())
+
+
+@pytest.mark.usefixtures("chain")
+async def test_a_chain_that_cannot_go_on_says_why(
+    make_app: MakeApp, settle: Settle, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_file: Path) -> None:
+        raise SidestepError("The file cannot be written.", where="/queues")
+
+    monkeypatch.setattr(chain_keys, "resume_queue", refuse)
+    app = make_app("queue")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("r")
+        notes = app._notifications
+        await eventually(pilot, lambda: any("The file cannot be written." in note.message for note in notes))
+        assert isinstance(app.screen, QueueScreen)
 
 
 async def test_of_several_chains_one_is_chosen(

@@ -5,6 +5,7 @@ from typing import ClassVar
 from textual import work
 from textual.binding import Binding, BindingType
 
+from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.chains import Chain
 from sidestep_tui.runs.queue import resume_queue
 from sidestep_tui.texts import _
@@ -36,10 +37,15 @@ class ChainKeys(SidestepScreen[None]):
         if len(ended) > 1:
             choices = [Choice(file, _name(chain), word(chain.left[0].condition)) for file, chain in ended.items()]
             chosen = await self.app.push_screen_wait(PickScreen(_("Let a chain go on"), lambda _text: choices))
-        if chosen is not None:
+        if chosen is None:
+            return
+        try:
             resume_queue(ended[chosen].file)
-            self.sidestep.tell(_("{name} goes on.").format(name=_name(ended[chosen])))
-            self.look_again()
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+            return
+        self.sidestep.tell(_("{name} goes on.").format(name=_name(ended[chosen])))
+        self.look_again()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys appear only where they would do something."""
