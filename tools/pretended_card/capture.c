@@ -100,6 +100,7 @@ static struct {
 
 cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream, unsigned flags) {
     (void)flags;
+    note_event(event);
     size_t place = ((size_t)event >> 4) % 256;
     recorded[place].event = event;
     recorded[place].captured = is_captured(stream);
@@ -115,12 +116,6 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
     if (from_capture && !is_captured(stream) && count < FORKED) streams[count++] = stream;
     return captured(stream);
 }
-
-cudaError_t cudaDeviceSynchronize(void) { return unsafe(); }
-cudaError_t cudaEventQuery(cudaEvent_t event) { return (void)event, unsafe(); }
-cudaError_t cudaEventSynchronize(cudaEvent_t event) { return (void)event, unsafe(); }
-cudaError_t cudaStreamQuery(cudaStream_t stream) { return (void)stream, unsafe(); }
-cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return (void)stream, unsafe(); }
 
 cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *result, cudaGraph_t graph, unsigned long long flags) {
     (void)flags;

@@ -17,4 +17,7 @@ int is_nonblocking(cudaStream_t stream);
 cudaError_t captured(cudaStream_t stream);
 cudaError_t unsafe(void);
 
+/* An event was recorded: a slow card has not come to it before someone waits. */
+void note_event(cudaEvent_t event);
+
 #endif

@@ -14,7 +14,7 @@ unsigned long pretended_launches(void) { return launches; }
 unsigned long pretended_matrix_products(void) { return pretended_products; }
 
 static cudaError_t handle(void *result) {
-    *(void **)result = malloc(8);
+    *(void **)result = calloc(1, 8);
     return cudaSuccess;
 }
 
