@@ -36,8 +36,8 @@ _STATE_BYTES: Final[dict[OptimizerName, float]] = {
 }
 _QUANTISED_BITS: Final = {"int8": 8.0, "fp8": 8.0, "nf4": 4 + 16 / 64}
 """For each element of a linear layer; `nf4` with a scale of 16 bits for 64 of them. Scales of rows do not count."""
-_BLOCKS_ON_CARD: Final = 3
-"""Of streamed blocks: the one at work, the next, and the one before, whose memory is not free yet."""
+_BLOCKS_ON_CARD: Final = 2
+"""Of streamed blocks: the one at work and the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,8 @@ def _model_bytes(settings: TrainSettings, shape: DitShape, element: int) -> int:
     sharded = settings.training.sharding == "fsdp"
     whole = shape.resident_parameters(settings.training.processes if sharded else 1) * element
     if settings.memory.stream_blocks:
-        return (shape.parameters - (shape.layers - _BLOCKS_ON_CARD) * shape.layer_parameters) * element
+        away = max(0, min(settings.memory.stream_blocks, shape.layers) - _BLOCKS_ON_CARD)
+        return (shape.parameters - away * shape.layer_parameters) * element
     bits = _QUANTISED_BITS.get(settings.memory.weights)
     if bits is None:
         return whole

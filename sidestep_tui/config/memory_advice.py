@@ -57,7 +57,7 @@ def cheapest_fit(settings: TrainSettings, shape: DitShape, free_bytes: int, load
     now = estimate_memory(settings, shape, load)
     if now.fits(free_bytes):
         return None
-    proposals = list(_proposals(settings, now))
+    proposals = list(_proposals(settings, shape, now))
     installed = [proposal for proposal in proposals if not _needs_library(proposal.values)]
     document = settings.model_dump(mode="json")
     fit = _first_fit(document, installed, shape, free_bytes, load)
@@ -75,12 +75,12 @@ def largest_savings(settings: TrainSettings, shape: DitShape, load: Load, count:
     now = estimate_memory(settings, shape, load)
     document = settings.model_dump(mode="json")
     best: dict[frozenset[str], tuple[Change, int]] = {}
-    for proposal in _proposals(settings, now):
+    for proposal in _proposals(settings, shape, now):
         change = _try(document, [proposal], shape, load)
         if change is None:
             continue
         kind, saved = frozenset(proposal.values), now.total - change.memory.total
-        if saved > 0 and (kind not in best or "memory.checkpointing" in kind):
+        if saved > 0 and (kind not in best or proposal.price is _Price.TIME):
             best[kind] = (change, saved)
     installed = [saving for saving in best.values() if not _needs_library(saving[0].values)]
     return sorted(installed or best.values(), key=lambda saving: saving[1], reverse=True)[:count]
@@ -130,13 +130,13 @@ def _needs_library(values: Mapping[str, Any]) -> bool:
     return wanted and not has_bitsandbytes()
 
 
-def _proposals(settings: TrainSettings, now: MemoryEstimate) -> Iterator[_Proposal]:
+def _proposals(settings: TrainSettings, shape: DitShape, now: MemoryEstimate) -> Iterator[_Proposal]:
     """Proposals in the order of what they cost; `now` is what the run takes as it is."""
-    yield from _time_alone(settings, now)
+    yield from _time_alone(settings, shape, now)
     yield from _other_numbers(settings)
 
 
-def _time_alone(settings: TrainSettings, now: MemoryEstimate) -> Iterator[_Proposal]:
+def _time_alone(settings: TrainSettings, shape: DitShape, now: MemoryEstimate) -> Iterator[_Proposal]:
     """Changes after which the run learns the same; samples alone may be shorter."""
     if now.sampling > now.step and settings.samples.duration > _SAMPLE_SECONDS:
         yield _Proposal({"samples.duration": _SAMPLE_SECONDS}, told("shorter samples"), _Price.TIME)
@@ -154,10 +154,9 @@ def _time_alone(settings: TrainSettings, now: MemoryEstimate) -> Iterator[_Propo
         yield _Proposal(change, told("slower steps, the same numbers"), _Price.TIME)
     if settings.memory.attention == "reference":
         yield _Proposal({"memory.attention": "banded"}, told("the same numbers within rounding"), _Price.ROUNDING)
-    if not settings.memory.stream_blocks:
-        for change in _streaming(settings):
-            cost = told("blocks in the computer's memory, slower steps, the same numbers")
-            yield _Proposal(change, cost, _Price.TIME)
+    for change in _streaming(settings, shape.layers):
+        cost = told("blocks in the computer's memory, slower steps, the same numbers")
+        yield _Proposal(change, cost, _Price.TIME)
 
 
 def _other_numbers(settings: TrainSettings) -> Iterator[_Proposal]:
@@ -181,13 +180,21 @@ def _other_numbers(settings: TrainSettings) -> Iterator[_Proposal]:
             yield _Proposal(rounded, told("slower steps on rounded weights"), _Price.RESULT)
 
 
-def _streaming(settings: TrainSettings) -> Iterator[dict[str, Any]]:
-    """Streamed blocks, with what they need where it stands otherwise: recomputed, not compiled and not recorded."""
-    change: dict[str, Any] = {"memory.stream_blocks": True, **_uncompiled(settings), **_unrecorded(settings)}
-    if settings.memory.checkpointing in ("none", "half"):
-        yield from (change | {"memory.checkpointing": level} for level in ("all", "offload"))
-    else:
-        yield change
+def _streaming(settings: TrainSettings, layers: int) -> Iterator[dict[str, Any]]:
+    """A quarter of the blocks streamed, a half, and so on, with what they need where it stands otherwise.
+
+    That is recomputed, not compiled and not recorded.
+    """
+    recomputed = settings.memory.checkpointing not in ("none", "half")
+    for quarter in range(1, 5):
+        count = quarter * layers // 4
+        if count <= settings.memory.stream_blocks:
+            continue
+        change = {"memory.stream_blocks": count, **_uncompiled(settings), **_unrecorded(settings)}
+        if recomputed:
+            yield change
+        else:
+            yield from (change | {"memory.checkpointing": level} for level in ("all", "offload"))
 
 
 def _uncompiled(settings: TrainSettings) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """The settings of a training run: the document behind `sidestep train`, its presets and the wizard."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from sidestep_tui.config.adapter import AdapterSettings, LoraSettings, has_dropout
 from sidestep_tui.config.base import Section, Shown
@@ -13,6 +13,8 @@ from sidestep_tui.config.optimisation import OptimizerSettings, ScheduleSettings
 from sidestep_tui.config.samples import SampleSettings
 
 Residence = Literal["auto", "device", "memory", "stream"]
+MOST_BLOCKS: Final = 64
+"""More than any published model has."""
 
 
 class DataSettings(Section):
@@ -49,6 +51,11 @@ class DataSettings(Section):
         return self
 
 
+def _blocks_of_a_switch(value: object) -> object:
+    """All or none of the blocks, as presets and runs have it that know only these."""
+    return MOST_BLOCKS * value if isinstance(value, bool) else value
+
+
 class MemorySettings(Section):
     """What is traded for card memory."""
 
@@ -74,9 +81,15 @@ class MemorySettings(Section):
     its host: faster where songs are short or much is recomputed. Where the first recording does not give the gradients
     that it repeats, the run says so and goes on without."""
 
-    stream_blocks: Annotated[bool, Shown("advanced", resumable=True)] = False
-    """Keep the frozen blocks in the host's memory and copy each to the card while the one before it computes: a model
-    larger than the card can train on it. The same numbers; slower where the copies take longer than the work."""
+    stream_blocks: Annotated[
+        int,
+        Field(ge=0, le=MOST_BLOCKS),
+        BeforeValidator(_blocks_of_a_switch),
+        Shown("advanced", "blocks", resumable=True),
+    ] = 0
+    """How many of the frozen blocks live in the host's memory; each is copied to the card while another computes, where
+    two of them are at any time: a model larger than the card can train on it. The 2B models have 24, the XL models 32,
+    and a larger number means all. The same numbers; slower where the copies take longer than the work."""
 
 
 class ValidationSettings(Section):
@@ -151,7 +164,7 @@ class TrainSettings(Section):
     def _compiled_blocks_are_plain(self) -> "TrainSettings":
         memory = self.memory
         if memory.compile and (memory.stream_blocks or memory.weights != "full" or memory.attention != "banded"):
-            raise ValueError("memory.compile needs memory.stream_blocks off, weights full and attention banded")
+            raise ValueError("memory.compile needs memory.stream_blocks 0, weights full and attention banded")
         if memory.compile and self.training.sharding != "none":
             raise ValueError("memory.compile needs training.sharding none")
         return self
@@ -162,7 +175,7 @@ class TrainSettings(Section):
         if not memory.graphs:
             return self
         if memory.stream_blocks or memory.compile or memory.attention != "banded":
-            raise ValueError("memory.graphs needs memory.stream_blocks off, compile off and attention banded")
+            raise ValueError("memory.graphs needs memory.stream_blocks 0, compile off and attention banded")
         if memory.checkpointing == "offload":
             raise ValueError("memory.graphs needs memory.checkpointing other than offload")
         if memory.checkpointing != "none" and has_dropout(self.adapter):

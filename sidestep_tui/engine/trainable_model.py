@@ -22,6 +22,7 @@ from sidestep_tui.engine.sharding import shard_frozen_weights
 from sidestep_tui.engine.start_from import start_from
 from sidestep_tui.engine.streaming import stream_frozen_blocks
 from sidestep_tui.engine.targets import Target
+from sidestep_tui.told import told
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
@@ -68,7 +69,7 @@ def open_trainable(
     if memory.compile:
         compile_blocks(transformer, partial(context.during, "compiling the blocks"), _not_compiled(context))
     if memory.stream_blocks:
-        stream_frozen_blocks(transformer, device)
+        stream_frozen_blocks(transformer, device, memory.stream_blocks, _not_pinned(context))
     use_checkpointing(transformer, memory.checkpointing, draws=has_dropout(settings.adapter))
     if settings.training.sharding == "fsdp":  # a process alone has nobody to share with, and is told so
         shard_frozen_weights(transformer, device, ranks)
@@ -86,4 +87,12 @@ def trust_kernel(context: JobContext, device: torch.device) -> None:
 
 
 def _not_compiled(context: JobContext) -> Callable[[str], None]:
-    return partial(context.warn, where="memory.compile", fix="set it to false, and the run begins sooner")
+    return partial(context.warn, where="memory.compile", fix=told("set it to false, and the run begins sooner"))
+
+
+def _not_pinned(context: JobContext) -> Callable[[str], None]:
+    return partial(
+        context.warn,
+        where="memory.stream_blocks",
+        fix=told("stream fewer blocks, or quantise them with memory.weights"),
+    )

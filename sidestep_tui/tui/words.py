@@ -100,6 +100,7 @@ _WORDS: Final = {
 
 _ONE: Final = {
     "batches": _("batch"),
+    "blocks": _("block"),
     "epochs": _("epoch"),
     "files": _("file"),
     "frames": _("frame"),

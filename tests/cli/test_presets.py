@@ -56,7 +56,7 @@ def test_list_says_what_each_changes_needs_hides_and_what_is_damaged(sidestep, m
     text = sidestep("preset", "list").out
     assert "adapter.rank=8, adapter.targets.mlp=off, optimizer.learning_rate=0.0003" in text
     assert "hides the one that is shipped" in text
-    assert "derived, not measured: 3.8 GiB on XL" in text
+    assert "derived, not measured: 5.5 GiB on XL" in text
     assert "not JSON" in text
 
 

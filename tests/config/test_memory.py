@@ -17,6 +17,7 @@ from sidestep_tui.config.memory import GIB, estimate_memory
 from sidestep_tui.config.memory_advice import largest_savings
 from sidestep_tui.config.memory_load import Load
 from sidestep_tui.config.optimisation import OptimizerName
+from sidestep_tui.config.train import MOST_BLOCKS
 
 from .support import train_settings
 
@@ -172,10 +173,15 @@ def test_quantised_weights_are_counted_by_their_bits() -> None:
     assert 0.28 < four / plain < 0.36
 
 
-def test_streamed_blocks_leave_three_on_the_card() -> None:
-    plain, streamed = (estimate_memory(train_settings(memory__stream_blocks=on), SHAPE_XL) for on in (False, True))
-    assert plain.model - streamed.model == 2 * (SHAPE_XL.layers - 3) * SHAPE_XL.layer_parameters
-    assert streamed.total < 8 * GIB
+@pytest.mark.parametrize(("streamed", "away"), [(0, 0), (2, 0), (3, 1), (8, 6), (32, 30), (64, 30)])
+def test_of_streamed_blocks_two_are_on_the_card(streamed: int, away: int) -> None:
+    plain, fewer = (estimate_memory(train_settings(memory__stream_blocks=n), SHAPE_XL) for n in (0, streamed))
+    assert plain.model - fewer.model == 2 * away * SHAPE_XL.layer_parameters
+
+
+@pytest.mark.parametrize(("switch", "blocks"), [(True, MOST_BLOCKS), (False, 0)])
+def test_a_switch_of_before_means_all_blocks_or_none(switch: bool, blocks: int) -> None:
+    assert train_settings(memory__stream_blocks=switch).memory.stream_blocks == blocks
 
 
 def test_songs_that_live_on_the_card_count() -> None:

@@ -31,7 +31,7 @@ def test_a_compiled_run_tells_its_warm_up_and_learns_the_same(engine: Engine, tr
 
 
 @pytest.mark.parametrize(("path", "value"), [
-    ("memory.weights", "int8"), ("memory.attention", "reference"), ("memory.stream_blocks", True),
+    ("memory.weights", "int8"), ("memory.attention", "reference"), ("memory.stream_blocks", 2),
     ("training.sharding", "fsdp"),
 ])  # fmt: skip
 def test_what_was_not_tried_together_is_refused(path: str, value: Any, train_document: dict[str, Any]) -> None:

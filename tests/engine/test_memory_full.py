@@ -12,7 +12,7 @@ from tests.config.support import train_settings
 # Only the optimizer's state is left to save.
 SPARING = train_settings(
     adapter__family="oft", adapter__block_size=256, adapter__targets__mlp=False, memory__checkpointing="offload",
-    memory__stream_blocks=True, data__crop_seconds=30.0,
+    memory__stream_blocks=24, data__crop_seconds=30.0,
 )  # fmt: skip
 SIZES = {
     "hidden_size": 2048, "num_hidden_layers": 24, "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128,

@@ -94,7 +94,7 @@ def test_the_losses_are_those_of_the_chosen_policy(engine: Engine, document: dic
 
 
 def test_streamed_blocks_are_always_recomputed(document: dict[str, Any]) -> None:
-    settings = TrainSettings.model_validate(put(document, "memory.stream_blocks", True))
+    settings = TrainSettings.model_validate(put(document, "memory.stream_blocks", 1))
     assert policies_for(settings) == ("all", "offload")
 
 

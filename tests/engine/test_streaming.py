@@ -1,6 +1,7 @@
 """Blocks that visit the device: the same gradients to the bit, in whatever order they are asked for."""
 
 import copy
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,31 +9,34 @@ import torch
 from peft import inject_adapter_in_model
 
 from sidestep_tui.acestep.fast import use_fast_blocks
+from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.recompute import use_checkpointing
-from sidestep_tui.engine.streaming import BlockStream, stream_frozen_blocks
+from sidestep_tui.engine.streaming import BlockStream, _HostBlock, _pin, spread, stream_frozen_blocks
 from tests.acestep.test_attention import make_inputs, make_transformer
 from tests.acestep.test_fast import FAMILIES, outcome
 from tests.engine.conftest import Engine
 
 
-def make_pair(family: str, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Any, Any, BlockStream]:
-    """The same adapted DiT, resident and streamed."""
+def make_pair(
+    family: str, device: str = "cpu", dtype: torch.dtype = torch.float32, count: int = 64
+) -> tuple[Any, Any, BlockStream]:
+    """The same adapted DiT of four blocks, resident and streamed."""
     torch.manual_seed(1)
     resident = make_transformer(banded=False).to(dtype).requires_grad_(False)
     inject_adapter_in_model(copy.deepcopy(FAMILIES[family]), resident)
     streamed = copy.deepcopy(resident)
     for transformer in (resident, streamed):
         use_fast_blocks(transformer)
-    stream = stream_frozen_blocks(streamed, torch.device(device))
+    stream = stream_frozen_blocks(streamed, torch.device(device), count, pytest.fail)
     for transformer in (resident.to(device), streamed):
         use_checkpointing(transformer, "all")
     return resident, streamed, stream
 
 
 def assert_equal(resident: Any, streamed: Any) -> None:
-    for _ in range(2):  # the second pass begins with what the first has left under way
+    for _ in range(2):  # the second pass begins with what the first has left
         inputs = make_inputs(2, 67)
         (found, gradients), (wanted, wanted_gradients) = (outcome(t, inputs) for t in (streamed, resident))
         assert torch.equal(found, wanted)
@@ -41,29 +45,71 @@ def assert_equal(resident: Any, streamed: Any) -> None:
             assert torch.equal(gradients[name], gradient), name
 
 
+@pytest.fixture
+def brought(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The blocks that are copied to the device, as it goes on."""
+    seen: list[int] = []
+    bring = BlockStream._bring
+
+    def watched(self: BlockStream, index: int, slot: Any) -> None:
+        seen.append(index)
+        bring(self, index, slot)
+
+    monkeypatch.setattr(BlockStream, "_bring", watched)
+    return seen
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_gradients_are_those_of_resident_blocks_to_the_bit(family: str) -> None:
     assert_equal(*make_pair(family)[:2])
 
 
-def test_the_next_block_is_under_way_upwards_and_then_downwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, streamed, stream = make_pair("lora")
-    count = len(streamed.layers)
-    brought: list[int] = []
-    bring = BlockStream._bring
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_some_of_the_blocks_may_be_streamed(count: int) -> None:
+    resident, streamed, _ = make_pair("lora", count=count)
+    assert_equal(resident, streamed)
 
-    def seen(self: BlockStream, index: int) -> Any:
-        brought.append(index)
-        return bring(self, index)
 
-    monkeypatch.setattr(BlockStream, "_bring", seen)
+@pytest.mark.parametrize(
+    ("count", "layers", "chosen"),
+    [(1, 4, [3]), (2, 4, [1, 3]), (3, 4, [0, 1, 3]), (9, 4, [0, 1, 2, 3]), (5, 24, [3, 8, 13, 18, 23])],
+)
+def test_they_are_spread_over_the_layers(count: int, layers: int, chosen: list[int]) -> None:
+    assert spread(count, layers) == chosen
+
+
+def test_the_next_block_is_brought_upwards_and_then_downwards_and_none_that_is_there(brought: list[int]) -> None:
+    _, streamed, _ = make_pair("lora")
     outcome(streamed, make_inputs(1, 20))
-    upwards, downwards = list(range(count)), list(range(count - 2, -1, -1))
-    assert brought == [*upwards, count - 1, *downwards, 0]
-    assert list(stream._ahead) == [0]
+    assert brought == [0, 1, 2, 3, 1, 0]  # the last two of the way up are the first two of the way down
     brought.clear()
     outcome(streamed, make_inputs(1, 20))
-    assert brought[0] == 1  # the first block was there already
+    assert brought == [2, 3, 1, 0]
+
+
+def test_a_pass_without_gradients_begins_anew_at_the_first_block(brought: list[int]) -> None:
+    resident, streamed, _ = make_pair("lora")
+    with torch.no_grad():
+        for _ in range(2):
+            assert torch.equal(velocity(streamed, **make_inputs(1, 20)), velocity(resident, **make_inputs(1, 20)))
+    assert brought == [0, 1, 2, 3, 0, 1, 2, 3, 0]
+
+
+def test_a_block_that_nobody_expected_is_brought_as_well() -> None:
+    _, streamed, stream = make_pair("lora")
+    wanted = {name: weight.clone() for name, weight in streamed.layers.named_parameters() if not weight.requires_grad}
+    for index in (2, 0, 3, 1, 1, 2):
+        with stream.visiting(index):
+            there = dict(streamed.layers[index].named_parameters())
+            assert all(torch.equal(there[n], wanted[f"{index}.{n}"]) for n in there if f"{index}.{n}" in wanted)
+
+
+def test_the_device_holds_two_blocks() -> None:
+    _, streamed, stream = make_pair("lora")
+    frozen = sum(p.numel() * p.element_size() for p in streamed.layers[0].parameters() if not p.requires_grad)
+    outcome(streamed, make_inputs(1, 20))
+    assert len(stream._slots) == 2
+    assert all(frozen <= len(slot.memory) < 1.5 * frozen + 256 * 32 for slot in stream._slots)
 
 
 def test_nothing_of_a_block_stays_where_it_visited() -> None:
@@ -86,9 +132,37 @@ def test_a_weight_that_was_widened_on_the_host_is_brought_anew() -> None:
 
 def test_a_run_with_streamed_blocks_is_the_same_run(engine: Engine, train_document: dict[str, Any]) -> None:
     plain, _ = engine.run("plain", "train", train_document)
-    streamed, _ = engine.run("streamed", "train", put(train_document, "memory.stream_blocks", True))
+    streamed, _ = engine.run("streamed", "train", put(train_document, "memory.stream_blocks", 64))
     for file in ("adapter_model.safetensors", "velocity_record.json"):
         assert (streamed.final / file).read_bytes() == (plain.final / file).read_bytes()
+
+
+def test_memory_that_cannot_be_pinned_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "cudart", lambda: SimpleNamespace(cudaHostRegister=lambda *_: 801))
+    left = iter([RuntimeError("CUDA error: operation not supported")])
+
+    def kernel(*_: object, **__: object) -> torch.Tensor:
+        raise next(left)
+
+    blocks = [_HostBlock(layer) for layer in make_transformer(banded=False).requires_grad_(False).layers]
+    monkeypatch.setattr(torch, "zeros", kernel)
+    assert _pin(blocks, torch.device("cuda")) == 801  # and one kernel has found the error, so that no other does
+    assert next(left, None) is None
+
+
+def test_memory_is_pinned_where_it_lies_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned: dict[int, int] = {}
+    runtime = SimpleNamespace(
+        cudaHostRegister=lambda place, size, flags: pinned.update({place: size}) or 0,
+        cudaHostUnregister=lambda place: pinned.pop(place),
+    )
+    monkeypatch.setattr(torch.cuda, "cudart", lambda: runtime)
+    blocks = [_HostBlock(layer) for layer in make_transformer(banded=False).requires_grad_(False).layers]
+    assert _pin(blocks, torch.device("cuda")) == 0
+    assert pinned == {block.memory.data_ptr(): len(block.memory) for block in blocks}
+    assert all(place % 4096 == 0 for place in pinned)
+    blocks.clear()
+    assert pinned == {}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +170,7 @@ def test_a_run_with_streamed_blocks_is_the_same_run(engine: Engine, train_docume
 )
 def test_what_does_not_go_with_streaming_is_refused(train_document: dict[str, Any], path: str, value: str) -> None:
     with pytest.raises(ValueError, match="stream_blocks"):
-        TrainSettings.model_validate(put(put(train_document, "memory.stream_blocks", True), path, value))
+        TrainSettings.model_validate(put(put(train_document, "memory.stream_blocks", 1), path, value))
 
 
 @pytest.mark.cuda

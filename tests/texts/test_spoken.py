@@ -139,7 +139,7 @@ def test_every_finding_of_a_song_is_known(book: Phrasebook) -> None:
         ("adapter.targets.projections", []),
         ("schedule.formula", "a +"),
         ("data.weights", [1, 2]),
-        ("memory.stream_blocks", 2),
+        ("memory.stream_blocks", 65),
         ("model.device", "gpu"),
         ("samples", 3),
         ("training.epoch", 8),
