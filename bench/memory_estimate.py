@@ -34,8 +34,8 @@ def main() -> None:
     for name in options.shape:
         for load in options.load:
             for policy in POLICIES[:-1] if options.graphs else POLICIES:
-                peak, reserved = _measured(SHAPES[name], load, policy, graphs=options.graphs)
-                estimate = _estimated(SHAPES[name], load, policy, graphs=options.graphs)
+                peak, reserved = _measured(SHAPES[name], load, policy, options.graphs, options.compile)
+                estimate = _estimated(SHAPES[name], load, policy, options.graphs, options.compile)
                 figures = [f"{peak / GB:.2f} GB", f"{reserved / GB:.2f} GB", f"{estimate / GB:.2f} GB"]
                 rows.append([name, f"{load[0]} + {load[1]}", policy, *figures, f"{estimate / peak - 1:+.1%}"])
     print_table(["model", "tokens + condition", "recomputed", "allocated", "reserved", "estimate", "off"], rows)
@@ -46,28 +46,30 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--shape", nargs="+", choices=SHAPES, default=["2b", "xl"])
     loads = [(750, 257), (3000, 768), (7500, 1500)]
     parser.add_argument("--load", type=load_argument, nargs="+", default=loads, metavar="TOKENS+CONDITION")
-    parser.add_argument("--graphs", action="store_true", help="with recorded steps, whose memory is reserved at once")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--graphs", action="store_true", help="with recorded steps, whose memory is reserved at once")
+    how.add_argument("--compile", action="store_true", help="with compiled blocks")
     return parser.parse_args()
 
 
-def _measured(shape: DitShape, load: tuple[int, int], policy: Policy, *, graphs: bool) -> tuple[int, int]:
+def _measured(shape: DitShape, load: tuple[int, int], policy: Policy, graphs: bool, compiled: bool) -> tuple[int, int]:
     """Bytes at the peak of a third step, allocated and reserved."""
     gc.collect()
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     transformer = build_transformer(shape, "cuda", torch.bfloat16)
-    step = our_step(transformer, make_batch(*load, shape.condition), 64, policy, graphs=graphs)
+    step = our_step(transformer, make_batch(*load, shape.condition), 64, policy, graphs=graphs, compiled=compiled)
     for _ in range(3):
         step()
     return torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
 
 
-def _estimated(shape: DitShape, load: tuple[int, int], policy: Policy, *, graphs: bool) -> int:
+def _estimated(shape: DitShape, load: tuple[int, int], policy: Policy, graphs: bool, compiled: bool) -> int:
     document = {
         "model": {"checkpoint": "model"},
         "data": {"tensors": "tensors"},
         "adapter": {"rank": 64, "alpha": 128},
-        "memory": {"checkpointing": policy, "graphs": graphs},
+        "memory": {"checkpointing": policy, "graphs": graphs, "compile": compiled},
     }
     estimate = estimate_memory(TrainSettings.model_validate(document), shape, Load(2 * load[0], load[1]))
     return estimate.total - estimate.reserve

@@ -11,6 +11,7 @@ import argparse
 import copy
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 
 import torch
@@ -20,6 +21,7 @@ from torch.nn.functional import mse_loss
 
 from bench.common import CLOCKS, alternate, describe_machine, matmul_rate, print_table, ratio_of, seconds_of
 from bench.shapes import SHAPES, build_transformer, least_operations, lora_targets
+from sidestep_tui.acestep.compiled import compile_blocks
 from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.acestep.flash import trust_flash
 from sidestep_tui.config.adapter import LoraSettings
@@ -163,12 +165,20 @@ def plain_step(
 
 
 def our_step(
-    transformer: AceStepTransformer1DModel, batch: Batch, rank: int, policy: Policy, *, graphs: bool = False
+    transformer: AceStepTransformer1DModel,
+    batch: Batch,
+    rank: int,
+    policy: Policy,
+    *,
+    graphs: bool = False,
+    compiled: bool = False,
 ) -> Callable[[], None]:
     """The step of the engine's training loop."""
     add_lora(transformer, rank)
     use_fast_blocks(transformer)
     trust_flash(transformer.device)
+    if compiled:
+        compile_blocks(transformer, lambda _kind: nullcontext(), sys.exit)
     use_checkpointing(transformer, policy, draws=False)
     adapter = trainable(transformer)
     parameters = list(adapter.values())

@@ -2,9 +2,9 @@
 
 Weights, gradients and optimizer state are exact (an upper bound where the optimizer factors its state). Activations
 (`memory_activations`) and sampling (`memory_sampling`) have modules of their own. What is fixed (`RESERVE_BYTES`) is an
-estimate until a card has measured it. `memory.compile` is taken to change nothing: what compiled blocks keep is the
-compiler's choice, and no card has measured it. What `memory.graphs` records keeps its gradients and its pool, which
-songs of many lengths make a fifth larger than the activations of the longest (docs/benchmarks.md); that is left out.
+estimate until a card has measured it. `memory.compile` changes nothing here: compiled blocks keep as much, within one
+percent (docs/benchmarks.md). What `memory.graphs` records keeps its gradients and its pool, which songs of many lengths
+make a fifth larger than the activations of the longest; that is left out.
 """
 
 from dataclasses import dataclass
