@@ -44,12 +44,12 @@ def texts_of_the_interface() -> Catalog:
 
 
 def texts_of_the_settings() -> Iterator[tuple[str, str]]:
-    """Helps, units, the sections' names and own words, each with the setting or section that it belongs to."""
+    """Helps, units, words for empty values, the sections' names and own words, each with what it belongs to."""
     for job, schema in JOBS.items():
         yield from _sections(schema, job)
         for field in setting_fields(schema):
             title = field.section.replace("_", " ").capitalize()
-            yield from ((text, field.path) for text in (title, field.help, field.unit) if text)
+            yield from ((text, field.path) for text in (title, field.help, field.unit, field.empty) if text)
     for family, schema in adapter_families().items():
         yield from _sections(schema, family)
 

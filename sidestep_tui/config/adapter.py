@@ -51,8 +51,8 @@ class LoraSettings(AdapterBase):
     rank: Annotated[int, Field(ge=1, le=1024), Shown(short="rank")] = 64
     """Directions that each module can move in. 16 for a hint of style, 64 for an album, 128 and more for many songs."""
 
-    alpha: Annotated[float, Field(gt=0, le=4096), Shown(short="alpha")] = 128.0
-    """Scale of the update: it is multiplied by alpha/rank."""
+    alpha: Annotated[float | None, Field(gt=0, le=4096), Shown(empty="from the rank", short="alpha")] = None
+    """Scale of the update, which is multiplied by alpha/rank; empty takes twice the rank."""
 
     dropout: Annotated[float, Field(ge=0, lt=1), Shown("advanced")] = 0.0
     """Share of the adapter's inputs dropped in training; 0.05 to 0.1 against over-fitting on very few songs."""
@@ -62,6 +62,11 @@ class LoraSettings(AdapterBase):
 
     b_rate_ratio: Annotated[float, Field(ge=1, le=64), Shown("advanced")] = 1.0
     """LoRA+ (arXiv:2402.12354): the learning rate of B is this many times that of A. 1 switches it off."""
+
+    @property
+    def used_alpha(self) -> float:
+        """Alpha as the layers get it."""
+        return 2.0 * self.rank if self.alpha is None else self.alpha
 
 
 class DoraSettings(LoraSettings):
@@ -80,14 +85,19 @@ class LokrSettings(AdapterBase):
     rank: Annotated[int, Field(ge=1, le=1024), Shown(short="rank")] = 64
     """Rank of the larger Kronecker factor where it is factorised."""
 
-    alpha: Annotated[float, Field(gt=0, le=4096), Shown(short="alpha")] = 64.0
-    """Scale of the update: it is multiplied by alpha/rank."""
+    alpha: Annotated[float | None, Field(gt=0, le=4096), Shown(empty="from the rank", short="alpha")] = None
+    """Scale of the update, which is multiplied by alpha/rank; empty takes the rank itself."""
 
     factor: Annotated[int, Field(ge=-1, le=256), Shown("advanced")] = -1
     """How a weight is cut into a Kronecker product; -1 takes the most nearly square cut."""
 
     dropout: Annotated[float, Field(ge=0, lt=1), Shown("advanced")] = 0.0
     """Share of the adapter's rank dropped in training."""
+
+    @property
+    def used_alpha(self) -> float:
+        """Alpha as the layers get it."""
+        return float(self.rank) if self.alpha is None else self.alpha
 
 
 class LohaSettings(AdapterBase):
@@ -99,11 +109,16 @@ class LohaSettings(AdapterBase):
     rank: Annotated[int, Field(ge=1, le=512), Shown(short="rank")] = 32
     """Rank of each of the two factors; the product reaches up to its square."""
 
-    alpha: Annotated[float, Field(gt=0, le=4096), Shown(short="alpha")] = 32.0
-    """Scale of the update: it is multiplied by alpha/rank."""
+    alpha: Annotated[float | None, Field(gt=0, le=4096), Shown(empty="from the rank", short="alpha")] = None
+    """Scale of the update, which is multiplied by alpha/rank; empty takes the rank itself."""
 
     dropout: Annotated[float, Field(ge=0, lt=1), Shown("advanced")] = 0.0
     """Share of the adapter's rank dropped in training."""
+
+    @property
+    def used_alpha(self) -> float:
+        """Alpha as the layers get it."""
+        return float(self.rank) if self.alpha is None else self.alpha
 
 
 class OftSettings(AdapterBase):

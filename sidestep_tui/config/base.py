@@ -36,6 +36,7 @@ class Shown:
     Args:
         tier: `basic` fields are in the wizard's first view, `advanced` ones behind a key.
         unit: what the number counts, for labels and tables.
+        empty: what an empty value comes to, in a word or two; a dash where nobody says.
         when: the condition under which the field applies.
         variants: the models' variants that heed it; empty for all of them.
         short: a short flag beside the dotted one.
@@ -46,6 +47,7 @@ class Shown:
 
     tier: Tier = "basic"
     unit: str = ""
+    empty: str = ""
     when: When | None = None
     variants: tuple[str, ...] = ()
     short: str | None = None

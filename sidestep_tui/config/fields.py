@@ -28,6 +28,7 @@ class SettingField:
     help: str
     tier: Tier
     unit: str
+    empty: str
     short: str | None
     personal: bool
     resumable: bool
@@ -148,7 +149,8 @@ def _walk_families(path: str, when: tuple[When, ...]) -> Iterator[SettingField]:
     yield SettingField(
         path=f"{path}.family", kind="choice", default="lora", required=False, optional=False,
         help="; ".join(f"{tag}: {_first_sentence(member)}" for tag, member in families.items()),
-        tier="basic", unit="", short="family", personal=False, resumable=False, when=when, choices=tuple(families),
+        tier="basic", unit="", empty="", short="family", personal=False, resumable=False, when=when,
+        choices=tuple(families),
     )  # fmt: skip
     yield from _walk(AdapterBase, f"{path}.", when)
     for tag, member in families.items():
@@ -170,7 +172,7 @@ def _leaf(path: str, info: FieldInfo, when: tuple[When, ...]) -> SettingField:
     return SettingField(
         path=path, kind=kind, default=None if info.is_required() else info.default, required=info.is_required(),
         optional=optional, help=" ".join((info.description or "").split()),
-        tier=shown.tier, unit=shown.unit, short=shown.short,
+        tier=shown.tier, unit=shown.unit, empty=shown.empty, short=shown.short,
         personal=shown.personal, resumable=shown.resumable,
         when=(*when, shown.when) if shown.when is not None else when, choices=choices, variants=shown.variants,
         minimum=low, maximum=high, exclusive_minimum=low_open, exclusive_maximum=high_open,

@@ -214,5 +214,6 @@ def _powers_below(rank: int) -> Iterator[int]:
 
 
 def _scaled_alpha(document: dict[str, Any], rank: int) -> dict[str, Any]:
-    """Alpha that keeps the update's scale alpha/rank."""
-    return {"adapter.alpha": look_up(document, "adapter.alpha") * rank / look_up(document, "adapter.rank")}
+    """Alpha that keeps the update's scale alpha/rank, where it does not follow the rank by itself."""
+    alpha = look_up(document, "adapter.alpha")
+    return {} if alpha is None else {"adapter.alpha": alpha * rank / look_up(document, "adapter.rank")}

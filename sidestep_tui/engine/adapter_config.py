@@ -27,7 +27,7 @@ def new_config(settings: AdapterBase, targets: Sequence[Target]) -> PeftConfig:
         case LoraSettings():
             return LoraConfig(
                 r=settings.rank,
-                lora_alpha=settings.alpha,
+                lora_alpha=settings.used_alpha,
                 lora_dropout=settings.dropout,
                 use_rslora=settings.rank_stabilised,
                 use_dora=isinstance(settings, DoraSettings),
@@ -37,7 +37,7 @@ def new_config(settings: AdapterBase, targets: Sequence[Target]) -> PeftConfig:
         case LokrSettings():
             return LoKrConfig(
                 r=settings.rank,
-                alpha=settings.alpha,
+                alpha=settings.used_alpha,
                 decompose_factor=settings.factor,
                 rank_dropout=settings.dropout,
                 rank_dropout_scale=True,  # as in LoRA and LoHa; else inference has more of the update
@@ -46,7 +46,7 @@ def new_config(settings: AdapterBase, targets: Sequence[Target]) -> PeftConfig:
             )
         case LohaSettings():
             return LoHaConfig(
-                r=settings.rank, alpha=settings.alpha, rank_dropout=settings.dropout, target_modules=names, **own
+                r=settings.rank, alpha=settings.used_alpha, rank_dropout=settings.dropout, target_modules=names, **own
             )
         case OftSettings():
             return OFTConfig(r=0, oft_block_size=settings.block_size, target_modules=names)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.dit_shape import (
     SHAPE_2B,
     SHAPE_XL,
@@ -61,7 +62,9 @@ def test_advice_starts_with_what_costs_only_time() -> None:
 
 
 def test_advice_adds_changes_up_until_the_run_fits() -> None:
-    settings = train_settings(memory__checkpointing="none", training__batch_size=4, adapter__rank=512)
+    settings = train_settings(
+        memory__checkpointing="none", training__batch_size=4, adapter__rank=512, adapter__alpha=128
+    )
     change = cheapest_fit(settings, SHAPE_2B, 6 * GIB)
     assert change is not None
     assert change.memory.fits(6 * GIB)
@@ -69,6 +72,9 @@ def test_advice_adds_changes_up_until_the_run_fits() -> None:
     assert change.values["training.gradient_accumulation"] == 4
     rank, alpha = change.values["adapter.rank"], change.values["adapter.alpha"]
     assert alpha / rank == 128.0 / 512
+    following = cheapest_fit(settings.model_copy(update={"adapter": LoraSettings(rank=512)}), SHAPE_2B, 6 * GIB)
+    assert following is not None
+    assert following.values == {path: value for path, value in change.values.items() if path != "adapter.alpha"}
 
 
 def changes_for_every_card(**values: object) -> list[Change]:

@@ -72,5 +72,5 @@ def test_differences_fill_in_defaults_and_know_what_a_family_lacks() -> None:
     assert rows["adapter.rank"] == [8, ABSENT]
     assert rows["adapter.block_size"] == [ABSENT, 32]
     assert not any(path.startswith("training") for path in rows)
-    assert list(differences(lora, {"adapter": {"rank": 8, "alpha": 128.0}, "training": {"epochs": 100}})) == []
+    assert list(differences(lora, {"adapter": {"rank": 8, "alpha": None}, "training": {"epochs": 100}})) == []
     assert "model.checkpoint" not in whole_settings(lora)

@@ -33,6 +33,15 @@ def test_updates_are_scaled_by_alpha_over_rank(turbo: Path, family: str) -> None
         assert scale_of(transformer.get_submodule(name)) == (3.0, 4)
 
 
+@pytest.mark.parametrize(("family", "scale"), [("lora", 2.0), ("dora", 2.0), ("lokr", 1.0), ("loha", 1.0)])
+@pytest.mark.parametrize("rank", [2, 8])
+def test_the_scale_does_not_hang_on_the_rank_where_no_alpha_is_given(
+    turbo: Path, family: str, scale: float, rank: int
+) -> None:
+    transformer = _adapted(turbo, Target(MODULES[0]), family=family, rank=rank)
+    assert scale_of(transformer.get_submodule(FIRST)) == (scale, rank)
+
+
 @pytest.mark.parametrize("family", ["lora", "dora"])
 def test_a_stabilised_rank_counts_by_its_square_root(turbo: Path, family: str) -> None:
     transformer = _adapted(turbo, Target(MODULES[0]), family=family, rank=4, alpha=12, rank_stabilised=True)

@@ -35,8 +35,10 @@ def value_face(setting: SettingField, document: WizardDocument, width: int) -> C
         case "path":
             return Content.styled(shorten_middle(shown, max(_NARROWEST_PATH, width)) or EMPTY, style)
         case _:
-            counted = f" {unit(setting.unit, shown)}" if shown and setting.unit else ""
-            return Content.assemble((shown or EMPTY, style), (counted, "$text-muted"))
+            if not shown:
+                return Content.styled(_(setting.empty) if setting.empty else EMPTY, style)
+            counted = f" {unit(setting.unit, shown)}" if setting.unit else ""
+            return Content.assemble((shown, style), (counted, "$text-muted"))
 
 
 def origin_face(setting: SettingField, document: WizardDocument, width: int) -> Content:

@@ -13,10 +13,10 @@ from .support import OLD
 
 
 def test_description_says_what_is_not_the_default() -> None:
-    lines = str(describe(Preset("x", "", {"adapter": {"rank": 8, "alpha": 128.0}}), 70)).splitlines()
+    lines = str(describe(Preset("x", "", {"adapter": {"rank": 8, "dropout": 0.0}}), 70)).splitlines()
     assert [line.split() for line in lines[-2:]] == [
         ["adapter.rank", "8", "not", "64"],
-        ["adapter.alpha", "128", "default"],
+        ["adapter.dropout", "0", "default"],
     ]
 
 

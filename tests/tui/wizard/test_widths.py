@@ -20,7 +20,7 @@ async def test_the_settings_have_a_slim_terminal_for_themselves(width: int, open
         drawn = shown(pilot.app)
         assert "Steps" not in drawn
         assert "‹ lora ›" in line(drawn, "family")
-        assert "128" in line(drawn, "alpha")
+        assert "from the rank" in line(drawn, "alpha")
         assert ("default" in line(drawn, "alpha")) is (width >= 60)
 
 
