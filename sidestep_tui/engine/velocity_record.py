@@ -116,23 +116,25 @@ def find_record(adapter: Path) -> VelocityRecord | None:
 
 @contextmanager
 def _in_float32(transformer: "AceStepTransformer1DModel") -> Iterator[None]:
-    """Half-precision weights as float32 while they are used: the blocks one at a time, the rest for the whole time."""
-    dtypes = {p: p.dtype for p in transformer.parameters() if p.dtype in _HALF}
-    of_blocks = {p for block in transformer.layers for p in block.parameters()}
+    """Half-precision weights as float32 while they are used: the blocks one at a time, the rest for the whole time.
+
+    Afterwards they are where they were, bytes and place in memory: recorded steps read them there
+    (`engine/graphs.py`), and streamed blocks were pinned there.
+    """
+    stored = {parameter: parameter.data for parameter in transformer.parameters() if parameter.dtype in _HALF}
+    of_blocks = {parameter for block in transformer.layers for parameter in block.parameters()}
 
     def widen(module: nn.Module, *_: object) -> None:
-        for parameter in module.parameters():
-            if parameter in dtypes:
-                parameter.data = parameter.data.float()
+        for parameter in stored.keys() & set(module.parameters()):
+            parameter.data = parameter.data.float()
 
-    def narrow(module: nn.Module, *_: object) -> None:
-        for parameter in module.parameters():
-            if parameter in dtypes:
-                parameter.data = parameter.data.to(dtypes[parameter])
+    def restore(module: nn.Module, *_: object) -> None:
+        for parameter in stored.keys() & set(module.parameters()):
+            parameter.data = stored[parameter]
 
     hooks = [block.register_forward_pre_hook(widen) for block in transformer.layers]
-    hooks += [block.register_forward_hook(narrow, always_call=True) for block in transformer.layers]
-    others = [p for p in dtypes if p not in of_blocks]
+    hooks += [block.register_forward_hook(restore, always_call=True) for block in transformer.layers]
+    others = stored.keys() - of_blocks
     try:
         for parameter in others:
             parameter.data = parameter.data.float()
@@ -141,4 +143,4 @@ def _in_float32(transformer: "AceStepTransformer1DModel") -> Iterator[None]:
         for hook in hooks:
             hook.remove()
         for parameter in others:
-            parameter.data = parameter.data.to(dtypes[parameter])
+            parameter.data = stored[parameter]

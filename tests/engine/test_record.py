@@ -136,6 +136,7 @@ def test_recording_leaves_the_model_as_it_was(turbo: Path, tmp_path: Path, dtype
     load_adapter(transformer, trained(turbo, tmp_path / "adapter", LoraSettings(rank=4, dropout=0.5)))
     transformer.train()
     before = {name: value.clone() for name, value in transformer.state_dict().items()}
+    places = {name: value.data_ptr() for name, value in transformer.state_dict().items()}
     asks = {name: p.requires_grad for name, p in transformer.named_parameters()}
     state = torch.get_rng_state()
     Recorder(transformer).write(tmp_path)
@@ -144,6 +145,7 @@ def test_recording_leaves_the_model_as_it_was(turbo: Path, tmp_path: Path, dtype
     assert {name: p.requires_grad for name, p in transformer.named_parameters()} == asks
     after = transformer.state_dict()
     assert all(torch.equal(after[name], value) and after[name].dtype == value.dtype for name, value in before.items())
+    assert {name: value.data_ptr() for name, value in after.items()} == places  # recorded steps read them there
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
