@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,22 @@ def test_a_repaint_keeps_every_frame_outside_of_its_part(model: Path, song: Path
     assert done == [1, 2, 3, 4]
     other, _ = made(model, settings, source.flip(0))
     assert not torch.equal(other[20:30], latents[20:30])
+
+
+def test_a_repaint_is_put_together_where_the_model_is(tiny_checkpoint: Path, song: Path) -> None:
+    """The source stays on the CPU whatever the device; `meta` stands for a card."""
+
+    class Elsewhere:
+        scheduler = SimpleNamespace(sigmas=torch.tensor([1.0, 0.0]))
+
+        def __call__(self, latents: Tensor, callback_on_step_end: Any, **_: Any) -> SimpleNamespace:
+            made = callback_on_step_end(self, 0, 1.0, {"latents": latents.to("meta")})["latents"]
+            return SimpleNamespace(audios=made)
+
+    settings = settings_for(tiny_checkpoint, song, "repaint", repaint_start=0.8)
+    noise = torch.zeros(1, FRAMES, 64)
+    latents = sample_from_source(Elsewhere(), {}, noise, settings, SourceSong(noise[0]), [].append)
+    assert (latents.device.type, latents.shape) == ("meta", (FRAMES, 64))
 
 
 def test_a_cover_follows_its_source_for_a_share_of_the_steps(model: Path, song: Path) -> None:
@@ -136,3 +153,12 @@ def test_what_a_task_lacks_is_said(engine: Any, tiny_checkpoint: Path, song: Pat
     code, state = engine.work(engine.create("gone", "generate", document | {"source": str(tmp_path / "gone.wav")}))
     assert code == 1
     assert "gone.wav" in state.failure.where
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("task", ["cover", "repaint"])
+def test_a_card_makes_it(engine: Any, tiny_checkpoint: Path, song: Path, tmp_path: Path, task: str) -> None:
+    document = settings_for(tiny_checkpoint, song, task, output=tmp_path / "new.wav", steps=2).model_dump(mode="json")
+    engine.run(task, "generate", document | {"model": document["model"] | {"device": "cuda"}})
+    assert read_audio(tmp_path / "new.wav").shape == (2, 2 * SAMPLE_RATE)

@@ -128,7 +128,8 @@ def _repaint(
         latents=noise,
         callback_on_step_end=after_step,
     ).audios[0]
-    return torch.where(kept[:, None], source[0].to(made), made)
+    made[kept] = source[0, kept].to(made)
+    return made
 
 
 def _cover(
