@@ -36,14 +36,14 @@ def trust_flash(device: torch.device) -> str | None:
     return None
 
 
-def is_trusted(device: torch.device) -> bool:
-    """Whether the kernel was seen to work on a device."""
-    return device in _trusted
+def is_trusted(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether the kernel was seen to work on a device, and computes in this precision."""
+    return device in _trusted and dtype in _PRECISIONS
 
 
 def serves(query: Tensor) -> bool:
     """Whether the kernel computes the attention of queries [B, S, H, d]."""
-    return query.device in _trusted and query.dtype in _PRECISIONS and query.shape[3] <= _WIDEST_HEAD
+    return is_trusted(query.device, query.dtype) and query.shape[3] <= _WIDEST_HEAD
 
 
 def flash_attention(query: Tensor, key: Tensor, value: Tensor, window: int | None, valid: Tensor | None) -> Tensor:

@@ -78,7 +78,7 @@ def _passes(context: JobContext, settings: TrainSettings, setup: Setup) -> Passe
 
     if setup.device.type != "cuda":
         warn("the device is no CUDA card")
-    elif not is_trusted(setup.device):
+    elif not is_trusted(setup.device, setup.dtype):
         warn("the card has no flash kernel, and what stands for it makes masks anew for every length")
     else:
         parameters = list(setup.parameters.values())

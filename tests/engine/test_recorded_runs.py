@@ -1,12 +1,16 @@
 """Training runs that ask for recorded steps: what they may be asked together with, and what they say without a card."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
+from sidestep_tui.acestep import flash
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.layers import problems_of
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.engine import gradients
 from sidestep_tui.engine.policy import policies_for
 from sidestep_tui.runs.events import WarningRaised
 from sidestep_tui.runs.log import read_events
@@ -37,3 +41,15 @@ def test_a_run_without_a_card_says_so_and_goes_on(engine: Engine, train_document
     events = read_events(run.events_file)
     warnings = [event.what for event in events if isinstance(event, WarningRaised) and event.where == "memory.graphs"]
     assert warnings == ["Steps run without CUDA graphs: the device is no CUDA card"]
+
+
+def test_steps_in_float32_are_not_recorded(train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel takes no float32; what takes its place keeps its masks where the next recording would write."""
+    card, warnings = torch.device("cuda", 0), list[str]()
+    monkeypatch.setattr(flash, "_trusted", {card})
+    settings = TrainSettings.model_validate(put(train_document, "memory.graphs", True))
+    context: Any = SimpleNamespace(warn=lambda what, *_: warnings.append(what))
+    transformer = SimpleNamespace(proj_in_conv=torch.nn.Linear(1, 1))
+    setup: Any = SimpleNamespace(transformer=transformer, device=card, dtype=torch.float32, parameters={})
+    gradients._passes(context, settings, setup)
+    assert "no flash kernel" in warnings[0]
