@@ -52,6 +52,12 @@ def choose_device(settings: Section) -> torch.device:
     return device
 
 
+def make_current(device: torch.device) -> None:
+    """Makes a card the one that torch and other libraries mean where they name none, as for the precisions it has."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+
+
 def why_no_card(settings: Section) -> str | None:
     """Why the processor was chosen although the machine has NVIDIA cards, in torch's words.
 

@@ -119,6 +119,4 @@ def join_ranks(device: torch.device, *, sharded: bool = False) -> Ranks:
     # Words travel beside the gradients: agreeing on something does not wait for the card.
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=_PATIENCE)
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
     return Ranks(rank, world, sharded, PrefixStore("sidestep", store))

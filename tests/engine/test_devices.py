@@ -7,7 +7,7 @@ import torch
 
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine import devices
+from sidestep_tui.engine import devices, jobs
 from sidestep_tui.engine.devices import choose_device, why_no_card
 from sidestep_tui.errors import SidestepError
 from tests.engine.conftest import Engine
@@ -53,6 +53,18 @@ def test_a_card_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, name
     monkeypatch.setenv("LOCAL_RANK", str(rank))
     with pytest.raises(SidestepError, match="no cuda:2: torch sees 2 CUDA cards"):
         _device(name)
+
+
+@pytest.mark.usefixtures("_two_cards")
+def test_what_is_asked_of_no_card_by_name_is_asked_of_the_chosen_one(
+    engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As whether it computes in bfloat16, which another card of the machine may not."""
+    current: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    monkeypatch.setattr(jobs, "load_job", lambda _name: lambda _context, _settings: {"asked": str(*current)})
+    _, state = engine.run("second", "train", put(train_document, "model.device", "cuda:1"))
+    assert (state.device, state.results) == ("cuda:1", {"asked": "cuda:1"})
 
 
 def test_without_a_card_the_processor_works_unless_a_card_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
