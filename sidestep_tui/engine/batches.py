@@ -76,15 +76,19 @@ class Batch:
         return list(map(Draw, self.t.tolist(), self.bands, self.importance.tolist()))
 
     def to(self, device: torch.device) -> "Batch":
-        """The batch on a device; from pinned memory without waiting."""
+        """The batch on a device; to a card from pinned memory without waiting.
+
+        Elsewhere waiting is needed: Metal reads what a tensor has let go of (pytorch/pytorch#189690).
+        """
         if device.type == "cpu":
             return self
 
         def move(tensor: Tensor) -> Tensor:
             if len(tensor) > 1 and tensor.stride(0) == 0:  # one context for all, which cannot be pinned as it lies
                 return move(tensor[:1]).expand_as(tensor)
-            pinned = tensor.pin_memory() if device.type == "cuda" and tensor.device.type == "cpu" else tensor
-            return pinned.to(device, non_blocking=True)
+            if device.type != "cuda" or tensor.is_cuda:
+                return tensor.to(device)
+            return tensor.pin_memory().to(device, non_blocking=True)
 
         return replace(
             self,

@@ -138,6 +138,22 @@ def test_min_snr_weighs_the_velocity_error_as_the_paper_weighs_that_of_x0() -> N
     assert torch.equal(weighted(x0_errors, t, ObjectiveSettings()), x0_errors)
 
 
+def test_no_other_device_than_a_card_is_left_to_read_on(
+    train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = collate(_samples(train_document)[:1], SharedTensors(silence_latent=torch.randn(9, 64), null_condition=NULL))
+    waits: list[bool] = []
+
+    def to(tensor: torch.Tensor, _device: torch.device, non_blocking: bool = False) -> torch.Tensor:
+        waits.append(not non_blocking)
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "to", to)
+    batch.to(torch.device("mps"))
+    assert len(waits) >= 5
+    assert all(waits)
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_songs_of_unequal_length_go_to_a_card_together(train_document: dict[str, Any]) -> None:
