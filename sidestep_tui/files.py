@@ -13,6 +13,8 @@ from typing import Any, Final
 from sidestep_tui.errors import SidestepError
 
 _HARDLY_ANY_BYTES: Final = 1 << 20
+_UMASK: Final = os.umask(0o022)
+os.umask(_UMASK)  # asked for while no other thread runs: to ask is to set it
 
 
 def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
@@ -32,7 +34,7 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         temporary = Path(name)
         try:
             _write_or_say_full(write, temporary)
-            _apply_umask(temporary)
+            temporary.chmod(0o666 & ~_UMASK)  # mkstemp makes files for the owner alone
             _sync(temporary)
             temporary.replace(path)
             _sync(path.parent)
@@ -78,7 +80,7 @@ def directory_atomic(path: Path, *, replace: bool = False) -> Iterator[Path]:
             for file in temporary.rglob("*"):
                 if file.is_file():
                     _sync(file)
-            temporary.chmod(0o777 & ~_umask())
+            temporary.chmod(0o777 & ~_UMASK)
             if path.exists():
                 older = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".old"))
                 path.rename(older)  # onto the empty folder: from here to the next line neither has the name
@@ -140,17 +142,6 @@ def _sync(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
-
-
-def _umask() -> int:
-    current = os.umask(0o022)
-    os.umask(current)
-    return current
-
-
-def _apply_umask(path: Path) -> None:
-    """mkstemp makes files for the owner alone; what we write is as readable as any other file."""
-    path.chmod(0o666 & ~_umask())
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Files appear whole or not at all, and a full disk is told as one whoever wrote."""
 
+import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,3 +39,14 @@ def test_an_error_in_a_folder_is_told_under_the_folders_own_name(
         write_folder(tmp_path / "step-00000005")
     assert told.value.where == str(tmp_path / "step-00000005" / "state.pt")
     assert not list(tmp_path.iterdir())
+
+
+def test_no_write_changes_the_umask_even_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the whole process's: two threads that ask by setting it leave each other's answer behind."""
+    (tmp_path / "plain").touch()
+    monkeypatch.setattr(os, "umask", lambda _mask: pytest.fail("set"))
+    write_text_atomic(tmp_path / "written", "text")
+    with directory_atomic(tmp_path / "folder"):
+        pass
+    modes = [(tmp_path / name).stat().st_mode & 0o666 for name in ("plain", "written", "folder")]
+    assert modes[0] == modes[1] == modes[2]
