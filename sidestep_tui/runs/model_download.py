@@ -138,7 +138,8 @@ def _fetch(file: RemoteFile, folder: Path, counter: Any) -> None:
                 "Another process downloads this file now.", where=target, fix="wait until it is done"
             ) from error
         if stream.tell() > file.size:
-            stream.truncate(0)
+            stream.seek(0)
+            stream.truncate()
         http_get(
             hf_hub_url(file.repository, file.path, revision=file.revision),
             stream,

@@ -95,6 +95,7 @@ def test_a_download_that_was_killed_goes_on_and_a_damaged_part_is_thrown_away(hu
     part.write_bytes(b"x" * 1000)
     done = run(hub, "acestep-v15-base", "--to", models)
     assert (done.returncode, "came damaged" in done.stderr) == (1, True)
+    part.write_bytes(WEIGHTS + b"more than there is")
     assert run(hub, "acestep-v15-base", "--to", models).returncode == 0
     assert sorted(file.name for file in weights.parent.iterdir()) == ["config.json", "model.safetensors"]
 
