@@ -10,7 +10,7 @@ from typing import Final
 from sidestep_tui import __version__
 from sidestep_tui.config.fields import leaves
 from sidestep_tui.engine.context import JobContext, StopRequestedError
-from sidestep_tui.engine.processes import OtherRanks, leave_last_word, other_ranks
+from sidestep_tui.engine.processes import OtherRanks, end_with_leader, leave_last_word, other_ranks
 from sidestep_tui.errors import ExitCode, SidestepError
 from sidestep_tui.runs.devices import note_devices
 from sidestep_tui.runs.directory import RunDirectory
@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> int:
     run = RunDirectory(Path(arguments[0]).absolute())
     try:
         if int(os.environ.get("RANK", "0")) > 0:  # another process holds the lock and speaks for all of them
+            end_with_leader()
             return _work(JobContext(run, None), None)
         with run.held(), EventWriter(run.events_file) as events:
             return _lead(JobContext(run, events), events)

@@ -28,6 +28,8 @@ from sidestep_tui.runs.events import RunFailed
 _POLL_SECONDS: Final = 0.5
 _GRACE_SECONDS: Final = 10.0
 """For rank 0 to meet the same error by itself, and for the others to end when it has."""
+_LEADER: Final = "SIDESTEP_LEADER"
+"""In the environment of a rank that rank 0 has started: the process id of rank 0."""
 
 
 class OtherRanks:
@@ -111,6 +113,22 @@ def leave_last_word(run: RunDirectory, failure: RunFailed) -> None:
     write_json_atomic(_folder(run) / f"{rank}.json", said)
 
 
+def end_with_leader() -> None:
+    """Lets this rank, if rank 0 has started it, end when rank 0 is gone: killed, it could not end the others.
+
+    A rank waits for half a day to be joined, and inside a collective of cards for ever, and keeps its card.
+    """
+    leader = os.environ.get(_LEADER)
+    if leader is not None:
+        threading.Thread(target=_watch_leader, args=(int(leader),), daemon=True, name="leader").start()
+
+
+def _watch_leader(leader: int) -> None:
+    while os.getppid() == leader:
+        time.sleep(_POLL_SECONDS)
+    os._exit(ExitCode.FAILED)  # the main thread may be where no Python exception reaches
+
+
 def processes_of(settings: Section) -> int:
     """How many processes the settings of a job ask for."""
     paths = [field.path for field in setting_fields(type(settings)) if field.name == "processes"]
@@ -123,7 +141,7 @@ def _start(run: RunDirectory, processes: int) -> list[subprocess.Popen[bytes]]:
         subprocess.Popen(
             [sys.executable, "-m", "sidestep_tui.engine", str(run.path)],
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            env={**os.environ, "RANK": str(rank), "LOCAL_RANK": str(rank), _LEADER: str(os.getpid())},
         )
         for rank in range(1, processes)
     ]

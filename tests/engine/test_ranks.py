@@ -140,6 +140,20 @@ def test_a_rank_that_dies_is_named(engine: Engine, train_document: dict[str, Any
     assert not (run.path / "ranks").exists()
 
 
+def test_a_rank_ends_with_the_one_that_started_it(engine: Engine, train_document: dict[str, Any]) -> None:
+    run = engine.create("orphan", "train", put(train_document, "training.processes", 2))
+    leader = psutil.Popen([sys.executable, "-m", "sidestep_tui.engine", str(run.path)])
+    while not (others := leader.children()):
+        assert leader.is_running()
+        time.sleep(0.01)
+    leader.kill()  # before it has made what the ranks meet at
+    leader.wait()
+    _, alive = psutil.wait_procs(others, timeout=30)
+    for rank in alive:
+        rank.kill()
+    assert not alive
+
+
 def test_sharding_needs_somebody_to_share_with(engine: Engine, train_document: dict[str, Any]) -> None:
     code, state = engine.work(engine.create("alone", "train", put(train_document, "training.sharding", "fsdp")))
     assert code == 2
