@@ -22,6 +22,7 @@ from sidestep_tui.engine.generate.song import decode_song, keep_latents, sample_
 from sidestep_tui.engine.optimizer import inference_weights
 from sidestep_tui.engine.sample_songs import SampleSong, with_conditions
 from sidestep_tui.engine.setup import Setup
+from sidestep_tui.engine.step import sharded_out_of_memory
 from sidestep_tui.engine.validation import evaluating
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_bytes_atomic
@@ -53,6 +54,7 @@ class Sampler:
 
         Raises:
             UsageError: the run has no songs to sample.
+            SidestepError: this rank's memory does not suffice, and the others wait for it inside a common pass.
         """
         setup, context = self._setup, self._context
         if not self._songs:
@@ -69,12 +71,15 @@ class Sampler:
 
     def _make(self, step: int) -> None:
         setup = self._setup
+        made: list[_Made] = []
         try:
             with inference_weights(setup.optimizer, setup.parameters), evaluating(setup.transformer):
                 made = list(self._latents())
             if setup.ranks.speaks:
                 self._decode(setup.checkpoint, made, step)
-        except torch.OutOfMemoryError:
+        except torch.OutOfMemoryError as error:
+            if setup.ranks.sharded and not made:
+                raise sharded_out_of_memory(setup.ranks, str(error)) from error
             self._context.warn("The device has no room for samples.", "samples", "set a shorter samples.duration")
         finally:
             free_memory()

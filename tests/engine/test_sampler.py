@@ -1,6 +1,7 @@
 """Samples while training: the same sound as `sidestep generate`, at the steps asked for, and no cost to the run."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from sidestep_tui.acestep.prompts import SongFields, lyric_prompt, text_prompt
 from sidestep_tui.config.fields import put
 from sidestep_tui.dataset.audio import read_audio
 from sidestep_tui.dataset.prompts import read_prompts
+from sidestep_tui.engine import sampler, train
 from sidestep_tui.engine.prompt_conditions import encode_conditions
+from sidestep_tui.engine.ranks import Ranks
+from sidestep_tui.engine.setup import prepare
 from sidestep_tui.engine.tensors import read_manifest, write_manifest
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import PhaseChanged, SampleWritten, StepCompleted
@@ -144,6 +148,26 @@ def test_a_sample_that_is_no_number_does_not_end_the_run(engine: Engine, documen
     _, state = engine.run("loud", "train", put(document, "optimizer.learning_rate", 10.0))
     assert state.status == "completed"
     assert all("not numbers" in warning.what for warning in state.warnings)
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_a_sample_that_finds_the_memory_full_ends_a_run_whose_other_ranks_wait_for_it(
+    engine: Engine, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch, sharded: bool
+) -> None:
+    def full(*_: Any) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.25 GiB.")
+
+    def prepared(*arguments: Any) -> Any:
+        return replace(prepare(*arguments), ranks=Ranks(0, 1, sharded=sharded))
+
+    monkeypatch.setattr(sampler, "sample_latents", full)
+    monkeypatch.setattr(train, "prepare", prepared)
+    _, state = engine.work(engine.create("full", "train", document))
+    if sharded:
+        assert state.failure.what == "The memory of rank 0 of 1 does not suffice: CUDA out of memory."
+    else:
+        assert state.status == "completed"
+        assert {warning.what for warning in state.warnings} == {"The device has no room for samples."}
 
 
 def test_conditions_are_those_that_the_pipeline_encodes(tiny_checkpoint: Path) -> None:
