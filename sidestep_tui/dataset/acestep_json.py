@@ -38,13 +38,12 @@ class _Located:
     key: str
 
 
-def read_dataset_file(file: Path, *, progress: Progress | None = None, cache_dir: Path | None = None) -> Dataset:
+def read_dataset_file(file: Path, *, progress: Progress | None = None) -> Dataset:
     """Reads a saved data set.
 
     Args:
         file: the JSON document, in any of the three forms.
         progress: called with audio files probed and in all.
-        cache_dir: where probes are kept; by default the user's cache folder.
 
     Raises:
         SidestepError: the file is missing, is no JSON or is no data set.
@@ -56,7 +55,7 @@ def read_dataset_file(file: Path, *, progress: Progress | None = None, cache_dir
     root = _root(metadata.extra.get("root"), base)
     metadata = replace(metadata, extra={name: one for name, one in metadata.extra.items() if name != "root"})
     located, failures = _locate(document.samples, root, base)
-    probes = probe_files((one.path for one in located), cache_name=file, cache_dir=cache_dir, progress=progress)
+    probes = probe_files((one.path for one in located), cache_name=file, progress=progress)
     songs: list[Song] = []
     for one in located:
         probe = probes[one.path]

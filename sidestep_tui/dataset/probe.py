@@ -14,8 +14,8 @@ from typing import Any
 
 import av
 import soundfile
-from platformdirs import user_cache_path
 
+from sidestep_tui.config.places import cache_home
 from sidestep_tui.dataset.containers import is_for_sndfile, open_stream, stream_seconds
 from sidestep_tui.dataset.song import AudioInfo
 from sidestep_tui.dataset.tags import read_tags
@@ -40,18 +40,15 @@ class Probe:
     problem: str | None = None
 
 
-def probe_files(
-    paths: Iterable[Path], *, cache_name: Path, cache_dir: Path | None = None, progress: Progress | None = None
-) -> dict[Path, Probe]:
+def probe_files(paths: Iterable[Path], *, cache_name: Path, progress: Progress | None = None) -> dict[Path, Probe]:
     """Probes files, taking what the cache knows.
 
     Args:
         paths: audio files.
         cache_name: the folder or data set they belong to; each has a cache of its own.
-        cache_dir: where caches lie; by default the user's cache folder.
         progress: called now and then.
     """
-    cache = _Cache(cache_name, cache_dir)
+    cache = _Cache(cache_name)
     results: dict[Path, Probe] = {}
     wanted: list[Path] = []
     for path in paths:
@@ -106,9 +103,9 @@ def _read_header(path: Path) -> tuple[float, int, int, str]:
 class _Cache:
     """Probes by path, valid while size and time of last change stay. A missing or broken file is an empty cache."""
 
-    def __init__(self, name: Path, folder: Path | None) -> None:
+    def __init__(self, name: Path) -> None:
         digest = hashlib.sha256(os.fsencode(name.absolute())).hexdigest()[:24]
-        self._file = (folder or user_cache_path("sidestep") / "probes") / f"{digest}.json"
+        self._file = cache_home() / "probes" / f"{digest}.json"
         self._entries = self._load()
 
     def _load(self) -> dict[str, Any]:

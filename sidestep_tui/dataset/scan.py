@@ -24,13 +24,12 @@ class _Found:
     folder: Folder
 
 
-def scan_folder(root: Path, *, progress: Progress | None = None, cache_dir: Path | None = None) -> Dataset:
+def scan_folder(root: Path, *, progress: Progress | None = None) -> Dataset:
     """Reads every song below a folder.
 
     Args:
         root: the folder.
         progress: called with files probed and files in all.
-        cache_dir: where probes are kept between scans; by default the user's cache folder.
 
     Returns:
         The songs in order of their keys. What could not be read is in `failures`, what was odd in `findings`.
@@ -48,7 +47,7 @@ def scan_folder(root: Path, *, progress: Progress | None = None, cache_dir: Path
     if not found:
         raise _nothing_found(root, walk.failures)
     found.sort(key=lambda one: one.key)
-    probes = probe_files((one.path for one in found), cache_name=root, cache_dir=cache_dir, progress=progress)
+    probes = probe_files((one.path for one in found), cache_name=root, progress=progress)
     rows, findings = match_tables(_tables(folders), (one.key for one in found))
     failures = list(walk.failures)
     songs: list[Song] = []

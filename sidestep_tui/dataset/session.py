@@ -16,33 +16,30 @@ from sidestep_tui.dataset.song import Dataset, Finding, Severity
 from sidestep_tui.told import told
 
 
-def load_dataset(
-    path: Path, *, replay: bool = True, progress: Progress | None = None, cache_dir: Path | None = None
-) -> Dataset:
+def load_dataset(path: Path, *, replay: bool = True, progress: Progress | None = None) -> Dataset:
     """Reads a data set: a folder is scanned, a JSON file is read as saved.
 
     Args:
         path: the folder or file.
         replay: apply the unsaved edits that a crashed session left.
         progress: called with files probed and files in all.
-        cache_dir: where probes are kept; by default the user's cache folder.
 
     Raises:
         SidestepError: it is missing, empty or no data set.
     """
     path = path.expanduser()
     if is_folder(path):
-        dataset = scan_folder(path, progress=progress, cache_dir=cache_dir)
+        dataset = scan_folder(path, progress=progress)
         if is_there(path / DATASET_FILE):
             dataset = replace(dataset, findings=(*dataset.findings, _saved_beside()))
     else:
-        dataset = read_dataset_file(path, progress=progress, cache_dir=cache_dir)
+        dataset = read_dataset_file(path, progress=progress)
     return journal_of(dataset).replay(dataset).present if replay else dataset
 
 
-def open_session(path: Path, *, progress: Progress | None = None, cache_dir: Path | None = None) -> "EditSession":
+def open_session(path: Path, *, progress: Progress | None = None) -> "EditSession":
     """Reads a data set for editing; arguments and errors as `load_dataset`."""
-    return EditSession(load_dataset(path, replay=False, progress=progress, cache_dir=cache_dir))
+    return EditSession(load_dataset(path, replay=False, progress=progress))
 
 
 class EditSession:

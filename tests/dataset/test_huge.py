@@ -32,14 +32,14 @@ def huge(tmp_path: Path) -> Path:
     return folder
 
 
-def test_it_is_scanned_without_being_decoded(huge: Path, tmp_path: Path) -> None:
-    dataset = load_dataset(huge, cache_dir=tmp_path)
+def test_it_is_scanned_without_being_decoded(huge: Path) -> None:
+    dataset = load_dataset(huge)
     assert dataset.songs[0].duration == pytest.approx(SECONDS, abs=0.01)
 
 
 @pytest.mark.slow
 def test_the_whole_of_it_is_measured_and_what_was_told_from_a_part_says_so(huge: Path, tmp_path: Path) -> None:
-    dataset, measures = load_dataset(huge, cache_dir=tmp_path), MeasureCache(tmp_path)
+    dataset, measures = load_dataset(huge), MeasureCache(tmp_path)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     labels = next(iter(label_dataset(dataset, measures=measures)))
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024

@@ -108,30 +108,28 @@ def test_missing_and_empty_folders_are_errors(root: Path, tmp_path: Path) -> Non
 
 
 def test_the_second_scan_reads_no_audio_until_a_file_changes(
-    make_song: MakeSong, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_song: MakeSong, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_song("a.wav")
     changing = make_song("b.wav")
     calls: list[str] = []
     monkeypatch.setattr("sidestep_tui.dataset.probe.read_tags", lambda path: calls.append(path.name) or {})
-    cache = tmp_path / "cache"
-    first = scan_folder(root, cache_dir=cache)
+    first = scan_folder(root)
     assert sorted(calls) == ["a.wav", "b.wav"]
-    assert scan_folder(root, cache_dir=cache) == first
+    assert scan_folder(root) == first
     assert len(calls) == 2
     write_audio(changing, tone(2.0), 8_000)
-    assert scan_folder(root, cache_dir=cache).songs[1].duration == 2.0
+    assert scan_folder(root).songs[1].duration == 2.0
     assert calls[2:] == ["b.wav"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 1, "files": {"x": 3}}', b"\xff" * 50])
-def test_a_broken_cache_is_ignored(make_song: MakeSong, root: Path, tmp_path: Path, content: bytes) -> None:
+def test_a_broken_cache_is_ignored(make_song: MakeSong, root: Path, sidestep_home: Path, content: bytes) -> None:
     path = make_song("a.wav")
-    cache = tmp_path / "cache"
-    first = scan_folder(root, cache_dir=cache)
-    (file,) = cache.iterdir()
+    first = scan_folder(root)
+    (file,) = (sidestep_home / "cache" / "probes").iterdir()
     file.write_bytes(content.replace(b'"x"', json.dumps(str(path)).encode()))
-    assert scan_folder(root, cache_dir=cache) == first
+    assert scan_folder(root) == first
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
