@@ -86,7 +86,7 @@ class Walk:
             below = f"{relative}/{entry.name}" if relative else entry.name
             if not _is_unicode(entry.name):
                 self._failed(printable(below), "the file's name is not valid UTF-8", "rename it")
-            elif entry.is_dir():
+            elif _leads_to_folder(entry):
                 (linked if entry.is_symlink() else real).append((path / entry.name, below))
             elif os.path.splitext(entry.name)[1].lower() in AUDIO_SUFFIXES:  # noqa: PTH122 - no Path per file
                 audio.append(entry.name)
@@ -97,6 +97,14 @@ class Walk:
 
     def _failed(self, key: str, reason: str, fix: str) -> None:
         self.failures.append(Failure(key, reason, fix))
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    """False also for a link to itself, or into a folder that may not be entered (os raises)."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _is_unicode(name: str) -> bool:

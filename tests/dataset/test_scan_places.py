@@ -60,9 +60,11 @@ def test_links_in_circles_end(make_song: MakeSong, root: Path, scan: Scan) -> No
     (root / "inner" / "loop").symlink_to(root)
     (root / "again").symlink_to(root / "inner")
     (root / "dangling.wav").symlink_to(root / "nothing.wav")
+    for name in ("itself", "itself.wav"):
+        (root / name).symlink_to(root / name)
     dataset = scan()
     assert [song.key for song in dataset.songs] == ["inner/a.wav"]
-    assert [failure.key for failure in dataset.failures] == ["dangling.wav"]
+    assert [failure.key for failure in dataset.failures] == ["dangling.wav", "itself.wav"]
 
 
 def test_a_folder_that_cannot_be_listed_is_named(
