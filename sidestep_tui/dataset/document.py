@@ -41,7 +41,7 @@ def read_document(value: Any) -> Document:
     for name in _LISTS:
         held = value.get(name)
         if isinstance(held, list | Mapping):
-            extra = {other: one for other, one in value.items() if other not in {"metadata", name}}
+            extra = {other: one for other, one in value.items() if other not in {"metadata", "samples", name}}
             return Document(_listed(held) if isinstance(held, list) else _mapped(held), metadata, extra)
     named = {name: one for name, one in value.items() if name != "metadata"}
     if named and all(isinstance(one, Mapping) for one in named.values()):

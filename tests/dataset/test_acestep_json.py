@@ -143,6 +143,13 @@ def test_members_of_other_tools_and_acesteps_own_survive(make_song: MakeSong, wr
     assert (document["metadata"]["theirs"], document["schema"]) == (1, "v2")
 
 
+def test_a_member_that_is_no_list_does_not_take_the_samples_place(make_song: MakeSong, write: Write) -> None:
+    make_song("a.wav")
+    file = write({"samples": "none yet", "data": ["a.wav"]})
+    save_dataset(read_dataset_file(file), file)
+    assert [song.key for song in read_dataset_file(file).songs] == ["a.wav"]
+
+
 def test_songs_whose_audio_is_gone_are_named_and_kept(make_song: MakeSong, write: Write) -> None:
     make_song("a.wav")
     gone = {"audio_path": "gone.wav", "caption": "precious"}
