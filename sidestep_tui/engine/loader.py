@@ -1,4 +1,4 @@
-"""Micro-batches made one ahead of the device by a thread: no worker processes, so nothing stalls at an epoch's end."""
+"""What the device needs next, made ahead by a thread: no worker processes, so nothing stalls at an epoch's end."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +13,7 @@ AHEAD: Final = 2
 
 def prefetch(make: Callable[[T], R], plan: Iterator[T]) -> Iterator[R]:
     """`make` of every entry of `plan`, in order; `plan` runs in the caller's thread."""
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as pool:
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as pool:
         waiting: list[Future[R]] = []
         try:
             for entry in plan:

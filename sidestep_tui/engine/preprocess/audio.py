@@ -1,8 +1,6 @@
 """The first pass: songs to latents, one song decoded and resampled ahead of the one that the VAE works on."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Final
 
@@ -11,12 +9,12 @@ import torch
 from sidestep_tui.acestep.vae import encode_audio
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform, read_audio
 from sidestep_tui.dataset.treatment import treat
+from sidestep_tui.engine.loader import prefetch
 from sidestep_tui.engine.preprocess.bench import Bench
 from sidestep_tui.engine.preprocess.plan import PlannedSong
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.told import told
 
-_AHEAD: Final = 2
 _SHORTEST_SECONDS: Final = 1.0
 
 
@@ -49,25 +47,8 @@ def _tell_tile(bench: Bench, song: PlannedSong, done: int, total: int, frames: i
 
 
 def decoded_ahead(songs: Iterable[PlannedSong]) -> Iterator[tuple[PlannedSong, Waveform | SidestepError]]:
-    """Each song with its waveform [2, samples] at 48 kHz, or with why there is none; up to two are read ahead."""
-    waiting: deque[tuple[PlannedSong, Future[Waveform | SidestepError]]] = deque()
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as pool:
-        try:
-            for song in songs:
-                waiting.append((song, pool.submit(_decode, song)))
-                if len(waiting) > _AHEAD:
-                    yield _finished(waiting)
-            while waiting:
-                yield _finished(waiting)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _finished(
-    waiting: "deque[tuple[PlannedSong, Future[Waveform | SidestepError]]]",
-) -> tuple[PlannedSong, Waveform | SidestepError]:
-    song, future = waiting.popleft()
-    return song, future.result()
+    """Each song with its waveform [2, samples] at 48 kHz, or with why there is none; the next are read ahead."""
+    return prefetch(lambda song: (song, _decode(song)), iter(songs))
 
 
 def _decode(song: PlannedSong) -> Waveform | SidestepError:
