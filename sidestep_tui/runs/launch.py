@@ -1,14 +1,12 @@
 """Starting an engine that outlives whoever started it."""
 
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Final
 
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.control import take_commands
+from sidestep_tui.runs.detached import start_detached
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import remember_run
 from sidestep_tui.runs.log import EventReader
@@ -38,15 +36,7 @@ def launch(run: RunDirectory) -> int:
     reader.read()
     said_before = run.engine_log.stat().st_size if run.engine_log.exists() else 0
     with run.engine_log.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", ENGINE_MODULE, str(run.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd="/" if os.name == "posix" else None,
-            env=_environment(),
-        )
+        process = start_detached(ENGINE_MODULE, run.path, log)
     deadline = time.monotonic() + _START_PATIENCE_SECONDS
     while not run.alive() and not reader.read():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -54,14 +44,6 @@ def launch(run: RunDirectory) -> int:
             raise SidestepError(f"The engine did not start: {said}", where=run.engine_log)
         time.sleep(_POLL_SECONDS)
     return process.pid
-
-
-def _environment() -> dict[str, str]:
-    """The engine imports the same package as its launcher, wherever it was started from."""
-    package_parent = str(Path(__file__).resolve().parents[2])
-    inherited = os.environ.get("PYTHONPATH")
-    path = package_parent if not inherited else os.pathsep.join([package_parent, inherited])
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def _last_words(log: Path, start: int) -> str:

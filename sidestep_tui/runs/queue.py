@@ -6,9 +6,6 @@ is left to do. The process (`worker`) has a session of its own, so it survives a
 """
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +16,7 @@ from typing import Final
 from sidestep_tui.config.places import data_home
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import disk_errors_named, write_json_atomic
+from sidestep_tui.runs.detached import start_detached
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import condition, remember_run
 from sidestep_tui.runs.locks import is_held, trying_to_hold
@@ -79,21 +77,10 @@ def _new_file() -> Path:
 
 def resume_queue(file: Path) -> int:
     """Starts the process of a queue file in a session of its own and gives its process id."""
-    package_parent = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH")]))
     with disk_errors_named(file):
         log = file.with_suffix(".log").open("ab")
     with log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", WORKER_MODULE, str(file)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd="/" if os.name == "posix" else None,
-            env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
-        )
-    return process.pid
+        return start_detached(WORKER_MODULE, file, log).pid
 
 
 def read_queue(file: Path) -> Queue:

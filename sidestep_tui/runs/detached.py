@@ -1,0 +1,30 @@
+"""Processes that outlive whoever started them: engines, and the workers of queues."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO
+
+
+def start_detached(module: str, argument: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Starts `python -m module argument` in a session of its own, so that no hang-up reaches it.
+
+    It imports the same package as this process, wherever that was started from.
+
+    Args:
+        module: of this package.
+        argument: what it works on.
+        log: what it and its libraries print.
+    """
+    package_parent = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, "-m", module, str(argument)],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        cwd="/" if os.name == "posix" else None,
+        env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+    )
