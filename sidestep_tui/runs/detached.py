@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 from typing import IO
 
+from sidestep_tui.config.places import data_home
+
 
 def start_detached(module: str, argument: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
     """Starts `python -m module argument` in a session of its own, so that no hang-up reaches it.
 
-    It imports the same package as this process, wherever that was started from.
+    It imports the same package as this process, and has the same home, wherever that was started from.
 
     Args:
         module: of this package.
@@ -19,6 +21,7 @@ def start_detached(module: str, argument: Path, log: IO[bytes]) -> subprocess.Po
     """
     package_parent = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH")]))
+    home = {"SIDESTEP_HOME": str(data_home())} if os.environ.get("SIDESTEP_HOME") else {}
     return subprocess.Popen(
         [sys.executable, "-m", module, str(argument)],
         stdin=subprocess.DEVNULL,
@@ -26,5 +29,5 @@ def start_detached(module: str, argument: Path, log: IO[bytes]) -> subprocess.Po
         stderr=log,
         start_new_session=True,
         cwd="/" if os.name == "posix" else None,
-        env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, **home, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
     )

@@ -11,6 +11,7 @@ import pytest
 
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.control import send_command, take_commands
+from sidestep_tui.runs.detached import start_detached
 from sidestep_tui.runs.history import summarise
 from sidestep_tui.runs.launch import launch
 
@@ -120,3 +121,13 @@ def test_what_is_no_run_is_not_started(make_run):
     run.config_file.unlink()
     with pytest.raises(SidestepError, match="This is not a run"):
         launch(run)
+
+
+def test_a_home_that_is_named_from_here_is_the_same_place_for_what_is_started(tmp_path, monkeypatch):
+    (tmp_path / "teller.py").write_text("from sidestep_tui.config.places import data_home; print(data_home())")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("SIDESTEP_HOME", "home")
+    with (tmp_path / "log").open("wb") as log:
+        start_detached("teller", tmp_path, log).wait()
+    assert (tmp_path / "log").read_text().strip() == str(tmp_path / "home")
