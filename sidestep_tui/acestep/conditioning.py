@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from sidestep_tui.acestep.model_config import LATENT_RATE
-from sidestep_tui.acestep.prompts import (
+from sidestep_tui.dataset.prompts import (
     LYRIC_TOKEN_LIMIT,
     TEXT_TOKEN_LIMIT,
     SongFields,

@@ -2,7 +2,7 @@
 
 from transformers import PreTrainedTokenizerFast
 
-from sidestep_tui.acestep.prompts import SongFields, lyric_prompt, text_prompt
+from sidestep_tui.dataset.prompts import SongFields, lyric_prompt, text_prompt
 
 _END = "<|endoftext|>"
 _VOCABULARY = 512

@@ -9,7 +9,6 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from sidestep_tui.acestep.model_config import LATENT_RATE, Variant
-from sidestep_tui.acestep.prompts import LYRIC_TOKEN_LIMIT, TEXT_TOKEN_LIMIT, SongFields, lyric_prompt, text_prompt
 from sidestep_tui.cli.dataset_measures import measure_all, measures_document, measures_view
 from sidestep_tui.cli.lines import counted
 from sidestep_tui.cli.output import Output
@@ -19,7 +18,14 @@ from sidestep_tui.config.jobs import PreprocessSettings
 from sidestep_tui.dataset.effective import genre_songs
 from sidestep_tui.dataset.findings import check_dataset
 from sidestep_tui.dataset.label_measures import MeasureCache
-from sidestep_tui.dataset.prompts import song_fields
+from sidestep_tui.dataset.prompts import (
+    LYRIC_TOKEN_LIMIT,
+    TEXT_TOKEN_LIMIT,
+    SongFields,
+    lyric_prompt,
+    song_fields,
+    text_prompt,
+)
 from sidestep_tui.dataset.song import Dataset, Finding, Severity, Song
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.dataset.treatment import Treatment, treated_times, treatment_of

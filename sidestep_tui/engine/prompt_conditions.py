@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.conditioning import TextStates, encode_states, encode_text, tokenize_song
-from sidestep_tui.acestep.prompts import SongFields
+from sidestep_tui.dataset.prompts import SongFields
 from sidestep_tui.engine.devices import free_memory
 
 

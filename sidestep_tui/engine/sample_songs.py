@@ -9,11 +9,10 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
-from sidestep_tui.acestep.prompts import SongFields
 from sidestep_tui.config.base import split_captions
 from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.dataset.prompts import read_prompts
+from sidestep_tui.dataset.prompts import SongFields, read_prompts
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.prompt_conditions import encode_conditions
 from sidestep_tui.engine.tensors import Manifest, SongEntry

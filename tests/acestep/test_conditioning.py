@@ -15,7 +15,7 @@ from sidestep_tui.acestep.conditioning import (
     encode_text,
     tokenize_song,
 )
-from sidestep_tui.acestep.prompts import LYRIC_TOKEN_LIMIT, TEXT_TOKEN_LIMIT, SongFields, lyric_prompt, text_prompt
+from sidestep_tui.dataset.prompts import LYRIC_TOKEN_LIMIT, TEXT_TOKEN_LIMIT, SongFields, lyric_prompt, text_prompt
 from sidestep_tui.engine.prompt_conditions import encode_conditions
 
 FULL = SongFields(
@@ -54,7 +54,7 @@ def test_prompts_of_an_unknown_song(blank: str | None) -> None:
 
 
 def test_prompts_need_no_torch() -> None:
-    probe = "import sys, sidestep_tui.acestep.prompts; assert 'torch' not in sys.modules"
+    probe = "import sys, sidestep_tui.dataset.prompts; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", probe], check=True)
 
 

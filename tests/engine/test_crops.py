@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file
 
 from sidestep_tui.acestep.model_config import LATENT_RATE
-from sidestep_tui.acestep.prompts import SongFields
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.objective import ObjectiveSettings
+from sidestep_tui.dataset.prompts import SongFields
 from sidestep_tui.dataset.song import LyricTime
 from sidestep_tui.dataset.wordings import Wording
 from sidestep_tui.engine.batches import Drawing, crop_window, draw_sample

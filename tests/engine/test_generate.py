@@ -10,12 +10,12 @@ import torch
 from safetensors.torch import load_file
 
 from sidestep_tui.acestep import Variant, open_checkpoint
-from sidestep_tui.acestep.prompts import SongFields, lyric_prompt, text_prompt
 from sidestep_tui.acestep.vae import decode_latents
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.variants import Sampling
 from sidestep_tui.dataset.audio import read_audio
+from sidestep_tui.dataset.prompts import SongFields, lyric_prompt, text_prompt
 from sidestep_tui.engine.adapter import adapter_weights, inject_new, save_adapter
 from sidestep_tui.engine.generate.pipeline import build_pipeline, choose_sampling
 from sidestep_tui.engine.generate.song import prompt_arguments

@@ -9,10 +9,9 @@ import pytest
 import torch
 
 from sidestep_tui.acestep import open_checkpoint
-from sidestep_tui.acestep.prompts import SongFields, lyric_prompt, text_prompt
 from sidestep_tui.config.fields import put
 from sidestep_tui.dataset.audio import read_audio
-from sidestep_tui.dataset.prompts import read_prompts
+from sidestep_tui.dataset.prompts import SongFields, lyric_prompt, read_prompts, text_prompt
 from sidestep_tui.engine import sampler, train
 from sidestep_tui.engine.prompt_conditions import encode_conditions
 from sidestep_tui.engine.ranks import Ranks

@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from sidestep_tui.acestep.prompts import SongFields
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.objective import ObjectiveSettings
+from sidestep_tui.dataset.prompts import SongFields
 from sidestep_tui.engine.batches import Drawing, draw_sample, draw_wording
 from sidestep_tui.engine.conditions import CONDITION, ConditionEntry
 from sidestep_tui.engine.store import SongStore

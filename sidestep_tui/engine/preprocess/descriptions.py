@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from sidestep_tui.acestep.model_config import LATENT_RATE
-from sidestep_tui.acestep.prompts import SongFields
 from sidestep_tui.dataset.crop_lyrics import TimedLyrics, time_lines
+from sidestep_tui.dataset.prompts import SongFields
 from sidestep_tui.dataset.song import LyricTime
 from sidestep_tui.dataset.wordings import Wording, WordingKind
 from sidestep_tui.engine.conditions import CONDITION, Starts

@@ -14,11 +14,11 @@ import torch
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.model_config import LATENT_RATE
-from sidestep_tui.acestep.prompts import SongFields, song_fields
 from sidestep_tui.config.jobs import PreprocessSettings
 from sidestep_tui.dataset.effective import genre_songs
 from sidestep_tui.dataset.label import label_dataset
 from sidestep_tui.dataset.label_measures import MeasureCache
+from sidestep_tui.dataset.prompts import SongFields, song_fields
 from sidestep_tui.dataset.song import Dataset, LyricTime, Song
 from sidestep_tui.dataset.treatment import Treatment, needs_measures, treated_times, treatment_of
 from sidestep_tui.dataset.wordings import Wording, WordingLaw, word
