@@ -19,7 +19,7 @@ from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.batches import Batch, Drawing, collate, draw_sample
 from sidestep_tui.engine.estimate.sensitivity import BANDS, band_weights
 from sidestep_tui.engine.objective import sample_losses
-from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song
+from sidestep_tui.engine.tensors import read_all, read_manifest, read_shared
 
 CROP_FRAMES, BATCH, HELD_OUT_SHARE, HELD_OUT_DRAWS = 250, 4, 0.25, 12
 BASE_LEARNING_RATE = 1e-3
@@ -32,7 +32,7 @@ class Songs:
     def __init__(self, folder: Path) -> None:
         entries = sorted(read_manifest(folder).songs, key=lambda song: song.key)
         self.keys = [song.key for song in entries]
-        self._tensors = {song.key: read_song(folder, song) for song in entries}
+        self._tensors = {song.key: read_all(folder, song) for song in entries}
         self._shared = read_shared(folder)
 
     def batch(self, keys: list[str], drawing: Drawing, number: int) -> Batch:

@@ -166,23 +166,11 @@ def read_manifest(folder: Path) -> Manifest:
         raise SidestepError(f"The manifest is damaged: {error}.", where=path, fix="preprocess again") from error
 
 
-def read_song(folder: Path, song: SongEntry) -> SongTensors:
-    """A song's latents and its first condition, memory-mapped until touched.
-
-    Raises:
-        SidestepError: the file is gone, damaged, or not of the size that the manifest says.
-    """
-    tensors = read_all(folder, song)
-    return SongTensors(
-        latent_mean=tensors["latent_mean"], latent_std=tensors["latent_std"], condition=tensors[CONDITION]
-    )
-
-
 def read_all(folder: Path, song: SongEntry) -> dict[str, Tensor]:
-    """All tensors of a song by their names, memory-mapped until touched.
+    """All tensors of a song by their names: mapped from its file, and read through once.
 
     Raises:
-        SidestepError: the file is gone, damaged, or not of the size that the manifest says.
+        SidestepError: the file is gone, damaged or not of the size that the manifest says; it holds what is no number.
     """
     tensors = _load(folder / song.file, tuple(song.lengths), repr(song.key))
     _check_lengths(folder, song, {name: len(tensor) for name, tensor in tensors.items()})

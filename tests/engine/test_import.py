@@ -10,7 +10,7 @@ import torch
 
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.engine.import_tensors import read_foreign
-from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song
+from sidestep_tui.engine.tensors import read_all, read_manifest, read_shared
 from sidestep_tui.errors import SidestepError
 from tests.engine.conftest import Engine
 
@@ -47,7 +47,7 @@ def test_samples_are_taken_over_and_trained_on(
     assert len(manifest.songs) == 4
     first = next(song for song in manifest.songs if song.key.startswith("s0/"))
     assert (first.frames, first.condition_tokens) == (200, 10)
-    tensors = read_song(tmp_path / "taken", first)
+    tensors = read_all(tmp_path / "taken", first)
     torch.testing.assert_close(tensors["latent_mean"], sample["target_latents"])
     torch.testing.assert_close(tensors["condition"], sample["encoder_hidden_states"][:10])
     assert any("padding" in warning.what for warning in state.warnings)
@@ -67,7 +67,7 @@ def test_padded_frames_are_dropped_and_what_all_songs_share_is_the_models_own(
     _change(foreign / "s1.pt", attention_mask=mask)
     _, state = engine.run("import", "import", _document(turbo, foreign, tmp_path / "taken"))
     entry = next(song for song in read_manifest(tmp_path / "taken").songs if song.key.startswith("s1/"))
-    tensors = read_song(tmp_path / "taken", entry)
+    tensors = read_all(tmp_path / "taken", entry)
     torch.testing.assert_close(tensors["latent_mean"], sample["target_latents"][:-7])
     assert not tensors["latent_std"].any()
     assert any("7 latent frames are padding" in warning.what for warning in state.warnings)

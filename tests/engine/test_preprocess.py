@@ -16,7 +16,7 @@ from sidestep_tui.dataset.audio import read_audio, write_audio
 from sidestep_tui.dataset.session import open_session
 from sidestep_tui.engine.preprocess import audio as preprocess_audio
 from sidestep_tui.engine.preprocess.plan import repeats_of_folder
-from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song
+from sidestep_tui.engine.tensors import read_all, read_manifest, read_shared
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.log import read_events
 from tests.engine.conftest import RATE, write_song
@@ -36,7 +36,7 @@ def test_tensors_are_those_of_inference(
     output = tmp_path / "tensors"
     manifest = read_manifest(output)
     (entry,) = manifest.songs
-    tensors = read_song(output, entry)
+    tensors = read_all(output, entry)
     pipeline = build_pipeline(open_checkpoint(model), torch.float32)
     with torch.no_grad():
         text, text_mask, lyrics, lyrics_mask = pipeline.encode_prompt(

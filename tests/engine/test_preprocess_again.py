@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sidestep_tui.engine.preprocess import audio as preprocess_audio
-from sidestep_tui.engine.tensors import read_manifest, read_song
+from sidestep_tui.engine.tensors import read_all, read_manifest
 from sidestep_tui.runs.control import send_command
 from sidestep_tui.runs.directory import RunDirectory
 from tests.engine.conftest import RATE, write_song
@@ -29,11 +29,11 @@ def test_new_texts_need_no_vae(
 ) -> None:
     engine.run("first", "preprocess", document)
     output = tmp_path / "tensors"
-    old = {entry.key: read_song(output, entry) for entry in read_manifest(output).songs}
+    old = {entry.key: read_all(output, entry) for entry in read_manifest(output).songs}
     (folder / "song 1.caption.txt").write_text("something else entirely", "utf-8")
     _, state = engine.run("again", "preprocess", document)
     assert (state.results["encoded"], len(encoded)) == (1, 3)
-    new = {entry.key: read_song(output, entry) for entry in read_manifest(output).songs}
+    new = {entry.key: read_all(output, entry) for entry in read_manifest(output).songs}
     assert torch.equal(new["song 1.flac"]["latent_mean"], old["song 1.flac"]["latent_mean"])
     assert new["song 1.flac"]["condition"].shape != old["song 1.flac"]["condition"].shape
 
@@ -60,7 +60,7 @@ def test_removed_songs_leave_and_the_folder_may_move(
     assert len(list((moved / "songs").iterdir())) == 2
     assert len(encoded) == 3
     for entry in manifest.songs:
-        read_song(moved, entry)
+        read_all(moved, entry)
 
 
 def test_an_interrupted_run_goes_on(

@@ -18,7 +18,7 @@ from sidestep_tui.engine.batches import Drawing
 from sidestep_tui.engine.songs import split_songs
 from sidestep_tui.engine.store import SongStore
 from sidestep_tui.engine.targets import choose_targets
-from sidestep_tui.engine.tensors import read_manifest, read_shared, read_song, write_manifest
+from sidestep_tui.engine.tensors import read_all, read_manifest, read_shared, write_manifest
 from sidestep_tui.engine.validation import Validator, build_validator, fixed_timestep
 
 CPU = torch.device("cpu")
@@ -78,7 +78,7 @@ def test_the_loss_is_that_of_the_mean_latents_on_even_timesteps(
     (song,) = validator.held_out
     told = [validator._batch(song, draw) for draw in range(6)]
     assert [float(batch.t) for batch in told] == pytest.approx([n / 12 for n in (1, 5, 9, 3, 7, 11)])
-    tensors, losses = read_song(songs, song), []
+    tensors, losses = read_all(songs, song), []
     with torch.no_grad():
         for batch in told:
             x0, t = tensors["latent_mean"][None], float(batch.t)

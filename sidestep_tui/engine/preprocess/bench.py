@@ -14,7 +14,7 @@ from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.preprocess.plan import PlannedSong
 from sidestep_tui.engine.preprocess.scratch import Scratch
-from sidestep_tui.engine.tensors import Manifest, SongEntry, read_song, song_file, write_manifest
+from sidestep_tui.engine.tensors import Manifest, SongEntry, read_all, song_file, write_manifest
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.told import told_many
 
@@ -84,7 +84,7 @@ class Bench:
         if self.scratch.duration("latents", song.audio_source) is not None:
             kept = self.scratch.get("latents", song.audio_source)
         else:
-            kept = dict(read_song(self.folder, self.known[song.key]))  # type: ignore[arg-type]
+            kept = read_all(self.folder, self.known[song.key])
         return kept["latent_mean"], kept["latent_std"]
 
     @cached_property
