@@ -19,6 +19,7 @@ from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.batches import Batch, Drawing, collate, draw_sample
 from sidestep_tui.engine.estimate.sensitivity import BANDS, band_weights
 from sidestep_tui.engine.objective import sample_losses
+from sidestep_tui.engine.store import HeldSong
 from sidestep_tui.engine.tensors import read_all, read_manifest, read_shared
 
 CROP_FRAMES, BATCH, HELD_OUT_SHARE, HELD_OUT_DRAWS = 250, 4, 0.25, 12
@@ -32,13 +33,13 @@ class Songs:
     def __init__(self, folder: Path) -> None:
         entries = sorted(read_manifest(folder).songs, key=lambda song: song.key)
         self.keys = [song.key for song in entries]
-        self._tensors = {song.key: read_all(folder, song) for song in entries}
+        self._held = {song.key: HeldSong(song, read_all(folder, song)) for song in entries}
         self._shared = read_shared(folder)
 
     def batch(self, keys: list[str], drawing: Drawing, number: int) -> Batch:
         """Crops of these songs with the draws of a number."""
         null = self._shared["null_condition"]
-        samples = [draw_sample(drawing, number + i, key, self._tensors[key], null) for i, key in enumerate(keys)]
+        samples = [draw_sample(drawing, number + i, key, self._held[key], null) for i, key in enumerate(keys)]
         return collate(samples, self._shared)
 
 
