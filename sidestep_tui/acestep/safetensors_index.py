@@ -32,13 +32,13 @@ class TensorEntry:
         return prod(self.shape)
 
 
-def index_folder(folder: Path, stems: Iterable[str] = ("model", "diffusion_pytorch_model")) -> dict[str, TensorEntry]:
+def index_folder(folder: Path) -> dict[str, TensorEntry]:
     """All tensors of the one model in `folder`, stored as `STEM.safetensors` or as shards with an index.
 
     Raises:
         SidestepError: there are no weights, a shard is missing, or a file is damaged.
     """
-    for stem in stems:
+    for stem in ("model", "diffusion_pytorch_model"):
         index = folder / f"{stem}.safetensors.index.json"
         if index.is_file():
             return _index_shards(index)

@@ -184,13 +184,13 @@ def set_scale(transformer: nn.Module, scale: float, name: str = _NAME) -> None:
         layer.set_scale(name, scale)
 
 
-def scale_of(layer: nn.Module, name: str = _NAME) -> tuple[float, int]:
+def scale_of(layer: nn.Module) -> tuple[float, int]:
     """What an injected layer multiplies its adapter by, and the adapter's rank.
 
     Raises:
         AttributeError, KeyError: there is no adapter on it.
     """
-    return float(layer.scaling[name]), int(layer.r[name])  # type: ignore[index]
+    return float(layer.scaling[_NAME]), int(layer.r[_NAME])  # type: ignore[index]
 
 
 def peft_config(file: AdapterFile) -> PeftConfig:

@@ -20,11 +20,11 @@ def ssh_address() -> tuple[str, str]:
     return f"{getpass.getuser()}@{host}", port
 
 
-def tunnel_command(port: int, loopback: str = "127.0.0.1") -> str:
+def tunnel_command(port: int) -> str:
     """The line that brings a port of this machine to the machine in front of you."""
     address, ssh_port = ssh_address()
     other_port = "" if ssh_port == _USUAL_PORT else f"-p {ssh_port} "
-    return f"ssh -N -L {port}:{loopback}:{port} {other_port}{address}"
+    return f"ssh -N -L {port}:127.0.0.1:{port} {other_port}{address}"
 
 
 def copy_command(path: Path) -> str:
