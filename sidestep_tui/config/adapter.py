@@ -23,7 +23,11 @@ class TargetSettings(Section):
     mlp: Annotated[bool, Shown()] = True
     """Also adapt the gate, up and down projections of the MLP: more capacity, more memory."""
 
-    layers: Annotated[str, Field(pattern=r"^(all|\d+(-\d+)?(,\d+(-\d+)?)*)$"), Shown("advanced")] = "all"
+    layers: Annotated[
+        str,
+        Field(pattern=r"^(all|\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*)$"),
+        Shown("advanced"),
+    ] = "all"
     """`all`, or layer numbers and ranges from 0, for instance `0-11,20`."""
 
     modules: Annotated[tuple[str, ...] | None, Shown("advanced")] = None

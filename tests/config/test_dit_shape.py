@@ -1,6 +1,7 @@
 """Parameters of the DiT and of its adapters, against the published models and PEFT."""
 
 import pytest
+from pydantic import ValidationError
 
 from sidestep_tui.config.adapter import (
     AdapterSettings,
@@ -48,6 +49,12 @@ def test_shape_from_a_config_of_either_layout() -> None:
 )
 def test_chosen_layers(text: str, layers: set[int]) -> None:
     assert chosen_layers(text, 4) == layers
+
+
+@pytest.mark.parametrize("text", ["0-10000", "0-99999999999", "1" * 5000], ids=("one", "many", "long"))
+def test_layers_beyond_any_model_are_refused_before_they_are_counted(text: str) -> None:
+    with pytest.raises(ValidationError, match="pattern"):
+        TargetSettings(layers=text)
 
 
 def test_explicit_modules_replace_the_choices() -> None:
