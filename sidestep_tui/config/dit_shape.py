@@ -150,10 +150,8 @@ def absent_target(shape: DitShape, targets: TargetSettings) -> tuple[str, str] |
         known = {f"layers.{layer}.{module.name}" for layer in range(shape.layers) for module in shape.modules()}
         unknown = next((name for name in targets.modules if name not in known), None)
         return None if unknown is None and targets.modules else ("modules", unknown or "")
-    if targets.layers != "all":
-        numbers = [int(part.rpartition("-")[2]) for part in targets.layers.split(",")]
-        if max(numbers) >= shape.layers:
-            return "layers", str(max(numbers))
+    if (beyond := layer_beyond(targets.layers, shape.layers)) is not None:
+        return "layers", str(beyond)
     return None if any(adapted_modules(shape, targets)) else ("attention", "")
 
 
@@ -166,6 +164,12 @@ def chosen_layers(text: str, count: int) -> frozenset[int]:
         first, _, last = part.partition("-")
         chosen.update(range(int(first), int(last or first) + 1))
     return frozenset(layer for layer in chosen if layer < count)
+
+
+def layer_beyond(text: str, count: int) -> int | None:
+    """The highest layer number in such a list that is not below `count`; None where all of them exist."""
+    highest = -1 if text == "all" else max(int(part.rpartition("-")[2]) for part in text.split(","))
+    return highest if highest >= count else None
 
 
 def adapter_parameters(shape: DitShape, adapter: AdapterSettings) -> int:

@@ -5,6 +5,7 @@ from typing import Final
 
 from sidestep_tui.acestep.model_config import ModelConfig
 from sidestep_tui.config.adapter import AdapterBase, TargetSettings
+from sidestep_tui.config.dit_shape import chosen_layers, layer_beyond
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.sensitivity_file import read_sensitivity
 
@@ -67,24 +68,14 @@ def choose_targets(settings: AdapterBase, config: ModelConfig) -> tuple[Target, 
 
 
 def _by_kind(settings: TargetSettings, config: ModelConfig) -> list[str]:
-    layers = _layers(settings.layers, config.num_hidden_layers)
-    attentions = _ATTENTIONS[settings.attention]
-    kinds = [f"{attention}.{p}_proj" for attention in attentions for p in settings.projections]
-    kinds += [f"mlp.{name}" for name in _MLP] if settings.mlp else []
-    return [f"layers.{layer}.{kind}" for layer in layers for kind in kinds]
-
-
-def _layers(text: str, count: int) -> list[int]:
-    if text == "all":
-        return list(range(count))
-    chosen: set[int] = set()
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        chosen.update(range(int(first), int(last or first) + 1))
-    if beyond := [layer for layer in chosen if layer >= count]:
+    count = config.num_hidden_layers
+    if (beyond := layer_beyond(settings.layers, count)) is not None:
         raise SidestepError(
-            f"The model has {count} layers, counted from 0; there is no {beyond[0]}.",
+            f"The model has {count} layers, counted from 0; there is no {beyond}.",
             where="adapter.targets.layers",
             fix=f"use numbers up to {count - 1}",
         )
-    return sorted(chosen)
+    attentions = _ATTENTIONS[settings.attention]
+    kinds = [f"{attention}.{p}_proj" for attention in attentions for p in settings.projections]
+    kinds += [f"mlp.{name}" for name in _MLP] if settings.mlp else []
+    return [f"layers.{layer}.{kind}" for layer in sorted(chosen_layers(settings.layers, count)) for kind in kinds]
