@@ -46,6 +46,12 @@ class OptimizerSettings(Section):
     gradient_clip: Annotated[float, Field(ge=0), Shown("advanced")] = 1.0
     """Largest norm of the whole gradient; 0 switches clipping off."""
 
+    @model_validator(mode="after")
+    def _averages_something(self) -> "OptimizerSettings":
+        if self.name == "schedule_free" and self.beta1 == 0:
+            raise ValueError("schedule_free needs beta1 above 0: it is the weight of its average")
+        return self
+
     @property
     def peak_rate(self) -> float:
         """The learning rate, or the optimizer's own where none is set."""

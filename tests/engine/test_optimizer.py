@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from sidestep_tui.config.adapter import DoraSettings, LoraSettings
@@ -55,3 +56,15 @@ def test_decay_leaves_the_lengths_of_the_weights_alone() -> None:
         parameter.grad = torch.zeros(2)
     optimizer.step()
     assert [parameter[0].item() for parameter in parameters.values()] == pytest.approx([2.85, 2.85, 3.0])
+
+
+@pytest.mark.parametrize("name", ["adamw", "adafactor", "prodigy", "schedule_free", "came"])
+@pytest.mark.parametrize("beta", ["beta1", "beta2"])
+def test_settings_without_a_memory_make_an_optimizer_or_are_refused(name: str, beta: str) -> None:
+    document = {"name": name, beta: 0}
+    if (name, beta) == ("schedule_free", "beta1"):
+        with pytest.raises(ValidationError, match="schedule_free needs beta1 above 0"):
+            OptimizerSettings.model_validate(document)
+    else:
+        settings = OptimizerSettings.model_validate(document)
+        build_optimizer({"lora_A": nn.Parameter(torch.zeros(2, 2))}, settings, LoraSettings())
