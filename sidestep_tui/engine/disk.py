@@ -22,7 +22,7 @@ def disk_needed(settings: TrainSettings, setup: Setup, plan: StepPlan) -> int:
     copies = 1 if setup.average is None else 2
     state = sum(
         value.numel() * value.element_size()
-        for entry in setup.optimizer.state_dict()["state"].values()
+        for entry in setup.optimizer.state.values()
         for value in entry.values()
         if isinstance(value, Tensor)
     )

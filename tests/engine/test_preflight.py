@@ -3,6 +3,7 @@
 import json
 import statistics
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from sidestep_tui.config.fields import put
 from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine import gradients, trainable_model
+from sidestep_tui.engine.disk import disk_needed
 from sidestep_tui.runs.events import RunCompleted, StepCompleted
 from sidestep_tui.runs.log import read_events
 from sidestep_tui.runs.measured import CPU, TABLE, Measured, recall
@@ -173,3 +175,17 @@ def test_several_processes_measure_one_policy(engine: Engine, train_document: di
     run = engine.create("preflight", "preflight", document)
     with pytest.raises(UsageError, match="one policy"):
         preflight.run(JobContext(run, None), PreflightSettings.model_validate(document))
+
+
+def test_a_state_that_its_library_wraps_when_it_is_saved_takes_disk_too(train_document: dict[str, Any]) -> None:
+    """As bitsandbytes 0.50 does, so that FSDP passes over its packed tensors."""
+    settings = TrainSettings.model_validate(put(train_document, "validation.songs", 0))
+    parameter, packed = torch.nn.Parameter(torch.zeros(1000)), torch.zeros(1000, dtype=torch.uint8)
+    optimizer = SimpleNamespace(
+        state={parameter: {"step": 1, "state1": packed}},
+        state_dict=lambda: {"state": {0: {"step": 1, "wrapped": {"state1": packed}}}},
+    )
+    parts = {"parameters": {"lora_A": parameter}, "optimizer": optimizer, "average": None, "samples": ()}
+    setup: Any = SimpleNamespace(**parts, split=SimpleNamespace(validation=()))
+    plan: Any = SimpleNamespace(total_steps=8, steps_per_epoch=4)
+    assert disk_needed(settings, setup, plan) == 4 * (4000 + 1000) + 4000
