@@ -6,6 +6,7 @@ Keys of providers come from the environment or their file, never from the run's 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from sidestep_tui.config.label import LabelSettings
 from sidestep_tui.dataset.edits import Edit, apply_edits
@@ -90,13 +91,17 @@ def _answers(
             yield _Answer(labels.key, labels.edit, told)
         return
 
-    def count(_done: int, all_songs: int) -> None:
-        total[0] = all_songs
-
+    total[0] = 0
     for provider in _providers(context, settings):
         wanted = [name for name in settings.fields or sorted(provider.fields) if name in provider.fields]
+        count = partial(_count, total, total[0])
         for given in label_with_provider(dataset, provider, wanted or settings.fields, count, keys=keys):
             yield _Answer(given.key, given.edit, given.findings, given.usage)
+
+
+def _count(total: list[int], before: int, _done: int, asked: int) -> None:
+    """The songs that one provider is asked about, beside those of the providers before it."""
+    total[0] = before + asked
 
 
 def _providers(context: JobContext, settings: LabelSettings) -> Iterator[Provider]:

@@ -183,7 +183,8 @@ def test_a_run_that_was_cut_between_two_models_still_asks_the_second(
 ) -> None:
     _end_after(monkeypatch, 5)
     models = {"captioner": str(omni), "transcriber": str(omni), "longest_answer": 16}
-    run, _ = engine.run("cut", "label", {"dataset": str(folder), "by": "local", "device": "cpu", **models})
+    run, state = engine.run("cut", "label", {"dataset": str(folder), "by": "local", "device": "cpu", **models})
+    assert (state.progress.done, state.progress.total, state.results["songs"]) == (4, 4, 4)
     file = run.path / "proposals.jsonl"
     lines = file.read_bytes().splitlines(keepends=True)
     assert [sorted(edit.changes) for edit in Proposals(run.path).all()] == [["caption"]] * 2 + [["lyrics"]] * 2
