@@ -13,8 +13,9 @@ from sidestep_tui.cli.lines import duration, number, problem_text
 from sidestep_tui.cli.tables import Column, FittedTable
 from sidestep_tui.config.fields import leaves
 from sidestep_tui.dataset.text import printable
-from sidestep_tui.runs.compare import best_validation_loss, extent_text, last_loss
+from sidestep_tui.runs.compare import best_validation_loss, extent_text
 from sidestep_tui.runs.history import RunSummary
+from sidestep_tui.runs.state import LOSS_STEPS
 
 _COLUMNS = (
     Column("RUN", least=28, folds=True),
@@ -40,7 +41,7 @@ def run_document(summary: RunSummary) -> dict[str, Any]:
         "phase": state.phase,
         "step": state.step,
         "total_steps": state.total_steps,
-        "loss": last_loss(state),
+        "recent_loss": state.recent_loss(),
         "best_validation_loss": best_validation_loss(state),
         "seconds_left": state.seconds_left() if summary.condition == "running" else None,
     }
@@ -76,7 +77,7 @@ def runs_table(summaries: list[RunSummary], now: float) -> RenderableType:
             summary.job,
             Text(summary.condition, style=_COLOURS.get(summary.condition, "")),
             extent_text(summary.state),
-            number(loss) if (loss := last_loss(summary.state)) is not None else "",
+            number(loss) if (loss := summary.state.recent_loss()) is not None else "",
             duration(max(0.0, now - summary.created_at)),
             printable(str(summary.run.path.parent)),
         )
@@ -96,7 +97,7 @@ def details_view(summary: RunSummary) -> RenderableType:
         "made": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(summary.created_at)),
         "device": state.device,
         "done": extent_text(state),
-        "loss": last_loss(state),
+        f"loss, mean of {LOSS_STEPS} steps": state.recent_loss(),
         "best validation": best_validation_loss(state),
         "checkpoints": len(state.checkpoints) or None,
         "warnings": len(state.warnings) or None,

@@ -14,12 +14,17 @@ from sidestep_tui.runs.compare import differing_settings, outcomes
 from sidestep_tui.runs.control import COMMANDS, send_command
 from sidestep_tui.runs.history import find_run, list_runs, summarise
 from sidestep_tui.runs.removal import remove_run
+from sidestep_tui.runs.state import LOSS_STEPS
 
 
 def configure(parser: Parser) -> None:
     """Adds the verbs below `runs`."""
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    verbs.add_parser("list", help="all runs of this machine").set_defaults(call=_list)
+    listing = verbs.add_parser(
+        "list", help="all runs of this machine",
+        description=f"All runs of this machine, the newest first. LOSS is the mean of a run's last {LOSS_STEPS} steps.",
+    )  # fmt: skip
+    listing.set_defaults(call=_list)
     _verb_on_run(verbs, "show", "one run: how far it is, its results and settings", _show)
     _verb_on_run(verbs, "stop", "ask the engine to save and end after this step", _stop)
     _verb_on_run(verbs, "attach", "show a run with its whole history while it works", _attach)

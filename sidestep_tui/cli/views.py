@@ -74,8 +74,7 @@ def figures(state: RunState) -> str:
     """What stands behind the bar."""
     parts = []
     if len(state.curves.loss):
-        loss = state.curves.loss[-1]
-        parts.append(f"loss {number(None if loss != loss else loss)}")
+        parts.append(f"loss {number(state.recent_loss())}")
     elif state.progress and state.progress.item:
         parts.append(state.progress.item)
     left = state.seconds_left()

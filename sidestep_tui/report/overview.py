@@ -8,7 +8,7 @@ from sidestep_tui.report.figures import count, counted, duration, loss, moment, 
 from sidestep_tui.report.html import Html, element, facts, join, name_of, section, table
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.history import RunSummary
-from sidestep_tui.runs.state import RunState
+from sidestep_tui.runs.state import LOSS_STEPS, RunState
 
 
 def header(summary: RunSummary, settings: Section | None, data_set: str, now: float) -> Html:
@@ -34,7 +34,7 @@ def header(summary: RunSummary, settings: Section | None, data_set: str, now: fl
                 ("device", f"{state.device} on {state.host}" if state.device else None),
                 ("duration", _duration(summary, now)),
                 ("done", _extent(state)),
-                ("loss", _last_loss(state)),
+                ("loss", _recent_loss(state)),
                 ("best validation", _best(state)),
                 ("adapter", _adapter(state)),
                 ("memory", _memory(state)),
@@ -138,10 +138,9 @@ def _memory(state: RunState) -> str | None:
     return f"at most {size(peak)} on the device" if peak else None
 
 
-def _last_loss(state: RunState) -> str | None:
-    known = (loss for loss in reversed(state.curves.loss[-100:]) if loss == loss)
-    last = next(known, None)
-    return None if last is None else f"{loss(last)} in the last step"
+def _recent_loss(state: RunState) -> str | None:
+    recent, steps = state.recent_loss(), min(LOSS_STEPS, len(state.curves.loss))
+    return None if recent is None else f"{loss(recent)}, the mean of the last {counted(steps, 'step')}"
 
 
 def _best(state: RunState) -> str | None:

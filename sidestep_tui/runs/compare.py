@@ -17,7 +17,7 @@ def outcomes(summaries: Sequence[RunSummary]) -> list[Row]:
     return [
         ("condition", [summary.condition for summary in summaries]),
         ("done", [extent_text(state) for state in states]),
-        ("loss", [last_loss(state) for state in states]),
+        ("recent loss", [state.recent_loss() for state in states]),
         ("best validation", [best_validation_loss(state) for state in states]),
         ("s/step", [state.recent_seconds_per_step() for state in states]),
     ]
@@ -40,11 +40,6 @@ def extent_text(state: RunState) -> str:
     if state.total_steps is not None:
         return f"{state.step}/{state.total_steps} steps"
     return f"{state.progress.done}/{state.progress.total} {state.progress.unit}" if state.progress else ""
-
-
-def last_loss(state: RunState) -> float | None:
-    """The loss of the newest step that had one."""
-    return next((loss for loss in reversed(state.curves.loss[-100:]) if loss == loss), None)
 
 
 def best_validation_loss(state: RunState) -> float | None:

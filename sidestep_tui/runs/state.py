@@ -15,6 +15,8 @@ Status = Literal["waiting", "running", "stopped", "failed", "completed"]
 MOST_ENTRIES: Final = 2**17
 """Beyond so many steps the curves keep half as many points, so that a run of weeks stays small in every viewer."""
 
+LOSS_STEPS: Final = 20
+"""The loss of a run is the mean of so many of its last steps: that of one is mostly the timestep which was drawn."""
 
 _MOST_WAITING: Final = 64
 """Steps of a long log that are held before the curves take them: of more the garbage collector has its work."""
@@ -118,6 +120,10 @@ class RunState(msgspec.Struct, frozen=True):
         """Share of the recent steps' time that waited for data, 0 to 1."""
         seconds = sum(self.curves.seconds[-window:])
         return sum(self.curves.data_seconds[-window:]) / seconds if seconds > 0 else None
+
+    def recent_loss(self) -> float | None:
+        """Mean training loss of the last `LOSS_STEPS` steps; None where none of them had one."""
+        return _mean(self.curves.loss[-LOSS_STEPS:])
 
     def recent_band_losses(self, window: int = 200) -> tuple[float | None, ...]:
         """Mean training loss of the recent steps in each of `events.BANDS`; None where no sample fell into it."""

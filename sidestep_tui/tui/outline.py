@@ -1,4 +1,4 @@
-"""A run in a few words: how far it is, its last loss, its condition's symbol. Pure; shared by home and monitor."""
+"""A run in a few words: how far it is, its condition's symbol. Pure; shared by home and monitor."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -64,12 +64,6 @@ def headway(state: "RunState") -> Headway | None:
     if state.progress is not None:
         return Headway(state.progress.done, state.progress.total, state.progress.unit, completed)
     return None
-
-
-def last_loss(state: "RunState", window: int = 20) -> float | None:
-    """The mean training loss of the last steps, not-a-number left out."""
-    finite = [loss for loss in state.curves.loss[-window:] if loss == loss]
-    return sum(finite) / len(finite) if finite else None
 
 
 def seconds_left(state: "RunState", now: float) -> float | None:

@@ -54,6 +54,7 @@ _WORDS: Final = {
     "paused": _("paused"),
     # how runs did
     "done": _("done"),
+    "recent loss": _("recent loss"),
     "best validation": _("best validation"),
     "s/step": _("s/step"),
     # where a setting's value comes from

@@ -17,9 +17,9 @@ START = ev.RunStarted(job="train", pid=1, host="box", device="cuda:0", version="
 
 @pytest.fixture
 def make_run(tmp_path):
-    """`make_run(name, last_event, rank=…)`: a training run of two steps with a last word."""
+    """`make_run(name, last_event, rank=…)`: a training run of two steps, or more, with a last word."""
 
-    def make(name, *last, rank=64):
+    def make(name, *last, rank=64, steps=2):
         settings = TrainSettings(
             model=ModelSettings(checkpoint=Path("/m")),
             data=DataSettings(tensors=Path("/t")),
@@ -29,7 +29,7 @@ def make_run(tmp_path):
         remember_run(run.path)
         with EventWriter(run.events_file) as log:
             log.write(START)
-            for step in (1, 2):
+            for step in range(1, steps + 1):
                 log.write(
                     ev.StepCompleted(
                         step=step, epoch=0, loss=1 / step, gradient_norm=1.0, learning_rate=1e-4, seconds=0.5,
@@ -47,13 +47,23 @@ def test_list_as_json_and_as_a_table(sidestep, make_run):
     done = make_run("done", ev.RunCompleted(results={"adapter": "final"}))
     make_run("gone")
     listed = sidestep("runs", "list", "--json").json()
-    assert [(run["name"], run["condition"], run["loss"]) for run in listed] == [
-        ("gone", "interrupted", 0.5),
-        ("done", "completed", 0.5),
+    assert [(run["name"], run["condition"], run["recent_loss"]) for run in listed] == [
+        ("gone", "interrupted", 0.75),
+        ("done", "completed", 0.75),
     ]
     table = sidestep("runs", "list").out
     assert "interrupted" in table
     assert str(done.path.parent) in table
+
+
+def test_the_loss_of_a_run_is_the_mean_of_its_last_twenty_steps_everywhere(sidestep, make_run, tmp_path):
+    make_run("a", ev.RunCompleted(results={}), steps=30)
+    mean = sum(1 / step for step in range(11, 31)) / 20
+    assert sidestep("runs", "show", "a", "--json").json()["recent_loss"] == pytest.approx(mean)
+    assert f"{mean:.4f}" in sidestep("runs", "list").out
+    assert "loss, mean of 20 steps" in sidestep("runs", "show", "a").out
+    sidestep("report", "a", "--output", str(tmp_path / "page.html"))
+    assert f"{mean:.4f}, the mean of the last 20 steps" in (tmp_path / "page.html").read_text()
 
 
 def test_a_narrow_terminal_loses_what_matters_least(sidestep, make_run, monkeypatch):
@@ -93,7 +103,7 @@ def test_compare_names_what_differs_and_nothing_else(sidestep, make_run):
     make_run("b", rank=16)
     differences = sidestep("runs", "compare", "a", "b", "--json").json()["differences"]
     assert differences["adapter.rank"] == [8, 16]
-    assert differences["loss"] == [0.5, 0.5]
+    assert differences["recent loss"] == [0.75, 0.75]
     assert "adapter.alpha" not in differences
     assert "adapter.rank" in sidestep("runs", "compare", "a", "b").out
 

@@ -5,7 +5,6 @@ from typing import Final
 
 from sidestep_tui.runs.compare import best_validation_loss
 from sidestep_tui.runs.history import RunSummary
-from sidestep_tui.tui.outline import last_loss
 from sidestep_tui.tui.words import word
 
 ORDERS: Final = ("newest", "name", "condition", "loss", "validation", "disk")
@@ -35,7 +34,7 @@ def arranged(
         return " ".join((run.run.name, *said)).casefold()
 
     def figure(run: RunSummary) -> tuple[bool, float]:
-        value = last_loss(run.state) if order == "loss" else best_validation_loss(run.state)
+        value = run.state.recent_loss() if order == "loss" else best_validation_loss(run.state)
         return value is None, value or 0.0
 
     kept = [run for run in runs if all(part in told(run) for part in wanted) and (wanted or not is_read_elsewhere(run))]

@@ -16,7 +16,7 @@ from sidestep_tui.tui.chart.widget import Chart
 from sidestep_tui.tui.chart.window import Window
 from sidestep_tui.tui.figures import number
 from sidestep_tui.tui.monitor.columns import StepColumns
-from sidestep_tui.tui.outline import headway, last_loss
+from sidestep_tui.tui.outline import headway
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean
 from sidestep_tui.tui.widgets.table import KeyTable, cell
@@ -87,10 +87,8 @@ def _text(value: Any) -> str:
 
 
 def _in_words(name: str, value: Any, run: RunSummary) -> Any:
-    """An outcome as home tells it: how far in the language of this process, and the mean loss of the last steps."""
+    """An outcome as home tells it: in the language of this process."""
     if name == "done":
         way = headway(run.state)
         return way.told if way is not None else ""
-    if name == "loss":
-        return last_loss(run.state)
     return word(value) if isinstance(value, str) else value

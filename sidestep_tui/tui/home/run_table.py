@@ -1,4 +1,4 @@
-"""The runs as a table: condition, name, job, how far, last loss, disk used, how long ago."""
+"""The runs as a table: condition, name, job, how far, recent loss, disk used, how long ago."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, TypeVar
@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import age, number, share, size
 from sidestep_tui.tui.monitor.commands import paused
-from sidestep_tui.tui.outline import SYMBOLS, bar, headway, last_loss
+from sidestep_tui.tui.outline import SYMBOLS, bar, headway
 from sidestep_tui.tui.text import shorten
 from sidestep_tui.tui.themes import rich_style
 from sidestep_tui.tui.widgets.table import KeyTable, cell
@@ -99,7 +99,7 @@ class RunTable(KeyTable):
             *self._fitting(
                 job=cell(word(run.job)),
                 progress=self._progress(run),
-                loss=cell(number(last_loss(run.state)), right=True),
+                loss=cell(number(run.state.recent_loss()), right=True),
                 disk=cell(told_size(self._held.get(str(run.run.path))), muted, right=True),
                 age=cell(age(now - last), muted, right=True),
             ),

@@ -54,7 +54,8 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
     HEADING = ""
     ABOUT = _(
         "Every run on this machine. Engines go on when you leave: come back and open a run to see all of it. "
-        "Preflights that are done are left out, their figures stand in the wizard: / and `preflight` shows them."
+        "Preflights that are done are left out, their figures stand in the wizard: / and `preflight` shows them. "
+        "A run's loss is the mean of its last 20 steps."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", _("New"), tooltip=_("Set up a new run, step by step")),

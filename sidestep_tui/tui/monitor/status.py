@@ -12,7 +12,7 @@ from sidestep_tui.texts import _, ngettext
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, duration, load, number, share, size
 from sidestep_tui.tui.monitor.commands import paused
-from sidestep_tui.tui.outline import SYMBOLS, bar, headway, last_loss, phase_about, seconds_left
+from sidestep_tui.tui.outline import SYMBOLS, bar, headway, phase_about, seconds_left
 from sidestep_tui.tui.results import results
 from sidestep_tui.tui.text import clean, shorten
 from sidestep_tui.tui.words import word
@@ -93,7 +93,7 @@ def _figures(summary: "RunSummary", width: int) -> Content:
     pairs: list[tuple[str, str]] = []
     state, curves = summary.state, summary.state.curves
     if len(curves.step):
-        pairs.append((_("loss"), number(last_loss(state))))
+        pairs.append((_("loss"), number(state.recent_loss())))
         pairs.append((_("lr"), number(curves.learning_rate[-1], 3)))
         pairs.append((_("grad"), number(curves.gradient_norm[-1], 3)))
         pairs.append(_pace(state.recent_seconds_per_step()))

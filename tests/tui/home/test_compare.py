@@ -66,4 +66,4 @@ async def test_outcomes_are_told_as_home_tells_them(
         table = pilot.app.screen.query_one(KeyTable)
         rows = {table.get_row_at(row)[0].plain: [c.plain for c in table.get_row_at(row)[1:]] for row in range(3)}
     assert rows["done"] == ["40 of 1 200 steps", "1 200 of 1 200 steps"]
-    assert all(loss in at_home for loss in rows["loss"])
+    assert all(loss in at_home for loss in rows["recent loss"])

@@ -167,7 +167,7 @@ async def test_a_run_of_another_version_is_compared_by_what_can_be_read(
         await settle(pilot)
         assert isinstance(app.screen, CompareScreen)
         names = [app.screen.query_one(KeyTable).get_row_at(index)[0].plain for index in range(5)]
-        assert names == ["condition", "done", "loss", "best validation", "s/step"]
+        assert names == ["condition", "done", "recent loss", "best validation", "s/step"]
         assert any("not valid here" in note.message for note in app._notifications)
 
 
