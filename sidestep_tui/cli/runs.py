@@ -12,7 +12,7 @@ from sidestep_tui.cli.parser import Parser
 from sidestep_tui.errors import ExitCode, SidestepError, UsageError
 from sidestep_tui.runs.compare import differing_settings, outcomes
 from sidestep_tui.runs.control import COMMANDS, send_command
-from sidestep_tui.runs.history import find_run, list_runs, summarise
+from sidestep_tui.runs.history import find_run, read_runs, summarise
 from sidestep_tui.runs.removal import remove_run
 from sidestep_tui.runs.state import LOSS_STEPS
 
@@ -46,7 +46,9 @@ def _verb_on_run(verbs: Any, name: str, summary: str, call: Any) -> Parser:
 
 
 def _list(_: Namespace, out: Output) -> int:
-    summaries = list_runs()
+    summaries, troubles = read_runs()
+    for trouble in troubles:
+        out.warn(f"{trouble.what} ({trouble.where})")
     out.show([run_views.run_document(s) for s in summaries], lambda: run_views.runs_table(summaries, time.time()))
     return ExitCode.DONE
 

@@ -57,14 +57,28 @@ def run_folders() -> list[Path]:
 
 
 def list_runs() -> list[RunSummary]:
-    """Every run that is still on disk, the newest first."""
-    summaries = []
-    for folder in run_folders():
+    """Every run that is still on disk and can be read, the newest first."""
+    return read_runs()[0]
+
+
+def read_runs() -> tuple[list[RunSummary], list[SidestepError]]:
+    """Every run that is still on disk, the newest first, and what keeps others out of this list.
+
+    A stray file, or a folder that is no run, is nobody's trouble. A run that cannot be read is, and so is the list of
+    those outside the usual place; the other runs do not suffer.
+    """
+    summaries, troubles = [], []
+    if problem := index_problem():
+        troubles.append(SidestepError(f"The list of runs cannot be read: {problem}.", where=run_index()))
+    for run in map(RunDirectory, run_folders()):
         try:
-            summaries.append(summarise(RunDirectory(folder)))
-        except (SidestepError, OSError):  # a stray file, or a folder of somebody else: the other runs do not suffer
-            continue
-    return sorted(summaries, key=lambda summary: summary.created_at, reverse=True)
+            if run.exists():
+                summaries.append(summarise(run))
+        except SidestepError as error:
+            troubles.append(error)
+        except OSError as error:
+            troubles.append(SidestepError(f"The run cannot be read: {error.strerror or error}.", where=run.path))
+    return sorted(summaries, key=lambda summary: summary.created_at, reverse=True), troubles
 
 
 def summarise(run: RunDirectory) -> RunSummary:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from sidestep_tui.config.adapter import LoraSettings
+from sidestep_tui.config.jobs import VerifySettings
 from sidestep_tui.config.model import ModelSettings
+from sidestep_tui.config.places import run_index, runs_home
 from sidestep_tui.config.train import DataSettings, TrainSettings
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.directory import create_run
@@ -64,6 +66,21 @@ def test_the_loss_of_a_run_is_the_mean_of_its_last_twenty_steps_everywhere(sides
     assert "loss, mean of 20 steps" in sidestep("runs", "show", "a").out
     sidestep("report", "a", "--output", str(tmp_path / "page.html"))
     assert f"{mean:.4f}, the mean of the last 20 steps" in (tmp_path / "page.html").read_text()
+
+
+def test_what_keeps_runs_out_of_the_list_is_told_and_the_others_are_listed(sidestep, make_run):
+    settings = VerifySettings(model=ModelSettings(checkpoint=Path("/m")), adapter=Path("/a"))
+    create_run(runs_home() / "kept", "verify", settings)
+    broken = make_run("broken")
+    broken.config_file.write_text("{", encoding="utf-8")
+    told = sidestep("runs", "list", "--json")
+    assert [run["name"] for run in told.json()] == ["kept"]
+    assert str(broken.config_file) in told.err
+    run_index().write_text("[", encoding="utf-8")
+    told = sidestep("runs", "list")
+    assert (told.code, "kept" in told.out) == (0, True)
+    assert "Runs outside the usual place are missing until it is mended or removed." in told.err
+    assert str(run_index()) in told.err
 
 
 def test_a_narrow_terminal_loses_what_matters_least(sidestep, make_run, monkeypatch):
