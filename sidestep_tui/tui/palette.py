@@ -8,8 +8,10 @@ from typing import Any, Final
 
 from textual.app import App
 from textual.binding import Binding
-from textual.command import CommandPalette
+from textual.command import CommandList, CommandPalette
+from textual.content import Content
 from textual.screen import Screen
+from textual.widgets.option_list import Option
 
 from sidestep_tui.texts import _
 
@@ -37,7 +39,30 @@ def offered(screen: Screen[object]) -> Iterator[Binding]:
             yield binding
 
 
+class Palette(CommandPalette):
+    """Textual's palette in the language of its reader; Textual's own words are English."""
+
+    def __init__(self) -> None:
+        super().__init__(placeholder=_("Search for commands …"), id="--command-palette")
+
+    def _start_no_matches_countdown(self, search_value: str) -> None:
+        """Says after a moment that there is no such command; an empty line has found nothing because it sought nothing.
+
+        Textual asks for this, and offers no other place for the words.
+        """
+        self._stop_no_matches_countdown()
+        if search_value:
+            self._no_matches_timer = self.set_timer(self._NO_MATCHES_COUNTDOWN, self._tell_no_matches)
+        else:
+            self._list_visible = False
+
+    def _tell_no_matches(self) -> None:
+        nothing = Content(_("No command has these letters"))
+        self.query_one(CommandList).add_option(Option(nothing, disabled=True, id=self._NO_MATCHES))
+        self._list_visible = True
+
+
 def open_palette(app: App[Any]) -> None:
-    """Shows the palette with its line in the language of its reader; Textual's own is English."""
+    """Shows the palette, once."""
     if not CommandPalette.is_open(app):
-        app.push_screen(CommandPalette(placeholder=_("Search for commands …"), id="--command-palette"))
+        app.push_screen(Palette())

@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from textual.command import CommandPalette
 from textual.pilot import Pilot
 
 from sidestep_tui.runs import events as ev
 from sidestep_tui.texts import LANGUAGE
 
-from .conftest import NOW, SIZES, Events, Looks, MakeApp, MakeRun, Matches, shown
+from .conftest import NOW, SIZES, Events, Eventually, Looks, MakeApp, MakeRun, Matches, shown
 from .presets.support import paste
 
 chinese = pytest.mark.skipif(LANGUAGE != "zh_CN", reason="runs in a process that speaks Chinese")
@@ -100,3 +101,13 @@ async def test_the_palette_asks_in_chinese(make_app: MakeApp) -> None:
         await pilot.press("ctrl+p")
         await pilot.pause()
         assert "搜索命令…" in shown(pilot.app)
+
+
+@chinese
+async def test_the_palette_finds_nothing_in_chinese(make_app: MakeApp, eventually: Eventually) -> None:
+    async with make_app().run_test(size=(80, 24)) as pilot:
+        await pilot.press("ctrl+p", *"xyzzy")
+        await eventually(pilot, lambda: "没有命令含有这些字" in shown(pilot.app))
+        await pilot.press("enter", *["backspace"] * 5)
+        await eventually(pilot, lambda: "没有命令" not in shown(pilot.app))
+        assert CommandPalette.is_open(pilot.app)
