@@ -38,3 +38,16 @@ async def test_the_monitor_tells_its_panels_the_open_one_and_the_time(
     assert drawn[1].rstrip().endswith("left")
     assert "8 Files 9" in drawn[4]
     assert drawn[4].split()[0] == "1"
+
+
+@slim
+async def test_a_preset_stands_below_the_list_with_its_settings_on_lines_of_their_own(
+    size: tuple[int, int], make_app: MakeApp, settle: Settle
+) -> None:
+    async with make_app("presets").run_test(size=size) as pilot:
+        await settle(pilot)
+        lines = shown(pilot.app).splitlines()
+    below = next(number for number, line in enumerate(lines) if "─ 2b-8gb ─" in line)
+    assert sum(" 2b-" in line for line in lines[:below]) == 5
+    rank = next(line for line in lines[below:] if "adapter.rank" in line)
+    assert rank.split()[1:5] == ["adapter.rank", "32", "not", "64"]

@@ -30,6 +30,11 @@ _LEVEL_WIDTH: Final = max(map(cell_len, _SHORT_LEVELS.values()))
 _BESIDE_NAME: Final = 1 + _LEVEL_WIDTH + 3 * 2 + 1
 """Cells of the list that are not the name's: mark and level, what is left free around each cell, the scroll bar."""
 
+_BOTH_FIT: Final = 72
+"""Cells from which on a preset fits beside the list; on fewer it stands below."""
+
+_NARROWEST: Final = 30
+
 
 class PresetsScreen(SidestepScreen[Preset | None]):
     """Settings to start from.
@@ -52,12 +57,18 @@ class PresetsScreen(SidestepScreen[Preset | None]):
         Binding("d", "delete", _("Delete"), tooltip=_("Remove a preset of your own (asks first)")),
         Binding("u", "from_run", _("From a run"), tooltip=_("Keep the settings of a training run as a preset")),
     ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (_BOTH_FIT, "-narrow"), (100, "-wide")]  # noqa: RUF012
     DEFAULT_CSS = """
     PresetsScreen #list { width: 29; height: 1fr; }
     PresetsScreen KeyTable { height: 1fr; overflow-x: hidden; }
-    PresetsScreen #none { height: auto; padding: 1 1 0 1; color: $text-muted; }
+    PresetsScreen #none { display: none; height: auto; padding: 1 1 0 1; color: $text-muted; }
+    PresetsScreen.-none-own #none { display: block; }
     PresetsScreen #detail { width: 1fr; height: 1fr; }
     PresetsScreen.-wide #list { width: 40; }
+    PresetsScreen.-slim Horizontal { layout: vertical; }
+    PresetsScreen.-slim #list { width: 1fr; height: 2fr; }
+    PresetsScreen.-slim #detail { height: 3fr; }
+    PresetsScreen.-slim #none { display: none; }
     """
 
     def __init__(self, *, choosing: bool = False) -> None:
@@ -108,7 +119,7 @@ class PresetsScreen(SidestepScreen[Preset | None]):
             table.add_row(cell(mark), cell(called(entry)), cell(_SHORT_LEVELS[entry.level]), key=key)
         table.move_cursor(row=at)
         self.set_context(self._hint())
-        self.query_one("#none").display = all(entry.level == "shipped" for entry in self._entries.values())
+        self.set_class(all(entry.level == "shipped" for entry in self._entries.values()), "-none-own")
         self._show()
 
     def _hint(self) -> str:
@@ -134,7 +145,7 @@ class PresetsScreen(SidestepScreen[Preset | None]):
     def _show(self) -> None:
         entry = self._current()
         detail, text = self.query_one("#detail"), self.query_one("#text", Static)
-        width = max(40, detail.size.width - 1)  # the scroll bar
+        width = max(_NARROWEST, detail.size.width - 1)  # the scroll bar
         marked = self._entries.get(self._marked or "")
         match entry:
             case None:
