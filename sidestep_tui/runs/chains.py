@@ -5,7 +5,7 @@ A chain that ends before its last run, at a failure or with the machine, stays o
 or what is left of it has been completed or deleted in another way.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -100,10 +100,23 @@ def wait_of(summary: RunSummary) -> Wait:
     Raises:
         OSError: the folder of the queues, or that of the runs, cannot be read.
     """
-    run = summary.run
-    if summary.condition != "waiting" or not is_to_come(run):
-        return Wait()
-    before = runs_before(working_chains()).get(run)
+    return waits_of([summary]).get(summary.run, Wait())
+
+
+def waits_of(summaries: Iterable[RunSummary]) -> dict[RunDirectory, Wait]:
+    """What those of the runs wait for that have not begun and that a queue at work starts by itself.
+
+    Raises:
+        OSError: the folder of the queues, or that of the runs, cannot be read.
+    """
+    waiting = [summary for summary in summaries if summary.condition == "waiting"]
+    queues = _working_queues() if waiting else []
+    to_come = {run for queue in queues for run in queue.runs}
+    before = runs_before(working_chains()) if to_come else {}
+    return {one.run: _wait(one, before.get(one.run)) for one in waiting if one.run in to_come}
+
+
+def _wait(summary: RunSummary, before: RunDirectory | None) -> Wait:
     if before is None or not before.exists() or condition_of(before) == "completed":
         others = kept_by(summary)
         if others:

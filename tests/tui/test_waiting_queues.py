@@ -96,6 +96,33 @@ async def test_the_monitor_of_a_run_that_waits_starts_it_all_the_same(
         assert app.screen.check_action("resume", ())
 
 
+async def test_home_says_for_whom_a_run_of_a_chain_waits(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, waltz: RunDirectory, at_work: ExitStack
+) -> None:
+    encoded = make_run("encoded", "preprocess", [ev.RunCompleted()], start=NOW - 60)
+    at_work.enter_context(sole_worker(start_queue([encoded, make_run("tune", start=NOW - 59.8)])))
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        assert "tune is started by itself when waltz-lora leaves the device." in line_of(shown(app))
+        assert "starts when waltz-lora leaves the device" in shown(app)
+        assert app.screen.check_action("resume", ())
+        assert app.screen.check_action("enqueue", ()) is False
+
+
+async def test_home_does_not_ask_to_start_what_the_queue_starts(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, at_work: ExitStack
+) -> None:
+    standing.add(make_run("mine"))
+    at_work.enter_context(sole_worker(standing.queue_file()))
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        assert "mine is started by itself, by the queue: u shows it." in line_of(shown(app))
+        assert "starts by itself" in shown(app)
+        assert app.screen.check_action("enqueue", ()) is False
+
+
 async def test_a_chain_that_has_ended_early_goes_on(
     make_app: MakeApp, settle: Settle, chain: Path, resumed: list[Path], at_work: ExitStack
 ) -> None:

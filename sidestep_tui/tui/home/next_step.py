@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sidestep_tui.config.jobs import JobName
+from sidestep_tui.runs.chains import Wait
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
@@ -28,7 +29,7 @@ _ONE_GO_SECONDS: Final = 5.0
 
 
 def next_step(
-    runs: list[RunSummary], now: float, queue_is_deserted: bool = False, chained: Mapping[str, str] | None = None
+    runs: list[RunSummary], now: float, queue_is_deserted: bool = False, waits: Mapping[str, Wait] | None = None
 ) -> str:
     """The advice for the newest run, unless an older one was interrupted and waits to be resumed, or the queue does.
 
@@ -36,7 +37,7 @@ def next_step(
         runs: all runs, the newest first.
         now: seconds since the epoch.
         queue_is_deserted: whether queued runs wait and nothing works on them.
-        chained: the waiting runs that a chain starts by itself, by path, each with the name of the run before it.
+        waits: what the runs wait for that a queue starts by itself, by their paths.
     """
     if not runs:
         return _(
@@ -59,14 +60,24 @@ def next_step(
             return _("{name} was stopped{where}. Press r to continue it.").format(
                 name=newest.run.name, where=_where(newest)
             )
-        case "waiting" if before := (chained or {}).get(str(newest.run.path)):
-            return _("{name} is started by itself after {before}.").format(name=newest.run.name, before=before)
+        case "waiting" if (wait := (waits or {}).get(str(newest.run.path))) is not None:
+            return _starting_by_itself(newest.run.name, wait)
         case "waiting":
             return _("{name} was saved but not started. Press r to start it.").format(name=newest.run.name)
         case _ if newest.job == "train" and newest.state.samples:
             return _("The adapter is trained. Enter and then a shows the songs that it made on the way.")
         case _:
             return _AFTER[newest.job].format(final=newest.run.final)
+
+
+def _starting_by_itself(name: str, wait: Wait) -> str:
+    if wait.kept_by is not None:
+        return _("{name} is started by itself when {other} leaves the device.").format(
+            name=name, other=wait.kept_by.name
+        )
+    if wait.after is not None:
+        return _("{name} is started by itself after {before}.").format(name=name, before=wait.after.name)
+    return _("{name} is started by itself, by the queue: u shows it.").format(name=name)
 
 
 def _telling(runs: list[RunSummary]) -> RunSummary:

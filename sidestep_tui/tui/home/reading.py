@@ -15,6 +15,7 @@ from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.screen import SidestepScreen
 
 if TYPE_CHECKING:
+    from sidestep_tui.runs.chains import Wait
     from sidestep_tui.runs.history import RunSummary
     from sidestep_tui.runs.machine import MachineSnapshot
     from sidestep_tui.tui.follow import RunCatalog
@@ -33,8 +34,8 @@ class RunReading(SidestepScreen[None]):
         advice: str
         notes: dict[str, str]
         unreadable: dict[str, str]
-        chained: dict[str, str]
-        """The names of the runs after which those that wait in a chain are started, by the path of what waits."""
+        waits: "dict[str, Wait]"
+        """What the runs wait for that a queue starts by itself, by their paths."""
 
     @dataclass
     class Measured(Message):
@@ -83,13 +84,13 @@ class RunReading(SidestepScreen[None]):
                 self.post_message(self.Unreadable(str(error), self.sidestep.read_machine()))
                 return
             notes = {str(run.run.path): note for run in runs if (note := read_note(run.run))}
-        chained = _chained(runs)
-        advice = next_step(runs, self.sidestep.clock(), _queue_is_deserted(runs), chained)
+        waits = _waits(runs)
+        advice = next_step(runs, self.sidestep.clock(), _queue_is_deserted(runs), waits)
         machine = self.sidestep.read_machine()
         unreadable = {run.name: error.what for run, error in self._catalog.unreadable.items()}
         if problem := index_problem():
             unreadable = {run_index().name: problem, **unreadable}
-        self.post_message(self.Refreshed(runs, machine, advice, notes, unreadable, chained))
+        self.post_message(self.Refreshed(runs, machine, advice, notes, unreadable, waits))
         self._measure(runs)
 
     def _measure(self, runs: "list[RunSummary]") -> None:
@@ -106,15 +107,14 @@ class RunReading(SidestepScreen[None]):
             self._measuring.release()
 
 
-def _chained(runs: "list[RunSummary]") -> dict[str, str]:
-    """The waiting runs that a chain starts by itself, by path, each with the name of the run before it."""
-    from sidestep_tui.runs.chains import runs_before, working_chains
+def _waits(runs: "list[RunSummary]") -> "dict[str, Wait]":
+    """What the runs wait for that a queue starts by itself, by their paths."""
+    from sidestep_tui.runs.chains import waits_of
 
     try:
-        before = runs_before(working_chains())
+        return {str(run.path): wait for run, wait in waits_of(runs).items()}
     except OSError:
         return {}
-    return {str(run.run.path): before[run.run].name for run in runs if run.condition == "waiting" and run.run in before}
 
 
 def _queue_is_deserted(runs: "list[RunSummary]") -> bool:

@@ -26,9 +26,11 @@ from sidestep_tui.tui.widgets.quiet import entitle, tell
 from sidestep_tui.tui.words import word
 
 if TYPE_CHECKING:
+    from sidestep_tui.runs.chains import Wait
     from sidestep_tui.runs.history import RunSummary
 
 _REFRESH_SECONDS = 2.0
+_LONGEST_NAME = 40
 
 _EMPTY = _("""\
 [b]No runs yet[/b]
@@ -68,7 +70,7 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
     def __init__(self) -> None:
         super().__init__()
         self._title = Content(_("Runs"))
-        self._chained: dict[str, str] = {}
+        self._waits: dict[str, Wait] = {}
 
     def compose_body(self) -> ComposeResult:
         """The machine, the advice, the runs."""
@@ -106,7 +108,7 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
 
     @on(RunReading.Refreshed)
     def _show(self, event: RunReading.Refreshed) -> None:
-        self.all_runs, self.notes, self._chained = event.runs, event.notes, event.chained
+        self.all_runs, self.notes, self._waits = event.runs, event.notes, event.waits
         self.show_runs()
         self._tell_unreadable(event.unreadable)
         self.query_one(MachineLines).snapshot = event.machine
@@ -144,9 +146,8 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
         run = self.current()
         path = str(run.run.path) if run is not None else ""
         held = "" if self.query_one(RunTable).wide else told_size(self.held.get(path))
-        before = self._chained.get(path)
-        waits = _("starts after {name}").format(name=shorten(clean(before), 40)) if before else ""
-        told = " · ".join(filter(None, (waits, _("{size} on disk").format(size=held) if held else "")))
+        holds = _("{size} on disk").format(size=held) if held else ""
+        told = " · ".join(filter(None, (_waiting(self._waits.get(path)), holds)))
         note = shorten(clean(self.notes.get(path, "")), max(10, self.size.width - cell_len(told) - 11))
         entitle(self.query_one("#run-panel"), self._title, Content(" · ".join(filter(None, (note, told)))))
 
@@ -195,11 +196,24 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
         """Keys appear only where they would do something."""
         if action == "go":
             return parameters[0] in ROUTES
-        if action in ("resume", "enqueue") and (run := self.current()) and str(run.run.path) in self._chained:
-            return False  # its chain starts it, when what it needs is there
+        if action in ("resume", "enqueue") and (run := self.current()):
+            wait = self._waits.get(str(run.run.path))
+            if wait is not None and (action == "enqueue" or wait.after is not None):
+                return False  # its queue starts it, and of a chain not before what it needs is there
         return super().check_action(action, parameters)
 
     def current(self) -> "RunSummary | None":
         """The run under the cursor."""
         key = self.query_one(RunTable).current_key if self.is_mounted else None
         return next((run for run in self.all_runs if str(run.run.path) == key), None)
+
+
+def _waiting(wait: "Wait | None") -> str:
+    """When a run that a queue starts by itself begins, in few words."""
+    if wait is None:
+        return ""
+    if wait.kept_by is not None:
+        return _("starts when {name} leaves the device").format(name=shorten(clean(wait.kept_by.name), _LONGEST_NAME))
+    if wait.after is not None:
+        return _("starts after {name}").format(name=shorten(clean(wait.after.name), _LONGEST_NAME))
+    return _("starts by itself")
