@@ -14,6 +14,7 @@ from sidestep_tui.cli.resume import add_force_flag, continue_run
 from sidestep_tui.cli.settings import SettingFlags, add_layer_flags, given_layers
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.fields import path_values
+from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.jobs import JOBS, JobName
 from sidestep_tui.config.layers import resolve
 from sidestep_tui.config.places import runs_home
@@ -33,12 +34,14 @@ class JobVerb:
         positional: the setting that is given without a flag.
         keeps: whether a job without an `output` of its own leaves a run that people want to find again: then it must
             be given a place.
+        check: refuses settings that no run need be made for; raises UsageError.
         show: what to tell people when the run was followed to a good end.
     """
 
     job: JobName
     positional: str | None = None
     keeps: bool = True
+    check: Callable[[Section], None] = lambda _settings: None
     show: Callable[[RunDirectory, Output], None] | None = None
 
     def configure(self, parser: Parser) -> None:
@@ -62,6 +65,7 @@ class JobVerb:
     def _run(self, flags: SettingFlags, options: Namespace, out: Output) -> int:
         settings = resolve(JOBS[self.job], given_layers(flags, options))
         check_inputs(settings)
+        self.check(settings)
         for text in flags.without_effect(options, settings):
             out.warn(text)
         place = self._place(settings, options)
@@ -97,12 +101,20 @@ class JobVerb:
         return self.keeps and _RESULT not in JOBS[self.job].model_fields
 
 
+def _check_song(settings: Section) -> None:
+    """A song without an audio format is told of before an engine starts; of many songs `format` says it."""
+    from sidestep_tui.dataset.audio import check_writable
+
+    if isinstance(settings, GenerateSettings) and settings.prompts is None:
+        check_writable(settings.output)
+
+
 configure_train = JobVerb("train", "data.tensors").configure
 configure_label = JobVerb("label", "dataset").configure
 configure_preprocess = JobVerb("preprocess", "dataset").configure
 configure_import = JobVerb("import", "source").configure
 configure_estimate = JobVerb("estimate", "tensors").configure
-configure_generate = JobVerb("generate").configure
+configure_generate = JobVerb("generate", check=_check_song).configure
 configure_export = JobVerb("export", "adapter").configure
 configure_verify = JobVerb("verify", "adapter").configure
 

@@ -20,7 +20,7 @@ import soxr
 from sidestep_tui.dataset.containers import is_for_sndfile, open_stream, stated_samples
 from sidestep_tui.dataset.ogg import fix_serial
 from sidestep_tui.dataset.text import printable
-from sidestep_tui.errors import SidestepError
+from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_atomic
 
 SAMPLE_RATE = 48_000
@@ -98,6 +98,20 @@ def resample(samples: Waveform, from_rate: int, to_rate: int) -> Waveform:
     return np.ascontiguousarray(np.asarray(resampled, dtype=np.float32).T)
 
 
+def check_writable(path: Path) -> None:
+    """Tells of a name that no audio format goes with, before anything is made for it.
+
+    Raises:
+        UsageError: its ending is of no format that `write_audio` writes.
+    """
+    if path.suffix.lower() not in WRITABLE_SUFFIXES:
+        raise UsageError(
+            f"No audio format is called {path.suffix!r}." if path.suffix else "The output names no audio format.",
+            where=printable(str(path)),
+            fix=f"let the output end in one of {' '.join(sorted(WRITABLE_SUFFIXES))}",
+        )
+
+
 def write_audio(path: Path, waveform: Waveform, sample_rate: int = SAMPLE_RATE) -> None:
     """Writes a wav, flac, aiff, ogg, opus, mp3 or m4a file, whole or not at all.
 
@@ -109,14 +123,11 @@ def write_audio(path: Path, waveform: Waveform, sample_rate: int = SAMPLE_RATE) 
         sample_rate: of the waveform, in Hz.
 
     Raises:
-        SidestepError: the suffix is unknown, or the file cannot be written.
+        UsageError: its suffix is of no format that can be written.
+        SidestepError: the file cannot be written.
     """
+    check_writable(path)
     suffix = path.suffix.lower()
-    if suffix not in WRITABLE_SUFFIXES:
-        known = " ".join(sorted(WRITABLE_SUFFIXES))
-        raise SidestepError(
-            "This audio format cannot be written.", where=printable(str(path)), fix=f"use one of {known}"
-        )
     clipped = np.clip(waveform, -1.0, 1.0).astype(np.float32)
     rates = _WRITABLE[suffix][2] if suffix in _WRITABLE else ()
     if rates and sample_rate not in rates:

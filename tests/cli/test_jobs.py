@@ -85,6 +85,21 @@ def test_other_jobs_make_a_run_among_the_runs(sidestep, stub_engine, inputs, tmp
     assert {summary.run.path.parent for summary in list_runs()} == {sidestep_home / "runs"}
 
 
+@pytest.mark.parametrize(("output", "words"), [("song.xyz", "called '.xyz'"), ("song", "names no audio format")])
+def test_a_song_without_an_audio_format_is_told_before_an_engine_starts(sidestep, stub_engine, inputs, output, words):
+    stub_engine("complete")
+    result = sidestep("generate", *inputs[1:], "--prompt", "p", "--output", output)
+    assert (result.code, words in result.err, ".mp3" in result.err) == (2, True, True)
+    assert list_runs() == []
+
+
+def test_the_folder_of_many_songs_needs_no_ending(sidestep, stub_engine, inputs, tmp_path):
+    stub_engine("complete")
+    (tmp_path / "songs.txt").write_text("slow piano")
+    result = sidestep("generate", *inputs[1:], "--prompts", tmp_path / "songs.txt", "--output", tmp_path / "songs")
+    assert (result.code, result.err) == (0, "")
+
+
 def test_two_songs_in_one_second_are_two_runs(sidestep, stub_engine, inputs, tmp_path, monkeypatch):
     stub_engine("complete")
     monkeypatch.setattr(time, "strftime", lambda *_: "20260101-120000")

@@ -9,7 +9,7 @@ from diffusers import AceStepPipeline
 from sidestep_tui.acestep.model_config import SAMPLE_RATE, Variant
 from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.variants import Sampling
-from sidestep_tui.dataset.audio import WRITABLE_SUFFIXES, write_audio
+from sidestep_tui.dataset.audio import check_writable, write_audio
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device, choose_dtype
 from sidestep_tui.engine.generate.adapter import apply_adapters
@@ -48,7 +48,7 @@ def run(context: JobContext, settings: GenerateSettings) -> Results:
         StopRequestedError: on request, between two steps; the songs that are ready stay.
     """
     songs = plan_songs(settings)
-    _check_format(songs[0].settings.output)
+    check_writable(songs[0].settings.output)
     _keep_source(songs, settings.source)
     context.phase("loading the model")
     checkpoint = open_model(settings.model)
@@ -155,12 +155,3 @@ def _keep_source(songs: list[PlannedSong], source: Path | None) -> None:
     for output in (song.settings.output for song in songs):
         if output.exists() and output.samefile(source):
             raise UsageError("The song would take the place of its source.", where=output, fix="choose another output")
-
-
-def _check_format(output: Path) -> None:
-    if output.suffix.lower() not in WRITABLE_SUFFIXES:
-        raise UsageError(
-            f"No audio format is called {output.suffix!r}." if output.suffix else "The output names no audio format.",
-            where=output,
-            fix=f"let the output end in one of {' '.join(sorted(WRITABLE_SUFFIXES))}",
-        )
