@@ -4,9 +4,10 @@ import errno
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -93,6 +94,26 @@ def directory_atomic(path: Path, *, replace: bool = False) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def check_place(path: Path) -> None:
+    """Tells what would keep a file or folder from being written at a path, before the hours that it takes to make it.
+
+    Raises:
+        SidestepError: the nearest folder that is there may not be written, a file is in the way, or the name is none
+            that the file system takes.
+    """
+    path = path.absolute()
+    with disk_errors_named(path):
+        for place in (path, *path.parents):
+            with suppress(FileNotFoundError):
+                is_folder = stat.S_ISDIR(place.stat().st_mode)
+                if is_folder and os.access(place, os.W_OK | os.X_OK):
+                    return
+                if is_folder:
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+                if place != path:
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
+
 def sweep(folder: Path, names: str = "*") -> None:
     """Removes what a process that was killed has left half-written, and puts back what it had moved aside.
 
@@ -161,5 +182,9 @@ def disk_errors_named(path: Path) -> Iterator[None]:
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise SidestepError(
                 "The file cannot be written.", where=path, fix="check the permissions or choose another folder"
+            ) from error
+        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
+            raise SidestepError(
+                f"The file cannot be written: {os.strerror(error.errno)}.", where=path, fix="choose another place"
             ) from error
         raise

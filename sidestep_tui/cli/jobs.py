@@ -20,6 +20,7 @@ from sidestep_tui.config.layers import resolve
 from sidestep_tui.config.places import runs_home
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import ExitCode, UsageError
+from sidestep_tui.files import check_place
 from sidestep_tui.runs.directory import RunDirectory, create_run
 from sidestep_tui.runs.history import remember_run
 
@@ -102,11 +103,16 @@ class JobVerb:
 
 
 def _check_song(settings: Section) -> None:
-    """A song without an audio format is told of before an engine starts; of many songs `format` says it."""
+    """What of a song can be told to be wrong before an engine starts is; of many songs the engine reads the file."""
     from sidestep_tui.dataset.audio import check_writable
+    from sidestep_tui.dataset.prompts import as_the_model_reads
 
-    if isinstance(settings, GenerateSettings) and settings.prompts is None:
+    assert isinstance(settings, GenerateSettings)
+    as_the_model_reads(settings.model_dump())
+    if settings.prompts is None:
         check_writable(settings.output)
+    elif settings.output.is_file():
+        raise UsageError("The songs' folder is a file.", where=settings.output, fix="name a new folder, or one")
 
 
 configure_train = JobVerb("train", "data.tensors").configure
@@ -120,13 +126,16 @@ configure_verify = JobVerb("verify", "adapter").configure
 
 
 def check_inputs(settings: Section) -> None:
-    """A mistyped path is told before a run directory is made for it.
+    """A mistyped path, or one where nothing can be written, is told before a run directory is made for it.
 
     Raises:
         UsageError: there is nothing at a path that the job reads.
+        SidestepError: its result cannot be written where it is to go.
     """
     for setting, path in path_values(settings.model_dump()):
-        if setting != _RESULT and not path.expanduser().exists():
+        if setting == _RESULT:
+            check_place(path.expanduser())
+        elif not path.expanduser().exists():
             raise UsageError("There is nothing at this path.", where=f"{setting}: {path}", fix="correct the path")
 
 

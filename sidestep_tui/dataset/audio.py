@@ -99,10 +99,10 @@ def resample(samples: Waveform, from_rate: int, to_rate: int) -> Waveform:
 
 
 def check_writable(path: Path) -> None:
-    """Tells of a name that no audio format goes with, before anything is made for it.
+    """Tells of a name that no song can have, before one is made for it.
 
     Raises:
-        UsageError: its ending is of no format that `write_audio` writes.
+        UsageError: its ending is of no format that `write_audio` writes, or it is a folder's.
     """
     if path.suffix.lower() not in WRITABLE_SUFFIXES:
         raise UsageError(
@@ -110,6 +110,8 @@ def check_writable(path: Path) -> None:
             where=printable(str(path)),
             fix=f"let the output end in one of {' '.join(sorted(WRITABLE_SUFFIXES))}",
         )
+    if path.is_dir():
+        raise UsageError("The output is a folder.", where=printable(str(path)), fix="name a file in it")
 
 
 def write_audio(path: Path, waveform: Waveform, sample_rate: int = SAMPLE_RATE) -> None:

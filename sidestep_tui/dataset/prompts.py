@@ -5,10 +5,14 @@ The two templates are those of ACE-Step's own inference handler, byte for byte: 
 """
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 from sidestep_tui.dataset.effective import effective_caption, effective_lyrics
 from sidestep_tui.dataset.song import DatasetMetadata, Song
+from sidestep_tui.dataset.values import read_key, read_language, read_timesignature
+from sidestep_tui.errors import UsageError
 
 TEXT_TOKEN_LIMIT = 256
 """Tokens of the text prompt that the model reads, the tokenizer's closing token included."""
@@ -49,6 +53,30 @@ class SongFields:
     bpm: int | None = None
     keyscale: str | None = None
     timesignature: str | None = None
+
+
+_AS_THE_MODEL_READS: Final[Mapping[str, Callable[[object], str | None]]] = {
+    "language": read_language,
+    "keyscale": read_key,
+    "timesignature": read_timesignature,
+}
+
+
+def as_the_model_reads(said: Mapping[str, Any]) -> dict[str, str | None]:
+    """Language, key and time signature of what is said of a song, spelled as in a data set: `Em` is `E minor`.
+
+    The model has learned each in one spelling; in another it is a text that it does not know.
+
+    Raises:
+        UsageError: one of them cannot be understood.
+    """
+    read: dict[str, str | None] = {}
+    for field, reader in _AS_THE_MODEL_READS.items():
+        try:
+            read |= {field: reader(said[field])} if field in said else {}
+        except ValueError as error:
+            raise UsageError(f"{error}.", where=field, fix="correct it, or leave it out") from error
+    return read
 
 
 def text_prompt(song: SongFields) -> str:

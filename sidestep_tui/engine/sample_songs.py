@@ -12,6 +12,7 @@ from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.config.base import split_captions
 from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.dataset.language import language_code
 from sidestep_tui.dataset.prompts import SongFields, read_prompts
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.prompt_conditions import encode_conditions
@@ -61,7 +62,8 @@ def songs_to_sample(context: JobContext, settings: TrainSettings, manifest: Mani
         elif samples.every_epochs is not None:
             context.warn("The song's prompt cannot be used for a sample.", entry.key, "give samples.prompts")
     for caption in split_captions(samples.prompts):
-        told = SongFields(caption, samples.duration, samples.lyrics, samples.language)
+        language = language_code(samples.language) or samples.language
+        told = SongFields(caption, samples.duration, samples.lyrics, language)
         song = _song(settings, len(songs) + 1, caption, told)
         if song is not None:
             songs.append(song)

@@ -85,11 +85,28 @@ def test_other_jobs_make_a_run_among_the_runs(sidestep, stub_engine, inputs, tmp
     assert {summary.run.path.parent for summary in list_runs()} == {sidestep_home / "runs"}
 
 
-@pytest.mark.parametrize(("output", "words"), [("song.xyz", "called '.xyz'"), ("song", "names no audio format")])
-def test_a_song_without_an_audio_format_is_told_before_an_engine_starts(sidestep, stub_engine, inputs, output, words):
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--output", "song.xyz"), "No audio format is called '.xyz'."),
+        (("--output", "song"), "The output names no audio format."),
+        (("--output", "folder.wav"), "The output is a folder."),
+        (("--output", "file.txt/song.wav"), "The file cannot be written: Not a directory."),
+        (("--output", f"{'a' * 300}.wav"), "The file cannot be written: File name too long."),
+        (("--output", "song.wav", "--keyscale", "H-Moll"), '"H-Moll" is no key in major or minor.'),
+        (("--output", "song.wav", "--language", "klingon"), '"klingon" is no language that the model knows.'),
+        (("--output", "file.txt", "--prompts", "file.txt"), "The songs' folder is a file."),
+    ],
+)
+def test_a_song_that_cannot_be_made_is_told_before_an_engine_starts(
+    sidestep, stub_engine, inputs, tmp_path, monkeypatch, arguments, words
+):
     stub_engine("complete")
-    result = sidestep("generate", *inputs[1:], "--prompt", "p", "--output", output)
-    assert (result.code, words in result.err, ".mp3" in result.err) == (2, True, True)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "file.txt").write_text("slow piano")
+    result = sidestep("generate", *inputs[1:], "--prompt", "p", *arguments)
+    assert (result.code in (1, 2), words in result.err) == (True, True), result.err
     assert list_runs() == []
 
 

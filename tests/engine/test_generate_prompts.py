@@ -36,6 +36,21 @@ def test_json_lines_say_what_differs_from_the_settings(tmp_path: Path) -> None:
     assert [str(song.settings.output) for song in (first, second)] == ["out/01-slow-piano.flac", "out/02-雪-夜.flac"]
 
 
+def test_a_line_of_json_may_hold_any_line_end_of_unicode(tmp_path: Path) -> None:
+    (song,) = plan_songs(settings_for(written(tmp_path, "songs.jsonl", '{"prompt": "a", "lyrics": "la\u2028la"}\r\n')))
+    assert song.settings.lyrics == "la\u2028la"
+
+
+def test_facts_are_spelled_as_the_model_has_learned_them(tmp_path: Path) -> None:
+    lines = '{"prompt": "a", "keyscale": "Em", "timesignature": 3, "language": "Japanese"}\n{"prompt": "b"}\n'
+    file = written(tmp_path, "songs.jsonl", lines)
+    first, second = plan_songs(settings_for(file, keyscale="8A", timesignature="6/8"))
+    told = [(song.settings.keyscale, song.settings.timesignature, song.settings.language) for song in (first, second)]
+    assert told == [("E minor", "3", "ja"), ("A minor", "6", "unknown")]
+    (single,) = plan_songs(settings_for(file, prompts=None, prompt="a", keyscale="f#", language="zh-CN"))
+    assert (single.settings.keyscale, single.settings.language) == ("F# major", "zh")
+
+
 def test_a_list_in_one_document_is_the_same(tmp_path: Path) -> None:
     songs = plan_songs(settings_for(written(tmp_path, "songs.json", '[{"prompt": "a"}, {"prompt": "../../b"}]')))
     assert [song.settings.output.name for song in songs] == ["01-a.flac", "02-b.flac"]
@@ -76,6 +91,7 @@ def test_a_data_set_gives_its_own_captions(tmp_path: Path) -> None:
         ("a.json", '["a"]', "song 1", "is not an object"),
         ("a.txt", "prompt: a\nbpm: fast", "song 1", "bpm: must be a whole number"),
         ("a.txt", "\n", "a.txt", "no prompts"),
+        ("a.txt", "prompt: a\nkeyscale: D dorian", "song 1", 'keyscale: "D dorian" is no key in major or minor'),
     ],
 )
 def test_a_song_that_is_not_valid_is_named(tmp_path: Path, name: str, text: str, where: str, what: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.layers import problems_of
 from sidestep_tui.dataset.effective import genre_songs
-from sidestep_tui.dataset.prompts import song_fields
+from sidestep_tui.dataset.prompts import as_the_model_reads, song_fields
 from sidestep_tui.dataset.session import load_dataset
 from sidestep_tui.errors import SidestepError, UsageError
 
@@ -41,7 +41,7 @@ def plan_songs(settings: GenerateSettings) -> list[PlannedSong]:
         SidestepError: the data set cannot be read.
     """
     if settings.prompts is None:
-        return [PlannedSong(settings.output.name, settings)]
+        return [PlannedSong(settings.output.name, _as_the_model_reads(settings))]
     entries = list(_entries(settings.prompts))
     if not entries:
         raise UsageError("The file holds no prompts.", where=settings.prompts, fix="write one song on each line")
@@ -61,6 +61,8 @@ def _planned(settings: GenerateSettings, where: str, fields: dict[str, Any], num
     name = str(fields.get("name") or fields.get("prompt") or settings.prompt)
     output = settings.output / f"{number}-{safe_name(name)}.{settings.format}"
     own = {key: value for key, value in fields.items() if key != "name"}
+    if isinstance(own.get("timesignature"), int):  # `4` is as good as `"4"`
+        own["timesignature"] = str(own["timesignature"])
     document = {**settings.model_dump(), **own, "prompts": None, "output": output}
     if problems := problems_of(GenerateSettings, document):
         raise UsageError(
@@ -68,7 +70,15 @@ def _planned(settings: GenerateSettings, where: str, fields: dict[str, Any], num
             where=f"{settings.prompts}, {where}",
             fix="correct the song in the file",
         )
-    return PlannedSong(f"{number} {name}", GenerateSettings.model_validate(document))
+    try:
+        return PlannedSong(f"{number} {name}", _as_the_model_reads(GenerateSettings.model_validate(document)))
+    except UsageError as error:
+        raise UsageError(f"{error.where}: {error.what}", where=f"{settings.prompts}, {where}", fix=error.fix) from error
+
+
+def _as_the_model_reads(settings: GenerateSettings) -> GenerateSettings:
+    said = as_the_model_reads(settings.model_dump())
+    return settings.model_copy(update={**said, "language": said["language"] or "unknown"})
 
 
 def safe_name(text: str) -> str:
@@ -105,7 +115,7 @@ def _objects(path: Path) -> Iterator[Entry]:
 
 
 def _json_lines(path: Path) -> Iterator[Entry]:
-    for place, line in enumerate(_read(path).splitlines(), 1):
+    for place, line in enumerate(_read(path).split("\n"), 1):  # JSON may hold other line ends as they are
         if not line.strip():
             continue
         try:
