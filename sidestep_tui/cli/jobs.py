@@ -15,7 +15,7 @@ from sidestep_tui.cli.settings import SettingFlags, add_layer_flags, given_layer
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.fields import path_values
 from sidestep_tui.config.generate import GenerateSettings
-from sidestep_tui.config.jobs import JOBS, JobName
+from sidestep_tui.config.jobs import JOBS, ExportSettings, JobName
 from sidestep_tui.config.layers import resolve
 from sidestep_tui.config.places import runs_home
 from sidestep_tui.config.train import TrainSettings
@@ -115,13 +115,19 @@ def _check_song(settings: Section) -> None:
         raise UsageError("The songs' folder is a file.", where=settings.output, fix="name a new folder, or one")
 
 
+def _check_export(settings: Section) -> None:
+    assert isinstance(settings, ExportSettings)
+    if settings.format == "merged" and settings.checkpoint is None:
+        raise UsageError("A merged export needs the model.", where="checkpoint", fix="name it with --checkpoint")
+
+
 configure_train = JobVerb("train", "data.tensors").configure
 configure_label = JobVerb("label", "dataset").configure
 configure_preprocess = JobVerb("preprocess", "dataset").configure
 configure_import = JobVerb("import", "source").configure
 configure_estimate = JobVerb("estimate", "tensors").configure
 configure_generate = JobVerb("generate", check=_check_song).configure
-configure_export = JobVerb("export", "adapter").configure
+configure_export = JobVerb("export", "adapter", check=_check_export).configure
 configure_verify = JobVerb("verify", "adapter").configure
 
 

@@ -118,6 +118,15 @@ def save_adapter(folder: Path, config: PeftConfig, weights: dict[str, Tensor], m
     write_tensors(folder / WEIGHTS_FILE, weights, {"format": "pt"})
 
 
+def no_adapter(path: Path, fix: str) -> SidestepError:
+    """Says that a path is no adapter; of a run's folder also where its adapters lie."""
+    saved = [path / "final", path / "best", *sorted(path.glob("checkpoints/*"), reverse=True)]
+    held = next((folder for folder in saved if (folder / CONFIG_FILE).is_file()), None)
+    if held is not None:
+        return SidestepError("This is a run, and no adapter.", where=path, fix=f"choose its adapter: {held}")
+    return SidestepError("This is no adapter.", where=path, fix=fix)
+
+
 def read_adapter(folder: Path) -> AdapterFile:
     """An adapter folder in PEFT's form, under original or diffusers module names.
 
@@ -128,9 +137,7 @@ def read_adapter(folder: Path) -> AdapterFile:
         config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
         weights = load_file(folder / WEIGHTS_FILE)
     except FileNotFoundError as error:
-        raise SidestepError(
-            "This is no adapter folder.", where=folder, fix=f"choose a folder with {CONFIG_FILE} and {WEIGHTS_FILE}"
-        ) from error
+        raise no_adapter(folder, f"choose a folder with {CONFIG_FILE} and {WEIGHTS_FILE}") from error
     except (OSError, ValueError, SafetensorError) as error:
         raise SidestepError(f"The adapter cannot be read: {error}.", where=folder, fix="take another copy") from error
     if not isinstance(config, dict) or config.get("peft_type") not in _CONFIGS:

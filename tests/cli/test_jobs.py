@@ -110,6 +110,13 @@ def test_a_song_that_cannot_be_made_is_told_before_an_engine_starts(
     assert list_runs() == []
 
 
+def test_a_merged_export_without_its_model_is_told_before_an_engine_starts(sidestep, stub_engine, inputs):
+    stub_engine("complete")
+    result = sidestep("export", inputs[0], "--format", "merged")
+    assert (result.code, "--checkpoint" in result.err) == (2, True)
+    assert list_runs() == []
+
+
 def test_the_folder_of_many_songs_needs_no_ending(sidestep, stub_engine, inputs, tmp_path):
     stub_engine("complete")
     (tmp_path / "songs.txt").write_text("slow piano")

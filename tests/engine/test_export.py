@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sidestep_tui.config.adapter import LoraSettings
+from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.adapter import read_adapter
 from sidestep_tui.engine.export.formats import FORMATS
 from sidestep_tui.engine.export.job import largest_difference
@@ -172,6 +173,44 @@ def test_the_card_tells_how_the_adapter_was_made(
         "- `step-8.wav`: snowsong, slow strings (step 8)",
     ):
         assert line in card
+
+
+def test_the_adapters_of_a_run_have_names_of_their_own_and_the_settings_that_it_ended_with(
+    engine: Any, train_document: dict[str, Any]
+) -> None:
+    run, _ = engine.run("snow", "train", train_document)
+    document = run.settings().model_dump(mode="json")
+    document["optimizer"]["learning_rate"] = 0.5
+    run.change_settings(TrainSettings.model_validate(document), force=True)
+    names, cards = {}, {}
+    for place in ("final", "best", "checkpoints/step-00000004"):
+        _, state = engine.run(f"export-{Path(place).name}", "export", {"adapter": str(run.path / place), "rank": 2})
+        names[place] = Path(state.results["output"]).name
+        cards[place] = (Path(state.results["output"]) / "README.md").read_text("utf-8")
+    assert names == {
+        "final": "snow-lora-r2-peft",
+        "best": "snow-best-lora-r2-peft",
+        "checkpoints/step-00000004": "snow-step-4-lora-r2-peft",
+    }
+    assert "| Learning rate | 0.5 |" in cards["final"]
+    assert "| Alpha |" not in cards["final"]
+    assert "| Steps | 4 |" in cards["checkpoints/step-00000004"]
+
+
+def test_a_model_folder_around_an_adapter_is_no_run(engine: Any, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text('{"hidden_size": 64}', encoding="utf-8")
+    adapter = trained(tiny_checkpoint, tmp_path / "model" / "voice", FAMILIES["lora"])
+    _, state = engine.run("run", "export", {"adapter": str(adapter)})
+    assert Path(state.results["output"]).name.startswith("voice-lora-")
+
+
+def test_a_run_in_place_of_its_adapter_is_told_where_that_lies(engine: Any, train_document: dict[str, Any]) -> None:
+    run, _ = engine.run("snow", "train", train_document)
+    _, state = engine.work(engine.create("export", "export", {"adapter": str(run.path)}))
+    assert (state.failure.what, state.failure.fix) == (
+        "This is a run, and no adapter.", f"choose its adapter: {run.final}"
+    )  # fmt: skip
 
 
 def test_an_existing_output_is_not_overwritten(

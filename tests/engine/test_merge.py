@@ -70,6 +70,8 @@ def test_a_merged_model_answers_as_the_adapted_one(
     assert (answer(output) - wanted).norm() < 1e-4 * (wanted - plain).norm()
     assert (wanted - plain).norm() > 0.01 * wanted.norm()
     assert torch.equal(merged.silence_latent(), open_checkpoint(model).silence_latent())
+    card = (output / "README.md").read_text(encoding="utf-8")
+    assert ("merged into its weights" in card, "library_name" in card) == (True, False)
 
 
 @pytest.mark.parametrize(("precision", "stored", "error"), [("bfloat16", "BF16", 0.05), ("float16", "F16", 0.005)])

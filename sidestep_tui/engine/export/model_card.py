@@ -1,18 +1,21 @@
 """The README.md beside an exported adapter: what it is, how it was trained, how it is loaded; and its default name."""
 
 import json
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from sidestep_tui.acestep.model_config import Variant
-from sidestep_tui.config.fields import look_up
+from sidestep_tui.config.fields import look_up, put
 from sidestep_tui.config.jobs import ExportFormat, ExportSettings
 from sidestep_tui.config.variants import VARIANT_SAMPLING
 from sidestep_tui.engine.adapter import AdapterFile
 from sidestep_tui.engine.export.modules import ModuleAdapter, family_of
 from sidestep_tui.engine.tensors import Manifest, read_manifest
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.directory import RunDirectory
 
 _LOADING: Final[dict[ExportFormat, str]] = {
     "peft": "Point ACE-Step's LoRA path to this folder, or load it with `peft.PeftModel.from_pretrained`.",
@@ -35,26 +38,37 @@ _TOLD: Final = {
 _SAMPLES: Final = 12
 
 
-def run_of(adapter: Path) -> Path | None:
-    """The run directory that an adapter lies in."""
-    return next((folder for folder in adapter.resolve().parents if (folder / "config.json").is_file()), None)
+def run_of(adapter: Path) -> RunDirectory | None:
+    """The training run that an adapter lies in; model folders have a `config.json` too, and are none."""
+    for run in map(RunDirectory, adapter.resolve().parents):
+        with suppress(SidestepError, OSError):
+            if run.job() == "train":
+                return run
+    return None
 
 
 def default_output(settings: ExportSettings, file: AdapterFile, modules: Mapping[str, ModuleAdapter]) -> Path:
-    """Where an export goes that was given no place: `RUN/exports/RUN-lora-r64-comfyui`."""
-    run = run_of(settings.adapter)
-    home = settings.adapter.resolve().parent if run is None else run
-    source = settings.adapter.resolve().name if run is None else run.name
+    """Where an export goes that was given no place: `RUN/exports/RUN-lora-r64-comfyui`, `RUN-step-800-lora-…`."""
+    run, adapter = run_of(settings.adapter), settings.adapter.resolve()
+    home = adapter.parent if run is None else run.path
+    source = adapter.name if run is None else _named_after(run, adapter)
     ranks = [module.rank for module in modules.values() if module.rank is not None]
     size = f"-r{max(ranks)}" if ranks else ""
     return home / "exports" / f"{source}-{family_of(file.config)}{size}-{settings.format}"
+
+
+def _named_after(run: RunDirectory, adapter: Path) -> str:
+    """What tells the adapters of a run apart: `RUN` is the final one, `RUN-best` and `RUN-step-800` are others."""
+    if adapter.parent not in (run.path, run.checkpoints):
+        return adapter.name  # it was exported before
+    return run.name if adapter == run.final else f"{run.name}-{re.sub(r'-0+(?=[0-9])', '-', adapter.name)}"
 
 
 def model_card(settings: ExportSettings, name: str, file: AdapterFile, modules: Mapping[str, ModuleAdapter]) -> str:
     """The card as Markdown with the Hub's header. `name` is that of the exported folder."""
     family = family_of(file.config)
     run = run_of(settings.adapter)
-    document = _settings(run)
+    document = _settings(settings, run)
     manifest = _manifest(document)
     tag = manifest.dataset.get("custom_tag") if manifest else None
     base = file.config.get("base_model_name_or_path") or "ACE-Step 1.5"
@@ -73,8 +87,7 @@ def model_card(settings: ExportSettings, name: str, file: AdapterFile, modules: 
         *_header(settings, family, tag),
         f"# {name}",
         "",
-        f"{'An' if family == 'oft' else 'A'} {family} adapter for ACE-Step 1.5, in the form for {settings.format}. "
-        + _LOADING[settings.format].format(name=name),
+        _what_it_is(settings, family) + _LOADING[settings.format].format(name=name),
         "",
         "| | |",
         "|---|---|",
@@ -86,11 +99,24 @@ def model_card(settings: ExportSettings, name: str, file: AdapterFile, modules: 
     return "\n".join(lines) + "\n"
 
 
+def _what_it_is(settings: ExportSettings, family: str) -> str:
+    article = "An" if family == "oft" else "A"
+    if settings.format == "merged":
+        return f"ACE-Step 1.5 with {article.lower()} {family} adapter merged into its weights. "
+    return f"{article} {family} adapter for ACE-Step 1.5, in the form for {settings.format}. "
+
+
+def _library(settings: ExportSettings) -> list[str]:
+    """The library that loads the folder, where it is one of those that the Hub shows the use of."""
+    known = settings.format in ("peft", "diffusers")
+    return [f"library_name: {settings.format}"] if known else []
+
+
 def _header(settings: ExportSettings, family: str, tag: object) -> list[str]:
     """What the Hub reads: library, task, tags, licence and trigger tag."""
     return [
         "---",
-        "library_name: " + ("diffusers" if settings.format == "diffusers" else "peft"),
+        *_library(settings),
         "pipeline_tag: text-to-audio",
         f"tags: [ace-step, music, {family}]",
         *([f"license: {json.dumps(settings.licence)}"] if settings.licence else []),
@@ -100,15 +126,16 @@ def _header(settings: ExportSettings, family: str, tag: object) -> list[str]:
     ]
 
 
-def _settings(run: Path | None) -> dict[str, Any] | None:
-    """The settings of a training run; None where there is none, or none that can be read."""
+def _settings(settings: ExportSettings, run: RunDirectory | None) -> dict[str, Any] | None:
+    """The settings of a training run, those that it ended with; None where there is none, or none that can be read."""
     if run is None:
         return None
     try:
-        document: Any = json.loads((run / "config.json").read_text(encoding="utf-8"))
-        return dict(document["settings"])
-    except (OSError, ValueError, KeyError, TypeError):
+        document = run.settings().model_dump(mode="json")
+    except SidestepError:
         return None
+    # A reduced LoRA has an alpha of its own.
+    return document if settings.rank is None else put(document, "adapter.alpha", None)
 
 
 def _training(adapter: Path, document: dict[str, Any]) -> dict[str, Any]:
@@ -143,14 +170,14 @@ def _songs(manifest: Manifest) -> dict[str, Any]:
     return facts
 
 
-def _samples(run: Path | None) -> list[str]:
+def _samples(run: RunDirectory | None) -> list[str]:
     """The newest songs that the run generated while it trained, with their prompts."""
     from sidestep_tui.runs.events import SampleWritten
     from sidestep_tui.runs.log import read_events
 
-    if run is None or not (run / "events.jsonl").is_file():
+    if run is None or not run.events_file.is_file():
         return []
-    written = [event for event in read_events(run / "events.jsonl") if isinstance(event, SampleWritten)]
+    written = [event for event in read_events(run.events_file) if isinstance(event, SampleWritten)]
     return [
         f"`{Path(event.path).name}`: {event.prompt}" + ("" if event.step is None else f" (step {event.step})")
         for event in written[-_SAMPLES:]

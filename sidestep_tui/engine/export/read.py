@@ -6,7 +6,7 @@ from typing import Final
 from safetensors import SafetensorError
 
 from sidestep_tui.config.jobs import ExportFormat
-from sidestep_tui.engine.adapter import CONFIG_FILE, WEIGHTS_FILE
+from sidestep_tui.engine.adapter import CONFIG_FILE, WEIGHTS_FILE, no_adapter
 from sidestep_tui.engine.export.formats import COMFYUI_FILE, DIFFUSERS_FILE, FORMATS, load_tensors
 from sidestep_tui.engine.export.lycoris import LYCORIS_FILE
 from sidestep_tui.engine.export.modules import ModuleAdapter, refuse_unusable
@@ -59,11 +59,7 @@ def _locate(path: Path) -> Path:
         raise _pickled(path)
     elif path.is_file():
         return path
-    if (path / "final" / CONFIG_FILE).is_file():
-        raise SidestepError("This is a run, and no adapter.", where=path, fix=f"choose its adapter: {path / 'final'}")
-    raise SidestepError(
-        "This is no adapter.", where=path, fix=f"choose a folder with {CONFIG_FILE}, or a .safetensors file"
-    )
+    raise no_adapter(path, f"choose a folder with {CONFIG_FILE}, or a .safetensors file")
 
 
 def _only_pickled(folder: Path) -> bool:
