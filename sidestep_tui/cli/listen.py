@@ -26,6 +26,7 @@ from sidestep_tui.dataset.sound import (
 )
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.errors import ExitCode, SidestepError, UsageError
+from sidestep_tui.report.samples import Group as SongGroup
 from sidestep_tui.report.samples import Take, find_groups
 from sidestep_tui.runs.history import find_run, summarise
 from sidestep_tui.runs.remote import copy_command
@@ -43,16 +44,16 @@ class _Sample:
     """A sample of the run with the number that people choose it by."""
 
     number: int
-    prompt: str
-    seed: int
+    group: SongGroup
     take: Take
 
     def document(self) -> dict[str, Any]:
         """For `--json`."""
         return {
             "number": self.number,
-            "prompt": self.prompt,
-            "seed": self.seed,
+            "prompt": self.group.prompt,
+            "seed": self.group.seed,
+            "conditions": dict(self.group.conditions),
             "label": self.take.label,
             "step": self.take.step,
             "path": self.take.path,
@@ -73,7 +74,7 @@ def configure(parser: Parser) -> None:
 def _run(options: Namespace, out: Output) -> int:
     groups = find_groups(summarise(find_run(options.name)))
     places = ((group, take) for group in groups for take in group.takes)
-    samples = [_Sample(n, group.prompt, group.seed, take) for n, (group, take) in enumerate(places, start=1)]
+    samples = [_Sample(n, group, take) for n, (group, take) in enumerate(places, start=1)]
     if not samples:
         raise SidestepError(
             "The run has no samples.",
@@ -91,7 +92,7 @@ def _run(options: Namespace, out: Output) -> int:
 
 
 def _chosen(samples: Sequence[_Sample], wanted: str | None) -> list[_Sample]:
-    """The samples that were asked for; else the last two of the prompt and seed that has most of them on disk."""
+    """The samples that were asked for; else the last two that differ in their adapter alone, where most such lie."""
     if wanted is not None:
         by_number = {str(sample.number): sample for sample in samples}
         numbers = [number.strip() for number in wanted.split(",")]
@@ -100,10 +101,17 @@ def _chosen(samples: Sequence[_Sample], wanted: str | None) -> list[_Sample]:
                 f"{wanted!r} names no two samples.", where="--samples", fix=f"two numbers from 1 to {len(samples)}"
             )
         return [by_number[number] for number in numbers]
-    there = [sample for sample in samples if sample.take.path.is_file()]
-    origins = list(dict.fromkeys((sample.prompt, sample.seed) for sample in there))
-    alike = [[sample for sample in there if (sample.prompt, sample.seed) == origin] for origin in origins]
-    return max(alike, key=len, default=[])[-2:]
+    there = (sample for sample in samples if sample.take.path.is_file())
+    alike = (list(several) for _, several in groupby(there, key=lambda sample: sample.group))
+    # Of one step there may be two, `final` and its checkpoint: they sound the same.
+    told_apart = [list({_weights(sample.take): sample for sample in several}.values()) for several in alike]
+    return max(told_apart, key=len, default=[])[-2:]
+
+
+def _weights(take: Take) -> str | int:
+    """What is the same for takes of the same weights."""
+    is_mixed = "×" in take.label or "+" in take.label
+    return take.label if take.is_base or take.step is None or is_mixed else take.step
 
 
 def _render(samples: Sequence[_Sample], pair: Sequence[_Sample], console: Console) -> RenderableType:
@@ -122,9 +130,14 @@ def _list(samples: Sequence[_Sample], pair: Sequence[_Sample]) -> Table:
     for sample in samples:
         lost = "" if sample.take.path.is_file() else "  (gone)"
         mark = "▸" if sample in pair else ""
-        cells = (mark, str(sample.number), f"{sample.take.label}{lost}", sample.prompt, str(sample.seed))
+        cells = (mark, str(sample.number), f"{sample.take.label}{lost}", _told(sample.group), str(sample.group.seed))
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
+
+
+def _told(group: SongGroup) -> str:
+    """The prompt, and behind it what else tells songs of the same words apart."""
+    return ", ".join((group.prompt, *(f"{path} {value}" for path, value in group.conditions if path != "lyrics")))
 
 
 def _beside(sounds: Sequence[tuple[_Sample, Sound]], columns: int, *, coloured: bool) -> Iterator[Text]:

@@ -21,7 +21,8 @@ from sidestep_tui.runs.history import RunSummary, run_folders
 from sidestep_tui.runs.log import read_events
 
 _NOT_THE_SONG: Final = (
-    "adapter", "adapter_scale", "adapters", "format", "output", "prompt", "seed", "model.device", "model.precision",
+    "adapter", "adapter_scale", "adapters", "format", "output", "prompt", "prompts", "seed", "model.device",
+    "model.precision",
 )  # fmt: skip
 _STEP: Final = re.compile(r"step-(\d+)")
 _LAST: Final = 2**62
@@ -138,9 +139,12 @@ def _samples(run: RunDirectory) -> Iterator[SampleWritten]:
 
 
 def _origin(sample: SampleWritten, settings: GenerateSettings | None) -> _Origin:
-    """Songs of a training run carry no settings of their own; what they share is the run."""
+    """Songs of a training run carry no settings of their own; what they share is the run, and of each song its name."""
     if settings is None:
-        return _Origin(sample.prompt, sample.seed, "", ())
+        file = Path(sample.path)
+        song = file.name if _STEP.fullmatch(file.parent.name) else ""
+        return _Origin(sample.prompt, sample.seed, song, ())
+    settings = settings.model_copy(update=sample.settings)
     document: dict[str, Any] = settings.model_dump(mode="json")
     for path in _NOT_THE_SONG:
         document = remove(document, path)

@@ -138,6 +138,7 @@ class SampleWritten(Event, frozen=True):
     """A song was generated. `path` is relative to the run directory where it lies inside it.
 
     `latents` is the safetensors file in the run directory that holds what was decoded, [T, 64] under that name.
+    `settings` are those of the song that are not the run's, where one run makes many.
     """
 
     path: str
@@ -146,6 +147,7 @@ class SampleWritten(Event, frozen=True):
     step: int | None = None
     adapter_scale: float | None = None
     latents: str | None = None
+    settings: dict[str, str | int | float | None] = {}
 
 
 class CheckpointSaved(Event, frozen=True):

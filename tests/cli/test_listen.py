@@ -79,6 +79,31 @@ def test_samples_are_chosen_by_number(run: RunDirectory, capsys: pytest.CaptureF
         assert "--samples" in capsys.readouterr().err
 
 
+def test_what_is_shown_unasked_differs_in_its_weights_alone(
+    run: RunDirectory, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Neither songs of other tempo, nor `final` beside the checkpoint that it is the same as."""
+    with EventWriter(run.events_file) as events:
+        events.write(ev.CheckpointSaved(step=20, path="final", kind="final"))
+    tone = np.zeros((2, SAMPLE_RATE), np.float32)
+    made = [("final", 90), ("checkpoints/step-00000020", 90), ("checkpoints/step-00000010", 90), ("final", 120)]
+    for place, (adapter, bpm) in enumerate([*made, ("final", 60), ("best", 60), ("best", 80)]):
+        output = tmp_path / f"{place}.wav"
+        write_audio(output, tone)
+        document = {
+            "model": {"checkpoint": "m"}, "prompt": "p", "bpm": bpm, "output": output, "adapter": run.path / adapter,
+        }  # fmt: skip
+        other = create_run(tmp_path / f"generate-{place}", "generate", GenerateSettings.model_validate(document))
+        remember_run(other.path)
+        with EventWriter(other.events_file) as events:
+            events.write(ev.SampleWritten(path=str(output), prompt="p", seed=42))
+    for sample in run.samples.iterdir():
+        sample.unlink()
+    document = json.loads(shown(capsys, str(run.path), "--json"))
+    pair = [one for one in document["samples"] if one["number"] in document["shown"]]
+    assert [(one["step"], one["conditions"]["bpm"]) for one in pair] == [(10, "90"), (20, "90")]
+
+
 def test_a_song_that_is_gone_is_said_and_a_run_without_samples_too(
     run: RunDirectory, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

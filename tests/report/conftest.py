@@ -107,7 +107,11 @@ def make_training_run(
 
 
 def make_song(folder: Path, name: str, sound: int, *, seconds: float = 1.0, at: float = 1e5, **settings: Any) -> Path:
-    """Records a generate run that wrote a song of the seed `sound` of `chord`, `at` so many seconds."""
+    """Records a generate run that wrote a song of the seed `sound` of `chord`, `at` so many seconds.
+
+    `said` are settings that the song alone has.
+    """
+    said = settings.pop("said", {})
     output = settings.pop("output", folder / f"{name}.wav")
     document = {
         "model": {"checkpoint": folder / "acestep-v15-turbo"}, "prompt": PROMPT, "duration": seconds,
@@ -117,7 +121,7 @@ def make_song(folder: Path, name: str, sound: int, *, seconds: float = 1.0, at: 
     remember_run(run.path)
     write_audio(output, chord(sound, seconds))
     scale = settings.get("adapter_scale", 1.0) if settings.get("adapter") is not None else None
-    sample = ev.SampleWritten(path=str(output), prompt=document["prompt"], seed=42, adapter_scale=scale)
+    sample = ev.SampleWritten(path=str(output), prompt=document["prompt"], seed=42, adapter_scale=scale, settings=said)
     record(run, [sample], began=BEGAN + at)
     return output
 

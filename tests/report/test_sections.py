@@ -13,6 +13,7 @@ from sidestep_tui.report.write import write_report
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.directory import RunDirectory, create_run
 from sidestep_tui.runs.history import summarise
+from sidestep_tui.runs.log import EventWriter
 from sidestep_tui.runs.sensitivity_file import write_sensitivity
 
 BEGAN = 1_760_000_000.0
@@ -36,6 +37,28 @@ def test_only_songs_that_differ_in_nothing_but_the_adapter_are_compared(training
         (("duration", "1"),): ["base model", "final (step 40)"],
         (("bpm", "140"), ("duration", "1")): ["base model", "final (step 40)"],
     }
+
+
+def test_songs_that_a_file_of_prompts_tells_otherwise_are_not_compared(training_run, generated, tmp_path):
+    """A run that made many songs says of each what it was told; one song made alone belongs beside its like."""
+    run = training_run()
+    generated("slow", 1, adapter=run.path / "final", bpm=70)
+    file = {"prompts": tmp_path / "songs.jsonl", "adapter": run.path / "best"}
+    generated("of a file, slow", 1, said={"bpm": 70}, **file)
+    generated("of a file, fast", 1, said={"bpm": 140}, **file)
+    groups = {dict(group.conditions)["bpm"]: len(group.takes) for group in find_groups(summarise(run))}
+    assert groups == {"70": 2, "140": 1}
+
+
+def test_songs_of_one_caption_in_a_run_are_groups_of_their_own(training_run):
+    run = training_run()
+    with EventWriter(run.events_file) as events:
+        for step in (0, 20):
+            for song in ("1-waltz", "2-lullaby"):
+                path = f"samples/step-{step:08d}/{song}.flac"
+                events.write(ev.SampleWritten(path=path, prompt="strings", seed=42, step=step))
+    groups = [[take.path.stem for take in group.takes] for group in find_groups(summarise(run))]
+    assert groups == [["1-waltz", "1-waltz"], ["2-lullaby", "2-lullaby"]]
 
 
 def test_a_file_that_was_written_twice_is_the_later_song_only(training_run, generated, tmp_path):

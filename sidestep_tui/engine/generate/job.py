@@ -32,6 +32,7 @@ class _Studio:
     device: torch.device
     sampling: Sampling
     source: SourceSong | None
+    shared: GenerateSettings
     planned: int
     seconds: float = 0.0
     made: int = 0
@@ -61,7 +62,7 @@ def run(context: JobContext, settings: GenerateSettings) -> Results:
     if checkpoint.variant is Variant.TURBO and (settings.guidance_scale or 1.0) != 1.0:
         context.warn("Turbo models are not guided; the guidance scale is ignored.", "guidance_scale")
 
-    studio = _Studio(context, pipeline, device, sampling, source, len(songs))
+    studio = _Studio(context, pipeline, device, sampling, source, settings, len(songs))
     ready = _written_before(context) if settings.prompts is not None else set()
     for place, song in enumerate(songs):
         if str(song.settings.output) not in ready:
@@ -137,6 +138,7 @@ def _make_song(studio: _Studio, song: PlannedSong, place: int) -> None:
             seed=settings.seed,
             adapter_scale=next((one.scale for one in settings.all_adapters()), None),
             latents=keep_latents(context, settings.output.stem, latents),
+            settings=song.facts_beyond(studio.shared),
         )
     )
     studio.made += 1

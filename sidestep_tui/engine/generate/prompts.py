@@ -14,7 +14,8 @@ from sidestep_tui.dataset.prompts import as_the_model_reads, song_fields
 from sidestep_tui.dataset.session import load_dataset
 from sidestep_tui.errors import SidestepError, UsageError
 
-FIELDS: Final = ("prompt", "lyrics", "language", "bpm", "keyscale", "timesignature", "duration", "seed")
+_FACTS: Final = ("lyrics", "language", "bpm", "keyscale", "timesignature", "duration")
+FIELDS: Final = ("prompt", *_FACTS, "seed")
 """What a file may say of a song, besides its `name`."""
 
 _LONGEST_NAME: Final = 60
@@ -31,6 +32,11 @@ class PlannedSong:
 
     name: str
     settings: GenerateSettings
+
+    def facts_beyond(self, shared: GenerateSettings) -> dict[str, Any]:
+        """What the song is told otherwise than the settings that all songs of the job share."""
+        own, others = self.settings.model_dump(), shared.model_dump()
+        return {field: own[field] for field in _FACTS if own[field] != others[field]}
 
 
 def plan_songs(settings: GenerateSettings) -> list[PlannedSong]:

@@ -1,4 +1,4 @@
-"""The songs that a run generated, those of one prompt and seed together: before training, then step by step. Pure."""
+"""The songs that a run generated, those of one song's prompt together: before training, then step by step. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,12 +27,17 @@ def heard_in(run: Path, samples: Iterable[SampleWritten]) -> tuple[Heard, ...]:
         samples: its events, in their order.
     """
     newest = {sample.path: sample for sample in samples}
-    origins = list(dict.fromkeys((sample.prompt, sample.seed) for sample in newest.values()))
-    ordered = sorted(newest.values(), key=lambda s: (origins.index((s.prompt, s.seed)), s.step or 0))
+    origins = list(dict.fromkeys(map(_origin, newest.values())))
+    ordered = sorted(newest.values(), key=lambda sample: (origins.index(_origin(sample)), sample.step or 0))
     return tuple(
         Heard(path := run / sample.path, path.stem, _moment(sample), " ".join(sample.prompt.split()))
         for sample in ordered
     )
+
+
+def _origin(sample: SampleWritten) -> tuple[str, int, str]:
+    """What the song is made from but for the weights. Songs of one caption differ in what else they are told."""
+    return sample.prompt, sample.seed, Path(sample.path).stem
 
 
 def _moment(sample: SampleWritten) -> str:

@@ -44,13 +44,18 @@ def test_songs_of_one_prompt_stand_together_in_the_order_of_training() -> None:
     ]
     assert heard[0].path == Path("/run/samples/step-00000000/1-waltz.flac")
     assert heard[0].prompt == "a slow waltz, strings"
-    others = heard_in(Path("/run"), [sample(100), sample(0, "other", seed=7), sample(0), sample(None, "by hand")])
+    others = heard_in(Path("/run"), [sample(100), sample(0, "other", seed=7), sample(0)])
     assert [(song.name, song.moment) for song in others] == [
         ("1-waltz", "before training"),
-        ("by hand", ""),
         ("1-waltz", "step 100"),
         ("other", "before training"),
     ]
+
+
+def test_two_songs_of_one_caption_stand_apart() -> None:
+    """They differ in what else they are told: lyrics, tempo, key."""
+    heard = heard_in(Path("/run"), [sample(step, name) for step in (0, 100) for name in ("1-waltz", "2-lullaby")])
+    assert [song.name for song in heard] == ["1-waltz", "1-waltz", "2-lullaby", "2-lullaby"]
 
 
 @pytest.fixture
