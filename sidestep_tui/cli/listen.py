@@ -105,7 +105,7 @@ def _chosen(samples: Sequence[_Sample], wanted: str | None) -> list[_Sample]:
     alike = (list(several) for _, several in groupby(there, key=lambda sample: sample.group))
     # Of one step there may be two, `final` and its checkpoint: they sound the same.
     told_apart = [list({_weights(sample.take): sample for sample in several}.values()) for several in alike]
-    return max(told_apart, key=len, default=[])[-2:]
+    return max(reversed(told_apart), key=len, default=[])[-2:]  # of several the newest
 
 
 def _weights(take: Take) -> str | int:
