@@ -10,11 +10,11 @@ import numpy as np
 from rich.color import Color
 from rich.console import Console, Group, RenderableType
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
+from sidestep_tui.cli.tables import Column, FittedTable
 from sidestep_tui.dataset.sound import (
     LABEL_CELLS,
     LEVELS,
@@ -35,6 +35,14 @@ _ROWS: Final = 14
 _GAP: Final = 2
 _NARROWEST: Final = 20
 _WIDEST: Final = 100
+_COLUMNS: Final = (
+    Column("", least=1),
+    Column(""),
+    Column("SAMPLE", least=14),
+    Column("PROMPT", goes=1, least=12),
+    Column("SEED", goes=2),
+)
+_MANY_COLOURS: Final = ("256", "truecolor", "windows")
 _SHADES: Final = " ░▒▓█"
 _QUIET, _LOUD = (38, 38, 38), (255, 175, 95)
 
@@ -119,20 +127,23 @@ def _render(samples: Sequence[_Sample], pair: Sequence[_Sample], console: Consol
     sounds = [(sample, look_at(sample.take.path)) for sample in pair]
     if sounds:
         width = (console.width - _GAP * (len(sounds) - 1)) // len(sounds) - LABEL_CELLS
-        parts += [Text(), *_beside(sounds, min(_WIDEST, width), coloured=console.color_system is not None)]
+        parts += [Text(), *_beside(sounds, min(_WIDEST, width), coloured=_shows_shades(console))]
     return Group(*parts)
 
 
-def _list(samples: Sequence[_Sample], pair: Sequence[_Sample]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in ("", "", "sample", "prompt", "seed"):
-        table.add_column(head, no_wrap=True, overflow="ellipsis", justify="right" if head == "seed" else "left")
+def _shows_shades(console: Console) -> bool:
+    """Whether the colours of loud and quiet can be told apart; sixteen have one or two for all of them."""
+    return console.color_system in _MANY_COLOURS and not console.no_color
+
+
+def _list(samples: Sequence[_Sample], pair: Sequence[_Sample]) -> FittedTable:
+    rows = []
     for sample in samples:
         lost = "" if sample.take.path.is_file() else "  (gone)"
         mark = "▸" if sample in pair else ""
         cells = (mark, str(sample.number), f"{sample.take.label}{lost}", _told(sample.group), str(sample.group.seed))
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    return table
+        rows.append([printable(cell) for cell in cells])
+    return FittedTable(_COLUMNS, rows)
 
 
 def _told(group: SongGroup) -> str:

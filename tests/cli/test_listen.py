@@ -87,7 +87,7 @@ def test_what_is_shown_unasked_differs_in_its_weights_alone(
         events.write(ev.CheckpointSaved(step=20, path="final", kind="final"))
     tone = np.zeros((2, SAMPLE_RATE), np.float32)
     made = [("final", 90), ("checkpoints/step-00000020", 90), ("checkpoints/step-00000010", 90), ("final", 120)]
-    for place, (adapter, bpm) in enumerate([*made, ("final", 60), ("best", 60), ("best", 80)]):
+    for place, (adapter, bpm) in enumerate([*made, ("final", 60), ("best", 80)]):
         output = tmp_path / f"{place}.wav"
         write_audio(output, tone)
         document = {
@@ -102,6 +102,29 @@ def test_what_is_shown_unasked_differs_in_its_weights_alone(
     document = json.loads(shown(capsys, str(run.path), "--json"))
     pair = [one for one in document["samples"] if one["number"] in document["shown"]]
     assert [(one["step"], one["conditions"]["bpm"]) for one in pair] == [(10, "90"), (20, "90")]
+
+
+def test_the_numbers_stay_where_prompts_are_long_and_the_terminal_is_narrow(
+    run: RunDirectory, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with EventWriter(run.events_file) as events:
+        for place in range(9):
+            prompt = f"{place} {'slow strings ' * 20}"
+            events.write(ev.SampleWritten(path=f"samples/{place}.wav", prompt=prompt, seed=1, step=5))
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = shown(capsys, str(run.path)).splitlines()
+    assert [line.split()[:2] for line in lines[10:13]] == [["10", "step"], ["11", "step"], ["12", "step"]]
+
+
+def test_without_colours_loud_and_quiet_are_shades(
+    run: RunDirectory, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLORTERM": "truecolor"}.items():
+        monkeypatch.setenv(name, value)
+    assert "▀" in shown(capsys, str(run.path))
+    monkeypatch.setenv("NO_COLOR", "1")
+    picture = shown(capsys, str(run.path))
+    assert ("▀" in picture, "▒" in picture) == (False, True)
 
 
 def test_a_song_that_is_gone_is_said_and_a_run_without_samples_too(
