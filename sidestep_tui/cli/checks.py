@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from sidestep_tui.config.places import runs_home
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.files import check_place
 from sidestep_tui.runs.machine import MachineProbe, MachineSnapshot
 
 if TYPE_CHECKING:
@@ -152,7 +154,11 @@ def check_audio_reader() -> Check:
 
 
 def check_disk(machine: MachineSnapshot) -> Check:
-    """Space where runs go."""
+    """Space where runs go, and whether anything can be written there."""
+    try:
+        check_place(runs_home())
+    except SidestepError as error:
+        return Check("disk", "broken", f"{runs_home()}: {error.what}", "set SIDESTEP_HOME to one that may be written")
     found = f"{machine.disk_free / 1e9:.0f} GB free for {runs_home()}"
     if machine.disk_free < _LITTLE_DISK:
         return Check("disk", "lack", found, "free some space, or set SIDESTEP_HOME to a folder on a larger disk")

@@ -76,6 +76,8 @@ def report_error(error: SidestepError, as_json: bool) -> None:
 def _console(stream: IO[str]) -> "Console":
     from rich.console import Console
 
+    if not os.environ.get("COLUMNS", "1").strip("0 "):  # said by what has no size; rich would print nothing
+        del os.environ["COLUMNS"]
     width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDTH_OF_A_PIPE
     return Console(file=stream, markup=False, emoji=False, highlight=False, width=width)
 

@@ -99,6 +99,13 @@ def test_little_disk_is_a_lack():
     assert checks.check_disk(machine()).status == "ok"
 
 
+def test_a_home_that_cannot_be_written_is_broken(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SIDESTEP_HOME", str(tmp_path / "file"))
+    check = checks.check_disk(machine())
+    assert (check.status, "Not a directory" in check.found, "SIDESTEP_HOME" in check.fix) == ("broken", True, True)
+
+
 @pytest.mark.parametrize(
     ("width", "colours", "status"), [(120, "truecolor", "ok"), (60, "truecolor", "lack"), (120, None, "lack")]
 )

@@ -83,6 +83,15 @@ def test_what_keeps_runs_out_of_the_list_is_told_and_the_others_are_listed(sides
     assert str(run_index()) in told.err
 
 
+def test_a_terminal_of_no_width_is_none(sidestep, make_run, monkeypatch):
+    make_run("a")
+    wide = sidestep("runs", "list").out
+    monkeypatch.setenv("COLUMNS", "0")
+    assert "interrupted" in wide
+    assert sidestep("runs", "show", "a").out
+    assert len(sidestep("runs", "list").out.splitlines()) == len(wide.splitlines())
+
+
 def test_a_narrow_terminal_loses_what_matters_least(sidestep, make_run, monkeypatch):
     make_run("a-name-that-is-as-long-as-names-are-when-a-job-makes-them", ev.RunCompleted(results={}))
     shown = {}
