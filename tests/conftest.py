@@ -3,7 +3,7 @@
 import gc
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +27,14 @@ REFERENCE = Path(__file__).parent / "reference"
 SILENCE_FRAMES = 15_000
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Importing all tests and what they import leaves no garbage, and looking for it took a third of the time."""
+    gc.disable()
+    collected = yield
+    gc.enable()
     spare_the_collector()
+    return collected
 
 
 def spare_the_collector() -> None:
