@@ -61,7 +61,7 @@ def _edit(options: Namespace, out: Output) -> int:
         raise UsageError("There is nothing to set.", fix="give --set FIELD=VALUE or --set-data-set FIELD=VALUE")
     changes = dict(parse_assignment(text) for text in options.set)
     metadata_changes = dict(_metadata_assignment(text) for text in options.set_data_set)
-    session = EditSession(read_dataset(options.dataset, replay=False))
+    session = _opened(options)
     keys = _chosen(session.dataset, options) if changes else []
     with _nothing_left_unsaved(session):
         if changes:
@@ -78,7 +78,7 @@ def _edit(options: Namespace, out: Output) -> int:
 
 
 def _fix(options: Namespace, out: Output) -> int:
-    session = EditSession(read_dataset(options.dataset, replay=False))
+    session = _opened(options)
     dataset = session.dataset
     measures, _ = measure_all(dataset)
     findings = check_dataset(dataset, measures)
@@ -101,6 +101,17 @@ def _fix(options: Namespace, out: Output) -> int:
     left = f", {counted(len(fix.left), 'song')} left to you" if fix.left else ""
     out.say(f"{counted(len(changes), 'song')} mended{left}; {f'saved: {place}' if place else 'nothing was saved'}")
     return ExitCode.DONE
+
+
+def _opened(options: Namespace) -> EditSession:
+    """The data set, once it is sure that what changes can be saved.
+
+    Raises:
+        SidestepError: it cannot be read, or a file of another session is in the way.
+    """
+    session = EditSession(read_dataset(options.dataset, replay=False))
+    session.check_place(options.output, overwrite=options.overwrite)
+    return session
 
 
 @contextmanager

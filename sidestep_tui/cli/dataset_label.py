@@ -51,6 +51,8 @@ def configure(parser: Parser) -> None:
 def _run(options: Namespace, out: Output) -> int:
     fields = _fields(options)
     session = EditSession(read_dataset(options.dataset, replay=False))
+    if options.save:
+        session.check_place()
     fits = parse_where(options.where) if options.where else None
     keys = None if fits is None else [song.key for song in session.dataset.songs if fits(song)]
     told = _Told(session, out)

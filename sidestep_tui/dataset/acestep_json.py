@@ -92,9 +92,7 @@ def save_dataset(dataset: Dataset, path: Path, *, overwrite: bool = False) -> Da
         SidestepError: the file changed since it was read, or cannot be written.
     """
     path = (path / DATASET_FILE if is_folder(path) else path).absolute()
-    before = _read_bytes(path) if is_there(path) else None
-    if before is not None and not overwrite:
-        _check_unchanged(dataset, path, _digest(before))
+    before = check_target(dataset, path, overwrite=overwrite)
     created = dataset.metadata.created_at or datetime.now(UTC).replace(microsecond=0).isoformat()
     dataset = replace(dataset, metadata=replace(dataset.metadata, created_at=created))
     data = _encoded(_document(dataset, path.parent))
@@ -102,6 +100,27 @@ def save_dataset(dataset: Dataset, path: Path, *, overwrite: bool = False) -> Da
         write_bytes_atomic(path.with_name(f"{path.name}.bak"), before)
     write_bytes_atomic(path, data)
     return replace(dataset, saved=SavedState(path, _digest(data)), replayed=())
+
+
+def check_target(dataset: Dataset, path: Path, *, overwrite: bool = False) -> bytes | None:
+    """What `save_dataset` would replace; raises what that would. Asked before long work that is to be saved."""
+    path = (path / DATASET_FILE if is_folder(path) else path).absolute()
+    before = _read_bytes(path) if is_there(path) else None
+    if before is None or overwrite:
+        return before
+    if dataset.saved is None or dataset.saved.path != path:
+        raise SidestepError(
+            "A file with this name exists, and this data set was not read from it.",
+            where=path,
+            fix="open that file, not its folder, to go on with it; or choose another name, or overwrite it",
+        )
+    if dataset.saved.digest != _digest(before):
+        raise SidestepError(
+            "The data set was changed by another session since it was read.",
+            where=path,
+            fix="save under another name, or overwrite it (the other version stays as .bak)",
+        )
+    return before
 
 
 def changed_since_read(dataset: Dataset) -> bool:
@@ -194,21 +213,6 @@ def _root(written: Any, base: Path) -> Path:
     if isinstance(written, str) and "\0" not in written and is_folder(base / written):
         return Path(base / written).resolve()
     return base
-
-
-def _check_unchanged(dataset: Dataset, path: Path, digest: str) -> None:
-    if dataset.saved is None or dataset.saved.path != path:
-        raise SidestepError(
-            "A file with this name exists, and this data set was not read from it.",
-            where=path,
-            fix="open that file to work with it, choose another name, or overwrite it",
-        )
-    if dataset.saved.digest != digest:
-        raise SidestepError(
-            "The data set was changed by another session since it was read.",
-            where=path,
-            fix="save under another name, or overwrite it (the other version stays as .bak)",
-        )
 
 
 def _read_bytes(file: Path) -> bytes:

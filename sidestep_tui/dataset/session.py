@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sidestep_tui.dataset import DATASET_FILE
-from sidestep_tui.dataset.acestep_json import read_dataset_file, save_dataset
+from sidestep_tui.dataset.acestep_json import check_target, read_dataset_file, save_dataset
 from sidestep_tui.dataset.edits import Edit, History
 from sidestep_tui.dataset.folder import is_folder, is_there
 from sidestep_tui.dataset.journal import journal_of
@@ -14,6 +14,9 @@ from sidestep_tui.dataset.probe import Progress
 from sidestep_tui.dataset.scan import scan_folder
 from sidestep_tui.dataset.song import Dataset, Finding, Severity
 from sidestep_tui.told import told
+
+EDITS_LEFT_OUT: Final = frozenset({"saved-data-set-beside", "edits-of-another-version", "edit-lost"})
+"""Codes of findings about edits that somebody has made and that a data set, as it was read, does not hold."""
 
 
 def load_dataset(path: Path, *, replay: bool = True, progress: Progress | None = None) -> Dataset:
@@ -115,13 +118,20 @@ class EditSession:
             SidestepError: another session has saved in between, or the file cannot be written.
         """
         present = self._history.present
-        target = path or (present.saved.path if present.saved is not None else present.root)
-        saved = save_dataset(present, target, overwrite=overwrite)
+        saved = save_dataset(present, path or self._place(), overwrite=overwrite)
         self._journal.clear(present.replayed)
         self._journal = journal_of(saved)
         self._history = History(saved)
         self._saved = saved
         return saved
+
+    def check_place(self, path: Path | None = None, *, overwrite: bool = False) -> None:
+        """Makes sure that `save` with these arguments would find its place free; errors as there."""
+        check_target(self.dataset, path or self._place(), overwrite=overwrite)
+
+    def _place(self) -> Path:
+        present = self._history.present
+        return present.saved.path if present.saved is not None else present.root
 
     def apply(self, edit: Edit) -> None:
         """Does an edit of any source, such as those that the labelling makes; errors as `edit`."""

@@ -124,6 +124,19 @@ def test_an_edit_that_cannot_be_saved_leaves_no_trace(sidestep, songs, tmp_path)
     assert bpms == [120, None]
 
 
+def test_a_saved_data_set_beside_the_songs_is_named_before_any_work(sidestep, songs):
+    """Its folder is scanned without it, so what was labelled or edited now could not be saved over it."""
+    assert sidestep("dataset", "edit", songs, "--set", "bpm=90").code == 0
+    saved = (songs / "dataset.json").read_bytes()
+    for verb in (("edit", "--set", "bpm=91"), ("fix", "--finding", "missing-bpm"), ("label", "--save")):
+        result = sidestep("dataset", verb[0], songs, *verb[1:])
+        assert (result.code, result.out) == (1, "")
+        assert "open that file, not its folder" in result.err
+        assert str(songs / "dataset.json") in result.err
+    assert (songs / "dataset.json").read_bytes() == saved
+    assert sidestep("dataset", "edit", songs / "dataset.json", "--set", "bpm=91").code == 0
+
+
 def test_convert_writes_a_data_set_that_opens_again(sidestep, songs, tmp_path):
     file = tmp_path / "converted.json"
     assert sidestep("dataset", "convert", songs, file, "--json").json() == {"saved": str(file), "songs": 2}

@@ -108,6 +108,22 @@ def test_trimmed_and_normalised_sound_is_what_is_encoded(
     assert path.read_bytes() == before
 
 
+def test_a_folder_beside_whose_songs_a_data_set_was_saved_is_encoded_with_a_warning(
+    engine: Any, document: dict[str, Any], folder: Path
+) -> None:
+    """Who labels and saves, and then gives the folder, would train without a label and never be told."""
+    session = open_session(folder)
+    session.edit(["song 1.flac"], {"caption": "as it was saved"})
+    session.save()
+    _, state = engine.run("folder", "preprocess", document)
+    assert [(one.what.split(";")[0], one.fix) for one in state.warnings] == [
+        ("The folder holds a saved data set", "open dataset.json to work with them")
+    ]
+    document["dataset"] = str(folder / "dataset.json")
+    _, state = engine.run("file", "preprocess", document)
+    assert not state.warnings
+
+
 def test_songs_held_out_in_the_review_are_held_out_of_training(
     engine: Any, document: dict[str, Any], folder: Path, tmp_path: Path, encoded: list[int]
 ) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.config.jobs import PreprocessSettings
 from sidestep_tui.dataset.label_measures import MeasureCache
-from sidestep_tui.dataset.session import load_dataset
+from sidestep_tui.dataset.session import EDITS_LEFT_OUT, load_dataset
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device, choose_dtype, free_memory
@@ -43,6 +43,7 @@ def run(context: JobContext, settings: PreprocessSettings) -> Results:
     dataset, measures = load_dataset(settings.dataset), MeasureCache()
     team = form_team(context)
     if team.speaks:
+        _warn_of_edits(context, dataset)
         measure_first(context, dataset, measures)
     planner = Planner(dataset, settings, checkpoint, dtype, measures)
     bench = Bench(
@@ -81,6 +82,13 @@ def _nothing_encoded(bench: Bench, dataset: Path) -> SidestepError:
         where=dataset,
         fix="`sidestep dataset check` names what is wrong with each",
     )
+
+
+def _warn_of_edits(context: JobContext, dataset: Dataset) -> None:
+    """Whoever has labelled and saved a folder, and then encodes the folder, would train without the labels."""
+    for finding in dataset.findings:
+        if finding.code in EDITS_LEFT_OUT:
+            context.warn(finding.message, dataset.root, finding.fix or "")
 
 
 def _plan(bench: Bench, planner: Planner) -> list[PlannedSong]:
