@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.cells import cell_len
 
 from sidestep_tui.dataset.effective import is_instrumental
+from sidestep_tui.dataset.folder import AUDIO_SUFFIXES
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.texts import _
-from sidestep_tui.tui.text import clean, pad, pad_left
+from sidestep_tui.tui.text import clean, pad, pad_left, shorten_middle
 
 if TYPE_CHECKING:
     from sidestep_tui.tui.dataset.review import Review
@@ -61,8 +62,10 @@ def _mark(song: Song, review: "Review") -> Cell:
     return "◆" if song.key in review.marked else "○" if song.held_out else "", "accent"
 
 
-def _name(song: Song, _: "Review") -> Cell:
-    return printable(splitext(song.key)[0]), _PLAIN
+def _name(song: Song, review: "Review") -> Cell:
+    """Without the ending of the file, which tells nothing but where another file has the same name."""
+    stem = splitext(song.key)[0]
+    return printable(song.key if stem in review.shared_stems else stem), _PLAIN
 
 
 def _lyrics(song: Song, review: "Review") -> Cell:
@@ -112,12 +115,18 @@ COLUMNS: Final[Mapping[str, Column]] = MappingProxyType({column.name: column for
 _NAME_SHARE: Final = 0.52
 _MUCH_ROOM: Final = 110
 _WIDER: Final = {"tag": 12, "findings": 7}
+_LITTLE_ROOM: Final = 70
+_GIVE_WAY: Final = frozenset({"caption", "tag"})
+"""Columns that leave their room to the name of the song where there is little."""
 
 
 def widths(room: int) -> dict[str, int]:
-    """The width of each column in a table of `room` cells; columns are one cell apart."""
-    fixed = {name: _WIDER.get(name, one.width) if room >= _MUCH_ROOM else one.width for name, one in COLUMNS.items()}
+    """The columns of a table of `room` cells from left to right, with their widths; they are one cell apart."""
+    shown = {name: one for name, one in COLUMNS.items() if room >= _LITTLE_ROOM or name not in _GIVE_WAY}
+    fixed = {name: _WIDER.get(name, one.width) if room >= _MUCH_ROOM else one.width for name, one in shown.items()}
     left = max(2, room - sum(fixed.values()) - len(fixed) + 1)
+    if "caption" not in shown:
+        return {**fixed, "song": left}
     name = round(left * _NAME_SHARE)
     return {**fixed, "song": name, "caption": left - name}
 
@@ -126,4 +135,6 @@ def fitted(column: Column, text: str, width: int) -> str:
     """A cell's text in exactly `width` cells."""
     if column.name == "song" and cell_len(text) > width and "/" in text:
         text = f"…/{text.rpartition('/')[2]}"  # the folder is the first thing to go
+    if column.name == "song" and splitext(text)[1].lower() in AUDIO_SUFFIXES:
+        text = shorten_middle(text, width)  # the ending is what tells it from another song
     return pad_left(text, width) if column.right and cell_len(text) < width else pad(text, width)

@@ -117,7 +117,7 @@ class BulkEditScreen(Dialog[Mapping[str, Any] | None]):
         read = FIELDS[name].read(value)
         wanted = FIELDS[name].default if read is None else read
         changing = sum(_value(song, name) != wanted for song in self._songs)
-        shown = _("cleared") if value is None else _("set to {value}").format(value=str(wanted)[:60])
+        shown = _("cleared") if value is None else _("set to {value}").format(value=_written(wanted)[:60])
         self._say(
             _("{name} is {shown}: {changing} of {songs} songs change").format(
                 name=name, shown=shown, changing=count(changing), songs=count(len(self._songs))
@@ -134,7 +134,7 @@ class BulkEditScreen(Dialog[Mapping[str, Any] | None]):
         default = FIELDS[name].default
         parts = []
         for value, songs in held.most_common(_MOST_VALUES):
-            text = "–" if value == default else shorten(clean(str(value)), 18)
+            text = "–" if value == default else shorten(clean(_written(value)), 18)
             parts.append(f"{text} ×{songs}" if len(held) > 1 else text)
         more = _(" · {count} more").format(count=len(held) - _MOST_VALUES) if len(held) > _MOST_VALUES else ""
         return Content.assemble(
@@ -168,6 +168,11 @@ def read_assignment(text: str) -> tuple[str, str | None]:
     except ValueError as error:
         raise SidestepError(f"{name} cannot be set: {error}.") from error
     return name, value
+
+
+def _written(value: Any) -> str:
+    """A value as a person writes it."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _value(song: Song, name: str) -> Any:

@@ -24,6 +24,8 @@ from sidestep_tui.tui.widgets.table import KeyTable, cell
 from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
 
 _MOST_PLACES = 200
+_BESIDE = 40
+"""Cells of a line that symbol, kind, count, what is between them and the scrollbar take."""
 
 
 class KindTable(KeyTable):
@@ -63,18 +65,27 @@ class FindingsScreen(ReviewingScreen[str | None]):
 
     def on_mount(self) -> None:
         """Fills the list."""
-        self.show_changes()
+        self.on_resize()
         self.query_one("#kinds", KeyTable).focus()
+
+    def on_resize(self) -> None:
+        """The messages take what the width leaves."""
+        table = self.query_one("#kinds", KeyTable)
+        row = table.cursor_row
+        table.set_columns([("", 1), (_("Kind"), 24), (_("Count"), 5), (_("What it means, for instance"), self._room)])
+        self.show_changes()
+        table.move_cursor(row=row)
+
+    @property
+    def _room(self) -> int:
+        return max(12, self.app.size.width - _BESIDE)
 
     def show_changes(self) -> None:
         """Lists what is found now."""
         groups = self.review.checks.groups()
         self._groups = {group.code: group for group in groups}
         table = self.query_one("#kinds", KeyTable)
-        width = max(30, self.app.size.width - 40)
-        if not table.columns:
-            table.set_columns([("", 1), (_("Kind"), 24), (_("Count"), 5), (_("What it means, for instance"), width)])
-        table.set_rows([(group.code, self._cells(group, width)) for group in groups])
+        table.set_rows([(group.code, self._cells(group, self._room)) for group in groups])
         if groups:
             self._show_places()
         else:

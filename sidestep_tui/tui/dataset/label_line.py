@@ -119,6 +119,6 @@ class LabelLine(Widget):
             parts.append((_("  × {failed} failed").format(failed=count(failed)), "$error"))
         if state.failure is not None:
             parts.append((f"  {clean(spoken(state.failure.what))}", "$error"))
-        elif self.summary.condition == "running":
+        if failed or state.failure is not None or self.summary.condition == "running":
             parts.append(("  L", "bold $footer-key-foreground"))
         return Content.assemble(*parts)

@@ -1,5 +1,6 @@
 """Opening a data set: which one, the progress of reading it, and why it could not be read."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
@@ -23,7 +24,7 @@ from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean, shorten_middle
 from sidestep_tui.tui.widgets.lists import KeyList
 from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
-from sidestep_tui.tui.wizard.paths import FolderSuggester
+from sidestep_tui.tui.wizard.paths import FolderSuggester, complete_folder
 
 if TYPE_CHECKING:
     from sidestep_tui.dataset.session import EditSession
@@ -48,6 +49,14 @@ class OpenDatasetScreen(SidestepScreen[None]):
     AUTO_FOCUS = ""  # else the line for a path has the keys, unseen, while a path that was given is read
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("o", "choose", _("Another"), tooltip=_("Choose another folder or file")),
+        Binding(
+            "tab",
+            "complete",
+            _("Complete"),
+            show=False,
+            priority=True,
+            tooltip=_("Take the completion of a folder's name"),
+        ),
         Binding("r", "again", _("Try again"), tooltip=_("Read it again")),
         Binding(  # of priority: the line has a key of this name, which would scroll it
             "down",
@@ -132,6 +141,15 @@ class OpenDatasetScreen(SidestepScreen[None]):
     def action_to_recent(self) -> None:
         """From the line to the list below it."""
         self.query_one(KeyList).focus()
+
+    async def action_complete(self) -> None:
+        """Completes the folder's name, as a shell does; where no folder begins so, on to the list below."""
+        line = self.query_one(Input)
+        completed = await asyncio.to_thread(complete_folder, line.value)
+        if completed is None:
+            self.focus_next()
+        else:
+            line.value, line.cursor_position = completed, len(completed)
 
     @on(Input.Submitted)
     def _typed(self, event: Input.Submitted) -> None:
@@ -227,7 +245,8 @@ class OpenDatasetScreen(SidestepScreen[None]):
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
-        """Another choice and another try make sense only after a failure, the way to the list only from the line."""
-        if action == "to_recent":
-            return self._stage == "choose" and isinstance(self.focused, Input) and self.query_one(KeyList).display
+        """Another choice and another try make sense only after a failure, the rest only in the line for a path."""
+        if action in ("to_recent", "complete"):
+            typing = self._stage == "choose" and isinstance(self.focused, Input)
+            return typing and (action == "complete" or self.query_one(KeyList).display)
         return self._stage == "failed" if action in ("choose", "again") else True

@@ -1,8 +1,10 @@
 """A data set under review: its session, which songs are shown in which order, which are marked. No Textual here."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from posixpath import splitext
 from typing import Any
 
 from sidestep_tui.dataset.edits import Edit
@@ -57,6 +59,9 @@ class Review:
         self._genre_songs: tuple[int, frozenset[str]] = (0, frozenset())
         self.songs: dict[str, Song] = self._dataset.by_key()
         self.shown: list[str] = list(self.songs)
+        stems = Counter(splitext(key)[0] for key in self.songs)
+        self.shared_stems = frozenset(stem for stem, songs in stems.items() if songs > 1)
+        """What the keys of several songs are but for the ending."""
 
     @property
     def dataset(self) -> Dataset:

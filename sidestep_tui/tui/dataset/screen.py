@@ -64,8 +64,8 @@ class ReviewScreen(ArrangingScreen):
         self.query_one(SongTable).focus()
         self.call_after_refresh(self.check)
         self.query_one(LabelLine).find(dataset)
-        if dataset.replayed:
-            edits = self.review.session.edits
+        edits = self.review.session.edits
+        if dataset.replayed and edits:  # else all of them were undone, or none fits any more
             text = ngettext(
                 "{edits} unsaved edit of an earlier session is back. w saves it, u undoes it.",
                 "{edits} unsaved edits of an earlier session are back. w saves them, u undoes.",

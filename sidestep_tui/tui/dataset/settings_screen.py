@@ -14,7 +14,7 @@ from sidestep_tui.dataset.fields import METADATA_FIELDS
 from sidestep_tui.dataset.split import hold_out
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.texts import _
+from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.dataset.base import ReviewingScreen
 from sidestep_tui.tui.dataset.editors import checker
 from sidestep_tui.tui.dataset.review import Review
@@ -93,10 +93,16 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
     def on_mount(self) -> None:
         """Fills the list."""
         self.set_context(self.review.dataset.metadata.name)
+        self.on_resize()
+        self.query_one("#settings", KeyTable).focus()
+
+    def on_resize(self) -> None:
+        """The values take what the width leaves."""
         table = self.query_one("#settings", KeyTable)
+        row = table.cursor_row
         table.set_columns([(_("Field"), 16), (_("Value"), max(20, self.app.size.width - 26))])
         self.show_changes()
-        table.focus()
+        table.move_cursor(row=row)
 
     def show_changes(self) -> None:
         """Draws the values and their effect."""
@@ -109,7 +115,8 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
 
     def _held_out(self) -> str:
         number = sum(song.held_out for song in self.review.dataset.songs)
-        return f"{count(number)} song{'s' * (number != 1)}" if number else "drawn by each run"
+        held_out = ngettext("{count} song", "{count} songs", number).format(count=count(number))
+        return held_out if number else _("drawn by each run")
 
     def _shown(self, name: str) -> str:
         value = self._value(name)
@@ -207,4 +214,4 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
     def _split_problem(self, text: str) -> str | None:
         most = max(0, len(self.review.songs) - 1)
         fits = text.isascii() and text.isdigit() and int(text) <= most
-        return None if fits else f"A number from 0 to {most}."
+        return None if fits else _("A number from 0 to {most}.").format(most=count(most))

@@ -39,14 +39,13 @@ class TableHead(Widget):
         order = self._review.order
         room = widths(self.size.width - 1)  # the scrollbar of the table below
         parts = []
-        for name, column in COLUMNS.items():
+        for name, width in room.items():
+            column = COLUMNS[name]
             arrow = ("▼" if order.reverse else "▲") if column is order.column else ""
             label = (
-                column.label
-                if cell_len(column.label) + len(arrow) <= room[name]
-                else set_cell_size(column.label, room[name] - 1)
+                column.label if cell_len(column.label) + len(arrow) <= width else set_cell_size(column.label, width - 1)
             )
-            parts.append(fitted(column, label + arrow, room[name]))
+            parts.append(fitted(column, label + arrow, width))
         return Content.styled(" ".join(parts), "bold $text-muted")
 
 
@@ -126,13 +125,13 @@ class SongTable(ScrollView, can_focus=True):
 
     def _draw(self, key: str, at_cursor: bool) -> Strip:
         song = self._review.songs[key]
-        room = widths(self.room)
         line = self.get_component_rich_style("songs--cursor") if at_cursor else self.rich_style
         segments = []
-        for name, column in COLUMNS.items():
+        for name, width in widths(self.room).items():
+            column = COLUMNS[name]
             text, colour = column.cell(song, self._review)
             own = line if at_cursor and self.has_focus else line + self._style(colour)
-            segments.append(Segment(fitted(column, text, room[name]), own))
+            segments.append(Segment(fitted(column, text, width), own))
             segments.append(Segment(" ", line))
         return Strip(segments[:-1]).adjust_cell_length(self.room, line)
 

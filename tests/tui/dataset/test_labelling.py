@@ -14,7 +14,7 @@ from sidestep_tui.dataset.proposals import Proposals
 from sidestep_tui.dataset.song import Belief, Source
 from sidestep_tui.runs.control import take_commands
 from sidestep_tui.runs.directory import RunDirectory
-from sidestep_tui.runs.events import RunStarted
+from sidestep_tui.runs.events import Progress, RunCompleted, RunStarted
 from sidestep_tui.runs.log import EventWriter
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.dataset import label_screen, labelling
@@ -63,6 +63,21 @@ async def test_what_a_run_found_while_nobody_looked_comes_in(
         await pilot.pause()
         assert review.songs["live/06 שיר ארוך.wav"].bpm is None
     assert labelling.open_runs(review.dataset) == []
+
+
+async def test_who_failed_is_a_key_away(
+    make_app: Callable[..., SidestepApp], album: Path, eventually: Eventually
+) -> None:
+    """The line went on to say how many had failed, and no longer named the key that leads to them."""
+    run = left_by_a_run(album, proposal("live/06 שיר ארוך.wav", bpm="100"))
+    with EventWriter(run.events_file) as events:
+        events.write(Progress(done=6, total=6, unit="songs", item="live/06 שיר ארוך.wav", failed=1))
+        events.write(RunCompleted(results={"songs": 6, "labelled": 1, "failed": 1}))
+    async with make_app("dataset", path=album).run_test(size=(120, 36)) as pilot:
+        await eventually(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        line = screen(pilot).query_one(LabelLine)
+        await eventually(pilot, lambda: line.summary is not None)
+        assert str(line.render()).endswith("× 1 failed  L")
 
 
 async def test_marked_songs_are_labelled_by_the_chosen_source(

@@ -124,6 +124,17 @@ async def test_the_data_set_is_among_those_opened_before(open_review: OpenReview
         assert len(drawn(pilot)) == 6
 
 
+async def test_tab_completes_the_folder_as_a_shell_does(open_review: OpenReview, album: Path, settle: Settle) -> None:
+    async with open_review(None) as pilot:
+        line = pilot.app.screen.query_one(Input)
+        line.value = str(album)[:-2]
+        await pilot.press("tab")
+        assert line.value == f"{album}/"
+        await pilot.press("enter")
+        await settle(pilot)
+        assert len(drawn(pilot)) == 6
+
+
 async def test_a_saved_data_set_beside_is_offered(
     open_review: OpenReview, album: Path, make_app: MakeApp, eventually: Eventually, settle: Settle
 ) -> None:

@@ -92,6 +92,15 @@ async def test_unsaved_edits_come_back_after_a_crash(open_review: OpenReview, al
         assert " 92 " in drawn(pilot)[0]
 
 
+async def test_edits_that_were_all_undone_do_not_come_back(open_review: OpenReview, album: Path) -> None:
+    """It said that 0 edits were back, which w saves and u undoes."""
+    session = open_session(album)
+    session.edit(["01 waltz.wav"], {"bpm": 61})
+    session.undo()
+    async with open_review(album) as pilot:
+        assert not notes(pilot)
+
+
 @pytest.mark.parametrize(("downs", "saved"), [(0, True), (1, False)])
 async def test_leaving_with_unsaved_edits_is_asked_about_and_safe(
     open_review: OpenReview, album: Path, eventually: Eventually, downs: int, saved: bool

@@ -7,6 +7,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.dataset.dialogs import BulkEditScreen
 from sidestep_tui.tui.dataset.findings_screen import FindingsScreen
@@ -16,7 +17,7 @@ from sidestep_tui.tui.dataset.song_table import SongTable, TableHead
 from sidestep_tui.tui.dataset.summary import Summary
 from sidestep_tui.tui.widgets.table import KeyTable
 
-from .conftest import OpenReview, Settle, drawn, notes, screen, table, type_in
+from .conftest import OpenReview, Settle, drawn, notes, screen, swell, table, type_in
 
 Eventually = Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]
 MakeApp = Callable[..., SidestepApp]
@@ -30,6 +31,38 @@ async def test_a_folder_is_read_and_its_songs_are_listed(open_review: OpenReview
         assert all(part in lines[0] for part in ("0:02", "✓", "slow waltz", "92", "F#m", "en"))
         assert "inst" in lines[4]
         assert "!2" in lines[1]
+
+
+async def test_files_of_one_name_are_told_apart_by_their_endings(open_review: OpenReview, album: Path) -> None:
+    for name in ("a rather long name of a song", "short"):
+        for suffix in (".wav", ".flac"):
+            write_audio(album / f"{name}{suffix}", swell(2.0, 300.0))
+    async with open_review(album, (80, 24)) as pilot:
+        names = [line.split("0:02")[0].strip() for line in drawn(pilot)]
+    assert {"short.wav", "short.flac", "01 waltz"} <= set(names)
+    assert len([name for name in names if name.startswith("a rat") and name.endswith((".wav", ".flac"))]) == 2
+
+
+async def test_little_room_goes_to_the_names(open_review: OpenReview, album: Path) -> None:
+    """At 60 columns captions and tags of a few letters each left six letters to the names."""
+    async with open_review(album, (60, 20)) as pilot:
+        head = str(screen(pilot).query_one(TableHead).render())
+        assert "03 [bold]夜に駆ける 🎧" in drawn(pilot)[2]
+        assert len(drawn(pilot)[0]) <= 60
+    assert "Caption" not in head
+    assert all(label in head for label in ("Song", "Time", "BPM", "Key", "Lang", "Found"))
+
+
+@pytest.mark.parametrize("key", ["f", "t"], ids=["findings", "for-all-songs"])
+async def test_lists_follow_the_width(open_review: OpenReview, album: Path, key: str) -> None:
+    """A list that is wider than its screen has a scrollbar below, which takes the place of its last line."""
+    async with open_review(album, (120, 36), key, "down") as pilot:
+        listed = pilot.app.screen.query_one(KeyTable)
+        for width in (60, 100, 72):
+            await pilot.resize_terminal(width, 20)
+            await pilot.pause()
+            assert listed.virtual_size.width <= listed.size.width <= width
+            assert listed.cursor_row == 1
 
 
 async def test_names_are_drawn_literally(open_review: OpenReview, album: Path) -> None:
