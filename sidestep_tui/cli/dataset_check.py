@@ -33,6 +33,9 @@ from sidestep_tui.dataset.wordings import Wording
 from sidestep_tui.errors import ExitCode
 
 _GRID: Final = PreprocessSettings.model_fields["crop_grid_seconds"].default
+_TOGETHER: Final = 4
+"""So many songs of which the same is said are told together: a page for each kind hides what only one song has."""
+_MOST_NAMES: Final = 20
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: ""}
 
 
@@ -134,7 +137,7 @@ def _token_counts(told: dict[tuple[str, str], SongFields], options: Namespace) -
 
 
 def _view(dataset: Dataset, findings: list[Finding], prompts: list[dict[str, Any]]) -> RenderableType:
-    lines = [text for finding in findings for text in _finding_lines(finding)]
+    lines = [text for alike in _grouped(findings) for text in _finding_lines(alike)]
     totals = ", ".join(
         f"{count} info" if severity is Severity.INFO else counted(count, severity.value)
         for severity in Severity
@@ -146,12 +149,30 @@ def _view(dataset: Dataset, findings: list[Finding], prompts: list[dict[str, Any
     )
 
 
-def _finding_lines(finding: Finding) -> list[Text]:
-    where = f"{finding.song}: " if finding.song else ""
+def _grouped(findings: list[Finding]) -> list[list[Finding]]:
+    """In the same order; what is said of several songs in the same words comes together, where the first of them is."""
+    alike: dict[tuple[str, str, str | None], list[Finding]] = {}
+    for finding in findings:
+        alike.setdefault((finding.code, finding.message, finding.fix), []).append(finding)
+    groups: list[list[Finding]] = []
+    for group in alike.values():
+        groups += [group] if len(group) >= _TOGETHER else [[finding] for finding in group]
+    order = {id(finding): place for place, finding in enumerate(findings)}
+    return sorted(groups, key=lambda group: order[id(group[0])])
+
+
+def _finding_lines(alike: list[Finding]) -> list[Text]:
+    finding, several = alike[0], len(alike) > 1
+    song = counted(len(alike), "song") if several else finding.song
+    where = f"{song}: " if song else ""
     style = _STYLES[finding.severity]
     code = (f"  [{finding.code}]", "dim")
-    first = Text.assemble((f"{finding.severity.value:<8}", style), printable(f"{where}{finding.message}"), code)
-    return [first] + ([Text(printable(f"        fix: {finding.fix}"), style="dim")] if finding.fix else [])
+    lines = [Text.assemble((f"{finding.severity.value:<8}", style), printable(f"{where}{finding.message}"), code)]
+    if several:
+        more = len(alike) - _MOST_NAMES
+        names = ", ".join(one.song or "" for one in alike[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        lines.append(Text(printable(f"        {names}")))
+    return lines + ([Text(printable(f"        fix: {finding.fix}"), style="dim")] if finding.fix else [])
 
 
 def _prompt_lines(prompt: dict[str, Any]) -> list[Text]:

@@ -11,7 +11,7 @@ from sidestep_tui.config.places import cache_home
 from sidestep_tui.dataset.measure import Measures
 from sidestep_tui.dataset.song import Song
 
-_VERSION = 3
+_VERSION = 4
 _MEMBERS = frozenset(Measures.__dataclass_fields__)
 
 

@@ -49,6 +49,8 @@ class Measures:
     """Hz, above which there is nothing: lossy codecs cut at 16 kHz (128 kbit/s) to 20 kHz (320 kbit/s)."""
     fingerprint: str = ""
     """As `fingerprint.encode` writes it: tells the same recording in another file."""
+    seconds: float | None = None
+    """How much could be decoded; less than the header says where a file was not copied whole."""
 
 
 def measure(waveform: Waveform) -> Measures:
@@ -106,6 +108,7 @@ class Meter:
             false_stereo=self._side <= self._middle * 10 ** (_SAME_SIDES_DB / 10),
             bandwidth=self._bandwidth(),
             fingerprint=encode(fingerprint(self._beginning.waveform())),
+            seconds=self._samples / SAMPLE_RATE,
         )
 
     def _take(self, piece: Waveform) -> None:
@@ -116,6 +119,7 @@ class Meter:
         cut = np.abs(piece[:, : frames * _SILENCE_FRAME]).reshape(2, frames, _SILENCE_FRAME)
         self._peaks.append(cut.max(axis=(0, 2)))
         self._peak = max(self._peak, float(np.abs(piece).max()))
+        self._samples += piece.shape[1]
         self._clipping.add(piece)
         self._powers.append(_hop_powers(piece))
         self._side += float(np.sum((piece[0] - piece[1]) ** 2, dtype=np.float64))

@@ -10,6 +10,8 @@ QUIET = -30.0
 """LUFS below which a song is quieter than any that the model was made with."""
 _LONG_SILENCE = 2.0
 _NARROW = 15_000.0
+_LOST = 0.01
+"""Share of a recording, and at least a second: headers and decoders differ by some milliseconds on whole files."""
 
 
 def check_sound(song: Song, metadata: DatasetMetadata, measures: Measures) -> list[Finding]:
@@ -29,7 +31,7 @@ def check_sound(song: Song, metadata: DatasetMetadata, measures: Measures) -> li
     if measures.loudness is None:
         return [finding(Severity.ERROR, "silent", told("It is silent."), told("remove it"))]
     treatment = treatment_of(song, metadata, measures)
-    found: list[Finding] = []
+    found = _breaks_off(song, measures)
     if measures.loudness + treatment.gain_db < QUIET:
         message = told("It is quiet ({loudness:.1f} LUFS).", loudness=measures.loudness + treatment.gain_db)
         fix = told("set gain_db, or normalization for the data set")
@@ -55,3 +57,14 @@ def check_sound(song: Song, metadata: DatasetMetadata, measures: Measures) -> li
         fix = told("use a better source if there is one")
         found.append(finding(Severity.WARNING, "narrow-bandwidth", message, fix))
     return found
+
+
+def _breaks_off(song: Song, measures: Measures) -> list[Finding]:
+    """A download or copy that was interrupted plays, and its header still promises the whole song."""
+    decoded = measures.seconds
+    if decoded is None or song.duration - decoded <= max(1.0, _LOST * song.duration):
+        return []
+    message = told(
+        "The file breaks off: {decoded:.0f} s of {whole:.0f} s can be decoded.", decoded=decoded, whole=song.duration
+    )
+    return [Finding(Severity.WARNING, "cut-short", message, song.key, told("copy it again, whole"))]

@@ -185,6 +185,32 @@ def test_check_names_what_cannot_be_decoded_and_does_not_call_a_moment_silent(si
     assert "silent" not in text
 
 
+def test_check_says_the_same_of_many_songs_once(sidestep, songs):
+    """Each song misses a caption, lyrics, tempo and key at first: what only one of them has must not drown in that."""
+    for number in range(30):
+        soundfile.write(songs / f"c{number:02d}.wav", np.full((48_000, 2), 0.01 * (number + 1)), 48_000)
+    text = sidestep("dataset", "check", songs, "--no-sound").out
+    assert text.count("It has no caption; the model would learn it for the empty prompt.") == 1
+    assert "31 songs: It has no caption" in text
+    assert "c00.wav, c01.wav" in text
+    assert "c18.wav and 11 more" in text.replace("\n", " ")
+    assert len(text.splitlines()) < 40
+    document = sidestep("dataset", "check", songs, "--no-sound", "--json").json()
+    assert sum(one["code"] == "missing-caption" for one in document["findings"]) == 31
+
+
+def test_check_names_a_file_that_was_not_copied_whole(sidestep, songs):
+    """It plays, its header still tells the whole length, and its lyrics would be learned with half of the song."""
+    noise = 0.1 * np.random.default_rng(0).standard_normal((480_000, 2))
+    soundfile.write(songs / "whole.flac", noise, 48_000)
+    data = (songs / "whole.flac").read_bytes()
+    (songs / "part.flac").write_bytes(data[: len(data) // 2])
+    findings = sidestep("dataset", "check", songs, "--json").json()["findings"]
+    (found,) = [one for one in findings if one["code"] == "cut-short"]
+    assert (found["song"], found["severity"]) == ("part.flac", "warning")
+    assert found["message"] == "The file breaks off: 5 s of 10 s can be decoded."
+
+
 def test_check_decodes_nothing_when_told_so(sidestep, songs):
     assert sidestep("dataset", "check", songs, "--no-sound", "--json").json()["measures"] == []
 
