@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from charset_normalizer import from_bytes
 
 from sidestep_tui.dataset.east_asian import guess_encoding
+from sidestep_tui.dataset.european import guess_european
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
@@ -36,7 +37,7 @@ def decode(data: bytes) -> Decoded:
     try:
         return Decoded(data.decode("utf-8"), "utf-8", True)
     except UnicodeDecodeError:
-        if (guess := guess_encoding(data)) is not None:
+        if (guess := guess_encoding(data) or guess_european(data)) is not None:
             return Decoded(data.decode(guess), guess, False)
         best = from_bytes(data).best()
     if best is None:
