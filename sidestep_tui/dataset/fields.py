@@ -3,6 +3,7 @@
 Sidecars, tables, the saved data set, `--set` and `--where` all read through this list.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,6 +14,8 @@ from sidestep_tui.dataset import captions, values
 from sidestep_tui.dataset.song import Finding, Severity
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.told import told
+
+_IN_BRACKETS = re.compile(r"\([^()]*\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,16 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
                 "keyscale",
                 values.read_key,
                 "",
-                ("key", "key_scale", "musical_key", "key_signature", "keysignature", "initial_key", "initialkey"),
+                (
+                    "key",
+                    "key_scale",
+                    "musical_key",
+                    "key_signature",
+                    "keysignature",
+                    "initial_key",
+                    "initialkey",
+                    "key_result",
+                ),
             ),
             Field(
                 "timesignature",
@@ -105,8 +117,8 @@ class Reading:
 
 
 def normal_name(name: str) -> str:
-    """A field name in one spelling: lower case, words joined by underscores."""
-    return "_".join(name.strip().lower().replace("-", " ").replace("_", " ").split())
+    """A field name in one spelling: lower case, words joined by underscores, no unit in brackets: `Tempo (BPM)`."""
+    return "_".join(_IN_BRACKETS.sub("", name).lower().replace("-", " ").replace("_", " ").split())
 
 
 @lru_cache(maxsize=2_000)

@@ -9,6 +9,7 @@ from sidestep_tui.dataset.lrc import has_times
 from sidestep_tui.dataset.song import DatasetMetadata, Finding, Severity, Song
 from sidestep_tui.dataset.structure import structure_tags
 from sidestep_tui.dataset.text import printable
+from sidestep_tui.dataset.treatment import SHORTEST_KEPT
 from sidestep_tui.told import told
 
 SHORTEST, LONGEST = 1.0, 600.0
@@ -158,6 +159,19 @@ def _length(song: Song, _: DatasetMetadata) -> Finding | None:
     return None
 
 
+def _trim(song: Song, _: DatasetMetadata) -> Finding | None:
+    end = song.duration if song.trim_end is None else min(song.duration, song.trim_end)
+    start = song.trim_start or 0.0
+    if end - start >= SHORTEST_KEPT or song.duration < SHORTEST or song.trim_start is song.trim_end is None:
+        return None
+    message = told(
+        "From {start:g} s to {end:g} s, as it is trimmed, is less than a second; it is not trimmed.",
+        start=start,
+        end=end,
+    )
+    return Finding(Severity.WARNING, "trim-ignored", message, song.key, told("correct trim_start and trim_end"))
+
+
 def _channels(song: Song, _: DatasetMetadata) -> Finding | None:
     if song.audio.channels > 1:
         return None
@@ -202,6 +216,6 @@ def _genre_missing(song: Song, metadata: DatasetMetadata) -> Finding | None:
 
 SONG_CHECKS: tuple[_Check, ...] = (
     _caption, _short_caption, _genre_missing, _tag_twice, _lyrics, _lyric_times, _lyric_markup, _lyric_copies,
-    _structure, _language, _tempo, _key, _meter, _length, _channels, _bandwidth,
+    _structure, _language, _tempo, _key, _meter, _length, _trim, _channels, _bandwidth,
 )  # fmt: skip
 """Each gives one finding about a song of a data set, or none."""

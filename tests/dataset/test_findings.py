@@ -42,6 +42,7 @@ def test_a_good_song_has_no_findings() -> None:
         ({"bpm": 400}, "bpm-range"), ({"bpm": 12}, "bpm-range"), ({"bpm": None}, "missing-bpm"),
         ({"keyscale": ""}, "missing-key"), ({"timesignature": "7"}, "timesignature-range"),
         ({"prompt_override": "genre"}, "missing-genre"),
+        ({"trim_start": 5000.0}, "trim-ignored"), ({"trim_start": 50.0, "trim_end": 40.0}, "trim-ignored"),
         ({"caption": "xyz, a rock song", "custom_tag": "XYZ"}, "tag-twice"),
     ],
 )  # fmt: skip

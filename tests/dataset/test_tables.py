@@ -29,6 +29,7 @@ def test_a_key_bpm_finder_export(make_song: MakeSong, root: Path, scan: Scan) ->
         b"\n\nBPM,Camelot,filename\n120,8B,a.wav\n",
         b'file,bpm,key,caption\n"C:\\music\\a.wav",120,C major,"one, ""two""\nthree"\n',
         b"FILE,BPM,KEY\nA,120,C major,more,cells\n",
+        b"File Name,Tempo (BPM),Key result\na.wav,120.0,C\n",
     ],
 )
 def test_forms_of_tables(make_song: MakeSong, root: Path, scan: Scan, content: bytes) -> None:
