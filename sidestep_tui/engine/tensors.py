@@ -26,6 +26,7 @@ from sidestep_tui.engine.conditions import CONDITION, ConditionEntry, condition_
 from sidestep_tui.engine.tensor_files import write_tensors
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_json_atomic
+from sidestep_tui.told import told
 
 FORMAT: Final = "sidestep-tensors"
 VERSION: Final = 1
@@ -133,6 +134,13 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     write_json_atomic(folder / "manifest.json", {"format": FORMAT, "version": VERSION, **asdict(manifest)})
 
 
+_AGAIN = told("preprocess again into this folder")
+
+
+class DamagedManifestError(SidestepError):
+    """The list of songs is no list of songs any more; preprocessing into the same folder makes it anew."""
+
+
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a tensor folder.
 
@@ -149,8 +157,12 @@ def read_manifest(folder: Path) -> Manifest:
         raise SidestepError(
             "This folder has no preprocessed songs.", where=folder, fix="make it with `sidestep preprocess`"
         ) from error
-    except (OSError, ValueError) as error:
-        raise SidestepError(f"The manifest cannot be read: {error}.", where=path, fix="preprocess again") from error
+    except OSError as error:
+        raise SidestepError(
+            f"The manifest cannot be read: {error}.", where=path, fix="check its permissions"
+        ) from error
+    except ValueError as error:
+        raise DamagedManifestError(f"The manifest cannot be read: {error}.", where=path, fix=_AGAIN) from error
     kind = (document.pop("format", None), document.pop("version", None)) if isinstance(document, dict) else None
     if kind != (FORMAT, VERSION):
         raise SidestepError(
@@ -163,7 +175,7 @@ def read_manifest(folder: Path) -> Manifest:
         )
         return Manifest(songs=songs, **document)
     except (KeyError, TypeError, ValueError) as error:
-        raise SidestepError(f"The manifest is damaged: {error}.", where=path, fix="preprocess again") from error
+        raise DamagedManifestError(f"The manifest is damaged: {error}.", where=path, fix=_AGAIN) from error
 
 
 def read_all(folder: Path, song: SongEntry) -> dict[str, Tensor]:

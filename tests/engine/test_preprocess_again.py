@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sidestep_tui.engine.preprocess import audio as preprocess_audio
-from sidestep_tui.engine.tensors import read_all, read_manifest
+from sidestep_tui.engine.tensors import read_all, read_manifest, read_shared
 from sidestep_tui.runs.control import send_command
 from sidestep_tui.runs.directory import RunDirectory
 from tests.engine.conftest import RATE, write_song
@@ -22,6 +22,21 @@ def test_unchanged_songs_are_not_encoded_again(
     _, state = engine.run("again", "preprocess", document)
     assert (state.results["encoded"], len(encoded)) == (0, 3)
     assert read_manifest(tmp_path / "tensors") == before
+
+
+@pytest.mark.parametrize(("file", "encoded_again"), [("manifest.json", 3), ("shared.safetensors", 0)])
+def test_what_is_damaged_is_made_again_as_its_error_says(
+    engine: Any, document: dict[str, Any], folder: Path, tmp_path: Path, file: str, encoded_again: int
+) -> None:
+    """Training said to preprocess again, and preprocessing fell over the same file, or left it as it was."""
+    engine.run("first", "preprocess", document)
+    output = tmp_path / "tensors"
+    damaged = output / file
+    damaged.write_bytes(damaged.read_bytes()[:40])
+    _, state = engine.run("again", "preprocess", document)
+    assert state.results["encoded"] == encoded_again
+    assert len(read_manifest(output).songs) == 3
+    assert read_shared(output)["silence_latent"].shape[1] == 64
 
 
 def test_new_texts_need_no_vae(

@@ -14,7 +14,7 @@ from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.preprocess.plan import PlannedSong
 from sidestep_tui.engine.preprocess.scratch import Scratch
-from sidestep_tui.engine.tensors import Manifest, SongEntry, read_all, song_file, write_manifest
+from sidestep_tui.engine.tensors import Manifest, SongEntry, read_all, read_shared, song_file, write_manifest
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.told import told_many
 
@@ -123,6 +123,15 @@ def is_whole(folder: Path, entry: SongEntry) -> bool:
     except (OSError, SafetensorError):
         return False
     return lengths == entry.lengths and entry.file == song_file(entry.key)
+
+
+def has_shared(folder: Path) -> bool:
+    """Whether what all songs of a folder share is there and can be read."""
+    try:
+        read_shared(folder)
+    except SidestepError:
+        return False
+    return True
 
 
 def _not_a_number(what: str, song: PlannedSong) -> SidestepError:

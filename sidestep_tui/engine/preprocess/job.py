@@ -18,12 +18,12 @@ from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device, choose_dtype, free_memory
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.engine.preprocess.audio import encode_songs
-from sidestep_tui.engine.preprocess.bench import Bench, is_whole
+from sidestep_tui.engine.preprocess.bench import Bench, has_shared, is_whole
 from sidestep_tui.engine.preprocess.plan import PlannedSong, Planner, measure_first
 from sidestep_tui.engine.preprocess.scratch import Scratch
 from sidestep_tui.engine.preprocess.text import encode_prompts, write_songs
 from sidestep_tui.engine.team import Team, form_team
-from sidestep_tui.engine.tensors import Manifest, read_manifest
+from sidestep_tui.engine.tensors import DamagedManifestError, Manifest, read_manifest
 from sidestep_tui.errors import SidestepError
 
 
@@ -38,7 +38,7 @@ def run(context: JobContext, settings: PreprocessSettings) -> Results:
     checkpoint = open_model(settings.model)
     device = choose_device(settings)
     dtype = choose_dtype(settings.model, device)
-    manifest = _earlier_manifest(settings.output, checkpoint)
+    manifest = _earlier_manifest(context, settings.output, checkpoint)
     context.phase("reading the data set", subject=str(settings.dataset))
     dataset, measures = load_dataset(settings.dataset), MeasureCache()
     team = form_team(context)
@@ -132,7 +132,7 @@ def _merge(bench: Bench, team: Team, audio_seconds: float, wall_seconds: float) 
 
 def _encode(bench: Bench, team: Team, todo: list[PlannedSong]) -> tuple[float, float]:
     """All three passes, from each to the next together; seconds of audio that the VAE saw, and how long that took."""
-    if not any(team.gather(bool(todo))) and (bench.folder / "shared.safetensors").is_file():
+    if not any(team.gather(bool(todo))) and has_shared(bench.folder):
         return 0.0, 0.0
     new = [song for song in todo if not bench.find_latents(song)]
     started = time.monotonic()
@@ -151,16 +151,21 @@ def _encode(bench: Bench, team: Team, todo: list[PlannedSong]) -> tuple[float, f
     return sum(bench.durations.get(song.key, 0.0) for song in new), wall_seconds
 
 
-def _earlier_manifest(folder: Path, checkpoint: Checkpoint) -> Manifest:
-    """What the folder holds already, or an empty manifest.
+def _earlier_manifest(context: JobContext, folder: Path, checkpoint: Checkpoint) -> Manifest:
+    """What the folder holds already, or an empty manifest, also where a damaged one tells nothing any more.
 
     Raises:
         SidestepError: it was made with another model, or by something else.
     """
     fingerprint = checkpoint.fingerprint()
+    nothing = Manifest(fingerprint, str(checkpoint.variant), checkpoint.config.encoder_hidden_size)
     if not (folder / "manifest.json").exists():
-        return Manifest(fingerprint, str(checkpoint.variant), checkpoint.config.encoder_hidden_size)
-    manifest = read_manifest(folder)
+        return nothing
+    try:
+        manifest = read_manifest(folder)
+    except DamagedManifestError as error:
+        context.warn(f"All songs are encoded again: {error.what}", error.where or "")
+        return nothing
     if manifest.model != fingerprint:
         raise SidestepError(
             f"The folder holds songs that were encoded with another model ({manifest.variant}).",

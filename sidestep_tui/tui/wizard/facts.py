@@ -19,7 +19,7 @@ from sidestep_tui.texts import _, ngettext
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.wizard.programs import command_json
 
-FolderKind = Literal["tensors", "songs", "empty", "missing"]
+FolderKind = Literal["tensors", "songs", "damaged", "empty", "missing"]
 _CHOOSE: Final = _("choose a model folder")
 
 
@@ -60,6 +60,8 @@ class DataFacts:
         match self.kind:
             case "missing":
                 return _("there is no such folder")
+            case "damaged":
+                return _("preprocessed tensors whose list of songs cannot be read: preprocess them again")
             case "empty":
                 return _("neither preprocessed tensors nor audio files")
             case "songs":
@@ -139,7 +141,9 @@ def look_at_songs(path: Path) -> DataFacts:
             sum(bool(song.get("held_out")) for song in songs),
         )
     count = sum(len(folder.audio) for folder in Walk(path).folders())
-    return DataFacts("songs", count) if count else DataFacts("empty")
+    if count:
+        return DataFacts("songs", count)
+    return DataFacts("damaged" if is_there(path / "manifest.json") else "empty")
 
 
 def recommended_epochs(songs: int) -> int:

@@ -162,7 +162,7 @@ class WizardState:
         found: dict[str, str] = {}
         if self.model_problem:
             found[MODEL] = self.model_problem
-        if self.data and self.data.kind in ("empty", "missing"):
+        if self.data and self.data.kind in ("damaged", "empty", "missing"):
             found[SONGS] = self.data.title
         found |= absent_files(self.document)
         if self.document.ready():

@@ -33,6 +33,9 @@ def test_recommended_epochs_fall_with_the_number_of_songs() -> None:
 def test_folders_tell_what_they_hold(tmp_path: Path) -> None:
     assert look_at_songs(tmp_path / "none").kind == "missing"
     assert look_at_songs(tmp_path).kind == "empty"
+    (tmp_path / "manifest.json").write_text('{"format": "sidestep-tensors", "songs": [{')
+    assert "list of songs cannot be read" in look_at_songs(tmp_path).title
+    (tmp_path / "manifest.json").unlink()
     (tmp_path / "a.mp3").touch()
     (tmp_path / "b.flac").touch()
     assert (look_at_songs(tmp_path).kind, look_at_songs(tmp_path).songs) == ("songs", 2)
