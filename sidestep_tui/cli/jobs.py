@@ -35,7 +35,7 @@ class JobVerb:
         positional: the setting that is given without a flag.
         keeps: whether a job without an `output` of its own leaves a run that people want to find again: then it must
             be given a place.
-        check: refuses settings that no run need be made for; raises UsageError.
+        check: refuses settings that an engine could only fail with; raises UsageError.
         show: what to tell people when the run was followed to a good end.
     """
 
@@ -122,7 +122,6 @@ def _check_export(settings: Section) -> None:
 
 
 configure_train = JobVerb("train", "data.tensors").configure
-configure_label = JobVerb("label", "dataset").configure
 configure_preprocess = JobVerb("preprocess", "dataset").configure
 configure_import = JobVerb("import", "source").configure
 configure_estimate = JobVerb("estimate", "tensors").configure

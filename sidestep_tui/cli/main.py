@@ -43,7 +43,7 @@ VERBS: Final = (
     Verb("doctor", "what this machine can do, and the fix for what it cannot", "doctor:configure"),
     Verb("models", "list and inspect model folders", "models:configure"),
     Verb("dataset", "scan, check, edit and convert folders of songs", "dataset:configure"),
-    Verb("label", "fill in what a data set misses, in a run whose finds a review takes over", "jobs:configure_label"),
+    Verb("label", "fill in what a data set misses, in a run whose finds a review takes over", "label:configure"),
     Verb("preprocess", "encode songs and their texts once, for training", "jobs:configure_preprocess"),
     Verb("import", "take over tensors of another ACE-Step trainer", "jobs:configure_import"),
     Verb("estimate", "measure which modules of the model these songs move", "jobs:configure_estimate"),

@@ -10,6 +10,7 @@ from functools import partial
 
 from sidestep_tui.config.label import LabelSettings
 from sidestep_tui.dataset.edits import Edit, apply_edits
+from sidestep_tui.dataset.fields import field_named
 from sidestep_tui.dataset.label import ANALYSERS, LABEL_FIELDS, UNREADABLE, label_dataset
 from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.proposals import Proposals, still_missing
@@ -81,8 +82,9 @@ def _answers(
     context: JobContext, dataset: Dataset, settings: LabelSettings, keys: list[str], total: list[int]
 ) -> Iterator[_Answer]:
     """One answer after another; `total` becomes the number of songs that are asked about."""
+    named = tuple(one.name if (one := field_named(name)) is not None else name for name in settings.fields)
     if settings.by == "sound":
-        fields = settings.fields or LABEL_FIELDS
+        fields = named or LABEL_FIELDS
         for labels in label_dataset(
             dataset, fields, ANALYSERS[settings.analyser], keys=keys, measures=MeasureCache(),
             analyser_name=settings.analyser,
@@ -93,9 +95,9 @@ def _answers(
 
     total[0] = 0
     for provider in _providers(context, settings):
-        wanted = [name for name in settings.fields or sorted(provider.fields) if name in provider.fields]
+        wanted = [name for name in named or sorted(provider.fields) if name in provider.fields]
         count = partial(_count, total, total[0])
-        for given in label_with_provider(dataset, provider, wanted or settings.fields, count, keys=keys):
+        for given in label_with_provider(dataset, provider, wanted or named, count, keys=keys):
             yield _Answer(given.key, given.edit, given.findings, given.usage)
 
 

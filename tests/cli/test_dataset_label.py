@@ -120,3 +120,29 @@ def test_what_a_local_model_could_not_do_is_counted(
     assert song["set"] == {"caption": "slow"}
     assert (summary["songs"], summary["labelled"], summary["failed"]) == (3, 1, 2)
     assert result.code == ExitCode.FAILED
+
+
+def test_a_run_of_its_own_says_where_its_finds_wait(sidestep: Callable[..., Any], songs: Path, tmp_path: Path) -> None:
+    """Nothing is in the data set yet: whoever went on to preprocess it would never have learned that."""
+    result = sidestep("label", songs, "--by", "sound", "--fields", "tempo,key", "--output", tmp_path / "run")
+    assert result.code == ExitCode.DONE, result.err
+    assert f"`sidestep dataset review {songs}` takes over what was found" in result.out
+    (edit,) = Proposals(tmp_path / "run").waiting()
+    assert set(edit.changes) == {"bpm", "keyscale"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(("--by", "gemini"), "needs a key"), (("--fields", "mood"), "Songs have no such field")],
+    ids=["key", "field"],
+)
+def test_a_run_that_could_only_fail_is_not_started(
+    sidestep: Callable[..., Any], songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...], words: str,
+) -> None:  # fmt: skip
+    """Detached, it said that it was running."""
+    monkeypatch.delenv("GEMINI_API_KEY", raising=False)
+    result = sidestep("label", songs, *arguments, "--output", tmp_path / "run", "--detach")
+    assert (result.code, result.out) == (ExitCode.USAGE, "")
+    assert words in result.err
+    assert not (tmp_path / "run").exists()

@@ -8,6 +8,7 @@ from typing import Final, get_args
 
 from sidestep_tui.config.label import LabelSettings, LabelSource
 from sidestep_tui.config.places import runs_home
+from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.label import LABEL_FIELDS
 from sidestep_tui.dataset.proposals import Proposals
@@ -113,12 +114,16 @@ class LabelRun:
 
 
 def open_runs(dataset: Dataset) -> list[LabelRun]:
-    """The runs on this data set that still work or hold what nobody has taken, the oldest first."""
-    path, found = dataset_path(dataset), []
+    """The runs on this data set that still work or hold what nobody has taken, the oldest first.
+
+    Those on its folder count for what was saved there meanwhile, and the other way round: the songs are the same.
+    """
+    found, root = [], dataset.root
+    paths = {path.resolve() for path in (dataset_path(dataset), root, root / DATASET_FILE)}
     for folder in run_folders():
         run = RunDirectory(folder)
         try:
-            if run.job() != "label" or run.settings().model_dump()["dataset"] != path:
+            if run.job() != "label" or run.settings().model_dump()["dataset"].resolve() not in paths:
                 continue
             if run.alive() or Proposals(folder).waiting():
                 found.append((run.created_at(), LabelRun(run)))

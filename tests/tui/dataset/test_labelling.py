@@ -11,6 +11,7 @@ from textual.widgets import OptionList
 
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.proposals import Proposals
+from sidestep_tui.dataset.session import load_dataset, open_session
 from sidestep_tui.dataset.song import Belief, Source
 from sidestep_tui.runs.control import take_commands
 from sidestep_tui.runs.directory import RunDirectory
@@ -63,6 +64,13 @@ async def test_what_a_run_found_while_nobody_looked_comes_in(
         await pilot.pause()
         assert review.songs["live/06 שיר ארוך.wav"].bpm is None
     assert labelling.open_runs(review.dataset) == []
+
+
+def test_a_run_on_the_folder_is_found_from_what_was_saved_there_meanwhile(album: Path) -> None:
+    """The labelling goes on while the data set is saved and the terminal closed; opened again, it is that file."""
+    run = left_by_a_run(album, proposal("live/06 שיר ארוך.wav", bpm="100"))
+    open_session(album).save()
+    assert [one.run for one in labelling.open_runs(load_dataset(album / "dataset.json"))] == [run]
 
 
 async def test_who_failed_is_a_key_away(
@@ -132,8 +140,6 @@ async def test_the_engine_labels_while_the_review_stays_open(
 
 
 def test_a_run_of_another_data_set_is_none_of_ours(album: Path, tmp_path: Path) -> None:
-    from sidestep_tui.dataset.session import load_dataset
-
     left_by_a_run(tmp_path / "other", proposal("a.wav", bpm="100"))
     assert labelling.open_runs(load_dataset(album)) == []
 
