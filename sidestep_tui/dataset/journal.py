@@ -103,7 +103,8 @@ class Journal:
             raise SidestepError(
                 f"The edit cannot be kept safe ({error.strerror}).",
                 where=self.file,
-                fix="make the data set's folder writable, or save under another name",
+                fix="make its folder writable, or edit a list of the songs elsewhere, which "
+                "`sidestep dataset convert SONGS FILE.json` writes",
             ) from error
 
 

@@ -235,3 +235,15 @@ def test_a_fix_for_a_finding_that_nobody_has_names_those_that_are_there(sidestep
     assert result.code == 2
     assert "missing-caption" in result.err
     assert not (songs / "dataset.json").exists()
+
+
+def test_songs_in_a_folder_that_cannot_be_written_are_edited_as_the_error_says(sidestep, songs, tmp_path):
+    """It said to save under another name, which could not be done either."""
+    (songs / ".sidestep-edits.jsonl").mkdir()  # whoever runs the tests may write anywhere else
+    file = tmp_path / "elsewhere.json"
+    result = sidestep("dataset", "edit", songs, "--set", "bpm=90", "--output", file)
+    assert result.code == 1
+    assert "`sidestep dataset convert SONGS FILE.json`" in result.err
+    assert sidestep("dataset", "convert", songs, file).code == 0
+    assert sidestep("dataset", "edit", file, "--set", "bpm=90").code == 0
+    assert [song["bpm"] for song in sidestep("dataset", "scan", file, "--json").json()["songs"]] == [90, 90]

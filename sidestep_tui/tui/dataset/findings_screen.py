@@ -24,7 +24,7 @@ from sidestep_tui.tui.widgets.table import KeyTable, cell
 from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
 
 _MOST_PLACES = 200
-_BESIDE = 40
+_BESIDE = 41
 """Cells of a line that symbol, kind, count, what is between them and the scrollbar take."""
 
 
@@ -72,7 +72,7 @@ class FindingsScreen(ReviewingScreen[str | None]):
         """The messages take what the width leaves."""
         table = self.query_one("#kinds", KeyTable)
         row = table.cursor_row
-        table.set_columns([("", 1), (_("Kind"), 24), (_("Count"), 5), (_("What it means, for instance"), self._room)])
+        table.set_columns([("", 1), (_("Kind"), 24), (_("Count"), 6), (_("What it means, for instance"), self._room)])
         self.show_changes()
         table.move_cursor(row=row)
 
