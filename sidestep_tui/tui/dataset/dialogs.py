@@ -26,12 +26,22 @@ _MOST_VALUES: Final = 4
 _SPREAD: Final = 40  # cells of the dialog beside the name of a field and the scrollbar
 
 
+_KEEP: Final = _("[b $footer-key-foreground]ctrl+s[/] keep    [b $footer-key-foreground]esc[/] leave it as it was")
+_THROW_AWAY: Final = _(
+    "[$text-warning]Not kept yet.[/]  "
+    "[b $footer-key-foreground]ctrl+s[/] keep it    [b $footer-key-foreground]esc[/] throw it away"
+)
+
+
 class TextScreen(Dialog[str | None]):
-    """Edits a text of several lines; gives None where it was left as it was."""
+    """Edits a text of several lines; gives None where it was left as it was.
+
+    A text that was changed takes a second escape: lyrics that somebody has typed are more than a slip of a finger.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,f2", "take", _("Keep"), priority=True),
-        Binding("escape", "dismiss(None)", _("Back"), priority=True),
+        Binding("escape", "leave", _("Back"), priority=True),
     ]
     DEFAULT_CSS = """
     TextScreen .dialog { width: 90; height: 90%; }
@@ -44,19 +54,33 @@ class TextScreen(Dialog[str | None]):
         super().__init__()
         self._title = title
         self._text = text
+        self._asked = False
 
     def compose(self) -> ComposeResult:
         """A box to write in."""
         with Vertical(classes="dialog"):
             yield Static(literal(self._title, "bold"), classes="dialog-title")
             yield TextArea(self._text, show_line_numbers=False)
-            yield Static(
-                _("[b $footer-key-foreground]ctrl+s[/] keep    [b $footer-key-foreground]esc[/] leave it as it was")
-            )
+            yield Static(_KEEP, id="keys")
 
     def action_take(self) -> None:
         """Closes with the text."""
         self.dismiss(self.query_one(TextArea).text)
+
+    def action_leave(self) -> None:
+        """Closes without the text; one that was changed is asked about first."""
+        if self._asked or self.query_one(TextArea).text == self._text:
+            self.dismiss(None)
+        else:
+            self._ask(True)
+
+    @on(TextArea.Changed)
+    def _written(self) -> None:
+        self._ask(False)
+
+    def _ask(self, asked: bool) -> None:
+        self._asked = asked
+        self.query_one("#keys", Static).update(_THROW_AWAY if asked else _KEEP)
 
 
 class BulkEditScreen(Dialog[Mapping[str, Any] | None]):

@@ -187,6 +187,7 @@ class SongScreen(SongEditingScreen):
         text = await self.app.push_screen_wait(AskScreen(_("Count tokens with"), held, note=_("a model folder")))
         if text:
             self.review.model = Path(text).expanduser()
+            self.review.tokens.clear()  # they are another model's, or none could be counted with this one
             self.query_one(PromptView).count()
 
     def action_back(self) -> None:

@@ -160,3 +160,42 @@ async def test_a_model_that_cannot_count_is_said(
         await pilot.press("enter")
         await settle(pilot)
         assert "not counted: This folder is no model." in prompts(pilot)
+
+
+async def test_counts_of_the_model_before_do_not_stand_for_one_that_cannot_count(
+    open_review: OpenReview, album: Path, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count(dataset: Dataset, model: Path) -> dict[str, TokenCount]:
+        if model.name == "songs":
+            raise SidestepError("This folder is no model.")
+        told = song_fields(dataset.songs[0], dataset.metadata, use_genre=False, duration=dataset.songs[0].duration)
+        return {text_prompt(told): TokenCount(44, False), lyric_prompt(told): TokenCount(40, False)}
+
+    monkeypatch.setattr("sidestep_tui.tui.dataset.prompt_view.count_tokens", count)
+    async with open_review(album, (120, 36), "enter") as pilot:
+        for name in ("turbo", "songs"):
+            await pilot.press("m")
+            await pilot.pause()
+            pilot.app.screen.query_one(Input).value = f"/models/{name}"
+            await pilot.press("enter")
+            await settle(pilot)
+        assert "44 of" not in prompts(pilot)
+        assert "not counted: This folder is no model." in prompts(pilot)
+
+
+async def test_what_was_written_is_not_thrown_away_by_one_escape(open_review: OpenReview, album: Path) -> None:
+    async with open_review(album, (80, 24), "enter", "j", "j", "e") as pilot:
+        await pilot.pause()
+        await pilot.press("x", "escape")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, TextScreen)
+        assert "Not kept yet" in str(pilot.app.screen.query_one("#keys", Static).render())
+        await pilot.press("y", "escape")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, TextScreen), "whoever wrote on is asked again"
+        await pilot.press("escape")
+        await pilot.pause()
+        assert fields(pilot)["lyrics"][1] == "lyrics.txt"
+        await pilot.press("e", "escape")
+        await pilot.pause()
+        assert song_screen(pilot)
