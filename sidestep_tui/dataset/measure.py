@@ -82,6 +82,7 @@ class Meter:
         self._clipping = _Clipping()
         self._side = self._middle = 0.0
         self._peak = 0.0
+        self._samples = 0
         self._spectrum = np.zeros(_SPECTRUM // 2 + 1)
         self._spectra = 0
         self._beginning = _Beginning()
