@@ -163,7 +163,7 @@ def test_the_card_tells_how_the_adapter_was_made(
         'license: "cc-by-4.0"',
         'instance_prompt: "snowsong"',
         "| Made for | acestep-v15-turbo |",
-        "| Alpha | 8.0 |",
+        "| Scale of the update | 2 |",
         "| Learning rate | 0.001 |",
         "| Epochs | 2 |",
         "| Steps | 8 |",
@@ -193,7 +193,7 @@ def test_the_adapters_of_a_run_have_names_of_their_own_and_the_settings_that_it_
         "checkpoints/step-00000004": "snow-step-4-lora-r2-peft",
     }
     assert "| Learning rate | 0.5 |" in cards["final"]
-    assert "| Alpha |" not in cards["final"]
+    assert "| Scale of the update | 1 |" in cards["final"]
     assert "| Steps | 4 |" in cards["checkpoints/step-00000004"]
 
 

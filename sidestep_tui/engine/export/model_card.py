@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sidestep_tui.acestep.model_config import Variant
-from sidestep_tui.config.fields import look_up, put
+from sidestep_tui.config.fields import look_up
 from sidestep_tui.config.jobs import ExportFormat, ExportSettings
 from sidestep_tui.config.variants import VARIANT_SAMPLING
 from sidestep_tui.engine.adapter import AdapterFile
@@ -25,7 +25,6 @@ _LOADING: Final[dict[ExportFormat, str]] = {
     "lycoris": "Point ACE-Step's LoKr path to `lokr_weights.safetensors`.",
 }
 _TOLD: Final = {
-    "Alpha": "adapter.alpha",
     "Optimizer": "optimizer.name",
     "Learning rate": "optimizer.learning_rate",
     "Schedule": "schedule.name",
@@ -68,16 +67,18 @@ def model_card(settings: ExportSettings, name: str, file: AdapterFile, modules: 
     """The card as Markdown with the Hub's header. `name` is that of the exported folder."""
     family = family_of(file.config)
     run = run_of(settings.adapter)
-    document = _settings(settings, run)
+    document = _settings(run)
     manifest = _manifest(document)
     tag = manifest.dataset.get("custom_tag") if manifest else None
     base = file.config.get("base_model_name_or_path") or "ACE-Step 1.5"
     precision = settings.precision or ("of the model" if settings.format == "merged" else "float32")
     ranks = sorted({module.rank for module in modules.values() if module.rank is not None})
+    scales = sorted({module.scale for module in modules.values() if module.rank is not None})
     facts = {
         "Made for": base,
         "Adapted modules": len(modules),
         "Rank": ", ".join(map(str, ranks)) or "whole matrices",
+        **({"Scale of the update": ", ".join(f"{scale:g}" for scale in scales)} if scales else {}),
         "Precision": precision,
         "Strength as trained": "1.0",
         **({} if document is None else _training(settings.adapter, document)),
@@ -126,16 +127,14 @@ def _header(settings: ExportSettings, family: str, tag: object) -> list[str]:
     ]
 
 
-def _settings(settings: ExportSettings, run: RunDirectory | None) -> dict[str, Any] | None:
+def _settings(run: RunDirectory | None) -> dict[str, Any] | None:
     """The settings of a training run, those that it ended with; None where there is none, or none that can be read."""
     if run is None:
         return None
     try:
-        document = run.settings().model_dump(mode="json")
+        return run.settings().model_dump(mode="json")
     except SidestepError:
         return None
-    # A reduced LoRA has an alpha of its own.
-    return document if settings.rank is None else put(document, "adapter.alpha", None)
 
 
 def _training(adapter: Path, document: dict[str, Any]) -> dict[str, Any]:
