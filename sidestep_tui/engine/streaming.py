@@ -121,8 +121,13 @@ def _pin(blocks: Sequence[_HostBlock], device: torch.device) -> int:
             with suppress(RuntimeError):  # takes what the call has left for the next kernel to find
                 torch.zeros(1, device=device).add_(1)
             return error
-        weakref.finalize(block, runtime.cudaHostUnregister, place).atexit = False
+        weakref.finalize(block, _unpin, runtime, place, device).atexit = False
     return 0
+
+
+def _unpin(runtime: Any, place: int, device: torch.device) -> None:
+    torch.cuda.synchronize(device)  # a copy that nobody waits for may still read it
+    runtime.cudaHostUnregister(place)
 
 
 class _Slot:
@@ -143,6 +148,9 @@ class BlockStream:
         self._side = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         size = max(len(block.memory) for block in blocks)
         self._slots = [_Slot(size, device) for _ in blocks[:2]]
+        if self._side is not None:
+            for slot in self._slots:
+                slot.memory.record_stream(self._side)  # it is free when no copy writes there any more
         self._last = -1
 
     @contextmanager

@@ -156,13 +156,16 @@ def test_memory_is_pinned_where_it_lies_and_given_back(monkeypatch: pytest.Monke
         cudaHostRegister=lambda place, size, flags: pinned.update({place: size}) or 0,
         cudaHostUnregister=lambda place: pinned.pop(place),
     )
+    waited: list[int] = []
     monkeypatch.setattr(torch.cuda, "cudart", lambda: runtime)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _device: waited.append(len(pinned)))
     blocks = [_HostBlock(layer) for layer in make_transformer(banded=False).requires_grad_(False).layers]
     assert _pin(blocks, torch.device("cuda")) == 0
     assert pinned == {block.memory.data_ptr(): len(block.memory) for block in blocks}
     assert all(place % 4096 == 0 for place in pinned)
     blocks.clear()
     assert pinned == {}
+    assert waited == [4, 3, 2, 1]  # before each was given back
 
 
 @pytest.mark.parametrize(
