@@ -87,9 +87,9 @@ class MemorySettings(Section):
         BeforeValidator(_blocks_of_a_switch),
         Shown("advanced", "blocks", resumable=True),
     ] = 0
-    """How many of the frozen blocks live in the host's memory; each is copied to the card while another computes, where
-    two of them are at any time: a model larger than the card can train on it. The 2B models have 24, the XL models 32,
-    and a larger number means all. The same numbers; slower where the copies take longer than the work."""
+    """How many frozen blocks live in the host's memory; each is copied to the card while another computes, two at a
+    time: a model larger than the card can train on it. 2B models have 24, XL models 32; more means all. The same
+    numbers; slower where the copies take longer than the work."""
 
 
 class ValidationSettings(Section):
