@@ -12,6 +12,7 @@ from sidestep_tui.config.dit_shape import SHAPE_2B, SHAPE_XL, DitShape
 from sidestep_tui.config.memory_load import FRAMES_PER_SECOND, Load
 from sidestep_tui.config.model import BaseVariant
 from sidestep_tui.config.variants import ModelTraits
+from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.document import read_document
 from sidestep_tui.dataset.folder import Walk, is_folder, is_there
 from sidestep_tui.errors import SidestepError
@@ -53,6 +54,8 @@ class DataFacts:
     longest_seconds: float | None = None
     held_out: int = 0
     """Songs that the data set itself keeps out of training; 0 leaves it to the settings."""
+    saved_beside: bool = False
+    """Whether the folder holds a saved data set, which a scan of the folder passes over."""
 
     @property
     def title(self) -> str:
@@ -68,7 +71,9 @@ class DataFacts:
                 text = ngettext(
                     "{count} audio file: it is encoded first", "{count} audio files: they are encoded first", self.songs
                 )
-                return text.format(count=self.songs)
+                if self.saved_beside:
+                    text += _(", without what {file} says: give that file to take it")
+                return text.format(count=self.songs, file=DATASET_FILE)
             case "tensors":
                 text = ngettext("{count} preprocessed song", "{count} preprocessed songs", self.songs)
                 if self.longest_seconds:
@@ -142,7 +147,7 @@ def look_at_songs(path: Path) -> DataFacts:
         )
     count = sum(len(folder.audio) for folder in Walk(path).folders())
     if count:
-        return DataFacts("songs", count)
+        return DataFacts("songs", count, saved_beside=is_there(path / DATASET_FILE))
     return DataFacts("damaged" if is_there(path / "manifest.json") else "empty")
 
 

@@ -39,6 +39,9 @@ def test_folders_tell_what_they_hold(tmp_path: Path) -> None:
     (tmp_path / "a.mp3").touch()
     (tmp_path / "b.flac").touch()
     assert (look_at_songs(tmp_path).kind, look_at_songs(tmp_path).songs) == ("songs", 2)
+    assert look_at_songs(tmp_path).title == "2 audio files: they are encoded first"
+    (tmp_path / "dataset.json").write_text('{"samples": []}')
+    assert "without what dataset.json says: give that file" in look_at_songs(tmp_path).title
     further = [{"tokens": 7}]
     songs = [{"frames": 500, "condition_tokens": 30, "further": further}, {"frames": 900, "condition_tokens": 20}]
     (tmp_path / "manifest.json").write_text(json.dumps({"songs": songs}), encoding="utf-8")
