@@ -1,6 +1,8 @@
 """The part of the review that starts labelling, follows it, and takes what it finds into the session."""
 
 import asyncio
+from collections import Counter
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
@@ -10,10 +12,13 @@ from sidestep_tui.config.label import LabelSettings, LabelSource
 from sidestep_tui.dataset.proposals import still_missing
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.control import send_command
+from sidestep_tui.runs.state import RunState
 from sidestep_tui.texts import _, ngettext
+from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.dataset.base import ReviewingScreen
 from sidestep_tui.tui.dataset.label_line import LabelLine
 from sidestep_tui.tui.dataset.labelling import FIELDS_OF, SOURCES, TITLES, LabelRun, make_run, prepare, source_note
+from sidestep_tui.tui.dataset.review import Review
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.starting import start_engine
@@ -28,6 +33,11 @@ class LabellingScreen(ReviewingScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("L", "labelling", _("Labelling"), show=False, tooltip=_("Stop the labelling, or look at its run")),
     ]
+
+    def __init__(self, review: Review) -> None:
+        super().__init__(review)
+        self._filled: Counter[Path] = Counter()
+        """By run: how many songs got something while this screen was there."""
 
     @work(exclusive=True, group="dialog")
     async def action_label(self) -> None:
@@ -110,6 +120,7 @@ class LabellingScreen(ReviewingScreen[None]):
             fitting = still_missing(self.review.dataset, event.edits)
             if fitting and not self.apply_all(fitting):
                 return
+            self._filled[event.run.run.path] += len(fitting)
             try:
                 event.run.take(len(event.edits))
             except SidestepError as error:
@@ -117,13 +128,22 @@ class LabellingScreen(ReviewingScreen[None]):
         if event.summary.condition != "running":
             self.review.measures.refresh()
             self.check()
-            labelled = int(event.summary.state.results.get("labelled") or 0)
+            self._tell_end(event.summary.state, self._filled.pop(event.run.run.path, 0))
+
+    def _tell_end(self, state: RunState, filled: int) -> None:
+        """Says how a run ended, and names the key that undoes only where there is something to undo."""
+        if state.failure is not None:
+            words = _("Labelling has failed: {what} L leads to its run.").format(what=spoken(state.failure.what))
+            self.sidestep.tell(words, "error")
+        elif filled:
             words = ngettext(
                 "Labelling has ended: {count} song got something. u takes back.",
                 "Labelling has ended: {count} songs got something. u takes back.",
-                labelled,
+                filled,
             )
-            self.sidestep.tell(words.format(count=count(labelled)))
+            self.sidestep.tell(words.format(count=count(filled)))
+        else:
+            self.sidestep.tell(_("Labelling has ended: no song got anything."))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Labelling needs songs; looking at it a run."""

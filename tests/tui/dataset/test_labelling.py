@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,14 @@ from sidestep_tui.dataset.session import load_dataset, open_session
 from sidestep_tui.dataset.song import Belief, Source
 from sidestep_tui.runs.control import take_commands
 from sidestep_tui.runs.directory import RunDirectory
-from sidestep_tui.runs.events import Progress, RunCompleted, RunStarted
+from sidestep_tui.runs.events import Progress, RunCompleted, RunFailed, RunStarted
 from sidestep_tui.runs.log import EventWriter
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.dataset import label_screen, labelling
 from sidestep_tui.tui.dataset.label_line import LabelLine
 from sidestep_tui.tui.dataset.screen import ReviewScreen
 
-from .conftest import OpenReview
+from .conftest import OpenReview, notes
 
 Eventually = Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]
 
@@ -84,8 +85,26 @@ async def test_who_failed_is_a_key_away(
     async with make_app("dataset", path=album).run_test(size=(120, 36)) as pilot:
         await eventually(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
         line = screen(pilot).query_one(LabelLine)
-        await eventually(pilot, lambda: line.summary is not None)
+        await eventually(pilot, lambda: "1 song got something. u takes back." in notes(pilot))
         assert str(line.render()).endswith("× 1 failed  L")
+
+
+async def test_a_labelling_that_failed_or_found_nothing_names_no_key_that_undoes(
+    make_app: Callable[..., SidestepApp], album: Path, eventually: Eventually
+) -> None:
+    """It would take back an edit of the person's own."""
+    run = left_by_a_run(album)
+    with EventWriter(run.events_file) as events, ExitStack() as alive:
+        alive.enter_context(run.held())
+        events.write(RunStarted(job="label", pid=1, host="", device="cpu", version="", settings={}))
+        async with make_app("dataset", path=album).run_test(size=(120, 36)) as pilot:
+            await eventually(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+            await eventually(pilot, lambda: screen(pilot).query_one(LabelLine).running is not None)
+            events.write(RunFailed(what="No local model is named.", where="captioner, transcriber"))
+            alive.close()
+            await eventually(pilot, lambda: "Labelling has failed" in notes(pilot))
+            assert "No local model is named. L leads to its run." in notes(pilot)
+            assert "u takes" not in notes(pilot)
 
 
 async def test_marked_songs_are_labelled_by_the_chosen_source(
