@@ -14,6 +14,7 @@ from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.progress import read_dataset
 from sidestep_tui.cli.tables import Column, FittedTable
+from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.acestep_json import save_dataset
 from sidestep_tui.dataset.fields import FIELDS
 from sidestep_tui.dataset.song import Dataset, Song
@@ -42,7 +43,7 @@ def configure(parser: Parser) -> None:
     dataset_edit.configure(_verb(verbs, "edit", "set fields of songs or of the data set, and save it"))
     dataset_edit.configure_fix(_verb(verbs, "fix", "mend one kind of finding in all songs that have it, and save"))
     convert = _verb(verbs, "convert", "save a folder or data set as ACE-Step's dataset JSON")
-    convert.add_argument("output", type=Path, metavar="FILE", help="the JSON file, or a folder for its dataset.json")
+    convert.add_argument("output", type=_place, metavar="FILE", help="the JSON file, or a folder for its dataset.json")
     convert.add_argument("--overwrite", action="store_true", help="replace an existing file")
     convert.set_defaults(call=_convert)
 
@@ -51,6 +52,11 @@ def _verb(verbs: Any, name: str, summary: str) -> Parser:
     parser: Parser = verbs.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder of songs, or a data set's JSON file")
     return parser
+
+
+def _place(text: str) -> Path:
+    """A name that ends as a folder's does is one, also where the folder is still to be made."""
+    return Path(text) / DATASET_FILE if text.endswith("/") else Path(text)
 
 
 def _scan(options: Namespace, out: Output) -> int:

@@ -99,7 +99,9 @@ def _fix(options: Namespace, out: Output) -> int:
         shown = (f"{name}={' '.join(str(value).split())[:60]}" for name, value in values.items())
         out.say(f"{key}: {', '.join(shown)}")
     left = f", {counted(len(fix.left), 'song')} left to you" if fix.left else ""
-    out.say(f"{counted(len(changes), 'song')} mended{left}; {f'saved: {place}' if place else 'nothing was saved'}")
+    mended = "would be mended" if options.dry_run else "mended"
+    kept = f"saved: {place}" if place else "nothing was saved"
+    out.say(f"{counted(len(changes), 'song')} {mended}{left}; {kept}")
     return ExitCode.DONE
 
 

@@ -145,6 +145,12 @@ def test_convert_writes_a_data_set_that_opens_again(sidestep, songs, tmp_path):
     assert len(sidestep("dataset", "scan", file, "--json").json()["songs"]) == 2
 
 
+def test_convert_makes_the_folder_that_its_name_says(sidestep, songs, tmp_path):
+    """A file of the folder's name, without an ending, was in its place."""
+    assert sidestep("dataset", "convert", songs, f"{tmp_path / 'new'}/").code == 0
+    assert (tmp_path / "new" / "dataset.json").is_file()
+
+
 def test_missing_and_empty_folders_are_told(sidestep, tmp_path):
     for folder in (tmp_path, tmp_path / "nowhere"):
         result = sidestep("dataset", "scan", folder)
