@@ -124,6 +124,7 @@ class FindingsScreen(ReviewingScreen[str | None]):
         fixes = list(dict.fromkeys(clean(spoken(finding.fix)) for finding in group.findings if finding.fix))
         lines += [Content.styled(_("fix: {fix}").format(fix=fix), "$text-muted") for fix in fixes[:3]]
         self.query_one("#places", Static).update(Content("\n").join(lines))
+        self.refresh_bindings()  # whether all can be mended depends on the kind under the cursor
 
     @on(KeyTable.RowSelected)
     def _choose(self) -> None:

@@ -17,6 +17,7 @@ from sidestep_tui.tui.dataset.song_table import SongTable, TableHead
 from sidestep_tui.tui.dataset.summary import Summary
 from sidestep_tui.tui.widgets.table import KeyTable
 
+from ..conftest import shown
 from .conftest import OpenReview, Settle, drawn, notes, screen, swell, table, type_in
 
 Eventually = Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]
@@ -202,8 +203,11 @@ async def test_all_songs_with_a_finding_are_mended_at_once(open_review: OpenRevi
         await pilot.press("f")
         await pilot.pause()
         kinds = pilot.app.screen.query_one("#kinds", KeyTable)
-        while kinds.current_key != "missing-lyrics":
-            await pilot.press("j")
+        for kind, mends in (("missing-caption", False), ("missing-lyrics", True)):
+            while kinds.current_key != kind:
+                await pilot.press("j")
+            await pilot.pause()
+            assert ("x Mend all" in shown(pilot.app)) == mends, kind
         await pilot.press("x")
         await pilot.pause()
         await pilot.press("enter")
