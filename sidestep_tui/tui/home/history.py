@@ -108,8 +108,9 @@ class HistoryKeys(SidestepScreen[None]):
             write_note(run.run, text)
         except SidestepError as error:
             self.sidestep.tell_error(error)
-        self.notes[str(run.run.path)] = text.strip()
-        self.show_runs()
+        else:
+            self.notes[str(run.run.path)] = text.strip()
+            self.show_runs()
 
     @work(thread=True, group="queue")
     def action_enqueue(self) -> None:
