@@ -1,7 +1,9 @@
 """Two runs side by side: their smoothed losses in one chart, and what differs between them below."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -18,11 +20,12 @@ from sidestep_tui.tui.figures import number
 from sidestep_tui.tui.monitor.columns import StepColumns
 from sidestep_tui.tui.outline import headway
 from sidestep_tui.tui.screen import SidestepScreen
-from sidestep_tui.tui.text import clean
+from sidestep_tui.tui.text import clean, shorten_middle
 from sidestep_tui.tui.widgets.table import KeyTable, cell
 from sidestep_tui.tui.words import word
 
 _NAME, _PADDING, _NARROWEST = 28, 2, 12
+_FRAME = 5  # borders, the space inside them, the scroll bar
 _COLOURS = ("curve-smooth", "curve-validation")
 
 
@@ -65,11 +68,16 @@ class CompareScreen(SidestepScreen[None]):
         self.query_one(KeyTable).focus()
 
     def on_resize(self, _event: events.Resize) -> None:
-        """Fills the width."""
-        width = max(_NARROWEST, (self.size.width - _NAME - 3 * _PADDING - 5) // 2)
+        """Fills the width: names of settings whole where values keep room beside them."""
+        room = self.size.width - _FRAME - 3 * _PADDING
+        longest = max([_NAME, *(cell_len(name) for name, _ in self._rows)])
+        name_width = min(longest, max(_NARROWEST, room - 2 * _NARROWEST))
+        width = (room - name_width) // 2
         table = self.query_one(KeyTable)
-        table.set_columns([("", _NAME), *((clean(summary.run.name), width) for summary in self._runs)])
-        table.set_rows([(name, (cell(name), *(cell(_text(value)) for value in values))) for name, values in self._rows])
+        heads = (shorten_middle(clean(summary.run.name), width) for summary in self._runs)
+        table.set_columns([("", name_width), *((head, width) for head in heads)])
+        rows = ((name, (shorten_middle(name, name_width), *_cut(values, width))) for name, values in self._rows)
+        table.set_rows([(name, tuple(map(cell, texts))) for name, texts in rows])
 
     def _curve(self, index: int) -> Curve:
         summary, columns = self._runs[index], StepColumns()
@@ -78,6 +86,10 @@ class CompareScreen(SidestepScreen[None]):
         return Curve(
             clean(summary.run.name), _COLOURS[index], columns.get("step"), columns.get("smooth_loss"), mark, sparse=True
         )
+
+
+def _cut(values: Sequence[Any], width: int) -> Iterator[str]:
+    return (shorten_middle(clean(_text(value)), width) for value in values)
 
 
 def _text(value: Any) -> str:

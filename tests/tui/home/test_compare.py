@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 
 from sidestep_tui.config.adapter import LoraSettings
@@ -67,3 +68,19 @@ async def test_outcomes_are_told_as_home_tells_them(
         rows = {table.get_row_at(row)[0].plain: [c.plain for c in table.get_row_at(row)[1:]] for row in range(3)}
     assert rows["done"] == ["40 of 1 200 steps", "1 200 of 1 200 steps"]
     assert all(loss in at_home for loss in rows["recent loss"])
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+async def test_names_and_values_are_cut_in_their_middle_and_the_table_is_not(
+    make_app: Callable[..., SidestepApp], make_run: MakeRun, settle: Settle, training_events: Events, width: int
+) -> None:
+    make_run("a-run-with-quite-a-long-name-one", events=training_events(620, 1200), settings=settings(48))
+    make_run("a-run-with-quite-a-long-name-two", events=training_events(620, 1200), settings=settings(16))
+    async with make_app().run_test(size=(width, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("c", "enter")
+        await settle(pilot)
+        table = pilot.app.screen.query_one(KeyTable)
+        assert table.max_scroll_x == 0
+        heads = next(line for line in shown(pilot.app).splitlines() if "-one" in line and "…" in line)
+        assert "-two" in heads
