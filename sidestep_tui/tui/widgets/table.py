@@ -41,6 +41,8 @@ class KeyTable(DataTable[Text], inherit_bindings=False):
         self._height = None if wrap else 1
         self._follow = follow
         self._shown: dict[str, tuple[Text, ...]] = {}
+        self._left: str | None = None
+        """The row that the cursor was on when other columns came, until the rows are back."""
 
     @property
     def current_key(self) -> str | None:
@@ -49,7 +51,8 @@ class KeyTable(DataTable[Text], inherit_bindings=False):
         return keys[self.cursor_row] if 0 <= self.cursor_row < len(keys) else None
 
     def set_columns(self, columns: Sequence[tuple[str, int]]) -> None:
-        """Labels and widths in cells. The rows go; give them again with `set_rows`."""
+        """Labels and widths in cells. The rows go; give them again with `set_rows`, and the cursor is where it was."""
+        self._left = self.current_key or self._left
         self.clear(columns=True)
         self._shown = {}
         for label, width in columns:
@@ -63,6 +66,9 @@ class KeyTable(DataTable[Text], inherit_bindings=False):
             return
         self._update(rows[: len(known)])
         self._append(rows[len(known) :])
+        if rows:
+            self._go_to(self._left)
+            self._left = None
 
     def _update(self, rows: Sequence[Row]) -> None:
         columns = list(self.columns)
@@ -85,8 +91,11 @@ class KeyTable(DataTable[Text], inherit_bindings=False):
         self.clear()
         self._shown = {}
         self._append(rows)
-        if current in self._shown:
-            self.move_cursor(row=list(self._shown).index(current))
+        self._go_to(current)
+
+    def _go_to(self, key: str | None) -> None:
+        if key in self._shown:
+            self.move_cursor(row=list(self._shown).index(key))
 
     def action_first_row(self) -> None:
         """Moves the cursor to the first row."""

@@ -139,3 +139,18 @@ def test_listening_looks(
         await drawn(pilot, settle)
 
     assert snap_compare(make_app("listen", run=sung), terminal_size=size, run_before=prepare)
+
+
+async def test_the_cursor_stays_on_its_song_when_the_terminal_changes_its_size(
+    make_app: MakeApp, sung: RunDirectory, settle: Settle
+) -> None:
+    app = make_app("listen", run=sung)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("down", "down")
+        await settle(pilot)
+        before = app.screen.query_one(KeyTable).current_key
+        await pilot.resize_terminal(100, 30)
+        await settle(pilot)
+        table = app.screen.query_one(KeyTable)
+        assert (table.cursor_row, table.current_key) == (2, before)
