@@ -1,6 +1,7 @@
 """The highest that memory rises while a job works, and what there is to rise into."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,8 @@ class PeakMemory:
         else:
             self.free = psutil.virtual_memory().available + psutil.Process().memory_info().rss
             if _LINUX:
-                Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # proc(5): resets VmHWM
+                with suppress(OSError):  # a kernel without CONFIG_PROC_PAGE_MONITOR: the mark is of the whole process
+                    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # proc(5): resets VmHWM
 
     @property
     def peak(self) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine import gradients, trainable_model
 from sidestep_tui.engine.disk import disk_needed
+from sidestep_tui.engine.peak import PeakMemory
 from sidestep_tui.runs.events import RunCompleted, StepCompleted
 from sidestep_tui.runs.log import read_events
 from sidestep_tui.runs.measured import CPU, TABLE, Measured, recall
@@ -175,6 +177,17 @@ def test_several_processes_measure_one_policy(engine: Engine, train_document: di
     run = engine.create("preflight", "preflight", document)
     with pytest.raises(UsageError, match="one policy"):
         preflight.run(JobContext(run, None), PreflightSettings.model_validate(document))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of Linux")
+def test_a_kernel_that_cannot_set_its_mark_back_gives_that_of_the_whole_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(path: Path, *_: Any, **__: Any) -> int:
+        raise FileNotFoundError(2, "there is no such file", str(path))
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    assert PeakMemory(torch.device("cpu")).peak >= 50 * 1024**2
 
 
 def test_a_state_that_its_library_wraps_when_it_is_saved_takes_disk_too(train_document: dict[str, Any]) -> None:
