@@ -8,6 +8,8 @@ from typing import Final
 import psutil
 import torch
 
+from sidestep_tui.runs.host_memory import host_memory
+
 _LINUX: Final = sys.platform == "linux"
 
 
@@ -24,7 +26,7 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats(device)
             self.free = torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
         else:
-            self.free = psutil.virtual_memory().available + psutil.Process().memory_info().rss
+            self.free = host_memory().available + psutil.Process().memory_info().rss
             if _LINUX:
                 with suppress(OSError):  # a kernel without CONFIG_PROC_PAGE_MONITOR: the mark is of the whole process
                     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # proc(5): resets VmHWM

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-import psutil
 import torch
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from sidestep_tui.config import memory_load
 from sidestep_tui.config.train import Residence
 from sidestep_tui.engine.tensors import SongEntry, read_all, read_parts
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.host_memory import host_memory
 
 _MEMORY_SHARE: Final = 0.25
 
@@ -88,7 +88,7 @@ class SongStore:
         device: torch.device | None = None,
     ) -> None:
         self._folder = folder
-        fits = stored_bytes(songs, condition_size) < psutil.virtual_memory().available * _MEMORY_SHARE
+        fits = stored_bytes(songs, condition_size) < host_memory().available * _MEMORY_SHARE
         self._held: dict[str, HeldSong] | None = (
             None if residence == "stream" or (residence == "auto" and not fits) else {}
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pynvml
 
+from sidestep_tui.runs.host_memory import host_memory
 from sidestep_tui.told import told
 
 _MOMENT = 0.1
@@ -76,7 +77,7 @@ class MachineProbe:
 
     def read(self) -> MachineSnapshot:
         """The machine now. Never fails: what cannot be told is left out."""
-        memory = psutil.virtual_memory()
+        memory = host_memory()
         cards = self._cards()
         return MachineSnapshot(
             cards=cards,
