@@ -13,7 +13,7 @@ from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.errors import UsageError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import CommandApplied
-from sidestep_tui.runs.log import read_events
+from sidestep_tui.runs.log import EventReader
 
 _PAUSE_POLL_SECONDS: Final = 0.2
 
@@ -84,7 +84,7 @@ class Requests:
 def _recorded_sets(run: RunDirectory, since: int) -> dict[int, list[dict[str, str]]]:
     """What was set in earlier lives of the run after the steps that it will do again, by step."""
     recorded: dict[int, list[dict[str, str]]] = {}
-    for event in read_events(run.events_file):
+    for event in EventReader(run.events_file).stream():
         if isinstance(event, CommandApplied) and event.command == "set" and event.step >= since:
             recorded.setdefault(event.step, []).append(event.arguments)
     return recorded

@@ -119,7 +119,10 @@ def _open_for_append(path: Path) -> tuple[BinaryIO, int]:
     """The log opened at the end of its last whole line, and the number of lines before it."""
     file = path.open("a+b")
     file.seek(0)
-    data = file.read()
-    whole = data.rfind(b"\n") + 1
+    lines = whole = read = 0
+    while data := file.read(_BLOCK_BYTES):
+        if end := data.rfind(b"\n") + 1:
+            lines, whole = lines + data.count(b"\n"), read + end
+        read += len(data)
     file.truncate(whole)
-    return file, data.count(b"\n")
+    return file, lines

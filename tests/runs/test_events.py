@@ -3,6 +3,7 @@
 import json
 import resource
 import threading
+import tracemalloc
 from typing import get_args
 
 import pytest
@@ -64,6 +65,22 @@ def test_a_log_is_read_in_blocks_and_a_torn_line_is_read_when_it_is_whole(tmp_pa
     assert reader.read() == written[:-1]
     file.write_bytes(whole)
     assert reader.read() == written[-1:]
+
+
+def test_a_long_log_is_opened_without_being_held(tmp_path, monkeypatch):
+    monkeypatch.setattr("sidestep_tui.runs.log._BLOCK_BYTES", 10_000)
+    with EventWriter(tmp_path / "log") as log:
+        for done in range(1, 20_001):
+            log.write(ev.Progress(done=done, total=20_000, unit="songs"))
+    with (tmp_path / "log").open("ab") as torn:
+        torn.write(b"{" * 25_000)
+    tracemalloc.start()
+    with EventWriter(tmp_path / "log") as log:
+        held = tracemalloc.get_traced_memory()[1]
+        assert log.write(ev.PhaseChanged(phase="on")).seq == 20_001
+    tracemalloc.stop()
+    assert held < 100_000 < (tmp_path / "log").stat().st_size / 10
+    assert EventReader(tmp_path / "log").read()[-1].seq == 20_001
 
 
 def test_what_is_not_finite_is_written_as_null(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,8 @@ from sidestep_tui.engine.export.modules import ModuleAdapter, family_of
 from sidestep_tui.engine.tensors import Manifest, read_manifest
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.events import SampleWritten
+from sidestep_tui.runs.log import EventReader
 
 _LOADING: Final[dict[ExportFormat, str]] = {
     "peft": "Point ACE-Step's LoRA path to this folder, or load it with `peft.PeftModel.from_pretrained`.",
@@ -171,13 +174,11 @@ def _songs(manifest: Manifest) -> dict[str, Any]:
 
 def _samples(run: RunDirectory | None) -> list[str]:
     """The newest songs that the run generated while it trained, with their prompts."""
-    from sidestep_tui.runs.events import SampleWritten
-    from sidestep_tui.runs.log import read_events
-
-    if run is None or not run.events_file.is_file():
+    if run is None:
         return []
-    written = [event for event in read_events(run.events_file) if isinstance(event, SampleWritten)]
+    events = EventReader(run.events_file).stream()
+    newest = deque((event for event in events if isinstance(event, SampleWritten)), _SAMPLES)
     return [
         f"`{Path(event.path).name}`: {event.prompt}" + ("" if event.step is None else f" (step {event.step})")
-        for event in written[-_SAMPLES:]
+        for event in newest
     ]
