@@ -107,7 +107,8 @@ class RunState(msgspec.Struct, frozen=True):
         count = min(window, len(curves.time) - bisect_right(curves.step, self.started_after_step) - 1)
         if count < 1:
             return curves.seconds[-1] if len(curves.seconds) else None
-        return (curves.time[-1] - curves.time[-1 - count]) / (curves.step[-1] - curves.step[-1 - count])
+        by_clock = (curves.time[-1] - curves.time[-1 - count]) / (curves.step[-1] - curves.step[-1 - count])
+        return max(by_clock, sum(curves.seconds[-count:]) / count)  # a clock that was set back tells too little
 
     def seconds_left(self) -> float | None:
         """An estimate of the time to the end, from the recent steps."""

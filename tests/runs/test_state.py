@@ -103,6 +103,12 @@ def test_the_pause_before_a_resumption_does_not_count_as_time_per_step():
     assert state.recent_seconds_per_step() == pytest.approx(2.0)
 
 
+def test_a_clock_that_is_set_back_makes_no_step_shorter_than_it_was():
+    state = replay([START, PLAN, step(1, at=100_000.0), step(2, at=100_002.0), step(3, at=96_404.0)])
+    assert state.recent_seconds_per_step() == pytest.approx(2.0)
+    assert state.seconds_left() == pytest.approx(14.0)
+
+
 def test_a_loss_that_was_not_finite_is_a_gap_in_the_curve():
     state = replay([START, step(1), step(2, loss=None), step(3)])
     assert [math.isnan(loss) for loss in state.curves.loss] == [False, True, False]
