@@ -175,16 +175,26 @@ def disk_free(path: Path) -> int:
 
 
 def _card(index: int, handle: object) -> CardSnapshot:
-    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    total, used = _card_memory(handle)
     return CardSnapshot(
         index=index,
         name=str(pynvml.nvmlDeviceGetName(handle)),
-        memory_total=int(memory.total),
-        memory_used=int(memory.used),
+        memory_total=total,
+        memory_used=used,
         utilisation=_told(lambda: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100),
         power_watts=_told(lambda: pynvml.nvmlDeviceGetPowerUsage(handle) / 1000),
         temperature=_told(lambda: pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU)),
     )
+
+
+def _card_memory(handle: object) -> tuple[int, int]:
+    """Bytes in all and in use. A card with no memory of its own, such as GB10, has the host's, and NVML tells none."""
+    try:
+        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    except pynvml.NVMLError_NotSupported:
+        host = host_memory()
+        return host.total, host.total - host.available
+    return int(memory.total), int(memory.used)
 
 
 def _told(ask: Callable[[], float]) -> float | None:

@@ -27,6 +27,7 @@ class FakeNvml:
     cards: int = 2
     opened: int = 0
     broken: bool = False
+    unified: bool = False
 
     NVMLError = pynvml.NVMLError
     NVMLError_LibraryNotFound = pynvml.NVMLError_LibraryNotFound
@@ -51,6 +52,8 @@ class FakeNvml:
     def nvmlDeviceGetMemoryInfo(self, handle: int) -> SimpleNamespace:  # noqa: N802
         if self.broken:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
+        if self.unified:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
         return SimpleNamespace(total=24 * 2**30, used=(8 + handle) * 2**30)
 
     def nvmlDeviceGetUtilizationRates(self, handle: int) -> SimpleNamespace:  # noqa: N802
@@ -123,6 +126,14 @@ def test_an_absent_driver_is_a_reason_not_a_failure(
 def test_a_driver_without_cards_says_so(nvml: FakeNvml, tmp_path: Path) -> None:
     nvml.cards = 0
     assert MachineProbe(tmp_path).read().cards_missing == "no NVIDIA card is present"
+
+
+def test_a_card_without_memory_of_its_own_has_the_hosts(nvml: FakeNvml, tmp_path: Path) -> None:
+    nvml.unified, nvml.cards = True, 1
+    snapshot = MachineProbe(tmp_path).read()
+    (card,) = snapshot.cards
+    assert (card.memory_total, snapshot.cards_missing) == (snapshot.memory_total, "")
+    assert 0 < card.memory_used < card.memory_total
 
 
 def test_host_memory_and_disk(nvml: FakeNvml, tmp_path: Path) -> None:
