@@ -40,7 +40,9 @@ def value_text(value: Any) -> str:
 
 
 def default_text(field: SettingField) -> str:
-    """The default, or `required`."""
+    """The default, what an empty one comes to where the setting says it, or `required`."""
+    if field.default is None and field.empty:
+        return field.empty
     return "required" if field.required else value_text(field.default)
 
 
@@ -56,6 +58,8 @@ def help_text(fields: tuple[SettingField, ...]) -> str:
     facts.append(first.unit if first.unit.lower() not in first.help.lower() else "")
     if len(fields) == 1:
         facts += [f"only when {applies_text(first)}" if first.when else "", f"default: {default_text(first)}"]
+    elif len(defaults := {default_text(field) for field in fields}) == 1:
+        facts.append(f"default: {defaults.pop()}")
     else:
         facts.append("default: " + ", ".join(f"{default_text(f)} ({' or '.join(f.when[-1].values)})" for f in fields))
     return f"{first.help} ({'; '.join(fact for fact in facts if fact)})"

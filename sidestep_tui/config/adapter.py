@@ -56,7 +56,7 @@ class LoraSettings(AdapterBase):
     """Directions that each module can move in. 16 for a hint of style, 64 for an album, 128 and more for many songs."""
 
     alpha: Annotated[float | None, Field(gt=0, le=4096), Shown(empty="from the rank", short="alpha")] = None
-    """Scale of the update, which is multiplied by alpha/rank; empty takes twice the rank."""
+    """Scale of the update, which is multiplied by alpha/rank; empty: twice the rank, with LoKr and LoHa the rank."""
 
     dropout: Annotated[float, Field(ge=0, lt=1), Shown("advanced")] = 0.0
     """Share of the adapter's inputs dropped in training; 0.05 to 0.1 against over-fitting on very few songs."""
@@ -90,7 +90,7 @@ class LokrSettings(AdapterBase):
     """Rank of the larger Kronecker factor where it is factorised."""
 
     alpha: Annotated[float | None, Field(gt=0, le=4096), Shown(empty="from the rank", short="alpha")] = None
-    """Scale of the update, which is multiplied by alpha/rank; empty takes the rank itself."""
+    """Scale of the update, which is multiplied by alpha/rank; empty: twice the rank, with LoKr and LoHa the rank."""
 
     factor: Annotated[int, Field(ge=-1, le=256), Shown("advanced")] = -1
     """How a weight is cut into a Kronecker product; -1 takes the most nearly square cut."""
@@ -114,7 +114,7 @@ class LohaSettings(AdapterBase):
     """Rank of each of the two factors; the product reaches up to its square."""
 
     alpha: Annotated[float | None, Field(gt=0, le=4096), Shown(empty="from the rank", short="alpha")] = None
-    """Scale of the update, which is multiplied by alpha/rank; empty takes the rank itself."""
+    """Scale of the update, which is multiplied by alpha/rank; empty: twice the rank, with LoKr and LoHa the rank."""
 
     dropout: Annotated[float, Field(ge=0, lt=1), Shown("advanced")] = 0.0
     """Share of the adapter's rank dropped in training."""

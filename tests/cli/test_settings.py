@@ -42,6 +42,21 @@ def test_text_arrives_as_it_was_typed(text):
     assert settings.lyrics == text
 
 
+@pytest.mark.parametrize(
+    ("flag", "default"),
+    [
+        ("--rank", "default: 64 (lora), 64 (dora), 64 (lokr), 32 (loha))"),
+        ("--alpha", "default: from the rank)"),
+        ("--adapter.dropout", "default: 0)"),
+    ],
+)
+def test_help_tells_the_default_once_where_all_families_have_the_same(flag, default):
+    parser = Parser(prog="sidestep")
+    SettingFlags(TrainSettings, parser)
+    (action,) = (action for action in parser._actions if flag in action.option_strings)
+    assert action.help.replace("%%", "%").endswith(default)
+
+
 def test_nothing_given_is_an_empty_document():
     assert given(TrainSettings) == {}
 
