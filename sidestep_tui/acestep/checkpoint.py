@@ -134,11 +134,12 @@ class Checkpoint:
         """The audio autoencoder: 48 kHz stereo to 64 channels at 25 Hz and back."""
         from diffusers import AutoencoderOobleck
 
+        from sidestep_tui.acestep.vae import use_one_buffer
         from sidestep_tui.acestep.weights import build_and_fill
 
         folder = self.folders.part("vae")
-        arguments = read_component_config(folder)
-        return build_and_fill(AutoencoderOobleck, arguments, index_folder(folder), device, dtype)
+        config, index = read_component_config(folder), index_folder(folder)
+        return use_one_buffer(build_and_fill(AutoencoderOobleck, config, index, device, dtype))
 
     def load_text_encoder(
         self, device: "torch.device | str" = "cpu", dtype: "torch.dtype | None" = None

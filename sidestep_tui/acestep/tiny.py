@@ -23,7 +23,7 @@ from transformers import Qwen3Config, Qwen3Model
 
 from sidestep_tui.acestep.model_config import LATENT_CHANNELS, SAMPLE_RATE, Variant
 from sidestep_tui.acestep.tiny_tokenizer import build_tokenizer
-from sidestep_tui.acestep.vae import decode_latents, encode_audio, encoder_reach
+from sidestep_tui.acestep.vae import decode_latents, encode_audio, encoder_reach, use_one_buffer
 from sidestep_tui.files import directory_atomic
 
 _SIZES = {
@@ -113,6 +113,7 @@ def _build_vae() -> AutoencoderOobleck:
         decoder_input_channels=LATENT_CHANNELS,
         sampling_rate=SAMPLE_RATE,
     ).requires_grad_(False)
+    use_one_buffer(vae)
     mean, _ = encode_audio(vae, _calibration_music())
     deviation, centre = mean.std(dim=0), mean.mean(dim=0)
     _scale_posterior(vae, deviation, centre)

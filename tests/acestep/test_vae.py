@@ -1,11 +1,13 @@
 """Tiled encoding and decoding against one pass over the whole song."""
 
+import copy
 from collections.abc import Callable
 from math import ceil
 
 import pytest
 import torch
 from diffusers import AutoencoderOobleck
+from diffusers.models.autoencoders.autoencoder_oobleck import Snake1d
 
 from sidestep_tui.acestep import vae as codec
 from sidestep_tui.acestep.model_config import HOP
@@ -16,13 +18,14 @@ CHANNELS = 4
 
 def make_vae(strides: tuple[int, ...], channels: int = CHANNELS) -> AutoencoderOobleck:
     torch.manual_seed(0)
-    return AutoencoderOobleck(
+    vae = AutoencoderOobleck(
         encoder_hidden_size=2 * channels,
         downsampling_ratios=list(strides),
         channel_multiples=[1, 1, 1, 1, 1],
         decoder_channels=channels,
         decoder_input_channels=channels,
     ).requires_grad_(False)
+    return codec.use_one_buffer(vae)  # as Checkpoint.load_vae does
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +58,21 @@ def test_tiled_decoding_equals_the_whole(frames: int, vae: AutoencoderOobleck) -
     with torch.no_grad():
         whole = vae.decode(latents.T[None]).sample[0]
     torch.testing.assert_close(waveform, whole, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("logscale", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_activations_in_one_buffer_give_the_same_bits(dtype: torch.dtype, logscale: bool) -> None:
+    theirs = Snake1d(8, logscale=logscale).to(dtype).requires_grad_(False)
+    torch.nn.init.normal_(theirs.alpha)
+    torch.nn.init.uniform_(theirs.beta, 0.1, 2)
+    ours = copy.deepcopy(theirs)
+    codec.use_one_buffer(torch.nn.ModuleList([ours]))  # type: ignore[arg-type]
+    x = torch.randn(2, 8, 4_801).to(dtype)
+    kept = x.clone()
+    assert torch.equal(ours(x), theirs(x))
+    assert torch.equal(x, kept)
+    assert not torch.equal(theirs(x), x)
 
 
 @pytest.mark.parametrize("direction", ["encode", "decode"])
