@@ -126,7 +126,7 @@ def _scan_view(dataset: Dataset) -> RenderableType:
 
 def _summary(dataset: Dataset) -> str:
     codecs = Counter(song.audio.codec for song in dataset.songs)
-    kinds = ", ".join(f"{count} {codec}" for codec, count in codecs.most_common())
+    kinds = ", ".join(f"{count} {codec}" for codec, count in codecs.most_common()) or "none listed"
     left_out = f", {len(dataset.failures)} left out" if dataset.failures else ""
     return (
         f"{counted(len(dataset.songs), 'song')} ({kinds}), {duration(sum(s.duration for s in dataset.songs))}{left_out}"

@@ -22,6 +22,7 @@ from sidestep_tui.dataset.ogg import fix_serial
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_atomic
+from sidestep_tui.told import told
 
 SAMPLE_RATE = 48_000
 """Samples per second that the model's autoencoder works at."""
@@ -72,7 +73,7 @@ def read_audio(path: Path, sample_rate: int = SAMPLE_RATE, *, max_seconds: float
     with decoding(path):
         samples, rate = _decode(path, max_seconds)
     if samples.shape[1] == 0:
-        raise _unreadable(path, "holds no sound")
+        raise _unreadable(path, told("The audio file holds no sound."))
     check_numbers(path, samples)
     stereo = to_stereo(samples)
     return stereo if rate == sample_rate else resample(stereo, rate, sample_rate)
@@ -147,7 +148,9 @@ def decoding(path: Path) -> Iterator[None]:
         yield
     except (OSError, RuntimeError, ValueError, soundfile.SoundFileError, av.FFmpegError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise _unreadable(path, f"cannot be decoded ({printable(reason)})") from error
+        raise _unreadable(
+            path, told("The audio file cannot be decoded ({reason}).", reason=printable(reason))
+        ) from error
 
 
 def check_numbers(path: Path, samples: Waveform) -> None:
@@ -157,7 +160,7 @@ def check_numbers(path: Path, samples: Waveform) -> None:
         SidestepError: there are some.
     """
     if not np.isfinite(samples).all():
-        raise _unreadable(path, "holds samples that are not numbers (NaN or infinite)")
+        raise _unreadable(path, told("The audio file holds samples that are not numbers (NaN or infinite)."))
 
 
 def _decode(path: Path, max_seconds: float | None) -> tuple[Waveform, int]:
@@ -238,6 +241,4 @@ def _write_ffmpeg(path: Path, suffix: str, waveform: Waveform, sample_rate: int)
 
 
 def _unreadable(path: Path, problem: str) -> SidestepError:
-    return SidestepError(
-        f"The audio file {problem}.", where=printable(str(path)), fix="replace it with one that plays, or remove it"
-    )
+    return SidestepError(problem, where=printable(str(path)), fix="replace it with one that plays, or remove it")

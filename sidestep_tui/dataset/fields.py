@@ -150,7 +150,7 @@ def read_record(record: Mapping[str, Any], *, song: str | None, where: str) -> R
             read = target.read(value)
         except ValueError as error:
             extra[name] = value
-            message = told("{name} in {where}: {problem}.", name=target.name, where=where, problem=str(error))
+            message = told("{name} in {what}: {problem}.", name=target.name, what=where, problem=str(error))
             findings.append(_finding("unreadable-value", message, song, target.name))
             continue
         if read is None:
@@ -176,7 +176,7 @@ def _take_captions(found: dict[str, Any], extra: dict[str, Any], song: str | Non
         try:
             caption = captions.joined(found.get("caption", ""), extra[name])
         except ValueError as error:
-            message = told("{name} in {where}: {problem}.", name=printable(name), where=where, problem=str(error))
+            message = told("{name} in {what}: {problem}.", name=printable(name), what=where, problem=str(error))
             return [_finding("unreadable-value", message, song, "caption")]
         del extra[name]
         if caption:

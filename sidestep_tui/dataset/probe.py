@@ -22,6 +22,7 @@ from sidestep_tui.dataset.tags import read_tags
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_text_atomic
+from sidestep_tui.told import told
 
 Progress = Callable[[int, int], None]
 """Called with files done and files in all, from the thread that scans."""
@@ -74,14 +75,15 @@ def probe_file(path: Path) -> Probe:
     try:
         status = path.stat()
         if status.st_size == 0:
-            return Probe(None, problem="the file is empty")
+            return Probe(None, problem=told("the file is empty"))
         duration, rate, channels, codec = _read_header(path)
         if duration <= 0 or channels < 1 or rate < 1:
-            return Probe(None, problem="it holds no sound (length 0)")
+            return Probe(None, problem=told("it holds no sound (length 0)"))
         info = AudioInfo(duration, rate, channels, codec, status.st_size, status.st_mtime_ns)
         return Probe(info, read_tags(path))
     except av.FFmpegError as error:
-        return Probe(None, problem=f"it cannot be read as audio ({printable(error.strerror or 'unknown format')})")
+        reason = printable(error.strerror or "unknown format")
+        return Probe(None, problem=told("it cannot be read as audio ({reason})", reason=reason))
     except (OSError, ValueError) as error:
         return Probe(None, problem=printable(str(error.strerror if isinstance(error, OSError) else error)))
 

@@ -10,6 +10,7 @@ from sidestep_tui.dataset.fields import FIELDS, Reading, read_record
 from sidestep_tui.dataset.merge import build_song
 from sidestep_tui.dataset.sidecars import timed
 from sidestep_tui.dataset.song import INSTRUMENTAL, AudioInfo, DatasetMetadata, Finding, LyricTime, Song, Source
+from sidestep_tui.told import told
 
 # Worked out anew whenever a data set is read, or read here.
 _OURS = frozenset({"audio_path", "path", "filename", "duration", "labeled", "lyric_times", "sources", "beliefs"})
@@ -32,7 +33,7 @@ def read_sample(
         metadata: of the data set: a sample that repeats its trigger tag has none of its own.
     """
     reading = read_record(
-        {name: one for name, one in record.items() if name not in _OURS}, song=key, where="the data set"
+        {name: one for name, one in record.items() if name not in _OURS}, song=key, where=told("the data set")
     )
     reading, times = timed(_with_raw_lyrics(reading))
     extra = {name: one for name, one in reading.extra.items() if name not in _MAY_BE_EMPTY or one}

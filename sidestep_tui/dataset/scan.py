@@ -11,6 +11,7 @@ from sidestep_tui.dataset.sidecars import read_sidecars, timed
 from sidestep_tui.dataset.song import Dataset, DatasetMetadata, Failure, Finding, Song, Source
 from sidestep_tui.dataset.tables import Table, match_tables, read_table
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.told import told
 
 _BROKEN_AUDIO_FIX = "replace the file with one that plays, or remove it"
 
@@ -75,7 +76,7 @@ def _song(one: _Found, probe: Probe, row: Reading | None) -> tuple[Song | Failur
         said[Source.CSV], times[Source.CSV] = timed(row)
     if probe.tags:
         said[Source.TAGS], times[Source.TAGS] = timed(
-            read_record(probe.tags, song=one.key, where="the audio file's tags")
+            read_record(probe.tags, song=one.key, where=told("the audio file's tags"))
         )
     findings = [finding for reading in said.values() for finding in reading.findings]
     return build_song(one.key, one.path, probe.audio, said, times), findings

@@ -85,7 +85,7 @@ def match_tables(tables: Iterable[Table], keys: Iterable[str]) -> tuple[dict[str
                     cells[found[0]].setdefault(name, value)
             else:
                 findings.append(_unmatched(table, row, found))
-    readings = {key: read_record(row, song=key, where="the table") for key, row in cells.items()}
+    readings = {key: read_record(row, song=key, where=told("the table")) for key, row in cells.items()}
     return readings, findings
 
 

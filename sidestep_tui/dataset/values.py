@@ -58,12 +58,12 @@ def read_bpm(value: object) -> int | None:
     if isinstance(value, str):
         match = _BPM.fullmatch(value.strip())
         if match is None:
-            raise ValueError(f"{_shown(value)} is no tempo")
+            raise ValueError(f'"{_shown(value)}" is no tempo')
         number = float(match[1].replace(",", "."))
     else:
         number = _number(value, "tempo")
     if not 0 <= number <= _HIGHEST_TEMPO:
-        raise ValueError(f"{_shown(value)} is no tempo")
+        raise ValueError(f'"{_shown(value)}" is no tempo')
     return math.floor(number + 0.5) or None
 
 
@@ -72,7 +72,7 @@ def read_key(value: object) -> str | None:
     if says_nothing(value):
         return None
     if not isinstance(value, str):
-        raise ValueError(f"{_shown(value)} is no key")
+        raise ValueError(f'"{_shown(value)}" is no key')
     text = value.strip()
     camelot = _CAMELOT.fullmatch(text)
     if camelot is not None:
@@ -81,7 +81,7 @@ def read_key(value: object) -> str | None:
     match = _KEY.fullmatch(text)
     mode = None if match is None else _read_mode(match[3])
     if match is None or mode is None:
-        raise ValueError(f"{_shown(value)} is no key in major or minor")
+        raise ValueError(f'"{_shown(value)}" is no key in major or minor')
     accidental = {"": "", "♯": "#", "sharp": "#", "♭": "b", "flat": "b"}.get((match[2] or "").lower(), match[2])
     return f"{match[1].upper()}{accidental} {mode}"
 
@@ -97,7 +97,7 @@ def read_timesignature(value: object) -> str | None:
         number = _number(value, "time signature")
         beats = int(number) if number.is_integer() and number < 100 else 0
     if beats < 1:
-        raise ValueError(f"{_shown(value)} is no time signature")
+        raise ValueError(f'"{_shown(value)}" is no time signature')
     return str(beats)
 
 
@@ -107,7 +107,7 @@ def read_language(value: object) -> str | None:
         return None
     code = language_code(value) if isinstance(value, str) else None
     if code is None:
-        raise ValueError(f"{_shown(value)} is no language that the model knows")
+        raise ValueError(f'"{_shown(value)}" is no language that the model knows')
     return code
 
 
@@ -118,7 +118,7 @@ def read_flag(value: object) -> bool | None:
     text = str(value).strip().casefold()
     if isinstance(value, bool | int | str) and text in _TRUE | _FALSE:
         return text in _TRUE
-    raise ValueError(f"{_shown(value)} is neither true nor false")
+    raise ValueError(f'"{_shown(value)}" is neither true nor false')
 
 
 def read_prompt_override(value: object) -> Literal["caption", "genre"] | None:
@@ -129,7 +129,7 @@ def read_prompt_override(value: object) -> Literal["caption", "genre"] | None:
         return "caption"
     if value == "genre":
         return "genre"
-    raise ValueError(f"{_shown(value)} is neither caption nor genre")
+    raise ValueError(f'"{_shown(value)}" is neither caption nor genre')
 
 
 def read_tag_position(value: object) -> TagPosition | None:
@@ -139,7 +139,7 @@ def read_tag_position(value: object) -> TagPosition | None:
     for position in get_args(TagPosition):
         if value == position:
             return cast(TagPosition, position)
-    raise ValueError(f"{_shown(value)} is none of {', '.join(get_args(TagPosition))}")
+    raise ValueError(f'"{_shown(value)}" is none of {", ".join(get_args(TagPosition))}')
 
 
 def read_normalization(value: object) -> Normalization | None:
@@ -151,7 +151,7 @@ def read_normalization(value: object) -> Normalization | None:
     for kind in get_args(Normalization):
         if isinstance(value, str) and value.strip().casefold() == kind:
             return cast(Normalization, kind)
-    raise ValueError(f"{_shown(value)} is none of {', '.join(get_args(Normalization))}")
+    raise ValueError(f'"{_shown(value)}" is none of {", ".join(get_args(Normalization))}')
 
 
 def read_seconds(value: object) -> float | None:
@@ -163,7 +163,7 @@ def read_seconds(value: object) -> float | None:
     else:
         number = _number(value, "place in a song")
     if not 0 <= number <= _LONGEST_FILE:
-        raise ValueError(f"{_shown(value)} is no place in a song")
+        raise ValueError(f'"{_shown(value)}" is no place in a song')
     return round(number, 3)
 
 
@@ -194,7 +194,7 @@ def _read_whole(value: object, lowest: int, highest: int, kind: str) -> int | No
         value = int(value)
     number = _number(value, kind)
     if not number.is_integer() or not lowest <= number <= highest:
-        raise ValueError(f"{_shown(value)} is no {kind} from {lowest} to {highest}")
+        raise ValueError(f'"{_shown(value)}" is no {kind} from {lowest} to {highest}')
     return int(number)
 
 
@@ -205,7 +205,7 @@ def _read_decibels(value: object, lowest: float, highest: float, kind: str) -> f
         value = float(match[1].replace(",", "."))
     number = _number(value, kind)
     if not lowest <= number <= highest:
-        raise ValueError(f"{_shown(value)} is no {kind} from {lowest:g} to {highest:g}")
+        raise ValueError(f'"{_shown(value)}" is no {kind} from {lowest:g} to {highest:g}')
     return round(number, 2)
 
 
@@ -216,7 +216,7 @@ def _read_joined(value: object, glue: str) -> str | None:
         return clean_text(value) or None
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return clean_text(glue.join(_texts(value))) or None
-    raise ValueError(f"{_shown(value)} is no text")
+    raise ValueError(f'"{_shown(value)}" is no text')
 
 
 def _texts(values: Iterable[object]) -> list[str]:
@@ -225,7 +225,7 @@ def _texts(values: Iterable[object]) -> list[str]:
 
 def _number(value: object, kind: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e15 or not math.isfinite(value):
-        raise ValueError(f"{_shown(value)} is no {kind}")
+        raise ValueError(f'"{_shown(value)}" is no {kind}')
     return float(value)
 
 
@@ -238,8 +238,8 @@ def _read_mode(text: str) -> str | None:
 
 
 def _shown(value: object) -> str:
-    """A value for a message: short and without control characters."""
+    """A value for a message, which puts it between quotes: short and without control characters."""
     if isinstance(value, int) and value.bit_length() > 1000:  # beyond what Python turns into decimal digits
         return f"≈2^{value.bit_length()}"
     text = printable(value if isinstance(value, str) else repr(value))
-    return f'"{text[:40]}…"' if len(text) > 40 else f'"{text}"'
+    return f"{text[:40]}…" if len(text) > 40 else text

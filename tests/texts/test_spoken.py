@@ -1,9 +1,11 @@
 """Texts of the layers below are recognised where a screen shows them, and nothing else is."""
 
+import re
 from pathlib import Path
 from string import Formatter
 from typing import Any
 
+import numpy as np
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
@@ -11,7 +13,10 @@ from babel.messages.mofile import write_mo
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.layers import problems_of
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.dataset.acestep_json import read_dataset_file, save_dataset
+from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.dataset.findings import check_dataset
+from sidestep_tui.dataset.scan import scan_folder
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.texts import FOLDER
 from sidestep_tui.texts.language import LANGUAGES, SOURCE
@@ -112,6 +117,22 @@ def test_a_song_that_is_called_like_a_text_keeps_its_name(language: str, book: P
         assert said
         for message in (*said, f"The file is a copy of {name}.", f"{name} is left out: it holds no sound"):
             assert name in str(book.translation(message))
+
+
+def test_what_is_wrong_with_files_is_said_without_an_english_word(book: Phrasebook, tmp_path: Path) -> None:
+    write_audio(tmp_path / "a.wav", np.full((2, 96_000), 0.1, dtype=np.float32))
+    (tmp_path / "a.json").write_text('{"bpm": "#1", "repeat": -1, "timesignature": "#2", "keyscale": "#3"}')
+    (tmp_path / "b.mp3").touch()
+    folder = scan_folder(tmp_path)
+    save_dataset(folder, tmp_path / "list.json")
+    found = [*check_dataset(folder), *check_dataset(read_dataset_file(tmp_path / "list.json"))]
+    messages = [one.message for one in found if one.code in ("unreadable", "unreadable-value")]
+    assert len(messages) == 9
+    values = re.compile("bpm|repeat|timesignature|keyscale|a.json")
+    for message in (*messages, "The audio file holds no sound."):
+        said = book.translation(message)
+        assert said is not None, message
+        assert not re.search("[A-Za-z]{2}", values.sub("", said)), said
 
 
 def test_every_finding_of_a_song_is_known(book: Phrasebook) -> None:

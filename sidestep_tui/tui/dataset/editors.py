@@ -61,7 +61,7 @@ def checker(field: Field) -> Callable[[str], str | None]:
         try:
             field.read(text)
         except ValueError as error:
-            return spoken(f"{error}.")
+            return spoken(str(error))
         return None
 
     return check
