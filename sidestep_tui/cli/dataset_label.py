@@ -55,7 +55,7 @@ def _run(options: Namespace, out: Output) -> int:
         session.check_place()
     fits = parse_where(options.where) if options.where else None
     keys = None if fits is None else [song.key for song in session.dataset.songs if fits(song)]
-    told = _Told(session, out)
+    told = _Told(session, out, none_fits=keys == [])
     if options.captioner or options.transcriber:
         _listen(options, fields, keys, told, out)
     elif options.provider is None:
@@ -127,9 +127,10 @@ def _save(session: EditSession, options: Namespace) -> Path | None:
 class _Told:
     """Takes the results as they come: into the session first, then to the reader."""
 
-    def __init__(self, session: EditSession, out: Output) -> None:
+    def __init__(self, session: EditSession, out: Output, *, none_fits: bool) -> None:
         self.session = session
         self.usage = Usage()
+        self._none_fits = none_fits
         self._out = out
         self._filled = self._failed = 0
         self._findings: list[Finding] = []
@@ -168,7 +169,8 @@ class _Told:
         if self._out.as_json:
             summary = {"songs": self._total, "labelled": self._filled, "failed": failed, "saved": saved}
             self._out.json_line(summary | {"usage": self.usage.as_dict()})
-        labelled = f"{self._filled} of {counted(self._total, 'song')} labelled" if self._total else "nothing is missing"
+        nothing = "no song fits" if self._none_fits else "nothing is missing"
+        labelled = f"{self._filled} of {counted(self._total, 'song')} labelled" if self._total else nothing
         self._out.say(f"{labelled}, {failed} failed{self._asked(failed)}{self._place(saved)}")
         return ExitCode.FAILED if failed else ExitCode.DONE
 

@@ -61,6 +61,13 @@ def test_label_again_finds_nothing_missing(sidestep: Callable[..., Any], songs: 
     assert [line.get("set") for line in result.json_lines()] == [{}, None]
 
 
+def test_a_filter_that_no_song_fits_is_not_taken_for_a_whole_data_set(
+    sidestep: Callable[..., Any], songs: Path
+) -> None:
+    """A mistyped filter left all songs without labels, and was told that nothing is missing."""
+    assert sidestep("dataset", "label", songs, "--where", "bpm=777").out.startswith("no song fits, 0 failed")
+
+
 def test_field_that_is_not_heard_is_a_wrong_usage(sidestep: Callable[..., Any], songs: Path) -> None:
     result = sidestep("dataset", "label", songs, "--fields", "caption")
     assert result.code == ExitCode.USAGE
