@@ -175,16 +175,25 @@ def disk_errors_named(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        number = _number_of(error)
+        if number in (errno.ENOSPC, errno.EDQUOT):
             raise SidestepError(
                 "No space is left on the device.", where=path, fix="free some space or choose another output folder"
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if number in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise SidestepError(
                 "The file cannot be written.", where=path, fix="check the permissions or choose another folder"
             ) from error
-        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
+        if number in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
             raise SidestepError(
-                f"The file cannot be written: {os.strerror(error.errno)}.", where=path, fix="choose another place"
+                f"The file cannot be written: {os.strerror(number)}.", where=path, fix="choose another place"
             ) from error
         raise
+
+
+def _number_of(error: OSError) -> int | None:
+    """The system's number of an error; of the many that a folder's copy has met, which are text by then, the worst."""
+    if not isinstance(error, shutil.Error):
+        return error.errno
+    told = str(error.args)
+    return next((number for number in (errno.ENOSPC, errno.EDQUOT, errno.EACCES) if f"[Errno {number}]" in told), None)

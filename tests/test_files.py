@@ -1,5 +1,6 @@
 """Files appear whole or not at all, and a full disk is told as one whoever wrote."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -50,3 +51,17 @@ def test_no_write_changes_the_umask_even_for_a_moment(tmp_path: Path, monkeypatc
         pass
     modes = [(tmp_path / name).stat().st_mode & 0o666 for name in ("plain", "written", "folder")]
     assert modes[0] == modes[1] == modes[2]
+
+
+def test_a_folder_whose_copy_finds_the_disk_full_is_told_in_one_sentence(
+    tmp_path: Path,
+) -> None:
+    def full(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "a.safetensors").write_bytes(b"")
+    with pytest.raises(SidestepError) as told, directory_atomic(tmp_path / "merged") as folder:
+        shutil.copytree(tmp_path / "model", folder, dirs_exist_ok=True, copy_function=full)
+    assert (told.value.what, told.value.where) == ("No space is left on the device.", str(tmp_path / "merged"))
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
