@@ -89,6 +89,7 @@ def runs_table(summaries: list[RunSummary], now: float) -> RenderableType:
 def details_view(summary: RunSummary) -> RenderableType:
     """One run in full."""
     state = summary.state
+    averaged = min(LOSS_STEPS, len(state.curves.loss))
     facts = {
         "run": summary.run.name,
         "place": summary.run.path,
@@ -97,7 +98,7 @@ def details_view(summary: RunSummary) -> RenderableType:
         "made": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(summary.created_at)),
         "device": state.device,
         "done": extent_text(state),
-        f"loss, mean of {LOSS_STEPS} steps": state.recent_loss(),
+        f"loss, mean of {averaged} steps": state.recent_loss(),
         "best validation": best_validation_loss(state),
         "checkpoints": len(state.checkpoints) or None,
         "warnings": len(state.warnings) or None,
