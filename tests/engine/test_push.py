@@ -73,6 +73,7 @@ def test_a_refused_upload_is_told_and_the_folder_stays(
     code, state = engine.work(run)
     assert code == 1
     assert fix in state.failure.fix
+    assert f"`sidestep resume {run.path}`" in state.failure.fix
     assert (tmp_path / "mine" / "adapter_model.safetensors").is_file()
     monkeypatch.setattr(hub, "failure", None)
     code, state = engine.work(run)  # `sidestep resume`: the folder that is there is uploaded

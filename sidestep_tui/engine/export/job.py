@@ -56,7 +56,7 @@ def run(context: JobContext, settings: ExportSettings) -> Results:
     write_text_atomic(output / "README.md", model_card(settings, output.name, file, modules))
     if settings.push is not None:
         context.phase("uploading", subject=settings.push)
-        results["pushed"] = push_folder(output, settings.push, public=settings.public)
+        results["pushed"] = push_folder(output, settings.push, context.run.path, public=settings.public)
     return results | {
         "output": str(output),
         "format": settings.format,
