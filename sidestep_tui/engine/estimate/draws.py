@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sidestep_tui.config.jobs import EstimateSettings
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.train import ValidationSettings
-from sidestep_tui.engine.estimate.sensitivity import BANDS
 from sidestep_tui.engine.songs import split_songs
 from sidestep_tui.engine.tensors import Manifest, SongEntry
+from sidestep_tui.runs.events import BANDS
 
 
 @dataclass(frozen=True, slots=True)

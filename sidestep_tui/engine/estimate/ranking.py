@@ -11,10 +11,10 @@ from torch import Tensor
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.config.jobs import EstimateSettings
 from sidestep_tui.engine.allocation import ModuleShape, RankBounds, allocate_ranks
-from sidestep_tui.engine.estimate.sensitivity import BANDS, Measurement, ModuleStatistics
+from sidestep_tui.engine.estimate.sensitivity import Measurement, ModuleStatistics
 from sidestep_tui.engine.estimate.weight_gradient import SharedInputs, WeightGradient
 from sidestep_tui.engine.tensor_files import write_state
-from sidestep_tui.runs.events import ModuleSensitivity
+from sidestep_tui.runs.events import BANDS, ModuleSensitivity
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel

@@ -17,9 +17,7 @@ import torch
 from torch import Tensor
 
 from sidestep_tui.engine.estimate.weight_gradient import WeightGradient
-
-BANDS: Final = ("texture", "balance", "structure")
-"""The thirds of the timestep from t = 0 (nearly the song) to t = 1 (nearly noise)."""
+from sidestep_tui.runs.events import BANDS
 
 DIRECTIONS: Final = 16
 """Directions of each gradient that are told apart; the rest is known as one sum."""
