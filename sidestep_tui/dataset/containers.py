@@ -24,16 +24,19 @@ def is_for_sndfile(path: Path) -> bool:
 
 @contextmanager
 def open_stream(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Opens a file with FFmpeg: the container and its first audio stream.
+    """Opens a file with FFmpeg: the container and its first audio stream that can be decoded.
 
     Raises:
-        ValueError: it holds no audio stream.
+        ValueError: it holds no audio stream, or none that can be decoded.
         av.FFmpegError: FFmpeg does not know the format.
     """
     with av.open(str(path)) as container:
         if not container.streams.audio:
             raise ValueError("it holds no audio stream")
-        yield container, container.streams.audio[0]
+        decodable = [stream for stream in container.streams.audio if stream.codec_context is not None]
+        if not decodable:
+            raise ValueError("its audio is encoded in a way that FFmpeg does not know")
+        yield container, decodable[0]
 
 
 def stream_seconds(path: Path, container: Any, stream: Any) -> float:

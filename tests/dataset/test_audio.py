@@ -86,6 +86,16 @@ def test_a_video_without_sound_is_named(tmp_path: Path) -> None:
         read_audio(path)
 
 
+def test_sound_that_no_decoder_knows_is_named(tmp_path: Path) -> None:
+    """As Dolby's AC-4 in an MP4: FFmpeg sees a stream, and has no decoder for it."""
+    path = tmp_path / "film.m4a"
+    write_audio(path, tone(0.5), 44_100)
+    path.write_bytes(path.read_bytes().replace(b"mp4a", b"ac-4").replace(b"esds", b"free"))
+    assert probe_file(path).problem == "its audio is encoded in a way that FFmpeg does not know"
+    with pytest.raises(SidestepError, match="encoded in a way"):
+        read_audio(path)
+
+
 def test_mp3_of_variable_rate_without_a_frame_table_keeps_its_whole_length(tmp_path: Path) -> None:
     """libsndfile guesses its length from the first frames and cuts the sound there."""
     rate, path = 44_100, tmp_path / "vbr.mp3"
