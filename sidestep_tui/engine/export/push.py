@@ -33,10 +33,12 @@ def push_folder(folder: Path, repository: str, run: Path, *, public: bool) -> st
         raise SidestepError("There is no token for the Hub.", where=repository, fix=fix) from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
         status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
-        first = "run `hf auth login` with a token that may write there" if status in (401, 403) else "try again later"
+        fix = f"upload it later with `sidestep resume {run}`"
+        if status in (401, 403):
+            fix = f"run `hf auth login` with a token that may write there, then `sidestep resume {run}`"
         raise SidestepError(
             f"The Hub did not take the upload: {type(error).__name__}; the folder {folder.name} is whole here.",
             where=repository,
-            fix=f"{first}: `sidestep resume {run}` uploads it",
+            fix=fix,
         ) from error
     return str(commit)
