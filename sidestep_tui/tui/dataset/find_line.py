@@ -18,7 +18,9 @@ class FindLine(Horizontal):
     FindLine { height: 1; dock: bottom; margin-bottom: 1; background: $surface; padding: 0 1; }
     FindLine Input { width: 1fr; background: $surface; }
     FindLine #slash { width: 2; color: $footer-key-foreground; }
-    FindLine #fits { width: auto; max-width: 75%; color: $text-muted; }
+    FindLine #fits {
+        width: auto; max-width: 80%; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis;
+    }
     """
 
     def __init__(self) -> None:

@@ -95,6 +95,11 @@ async def test_half_a_filter_leaves_the_songs_and_says_what_is_missing(open_revi
         await pilot.pause()
         assert drawn(pilot)
         assert "missing at the end" in str(screen(pilot).query_one("#fits", Static).render())
+        for width, end in ((80, "is missing at the end."), (60, "…")):
+            await pilot.resize_terminal(width, 24)
+            await pilot.pause()
+            (told,) = (line for line in shown(pilot.app).splitlines() if "! The filter" in line)
+            assert told.rstrip().endswith(end)
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, ReviewScreen)
         assert len(drawn(pilot)) == 6
