@@ -23,6 +23,7 @@ from sidestep_tui.texts.language import LANGUAGES, remember_language
 from sidestep_tui.tui.failures import in_words
 from sidestep_tui.tui.palette import offered, open_palette
 from sidestep_tui.tui.preferences import chosen_theme, low_bandwidth, remember_low_bandwidth, remember_theme
+from sidestep_tui.tui.process import collect_garbage_from_now_on, leave_when_terminated
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean
@@ -126,9 +127,11 @@ class SidestepApp(App[None]):
             return make_screen("home")
 
     def on_mount(self) -> None:
-        """Lets garbage be collected from the first frame on, where the command has put that off until there is one."""
+        """Hears SIGTERM, and lets garbage be collected from the first frame on where the command has put that off."""
         if not gc.isenabled():
-            self.call_after_refresh(_collect_garbage_from_now_on)
+            self.call_after_refresh(collect_garbage_from_now_on)
+        if not self.is_headless:
+            leave_when_terminated(self)
 
     def read_machine(self) -> "MachineSnapshot":
         """What the machine has and uses now. Takes some milliseconds: call it in a thread."""
@@ -188,6 +191,10 @@ class SidestepApp(App[None]):
 
         self.push_screen(HelpScreen(self.screen))
 
+    def action_help_quit(self) -> None:
+        """Tells who presses Ctrl-C how to leave; Textual's own words for it are English."""
+        self.tell(_("ctrl+q leaves Side-Step; running engines go on."))
+
     async def action_quit(self) -> None:
         """Leaves; asks first only where a screen says that something would be lost."""
         question = self.screen.leave_question() if isinstance(self.screen, SidestepScreen) else None
@@ -220,12 +227,6 @@ class SidestepApp(App[None]):
             remember_theme(theme)
         except SidestepError as error:  # it holds for this session; that it does not last is worth a note
             self.tell_error(error)
-
-
-def _collect_garbage_from_now_on() -> None:
-    """The code and the screen that stand now stay: the collector need not go through them again and again."""
-    gc.freeze()
-    gc.enable()
 
 
 def run_tui(start_screen: str | None = None, **arguments: object) -> int:

@@ -36,6 +36,10 @@ class Terminals:
     def text(self, name: str) -> str:
         return self._run("capture-pane", "-p", "-t", name)
 
+    def told(self, name: str, variable: str) -> str:
+        """What tmux knows of a terminal: `pane_pid`, `alternate_on`, `cursor_flag`."""
+        return self._run("display-message", "-p", "-t", name, f"#{{{variable}}}").strip()
+
     def press(self, name: str, *keys: str) -> None:
         self._run("send-keys", "-t", name, *keys)
 

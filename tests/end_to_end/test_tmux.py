@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sidestep_tui.config.places import user_presets
@@ -79,3 +80,15 @@ def test_a_preset_goes_out_by_the_clipboard_and_comes_in_by_a_paste(terminals: T
     terminals.press("presets", "y")
     until(lambda: (user_presets() / "back again.json").exists(), "it is kept")
     assert find_preset("back again", Path("/")).settings == document["settings"]
+
+
+def test_an_application_that_is_ended_from_outside_gives_its_terminal_back(terminals: Terminals) -> None:
+    terminals.start("ended", *SIDESTEP)
+    until(lambda: "No runs yet" in terminals.text("ended"), "the application is there")
+    assert terminals.told("ended", "alternate_on") == "1"
+    [application] = psutil.Process(int(terminals.told("ended", "pane_pid"))).children()
+    application.terminate()
+    until(lambda: terminals.told("ended", "alternate_on") == "0", "the terminal shows what it showed before")
+    assert [terminals.told("ended", name) for name in ("mouse_any_flag", "cursor_flag")] == ["0", "1"]
+    terminals.press("ended", "back", "Enter")
+    until(lambda: terminals.text("ended").split().count("back") == 2, "what is typed is seen, and read")

@@ -42,3 +42,15 @@ async def test_a_question_that_is_left_in_haste_leaves_what_lies_beneath(
             question.dismiss(False)
         await pilot.pause()
         assert pilot.app.screen is screen
+
+
+async def test_ctrl_c_ends_nothing_and_says_what_does(make_app: MakeApp, settle: Settle) -> None:
+    app = make_app()
+    async with app.run_test(notifications=True) as pilot:
+        await settle(pilot)
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+        assert [note.message for note in app._notifications] == ["ctrl+q leaves Side-Step; running engines go on."]
+        await pilot.press("ctrl+q")
+        await pilot.pause()
+    assert app.return_code == 0
