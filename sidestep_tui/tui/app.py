@@ -4,13 +4,11 @@ Nothing here imports more than the first paint needs; screens come through `rout
 """
 
 import gc
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
-from textual import constants
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter, Monochrome, NoColor
@@ -23,7 +21,7 @@ from sidestep_tui.texts.language import LANGUAGES, remember_language
 from sidestep_tui.tui.failures import in_words
 from sidestep_tui.tui.palette import offered, open_palette
 from sidestep_tui.tui.preferences import chosen_theme, low_bandwidth, remember_low_bandwidth, remember_theme
-from sidestep_tui.tui.process import collect_garbage_from_now_on, leave_when_terminated
+from sidestep_tui.tui.process import check_terminal, collect_garbage_from_now_on, leave_when_terminated
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean
@@ -239,12 +237,7 @@ def run_tui(start_screen: str | None = None, **arguments: object) -> int:
     Raises:
         SidestepError: there is no terminal to draw on.
     """
-    if (
-        not (sys.stdin.isatty() and sys.stderr.isatty()) and constants.DRIVER is None
-    ):  # a browser has a driver of its own
-        raise SidestepError(
-            "There is no terminal to draw on.", fix="use a command instead, such as `sidestep runs list`"
-        )
+    check_terminal()
     here()  # a shell may stand in a folder that is gone
     app = SidestepApp(start_screen, arguments=arguments)
     app.run()

@@ -1,12 +1,36 @@
-"""What the application settles with its process: when garbage is collected, and how it ends from outside."""
+"""What the application settles with its process: its terminal, when garbage is collected, how it ends from outside."""
 
 import asyncio
 import gc
 import signal
+import sys
 from functools import partial
 from typing import Any
 
+from textual import constants
 from textual.app import App
+
+from sidestep_tui.errors import SidestepError
+
+
+def check_terminal() -> None:
+    """Looks whether there is anything to draw on. A browser has a driver of its own.
+
+    Raises:
+        SidestepError: there is no terminal, or its locale has no lines and no letters but a few.
+    """
+    if constants.DRIVER is not None:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise SidestepError(
+            "There is no terminal to draw on.", fix="use a command instead, such as `sidestep runs list`"
+        )
+    encoding = sys.stderr.encoding  # the stream that Textual draws on
+    if not encoding.lower().startswith("utf"):
+        raise SidestepError(
+            f"The locale says that this terminal is {encoding}; what is drawn needs UTF-8.",
+            fix="export LC_ALL=C.UTF-8, where the terminal shows UTF-8, and start it again",
+        )
 
 
 def collect_garbage_from_now_on() -> None:
