@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -45,4 +46,5 @@ def leave_when_terminated(app: App[Any]) -> None:
     SIGHUP says that the terminal is gone; there is nothing to give back.
     """
     leave = partial(app.exit, return_code=128 + signal.SIGTERM)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave)
+    with suppress(NotImplementedError):  # Windows has no such signals
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave)
