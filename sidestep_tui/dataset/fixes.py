@@ -194,5 +194,6 @@ _MENDS: Final[Mapping[str, Callable[[Song, DatasetMetadata], Fix | None]]] = {
     "missing-language": _language,
     "language-mismatch": _language,
     "bpm-range": lambda song, _: other_tempo(song),
+    "trim-ignored": lambda *_: Fix(told("clear the trim"), {"trim_start": None, "trim_end": None}),
 }
 """For each code what follows from the song itself."""

@@ -32,6 +32,7 @@ def song(**fields: object) -> Song:
         ("missing-lyrics", {"caption": "c"}),
         ("unused-lyrics", {"caption": "c", "lyrics": "la", "is_instrumental": True}),
         ("missing-genre", {"caption": "c"}),
+        ("trim-ignored", {"caption": "c", "trim_start": 5000.0}),
     ],
 )
 def test_a_fix_takes_its_finding_away(code: str, fields: dict[str, object], tmp_path: Path) -> None:
