@@ -1,7 +1,8 @@
 """`sidestep dataset check`: findings, measures, and with `--prompts` the exact text that the model will read."""
 
 import math
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,32 +44,36 @@ def configure(parser: Parser) -> None:
     """Adds the verb's arguments."""
     parser.add_argument("--no-sound", action="store_true", help="do not decode songs that were not measured before")
     parser.add_argument("--prompts", action="store_true", help="show the exact text and lyric strings of every song")
-    crops = "with --prompts: also those of crops of this length"
-    parser.add_argument("--crop_seconds", type=_seconds, metavar="X", help=crops)
+    crops = "show those of crops of this length as well"
+    parser.add_argument("--crop_seconds", type=_seconds(1), metavar="X", help=crops)
     grid = "how far apart the crops lie (default %(default)g)"
-    parser.add_argument("--crop_grid_seconds", type=_seconds, default=_GRID, metavar="X", help=grid)
+    parser.add_argument("--crop_grid_seconds", type=_seconds(1 / LATENT_RATE), default=_GRID, metavar="X", help=grid)
     parser.add_argument("--model", type=Path, metavar="MODEL", help="count tokens with this model's tokenizer")
     parser.add_argument("--base", choices=[*Variant], help="what the model was made from, where it does not say")
     parser.set_defaults(call=_run)
 
 
-def _seconds(text: str) -> float:
-    """A length of at least one second.
+def _seconds(least: float) -> Callable[[str], float]:
+    """Reads a length of so many seconds at least; argparse names a text that is none."""
 
-    Raises:
-        ValueError: argparse names the text.
-    """
-    seconds = float(text)
-    if not 1 <= seconds < math.inf:
-        raise ValueError(text)
-    return seconds
+    def read(text: str) -> float:
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = math.nan
+        if not least <= seconds < math.inf:
+            raise ArgumentTypeError(f"{text!r} is no length of {least:g} s or more")
+        return seconds
+
+    return read
 
 
 def _run(options: Namespace, out: Output) -> int:
     dataset = read_dataset(options.dataset)
     measures, unreadable = (MeasureCache(), []) if options.no_sound else measure_all(dataset)
     findings = [*unreadable, *check_dataset(dataset, measures)]
-    prompts = _prompts(dataset, measures, options) if options.prompts or options.model else []
+    wanted = options.prompts or options.model or options.crop_seconds
+    prompts = _prompts(dataset, measures, options) if wanted else []
     document = {
         "songs": len(dataset.songs),
         "findings": [finding.as_dict() for finding in findings],

@@ -67,6 +67,8 @@ def test_check_shows_the_prompts_of_crops(sidestep, songs):
     assert [prompt["text"].count("- duration: 3 seconds") for prompt in prompts] == [0, 1, 1]
     assert "c.wav, crops that begin at 1.52-3.00 s" in sidestep(*arguments).out
     assert sidestep(*arguments[:-3], "0").code == 2
+    assert "'x' is no length of 1 s or more" in sidestep(*arguments[:-3], "x").err
+    assert "crops that begin" in sidestep("dataset", "check", songs, "--crop_seconds", "3").out
 
 
 def test_check_counts_tokens_with_the_models_tokenizer(sidestep, songs, tiny_checkpoint):
