@@ -160,10 +160,11 @@ def test_songs_that_cannot_be_encoded_are_named_and_the_rest_goes_on(
     import soundfile
 
     soundfile.write(folder / "nan.wav", np.full((RATE, 2), np.nan, np.float32), RATE, subtype="FLOAT")
+    soundfile.write(folder / "silent.wav", np.zeros((2 * RATE, 2), np.float32), RATE)
     _, state = engine.run("run", "preprocess", document)
     failed = read_manifest(tmp_path / "tensors").failed
-    assert sorted(failed) == ["[broken].mp3", "nan.wav", "short.wav"]
-    assert (state.results["songs"], state.results["failed"]) == (3, 3)
+    assert sorted(failed) == ["[broken].mp3", "nan.wav", "short.wav", "silent.wav"]
+    assert (state.results["songs"], state.results["failed"]) == (3, 4)
     assert {warning.what.split(" is left out")[0] for warning in state.warnings} == set(failed)
 
 

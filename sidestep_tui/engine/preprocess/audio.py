@@ -8,6 +8,7 @@ import torch
 
 from sidestep_tui.acestep.vae import encode_audio
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform, read_audio
+from sidestep_tui.dataset.measure import SILENCE_PEAK
 from sidestep_tui.dataset.treatment import treat
 from sidestep_tui.engine.loader import prefetch
 from sidestep_tui.engine.preprocess.bench import Bench
@@ -54,9 +55,12 @@ def decoded_ahead(songs: Iterable[PlannedSong]) -> Iterator[tuple[PlannedSong, W
 def _decode(song: PlannedSong) -> Waveform | SidestepError:
     treatment = song.treatment
     try:
-        waveform = treat(read_audio(song.audio_path, SAMPLE_RATE, max_seconds=treatment.end), treatment)
+        recorded = read_audio(song.audio_path, SAMPLE_RATE, max_seconds=treatment.end)
     except SidestepError as error:
         return error
+    if max(recorded.max(), -recorded.min()) <= SILENCE_PEAK:
+        return SidestepError("The song is silent.", where=song.audio_path, fix="remove it")
+    waveform = treat(recorded, treatment)
     if waveform.shape[1] < _SHORTEST_SECONDS * SAMPLE_RATE:
         return SidestepError("The song is shorter than one second.", where=song.audio_path, fix="remove it")
     return waveform
