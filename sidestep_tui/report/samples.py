@@ -142,8 +142,8 @@ def _origin(sample: SampleWritten, settings: GenerateSettings | None) -> _Origin
     """Songs of a training run carry no settings of their own; what they share is the run, and of each song its name."""
     if settings is None:
         file = Path(sample.path)
-        song = file.name if _STEP.fullmatch(file.parent.name) else ""
-        return _Origin(sample.prompt, sample.seed, song, ())
+        song = (("song", file.stem),) if _STEP.fullmatch(file.parent.name) else ()
+        return _Origin(sample.prompt, sample.seed, "", song)
     settings = settings.model_copy(update=sample.settings)
     document: dict[str, Any] = settings.model_dump(mode="json")
     for path in _NOT_THE_SONG:

@@ -1,10 +1,12 @@
 """Which songs and which sensitivity belong to a report."""
 
 import json
+import re
 
 import pytest
 
 from sidestep_tui.config.jobs import EstimateSettings
+from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.report.likeness import data_set_of, describe_songs
 from sidestep_tui.report.samples import find_groups
@@ -15,6 +17,8 @@ from sidestep_tui.runs.directory import RunDirectory, create_run
 from sidestep_tui.runs.history import summarise
 from sidestep_tui.runs.log import EventWriter
 from sidestep_tui.runs.sensitivity_file import write_sensitivity
+
+from .conftest import chord
 
 BEGAN = 1_760_000_000.0
 MODULES = (
@@ -57,8 +61,12 @@ def test_songs_of_one_caption_in_a_run_are_groups_of_their_own(training_run):
             for song in ("1-waltz", "2-lullaby"):
                 path = f"samples/step-{step:08d}/{song}.flac"
                 events.write(ev.SampleWritten(path=path, prompt="strings", seed=42, step=step))
+                write_audio(run.path / path, chord(3))
     groups = [[take.path.stem for take in group.takes] for group in find_groups(summarise(run))]
     assert groups == [["1-waltz", "1-waltz"], ["2-lullaby", "2-lullaby"]]
+    page = write_report(run, run.path / "report.html", now=BEGAN).page.read_text(encoding="utf-8")
+    keys = re.findall(r'data-group="(\w+)"', page)
+    assert [keys.count(key) for key in dict.fromkeys(keys)] == [2, 2]  # the page compares within each
 
 
 def test_a_file_that_was_written_twice_is_the_later_song_only(training_run, generated, tmp_path):
