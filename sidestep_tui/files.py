@@ -185,8 +185,9 @@ def disk_errors_named(path: Path) -> Iterator[None]:
                 "The file cannot be written.", where=path, fix="check the permissions or choose another folder"
             ) from error
         if number in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
+            reason = os.strerror(number)
             raise SidestepError(
-                f"The file cannot be written: {os.strerror(number)}.", where=path, fix="choose another place"
+                f"The file cannot be written: {reason}.", where=path, fix="choose another place"
             ) from error
         raise
 

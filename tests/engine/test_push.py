@@ -59,7 +59,7 @@ def test_the_folder_is_uploaded_and_private_unless_asked(
             HfHubHTTPError("no", response=httpx2.Response(403, request=httpx2.Request("POST", "https://hub.test"))),
             "may write there",
         ),
-        (httpx2.ConnectError("no network"), "upload it later"),
+        (httpx2.ConnectError("no network"), "try again later"),
     ],
     ids=["no token", "refused", "no network"],
 )

@@ -33,7 +33,7 @@ def push_folder(folder: Path, repository: str, run: Path, *, public: bool) -> st
         raise SidestepError("There is no token for the Hub.", where=repository, fix=fix) from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
         status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
-        fix = f"upload it later with `sidestep resume {run}`"
+        fix = f"try again later: `sidestep resume {run}` uploads it"
         if status in (401, 403):
             fix = f"run `hf auth login` with a token that may write there, then `sidestep resume {run}`"
         raise SidestepError(
