@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from sidestep_tui.acestep.keymap import to_diffusers, to_original
 from sidestep_tui.config.adapter import AdapterBase
-from sidestep_tui.engine.adapter_config import new_config
+from sidestep_tui.engine.adapter_config import check_numbers, new_config
 from sidestep_tui.engine.targets import Target
 from sidestep_tui.engine.tensor_files import write_tensors
 from sidestep_tui.errors import SidestepError
@@ -135,12 +135,13 @@ def read_adapter(folder: Path) -> AdapterFile:
     """
     try:
         config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        check_numbers(config)
         weights = load_file(folder / WEIGHTS_FILE)
     except FileNotFoundError as error:
         raise no_adapter(folder, f"choose a folder with {CONFIG_FILE} and {WEIGHTS_FILE}") from error
     except (OSError, ValueError, SafetensorError) as error:
         raise SidestepError(f"The adapter cannot be read: {error}.", where=folder, fix="take another copy") from error
-    if not isinstance(config, dict) or config.get("peft_type") not in _CONFIGS:
+    if str(config.get("peft_type")) not in _CONFIGS:
         raise SidestepError(
             "The adapter's family is unknown.", where=folder / CONFIG_FILE, fix="use LoRA … OFT of PEFT"
         )

@@ -1,8 +1,9 @@
-"""PEFT's configuration of a new adapter, from the settings of the run and the modules that were chosen."""
+"""PEFT's configuration: of a new adapter, from the settings of the run and the modules chosen, and of a saved one."""
 
 from collections.abc import Sequence
 
 from peft import LoHaConfig, LoKrConfig, LoraConfig, OFTConfig, PeftConfig
+from pydantic import BaseModel, FiniteFloat, NonNegativeInt, PositiveInt, ValidationError
 
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.config.adapter import (
@@ -14,6 +15,17 @@ from sidestep_tui.config.adapter import (
     OftSettings,
 )
 from sidestep_tui.engine.targets import Target
+
+
+class _Numbers(BaseModel):
+    """What of PEFT's configuration is reckoned with; PEFT itself looks at no type."""
+
+    r: NonNegativeInt = 0
+    lora_alpha: FiniteFloat = 0
+    alpha: FiniteFloat = 0
+    rank_pattern: dict[str, PositiveInt] | None = None
+    alpha_pattern: dict[str, FiniteFloat] | None = None
+    num_cayley_neumann_terms: NonNegativeInt = 0
 
 
 def new_config(settings: AdapterBase, targets: Sequence[Target]) -> PeftConfig:
@@ -52,3 +64,16 @@ def new_config(settings: AdapterBase, targets: Sequence[Target]) -> PeftConfig:
             return OFTConfig(r=0, oft_block_size=settings.block_size, target_modules=names)
         case _:
             raise TypeError(type(settings))
+
+
+def check_numbers(config: object) -> None:
+    """Holds the configuration of a saved adapter to what is reckoned with.
+
+    Raises:
+        ValueError: a member is no such number.
+    """
+    try:
+        _Numbers.model_validate(config, strict=True)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise ValueError(": ".join([*map(str, wrong["loc"]), wrong["msg"]])) from error

@@ -86,6 +86,16 @@ def no_json(folder: Path) -> None:
     (folder / "adapter_config.json").write_text("{")
 
 
+def rank_in_words(folder: Path) -> None:
+    file = folder / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"r": "four"}))
+
+
+def pattern_of_no_ranks(folder: Path) -> None:
+    file = folder / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"rank_pattern": ["layers.1.mlp.up_proj"]}))
+
+
 BAD: dict[str, tuple[Callable[[Path], None], str]] = {
     "half-written": (half_written, "cannot be read"),
     "pickle": (pickled, "pickle"),
@@ -95,6 +105,8 @@ BAD: dict[str, tuple[Callable[[Path], None], str]] = {
     "foreign key": (foreign_key, "layers.1.mlp.gates"),
     "unknown family": (unknown_family, "family"),
     "broken config": (no_json, "cannot be read"),
+    "rank in words": (rank_in_words, "r: Input should be a valid integer"),
+    "pattern of no ranks": (pattern_of_no_ranks, "rank_pattern"),
 }
 
 

@@ -30,7 +30,7 @@ def read_exported(path: Path) -> tuple[ExportFormat, dict[str, ModuleAdapter]]:
     try:
         form: ExportFormat = "peft" if place.is_dir() else _form(place)
         modules = FORMATS[form].read(place)
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise SidestepError(
             f"The adapter cannot be read: {error}.", where=place, fix="take another copy, or export it again"
         ) from error
