@@ -179,7 +179,7 @@ class RunDirectory:
             raise self._no_run() from error
         except (OSError, ValueError) as error:
             raise SidestepError(f"The run's settings cannot be read: {error}.", where=self.config_file) from error
-        if not isinstance(document, dict) or document.get("job") not in JOBS:
+        if not isinstance(document, dict) or str(document.get("job")) not in JOBS:
             raise SidestepError("The run's settings are of no known job.", where=self.config_file)
         if not isinstance(document.get("settings"), dict) or not isinstance(document.get("created_at"), int | float):
             raise SidestepError("The run's settings are not whole.", where=self.config_file)

@@ -80,7 +80,7 @@ def test_a_folder_that_is_no_run_says_so(tmp_path):
         run.settings()
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"job": "dance"}', "\xff"])
+@pytest.mark.parametrize("text", ["{", "[]", '{"job": "dance"}', '{"job": []}', "\xff"])
 def test_damaged_settings_are_told(make_run, text):
     run = make_run()
     run.config_file.write_text(text, encoding="latin-1")
