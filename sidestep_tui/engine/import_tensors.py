@@ -99,9 +99,9 @@ def find_samples(folder: Path) -> list[Path]:
     """
     try:
         listed = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["samples"]
+        named = [_locate(folder, path) for path in listed if isinstance(path, str)]
     except (OSError, ValueError, KeyError, TypeError):
-        listed = []
-    named = [_locate(folder, str(path)) for path in listed if isinstance(path, str)]
+        named = []
     files = [file for file in named if file is not None] or sorted(folder.glob("*.pt"))
     files = [file for file in files if not file.name.endswith(".tmp.pt")]
     if not files:
@@ -126,7 +126,8 @@ def read_foreign(file: Path, condition_size: int) -> Foreign:
             fix="choose the model that it was made with",
         )
     _refuse_unusable(file, stored)
-    same = stored.context.shape[0] == latents.shape[0] and torch.allclose(stored.context[:, :64], latents, atol=1e-3)
+    source = stored.context[:, :LATENT_CHANNELS] if stored.context.ndim == 2 else stored.context
+    same = source.shape == latents.shape and torch.allclose(source, latents, atol=1e-3)
     if stored.metadata.get("preprocess_mode") == _LEAKING_MODE or same:
         raise SidestepError(
             "The sample holds the song itself as context; training on it teaches copying.",

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sidestep_tui.acestep import open_checkpoint
-from sidestep_tui.engine.import_tensors import read_foreign
+from sidestep_tui.engine.import_tensors import find_samples, read_foreign
 from sidestep_tui.engine.tensors import read_all, read_manifest, read_shared
 from sidestep_tui.errors import SidestepError
 from tests.engine.conftest import Engine
@@ -130,6 +130,17 @@ def test_a_sample_that_could_not_be_trained_on_is_named_now(
         read_foreign(file, 64)
     assert caught.value.where
     assert caught.value.fix
+
+
+@pytest.mark.parametrize("context", [torch.ones(200), torch.ones(200, 30), torch.tensor(1.0)])
+def test_a_context_of_another_form_is_no_leak(foreign: Path, context: torch.Tensor) -> None:
+    _change(foreign / "s0.pt", context_latents=context)
+    assert len(read_foreign(foreign / "s0.pt", 64).latents) == 200
+
+
+def test_a_manifest_that_lists_nothing_is_passed_over(foreign: Path) -> None:
+    (foreign / "manifest.json").write_text('{"samples": 4}')
+    assert [file.name for file in find_samples(foreign)] == ["s0.pt", "s1.pt", "s2.pt", "s3.pt"]
 
 
 def test_a_folder_without_samples_says_so(engine: Engine, turbo: Path, tmp_path: Path) -> None:
