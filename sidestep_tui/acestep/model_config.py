@@ -195,7 +195,7 @@ def parse_config(transformer: dict[str, Any], encoder: dict[str, Any], source: P
             timbre_fix_frame=int(transformer.get("timbre_fix_frame", 750)),
             is_turbo=bool(transformer.get("is_turbo", False)),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise SidestepError(
             f"The model's config lacks a usable value for {error}.",
             where=source,

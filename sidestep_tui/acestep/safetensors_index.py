@@ -78,7 +78,7 @@ def read_header(file: Path) -> list[TensorEntry]:
                 for name, spec in sorted(header.items())
                 if name != "__metadata__"
             ]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise _damaged(file) from error
     if any(entry.end > size for entry in entries):
         raise _damaged(file)

@@ -71,7 +71,7 @@ def read_sensitivity(path: Path) -> SensitivityFile:
         raise SidestepError(
             "There is no sensitivity file.", where=file, fix="make one with `sidestep estimate`"
         ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise SidestepError(
             f"This is no sensitivity file: {error}.", where=file, fix="make one with `sidestep estimate`"
         ) from error

@@ -1,5 +1,6 @@
 """Reading stored tensors: the same values as the library reads, from whole and torn files, and no memory beside."""
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,13 @@ def test_a_header_whose_sizes_disagree_and_an_unknown_precision_are_told(tmp_pat
     ):
         with pytest.raises(SidestepError, match="cannot be read"):
             read(spoilt, torch.float32)
+
+
+def test_a_header_that_ends_a_tensor_nowhere_is_damaged(tmp_path: Path) -> None:
+    header = b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0]}}'
+    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    with pytest.raises(SidestepError, match="damaged"):
+        read_header(tmp_path / "model.safetensors")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the kernel's figures")

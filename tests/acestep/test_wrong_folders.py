@@ -1,5 +1,6 @@
 """Every way in which a model folder can be wrong, and what is said about it."""
 
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,8 @@ class TestWrongFolders:
     def test_broken_and_incomplete_config(self, turbo: Path) -> None:
         edit_config(turbo, remove=("num_hidden_layers",))
         self.fails(lambda: open_checkpoint(turbo), "num_hidden_layers")
+        edit_config(turbo, num_hidden_layers=math.inf)
+        self.fails(lambda: open_checkpoint(turbo), "lacks a usable value")
         (turbo / "config.json").write_text("{")
         self.fails(lambda: open_checkpoint(turbo), "not valid JSON")
 
