@@ -4,6 +4,7 @@
 line belongs to one data set in one saved version; lines of another version are left alone and named, never applied.
 """
 
+import errno
 import json
 import os
 import uuid
@@ -95,7 +96,9 @@ class Journal:
         try:
             descriptor = os.open(self.file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
             try:
-                os.write(descriptor, _line_end_missing(descriptor) + data)
+                data = _line_end_missing(descriptor) + data
+                if os.write(descriptor, data) < len(data):  # what fits of it, on a disk that is nearly full
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)

@@ -1,6 +1,7 @@
 """Edits with undo, the journal that survives a crash, and the filter language."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,22 @@ def test_a_scanned_folder_says_that_a_saved_data_set_lies_in_it(make_song: MakeS
     assert "saved-data-set-beside" in [finding.code for finding in load_dataset(root).findings]
     with pytest.raises(SidestepError, match="does not exist"):
         load_dataset(root / "nothing.json")
+
+
+def test_an_edit_of_which_a_full_disk_took_a_part_is_not_kept(
+    make_song: MakeSong, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_song("a.wav")
+    session = open_session(root)
+    with monkeypatch.context() as full:
+        write = os.write
+        full.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:40]))
+        with pytest.raises(SidestepError, match="cannot be kept safe"):
+            session.edit(["a.wav"], {"bpm": 120})
+    assert session.dataset.songs[0].bpm is None
+    session.edit(["a.wav"], {"genre": "pop"})
+    song = load_dataset(root).songs[0]
+    assert (song.bpm, song.genre) == (None, "pop")
 
 
 def test_edits_of_one_step_are_undone_together_and_survive_a_crash(make_song: MakeSong, root: Path) -> None:
