@@ -33,6 +33,15 @@ class TargetSettings(Section):
     modules: Annotated[tuple[str, ...] | None, Shown("advanced")] = None
     """An explicit list of module names such as `layers.3.self_attn.q_proj`; replaces the choices above."""
 
+    @field_validator("layers")
+    @classmethod
+    def _upwards(cls, value: str) -> str:
+        for part in value.split(","):
+            first, _, last = part.partition("-")
+            if last and int(last) < int(first):
+                raise ValueError(f"the layers {part} go downwards; write {last}-{first}")
+        return value
+
 
 class AdapterBase(Section):
     """What all families share."""

@@ -44,6 +44,12 @@ def test_shape_from_a_config_of_either_layout() -> None:
     assert DitShape.from_config(config) == SHAPE_XL
 
 
+def test_ranges_of_layers_that_go_downwards_are_refused_and_not_left_out() -> None:
+    assert TargetSettings(layers="0-3,5-9").layers == "0-3,5-9"
+    with pytest.raises(ValueError, match="the layers 9-5 go downwards; write 5-9"):
+        TargetSettings(layers="0-3,9-5")
+
+
 @pytest.mark.parametrize(
     ("text", "layers"), [("all", {0, 1, 2, 3}), ("0-1,3", {0, 1, 3}), ("2", {2}), ("3-9", {3}), ("2-1", set())]
 )
