@@ -29,6 +29,7 @@ class SettingFlags:
     """
 
     def __init__(self, model: type[Section], parser: Parser, positional: str | None = None) -> None:
+        self.model = model
         by_path: defaultdict[str, list[SettingField]] = defaultdict(list)
         for field in setting_fields(model):
             by_path[field.path].append(field)
@@ -111,13 +112,13 @@ def given_layers(flags: SettingFlags, options: Namespace) -> list[Layer]:
     """The layers of a command line, weakest first: preset, config file, flags.
 
     Raises:
-        UsageError: there is no such preset, or the file holds no settings.
+        UsageError: there is no such preset, or the file holds no settings, or another job's.
         SidestepError: the preset is not valid.
     """
     layers = []
     if vars(options).get("preset"):
         layers.append(Layer(f"preset {options.preset}", find_preset(options.preset, Path.cwd()).settings))
     if options.config is not None:
-        layers.append(Layer(f"file {options.config}", read_config_file(options.config)))
+        layers.append(Layer(f"file {options.config}", read_config_file(options.config, flags.model)))
     layers.append(Layer("the command line", flags.given(options)))
     return layers

@@ -1,10 +1,12 @@
 """Flags to settings: text arrives as it was typed, lists and empty values as the reference says."""
 
+import json
+
 import pytest
 
 from sidestep_tui.cli.jobs import check_inputs
 from sidestep_tui.cli.parser import Parser
-from sidestep_tui.cli.settings import SettingFlags
+from sidestep_tui.cli.settings import SettingFlags, add_layer_flags, given_layers
 from sidestep_tui.config.fields import look_up
 from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.layers import Layer, resolve
@@ -148,3 +150,21 @@ def test_a_switch_before_the_argument_without_a_flag_leaves_it_alone():
     document = given(TrainSettings, "--memory.compile", "songs", positional="data.tensors")
     assert look_up(document, "memory.compile") is True
     assert str(look_up(document, "data.tensors")) == "songs"
+
+
+@pytest.mark.parametrize(
+    ("job", "model", "taken"),
+    [("train", TrainSettings, True), ("train", GenerateSettings, False), ("preflight", TrainSettings, True)],
+)
+def test_the_config_file_of_a_run_goes_with_its_own_job(tmp_path, job, model, taken):
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"job": job, "settings": {"model": {"checkpoint": "m"}}}), encoding="utf-8")
+    parser = Parser(prog="sidestep")
+    flags = SettingFlags(model, parser)
+    add_layer_flags(parser, presets=False)
+    options = parser.parse_args(["--config", str(file)])
+    if taken:
+        assert given_layers(flags, options)[0].document == {"model": {"checkpoint": "m"}}
+    else:
+        with pytest.raises(UsageError, match="of another kind: train"):
+            given_layers(flags, options)

@@ -14,6 +14,7 @@ from sidestep_tui.config.config_file import read_config_file
 from sidestep_tui.config.fields import SettingField
 from sidestep_tui.config.layers import Layer, Problem
 from sidestep_tui.config.presets import Preset
+from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import UsageError
 from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard.schema import Draft, key_of
@@ -74,7 +75,7 @@ class WizardDocument(SettingsSheet):
         """
         layers = (
             *(layer for layer in self.layers if not layer.origin.startswith("file ")),
-            Layer(f"file {path}", read_config_file(path)),
+            Layer(f"file {path}", read_config_file(path, TrainSettings)),
         )
         if problems := replace(self, layers=layers, edits={}, drafts={}).problems():
             raise UsageError("; ".join(p.told for p in problems), where=path, fix=_("correct the file"))

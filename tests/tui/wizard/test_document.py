@@ -137,6 +137,7 @@ def test_an_edit_that_no_longer_fits_under_a_preset_becomes_a_draft() -> None:
     [
         ('{"adapter": {"rank": 0}}', r"adapter\.rank"),
         ("[1]", "no settings"),
+        ('{"job": "generate", "settings": {"prompt": "a song"}}', "of another kind: generate"),
         ("{", "cannot be read"),
         (None, "No such"),
     ],
