@@ -6,13 +6,18 @@ from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.plan import StepPlan
 from sidestep_tui.engine.setup import Setup
 from sidestep_tui.runs.events import Planned
+from sidestep_tui.told import told_many
 
 
 def announce(context: JobContext, settings: TrainSettings, setup: Setup, plan: StepPlan) -> None:
     """Emits the plan, and a warning where over-fitting cannot be seen."""
     if not setup.split.validation and settings.validation.songs:
         context.warn(
-            f"{len(setup.manifest.songs)} songs are too few to hold one out: over-fitting will not be seen.",
+            told_many(
+                "{count} song is too little to hold one out: over-fitting will not be seen.",
+                "{count} songs are too few to hold one out: over-fitting will not be seen.",
+                len(setup.manifest.songs),
+            ),
             fix="preprocess four songs or more",
         )
     _warn_of_split(context, settings, setup)
@@ -43,7 +48,12 @@ def _warn_of_split(context: JobContext, settings: TrainSettings, setup: Setup) -
     asked = settings.validation.songs
     if marked and asked not in (marked, ValidationSettings.model_fields["songs"].default):
         context.warn(
-            f"The data set holds out {marked} songs itself: validation.songs={asked} is not used.",
+            told_many(
+                "The data set holds out {count} song itself: validation.songs={asked} is not used.",
+                "The data set holds out {count} songs itself: validation.songs={asked} is not used.",
+                marked,
+                asked=asked,
+            ),
             settings.data.tensors,
             "leave validation.songs alone, or set held_out in the data set and preprocess again",
         )
@@ -59,7 +69,11 @@ def _warn_of_crops(context: JobContext, settings: TrainSettings, setup: Setup) -
     ]
     if whole:
         context.warn(
-            f"Crops of {len(whole)} songs are told the whole song's duration and lyrics.",
+            told_many(
+                "Crops of {count} song are told the whole song's duration and lyrics.",
+                "Crops of {count} songs are told the whole song's duration and lyrics.",
+                len(whole),
+            ),
             ", ".join(whole[:5]),
             f"preprocess with --crop_seconds {settings.data.crop_seconds:g}",
         )

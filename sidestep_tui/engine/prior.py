@@ -25,6 +25,7 @@ from sidestep_tui.engine.setup import Setup
 from sidestep_tui.engine.step import mixed_precision
 from sidestep_tui.engine.validation import evaluating
 from sidestep_tui.engine.without_adapter import without_adapter
+from sidestep_tui.told import told_many
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
@@ -88,7 +89,7 @@ def build_prior(context: JobContext, objective: ObjectiveSettings, setup: Setup)
     """
     if not setup.prior or not setup.ranks.measures:
         return Prior((), objective, setup.drawing)
-    context.phase("generating the prior", f"{len(setup.prior)} songs")
+    context.phase("generating the prior", told_many("{count} song", "{count} songs", len(setup.prior)))
     quiet = JobContext(context.run, None)
     songs = []
     with evaluating(setup.transformer), without_adapter(setup.transformer):

@@ -147,7 +147,7 @@ def test_songs_held_out_in_the_review_are_held_out_of_training(
     assert state.plan is not None
     assert (state.plan.songs, state.plan.validation_songs) == (2, 1), "three are too few to draw from, not to mark"
     assert state.validations[-1].songs.keys() == {"song 1.flac"}
-    assert "The data set holds out 1 songs itself: validation.songs=2 is not used." in [
+    assert "The data set holds out 1 song itself: validation.songs=2 is not used." in [
         warning.what for warning in state.warnings
     ]
 

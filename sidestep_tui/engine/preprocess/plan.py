@@ -25,6 +25,7 @@ from sidestep_tui.dataset.wordings import Wording, WordingLaw, word
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.preprocess.descriptions import CropGrid
 from sidestep_tui.engine.tensors import VERSION
+from sidestep_tui.told import told_many
 
 _REPEATS: Final = re.compile(r"([1-9]\d{0,3})_.+", re.ASCII)
 
@@ -160,7 +161,7 @@ def measure_first(context: JobContext, dataset: Dataset, measures: MeasureCache)
     ]
     if not keys:
         return
-    context.phase("measuring", f"{len(keys)} songs")
+    context.phase("measuring", told_many("{count} song", "{count} songs", len(keys)))
     for done, labels in enumerate(label_dataset(dataset, (), keys=keys, measures=measures), start=1):
         context.stop_if_requested()
         context.progress(done, len(keys), "songs", labels.key)

@@ -21,7 +21,7 @@ from sidestep_tui.engine.preprocess.descriptions import Description, describe
 from sidestep_tui.engine.preprocess.plan import PlannedSong
 from sidestep_tui.engine.tensors import SharedTensors, SongEntry, SongTensors, song_file, write_shared, write_song
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.told import told
+from sidestep_tui.told import told, told_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,11 @@ def _warn_of_loss(bench: Bench, songs: Sequence[PlannedSong], prompts: SongPromp
     """Says what the model will not read, and which crops will read more than they hold."""
     if cut := [key for key, of_song in prompts.items() if any(prompt.cut for prompt in of_song)]:
         bench.context.warn(
-            f"{len(cut)} songs have more text than the model reads; the end is left out, as at inference.",
+            told_many(
+                "{count} song has more text than the model reads; the end is left out, as at inference.",
+                "{count} songs have more text than the model reads; the end is left out, as at inference.",
+                len(cut),
+            ),
             ", ".join(cut[:5]),
             "`sidestep dataset check --prompts` shows what is cut",
         )
@@ -141,7 +145,11 @@ def _warn_of_loss(bench: Bench, songs: Sequence[PlannedSong], prompts: SongPromp
     ]
     if untimed:
         bench.context.warn(
-            f"The lyrics of {len(untimed)} songs have no times: every crop's prompt holds all of them.",
+            told_many(
+                "The lyrics of {count} song have no times: every crop's prompt holds all of them.",
+                "The lyrics of {count} songs have no times: every crop's prompt holds all of them.",
+                len(untimed),
+            ),
             ", ".join(untimed[:5]),
             "put NAME.lrc beside the songs",
         )
