@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 import psutil
+import pynvml
 import torch
 
 from sidestep_tui.config.base import Section
@@ -103,7 +104,7 @@ def free_memory() -> None:
 
 
 def device_sampler(device: torch.device) -> Callable[[], DeviceSampled]:
-    """A function that reads the memory of this process and of the device that it works on."""
+    """A function that reads the memory of this process and of the device that it works on, and how busy a card is."""
     process = psutil.Process()
 
     def sample() -> DeviceSampled:
@@ -115,6 +116,17 @@ def device_sampler(device: torch.device) -> Callable[[], DeviceSampled]:
             device_bytes=total - free,
             device_total_bytes=total,
             peak_bytes=torch.cuda.max_memory_reserved(device),
+            utilisation=_told_by_nvml(torch.cuda.utilization, device, 100),
+            power_watts=_told_by_nvml(torch.cuda.power_draw, device, 1000),
+            temperature=_told_by_nvml(torch.cuda.temperature, device, 1),
         )
 
     return sample
+
+
+def _told_by_nvml(ask: Callable[[torch.device], int], device: torch.device, parts: int) -> float | None:
+    """What torch asks NVML about a card, in so many parts of the unit; None where the driver or card does not tell."""
+    try:
+        return ask(device) / parts
+    except (pynvml.NVMLError, RuntimeError, LookupError, ValueError):
+        return None

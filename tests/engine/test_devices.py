@@ -2,13 +2,14 @@
 
 from typing import Any
 
+import pynvml
 import pytest
 import torch
 
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine import devices, jobs
-from sidestep_tui.engine.devices import choose_device, why_no_card
+from sidestep_tui.engine.devices import choose_device, device_sampler, why_no_card
 from sidestep_tui.errors import SidestepError
 from tests.engine.conftest import Engine
 
@@ -104,3 +105,30 @@ def test_a_run_on_the_processor_beside_a_card_says_so(engine: Engine, train_docu
     _, state = engine.run("slow", "train", document)
     assert state.status == "completed"
     assert any("too old (found version 11040)" in warning.what for warning in state.warnings)
+
+
+@pytest.fixture
+def _a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (60, 80))
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda _device: 15)
+    monkeypatch.setattr(torch.cuda, "utilization", lambda _device: 97)
+    monkeypatch.setattr(torch.cuda, "power_draw", lambda _device: 312_000)
+    monkeypatch.setattr(torch.cuda, "temperature", lambda _device: 64)
+
+
+@pytest.mark.usefixtures("_a_card")
+def test_a_card_is_sampled_with_its_load() -> None:
+    sampled = device_sampler(torch.device("cuda", 0))()
+    assert (sampled.device_bytes, sampled.device_total_bytes, sampled.peak_bytes) == (20, 80, 15)
+    assert (sampled.utilisation, sampled.power_watts, sampled.temperature) == (0.97, 312.0, 64.0)
+
+
+@pytest.mark.usefixtures("_a_card")
+@pytest.mark.parametrize("error", [pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED), RuntimeError("no driver")])
+def test_what_a_card_does_not_tell_ends_no_run(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_device: torch.device) -> int:
+        raise error
+
+    monkeypatch.setattr(torch.cuda, "power_draw", refuse)
+    sampled = device_sampler(torch.device("cuda", 0))()
+    assert (sampled.utilisation, sampled.power_watts, sampled.temperature) == (0.97, None, 64.0)
