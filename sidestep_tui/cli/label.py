@@ -19,11 +19,11 @@ def _check(settings: Section) -> None:
     Raises:
         UsageError: it is so.
     """
-    label = LabelSettings.model_validate(settings.model_dump())
-    if unknown := next((name for name in label.fields if field_named(name) is None), None):
+    assert isinstance(settings, LabelSettings)
+    if unknown := next((name for name in settings.fields if field_named(name) is None), None):
         raise UsageError("Songs have no such field.", where=unknown, fix="write it like --fields bpm,key")
-    if label.by in PROVIDERS:
-        open_provider(label.by, base_url=label.base_url, model=label.model_name)
+    if settings.by in PROVIDERS:
+        open_provider(settings.by, base_url=settings.base_url, model=settings.model_name)
 
 
 def _show(run: RunDirectory, out: Output) -> None:

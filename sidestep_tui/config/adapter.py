@@ -9,6 +9,7 @@ from sidestep_tui.config.base import Section, Shown
 
 Family = Literal["lora", "dora", "lokr", "loha", "oft"]
 Projection = Literal["q", "k", "v", "o"]
+_Alpha = Annotated[float | None, Field(gt=0, le=4096), Shown(empty="from the rank", short="alpha")]
 
 
 class TargetSettings(Section):
@@ -64,7 +65,7 @@ class LoraSettings(AdapterBase):
     rank: Annotated[int, Field(ge=1, le=1024), Shown(short="rank")] = 64
     """Directions that each module can move in. 16 for a hint of style, 64 for an album, 128 and more for many songs."""
 
-    alpha: Annotated[float | None, Field(gt=0, le=4096), Shown(empty="from the rank", short="alpha")] = None
+    alpha: _Alpha = None
     """Scale of the update, which is multiplied by alpha/rank; empty: twice the rank, with LoKr and LoHa the rank."""
 
     dropout: Annotated[float, Field(ge=0, lt=1), Shown("advanced")] = 0.0
@@ -75,11 +76,6 @@ class LoraSettings(AdapterBase):
 
     b_rate_ratio: Annotated[float, Field(ge=1, le=64), Shown("advanced")] = 1.0
     """LoRA+ (arXiv:2402.12354): the learning rate of B is this many times that of A. 1 switches it off."""
-
-    @property
-    def used_alpha(self) -> float:
-        """Alpha as the layers get it."""
-        return 2.0 * self.rank if self.alpha is None else self.alpha
 
 
 class DoraSettings(LoraSettings):
@@ -98,7 +94,7 @@ class LokrSettings(AdapterBase):
     rank: Annotated[int, Field(ge=1, le=1024), Shown(short="rank")] = 64
     """Rank of the larger Kronecker factor where it is factorised."""
 
-    alpha: Annotated[float | None, Field(gt=0, le=4096), Shown(empty="from the rank", short="alpha")] = None
+    alpha: _Alpha = None
     """Scale of the update, which is multiplied by alpha/rank; empty: twice the rank, with LoKr and LoHa the rank."""
 
     factor: Annotated[int, Field(ge=-1, le=256), Shown("advanced")] = -1
@@ -106,11 +102,6 @@ class LokrSettings(AdapterBase):
 
     dropout: Annotated[float, Field(ge=0, lt=1), Shown("advanced")] = 0.0
     """Share of the adapter's rank dropped in training."""
-
-    @property
-    def used_alpha(self) -> float:
-        """Alpha as the layers get it."""
-        return float(self.rank) if self.alpha is None else self.alpha
 
 
 class LohaSettings(AdapterBase):
@@ -122,16 +113,11 @@ class LohaSettings(AdapterBase):
     rank: Annotated[int, Field(ge=1, le=512), Shown(short="rank")] = 32
     """Rank of each of the two factors; the product reaches up to its square."""
 
-    alpha: Annotated[float | None, Field(gt=0, le=4096), Shown(empty="from the rank", short="alpha")] = None
+    alpha: _Alpha = None
     """Scale of the update, which is multiplied by alpha/rank; empty: twice the rank, with LoKr and LoHa the rank."""
 
     dropout: Annotated[float, Field(ge=0, lt=1), Shown("advanced")] = 0.0
     """Share of the adapter's rank dropped in training."""
-
-    @property
-    def used_alpha(self) -> float:
-        """Alpha as the layers get it."""
-        return float(self.rank) if self.alpha is None else self.alpha
 
 
 class OftSettings(AdapterBase):
@@ -166,6 +152,13 @@ AdapterSettings = Annotated[
     | Annotated[OftSettings, Tag("oft")],
     Discriminator(adapter_family),
 ]
+
+
+def used_alpha(settings: LoraSettings | LokrSettings | LohaSettings) -> float:
+    """Alpha as the layers get it."""
+    if settings.alpha is not None:
+        return settings.alpha
+    return float(2 * settings.rank if isinstance(settings, LoraSettings) else settings.rank)
 
 
 def has_dropout(adapter: AdapterSettings) -> bool:

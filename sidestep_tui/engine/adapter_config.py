@@ -13,6 +13,7 @@ from sidestep_tui.config.adapter import (
     LokrSettings,
     LoraSettings,
     OftSettings,
+    used_alpha,
 )
 from sidestep_tui.engine.targets import Target
 
@@ -39,7 +40,7 @@ def new_config(settings: AdapterBase, targets: Sequence[Target]) -> PeftConfig:
         case LoraSettings():
             return LoraConfig(
                 r=settings.rank,
-                lora_alpha=settings.used_alpha,
+                lora_alpha=used_alpha(settings),
                 lora_dropout=settings.dropout,
                 use_rslora=settings.rank_stabilised,
                 use_dora=isinstance(settings, DoraSettings),
@@ -49,7 +50,7 @@ def new_config(settings: AdapterBase, targets: Sequence[Target]) -> PeftConfig:
         case LokrSettings():
             return LoKrConfig(
                 r=settings.rank,
-                alpha=settings.used_alpha,
+                alpha=used_alpha(settings),
                 decompose_factor=settings.factor,
                 rank_dropout=settings.dropout,
                 rank_dropout_scale=True,  # as in LoRA and LoHa; else inference has more of the update
@@ -58,7 +59,7 @@ def new_config(settings: AdapterBase, targets: Sequence[Target]) -> PeftConfig:
             )
         case LohaSettings():
             return LoHaConfig(
-                r=settings.rank, alpha=settings.used_alpha, rank_dropout=settings.dropout, target_modules=names, **own
+                r=settings.rank, alpha=used_alpha(settings), rank_dropout=settings.dropout, target_modules=names, **own
             )
         case OftSettings():
             return OFTConfig(r=0, oft_block_size=settings.block_size, target_modules=names)
