@@ -4,7 +4,6 @@ Without arguments it opens the terminal application. Nothing is imported before 
 """
 
 import errno
-import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sidestep_tui import __version__
+from sidestep_tui import __version__, garbage
 from sidestep_tui.errors import ExitCode, SidestepError, UsageError
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def _dispatch(arguments: list[str]) -> int:
         arguments.remove("--low-bandwidth")
         os.environ[_LOW_BANDWIDTH] = "1"  # for this session, whichever verb opens the terminal application
     if not arguments:
-        gc.disable()  # until the first paint nothing is garbage; the application switches it on again
+        garbage.put_off()  # until the first paint nothing is garbage; the application switches it on again
         from sidestep_tui.tui.app import run_tui
 
         return run_tui()

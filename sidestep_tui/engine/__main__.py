@@ -1,6 +1,5 @@
 """`python -m sidestep_tui.engine RUN_DIR`: takes the run's lock, does its job, and leaves a last word in the log."""
 
-import gc
 import os
 import platform
 import sys
@@ -8,7 +7,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from sidestep_tui import __version__
+from sidestep_tui import __version__, garbage
 from sidestep_tui.config.fields import leaves
 from sidestep_tui.engine.context import JobContext, StopRequestedError
 from sidestep_tui.engine.processes import OtherRanks, end_with_leader, leave_last_word, other_ranks
@@ -112,17 +111,10 @@ def _do_job(context: JobContext) -> dict[str, str | int | float | None]:
             "`sidestep doctor` tells what to do; `--device cpu` says that it is meant so",
         )
     job = load_job(context.run.job())
-    if not gc.isenabled():
-        _collect_garbage_from_now_on()
+    garbage.collect_from_now_on()
     return job(context, settings)
 
 
-def _collect_garbage_from_now_on() -> None:
-    """The libraries that are loaded now stay: the collector need not go through them again and again."""
-    gc.freeze()
-    gc.enable()
-
-
 if __name__ == "__main__":
-    gc.disable()  # while libraries load, looking for garbage takes a fifth of the time and finds next to none
+    garbage.put_off()  # while libraries load, looking for it takes a fifth of the time
     sys.exit(main(sys.argv[1:]))

@@ -3,7 +3,6 @@
 Nothing here imports more than the first paint needs; screens come through `routes` when they are opened.
 """
 
-import gc
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.screen import Screen
 
+from sidestep_tui import garbage
 from sidestep_tui.config.places import here
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
@@ -21,7 +21,7 @@ from sidestep_tui.texts.language import LANGUAGES, remember_language
 from sidestep_tui.tui.failures import in_words
 from sidestep_tui.tui.palette import offered, open_palette
 from sidestep_tui.tui.preferences import chosen_theme, low_bandwidth, remember_low_bandwidth, remember_theme
-from sidestep_tui.tui.process import check_terminal, collect_garbage_from_now_on, leave_when_terminated
+from sidestep_tui.tui.process import check_terminal, leave_when_terminated
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean
@@ -126,8 +126,7 @@ class SidestepApp(App[None]):
 
     def on_mount(self) -> None:
         """Hears SIGTERM, and lets garbage be collected from the first frame on where the command has put that off."""
-        if not gc.isenabled():
-            self.call_after_refresh(collect_garbage_from_now_on)
+        self.call_after_refresh(garbage.collect_from_now_on)
         if not self.is_headless:
             leave_when_terminated(self)
 

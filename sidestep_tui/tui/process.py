@@ -1,7 +1,6 @@
-"""What the application settles with its process: its terminal, when garbage is collected, how it ends from outside."""
+"""What the application settles with its process: its terminal, and how it ends from outside."""
 
 import asyncio
-import gc
 import signal
 import sys
 from contextlib import suppress
@@ -32,12 +31,6 @@ def check_terminal() -> None:
             f"The locale says that this terminal is {encoding}; what is drawn needs UTF-8.",
             fix="export LC_ALL=C.UTF-8, where the terminal shows UTF-8, and start it again",
         )
-
-
-def collect_garbage_from_now_on() -> None:
-    """The code and the screen that stand now stay: the collector need not go through them again and again."""
-    gc.freeze()
-    gc.enable()
 
 
 def leave_when_terminated(app: App[Any]) -> None:
