@@ -66,7 +66,7 @@ def flash_attention(query: Tensor, key: Tensor, value: Tensor, window: int | Non
     of_keys = _ends(valid.sum(dim=1, dtype=torch.int32), key.shape[1])
     # What lies behind an end is a sequence of its own: with a window, whose rows count from its sequence's beginning,
     # of queries and keys; without one of keys that no query sees.
-    of_queries = of_keys
+    of_queries = None  # as of keys; torch.compile breaks its graph where one tensor is given twice
     if window is None:
         of_queries = _ends(query.new_full((len(query),), longest[0], dtype=torch.int32), longest[0])
     shape = query.shape
@@ -89,6 +89,7 @@ class _Flash(Function):
         longest: tuple[int, int],
         window: int,
     ) -> Tensor:
+        of_queries = of_keys if of_queries is None else of_queries
         ctx.longest = longest
         ctx.window = {"window_size_left": window, "window_size_right": window}
         mixed: Tensor

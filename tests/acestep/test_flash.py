@@ -101,6 +101,18 @@ def test_without_a_window_all_keys_of_a_song_are_seen(keys: int, lengths: tuple[
     same(flash_attention(*inputs, None, valid), full_attention(*inputs, valid), inputs, None)
 
 
+@pytest.mark.parametrize("window", [None, 64])
+def test_a_compiled_block_keeps_it_in_one_graph(window: int | None) -> None:
+    shapes = [(2, 150, 4, 16), (2, 150, 2, 16), (2, 150, 2, 16)]
+    inputs = [torch.empty(shape, device="meta", dtype=torch.bfloat16, requires_grad=True) for shape in shapes]
+    torch._dynamo.reset()
+    compiled = torch.compile(flash_attention, backend="aot_eager", fullgraph=True)
+    for valid in (None, torch.ones(2, 150, dtype=torch.bool, device="meta")):
+        mixed = compiled(*inputs, window, valid)
+        mixed.sum().backward()
+        assert mixed.shape == shapes[0]
+
+
 def test_what_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     query = torch.zeros(2, 9, 4, 16, dtype=torch.bfloat16)
     assert not flash.serves(query)
