@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -35,14 +36,19 @@ def main() -> None:
     base = build_transformer(shape, "cuda", torch.bfloat16)
     print(f"{describe_machine(device)}\n{shape.layers} layers, 3000 + 768 tokens, LoRA rank 64, bfloat16\n")
     rows = []
-    for side, step in {
-        "diffusers + PEFT": plain_step(copy.deepcopy(base), batch, 64, checkpointing=False),
-        "ours": our_step(copy.deepcopy(base), batch, 64, "none"),
-        "ours, recorded": our_step(copy.deepcopy(base), batch, 64, "none", graphs=True),
-        "diffusers + PEFT, recomputed": plain_step(copy.deepcopy(base), batch, 64, checkpointing=True),
-        "ours, recomputed": our_step(copy.deepcopy(base), batch, 64, "all"),
-        "ours, recomputed, recorded": our_step(copy.deepcopy(base), batch, 64, "all", graphs=True),
+    for side, make in {
+        "diffusers + PEFT": partial(plain_step, checkpointing=False),
+        "ours": partial(our_step, policy="none"),
+        "ours, compiled": partial(our_step, policy="none", compiled=True),
+        "ours, recorded": partial(our_step, policy="none", graphs=True),
+        "ours, compiled and recorded": partial(our_step, policy="none", compiled=True, graphs=True),
+        "diffusers + PEFT, recomputed": partial(plain_step, checkpointing=True),
+        "ours, recomputed": partial(our_step, policy="all"),
+        "ours, recomputed, compiled": partial(our_step, policy="all", compiled=True),
+        "ours, recomputed, recorded": partial(our_step, policy="all", graphs=True),
+        "ours, recomputed, compiled and recorded": partial(our_step, policy="all", compiled=True, graphs=True),
     }.items():
+        step = make(copy.deepcopy(base), batch, 64)
         rows.append([side, *_measured(step, card)])
     print_table(["side", "host", "range", "kernels", "products", "rise of memory"], rows)
 

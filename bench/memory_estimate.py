@@ -46,9 +46,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--shape", nargs="+", choices=SHAPES, default=["2b", "xl"])
     loads = [(750, 257), (3000, 768), (7500, 1500)]
     parser.add_argument("--load", type=load_argument, nargs="+", default=loads, metavar="TOKENS+CONDITION")
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument("--graphs", action="store_true", help="with recorded steps, whose memory is reserved at once")
-    how.add_argument("--compile", action="store_true", help="with compiled blocks")
+    parser.add_argument("--graphs", action="store_true", help="with recorded steps, whose memory is reserved at once")
+    parser.add_argument("--compile", action="store_true", help="with compiled blocks")
     return parser.parse_args()
 
 

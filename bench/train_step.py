@@ -1,7 +1,7 @@
 """Seconds of one optimizer step: ours against a plain diffusers + PEFT loop with the library's own attention.
 
     python -m bench.train_step                       # two lengths, with and without activation checkpointing
-    python -m bench.train_step --shape 2b --dtype bfloat16 --device cuda [--graphs]
+    python -m bench.train_step --shape 2b --dtype bfloat16 --device cuda [--graphs] [--compile]
 
 Both sides train the same random weights on the same draws in one process, in turns. The limit beside the result is the
 number of floating point operations that the step cannot avoid over the matrix rate measured in the same process.
@@ -57,7 +57,12 @@ def main() -> None:
                 {
                     "plain": plain_step(copy.deepcopy(base), batch, options.rank, recomputed),
                     "ours": our_step(
-                        copy.deepcopy(base), batch, options.rank, "all" if recomputed else "none", graphs=options.graphs
+                        copy.deepcopy(base),
+                        batch,
+                        options.rank,
+                        "all" if recomputed else "none",
+                        graphs=options.graphs,
+                        compiled=options.compile,
                     ),
                 },
                 options.repeats,
@@ -97,6 +102,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: processor time, for a busy machine")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--graphs", action="store_true", help="our steps recorded and replayed, on CUDA")
+    parser.add_argument("--compile", action="store_true", help="our blocks compiled, before the first step is timed")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     return parser.parse_args()
 

@@ -174,8 +174,8 @@ class TrainSettings(Section):
         memory = self.memory
         if not memory.graphs:
             return self
-        if memory.stream_blocks or memory.compile or memory.attention != "banded":
-            raise ValueError("memory.graphs needs memory.stream_blocks 0, compile off and attention banded")
+        if memory.stream_blocks or memory.attention != "banded":
+            raise ValueError("memory.graphs needs memory.stream_blocks 0 and attention banded")
         if memory.checkpointing == "offload":
             raise ValueError("memory.graphs needs memory.checkpointing other than offload")
         if memory.checkpointing != "none" and has_dropout(self.adapter):

@@ -81,6 +81,10 @@ def _passes(context: JobContext, settings: TrainSettings, setup: Setup) -> Passe
     elif not is_trusted(setup.device, setup.dtype):
         warn("the card has no flash kernel, and what stands for it makes masks anew for every length")
     else:
-        parameters = list(setup.parameters.values())
-        return RecordedPasses(plain, parameters, setup.device, cuda_record(setup.device), warn)
+        parameters, record, compiled = (
+            list(setup.parameters.values()),
+            cuda_record(setup.device),
+            settings.memory.compile,
+        )
+        return RecordedPasses(plain, parameters, setup.device, record, warn, compiled=compiled)
     return plain

@@ -53,6 +53,8 @@ class RecordedPasses:
         device: torch.device,
         record: Record,
         warn: Callable[[str], None],
+        *,
+        compiled: bool = False,
     ) -> None:
         """As it stands before the first step.
 
@@ -62,14 +64,18 @@ class RecordedPasses:
             device: the model's.
             record: of the device.
             warn: told why nothing is recorded.
+            compiled: the blocks may compile for a bucket that they have not met, which they cannot while they are
+                recorded: it is recorded when it comes again.
         """
         self._plain = plain
         self._parameters = parameters
         self._device = device
         self._record = record
         self._warn = warn
+        self._compiled = compiled
         self._gradients = [torch.zeros_like(parameter) for parameter in parameters]
         self._recordings: OrderedDict[tuple[int, ...], tuple[_Places, Callable[[], None]]] = OrderedDict()
+        self._compiled_for: set[tuple[int, ...]] = set()
         self._trusted = False
         self._given_up = False
 
@@ -100,12 +106,19 @@ class RecordedPasses:
         frames, tokens = rounded(batch.x0.shape[1], _PARTS), rounded(batch.condition.shape[1], _PARTS_OF_CONDITIONS)
         bucket = len(batch.keys), frames, tokens
         self._hand_out_gradients()
-        if bucket in self._recordings:
-            self._recordings.move_to_end(bucket)
-        else:
-            self._recordings[bucket] = self._recorded(bucket, batch, samples)
+        if bucket not in self._recordings:
+            places = _places(bucket, batch)
+            if self._compiled and self._trusted and bucket not in self._compiled_for:
+                self._compiled_for.add(bucket)
+                _fill(places, batch, samples)
+                self._pass(places)
+                return places.losses
+            run = partial(self._pass, places)
+            replay = self._record(run) if self._trusted else self._checked(run, places, batch, samples)
+            self._recordings[bucket] = places, replay
             if len(self._recordings) > _MOST:
                 self._recordings.popitem(last=False)
+        self._recordings.move_to_end(bucket)
         places, replay = self._recordings[bucket]
         _fill(places, batch, samples)
         replay()
@@ -123,18 +136,14 @@ class RecordedPasses:
         if empty:
             torch._foreach_zero_(empty)
 
-    def _recorded(
-        self, bucket: tuple[int, int, int], batch: Batch, samples: float | Tensor
-    ) -> tuple[_Places, Callable[[], None]]:
-        """A recording for a bucket. The first one is kept only if it gives the gradients of the plain pass.
+    def _checked(
+        self, run: Callable[[], None], places: _Places, batch: Batch, samples: float | Tensor
+    ) -> Callable[[], None]:
+        """The first recording, if it gives the gradients of the plain pass.
 
         Raises:
             RuntimeError: it gives others.
         """
-        places = _places(bucket, batch)
-        run = partial(self._pass, places)
-        if self._trusted:
-            return places, self._record(run)
         seed = torch.initial_seed()
         _fill(places, batch, samples)
         wanted = self._norms_after(run, seed)
@@ -147,7 +156,7 @@ class RecordedPasses:
         if not deviation <= _TOLERANCE:  # a NaN neither
             raise RuntimeError(f"what was recorded is off by {deviation:.3f} of the largest gradient")
         self._trusted = True
-        return places, replay
+        return replay
 
     def _pass(self, places: _Places) -> None:
         places.losses.copy_(self._plain(places.batch, places.samples))

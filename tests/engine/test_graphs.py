@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from sidestep_tui.acestep import open_checkpoint
+from sidestep_tui.acestep.compiled import compile_blocks
 from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.acestep.flash import trust_flash
 from sidestep_tui.config.adapter import LoraSettings
@@ -18,6 +20,7 @@ from sidestep_tui.engine import graphs
 from sidestep_tui.engine.adapter import inject_new, trainable
 from sidestep_tui.engine.batches import Batch
 from sidestep_tui.engine.graphs import Record, RecordedPasses, cuda_record, rounded
+from sidestep_tui.engine.recompute import Policy, use_checkpointing
 from sidestep_tui.engine.step import Passes, plain_passes
 from sidestep_tui.engine.targets import choose_targets
 
@@ -60,8 +63,11 @@ class Trained:
         self.device = torch.device(device)
         self.plain = plain_passes(self.transformer, ObjectiveSettings(weighting="min_snr"))
 
-    def recorded(self, record: Record, warnings: list[str], plain: Passes | None = None) -> RecordedPasses:
-        return RecordedPasses(plain or self.plain, self.parameters, self.device, record, warnings.append)
+    def recorded(
+        self, record: Record, warnings: list[str], plain: Passes | None = None, *, compiled: bool = False
+    ) -> RecordedPasses:
+        passes = plain or self.plain
+        return RecordedPasses(passes, self.parameters, self.device, record, warnings.append, compiled=compiled)
 
     def result(self, passes: Passes, batches: list[Batch], samples: float = 3) -> tuple[list[Tensor], list[Tensor]]:
         """Losses of every batch, and the gradients of them all; nothing is left in the parameters."""
@@ -112,6 +118,37 @@ def test_replays_give_the_losses_and_gradients_of_plain_passes(trained: Trained)
     assert not warnings
     assert recorder.made == 3  # one song of up to 64 frames and tokens, a longer one, two songs
     assert recorder.replayed == 6 + 1  # and the first, which was looked at
+
+
+def test_where_blocks_compile_a_length_is_met_once_before_it_is_recorded(trained: Trained) -> None:
+    """Compiling asks the card for what it refuses while it records."""
+    met: set[tuple[int, ...]] = set()
+    recording = False
+
+    def plain(batch: Batch, samples: float | Tensor) -> Tensor:
+        assert not recording or (*batch.x0.shape, *batch.condition.shape) in met
+        met.add((*batch.x0.shape, *batch.condition.shape))
+        return trained.plain(batch, samples)
+
+    def record(work: Work) -> Work:
+        nonlocal recording
+        recording = True
+        work()
+        recording = False
+        for parameter, gradient in zip(trained.parameters, before, strict=True):
+            assert parameter.grad is not None
+            parameter.grad.copy_(gradient)
+        return recorder(work)
+
+    recorder, warnings = Recorder(), list[str]()
+    passes = trained.recorded(record, warnings, plain, compiled=True)
+    for seed in range(6):
+        step = [batch((50, 150)[seed % 2], 10, seed=seed)]
+        before = [torch.zeros_like(parameter) for parameter in trained.parameters]
+        same(trained.result(passes, step), trained.result(trained.plain, step))
+    assert not warnings
+    assert recorder.made == 2
+    assert recorder.replayed == 1 + 3 + 2  # the first bucket's check and its batches; the other's but its first
 
 
 def test_a_pass_without_weight_adds_zeros_to_the_gradients_that_are_there(trained: Trained) -> None:
@@ -240,12 +277,18 @@ def test_there_are_few_buckets(parts: int) -> None:
 
 
 @pytest.mark.cuda
+@pytest.mark.slow
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_card_replays_what_it_computed(turbo: Path) -> None:
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("policy", ["none", "all"])
+def test_a_card_replays_what_it_computed(turbo: Path, policy: Policy, compiled: bool) -> None:
     if trust_flash(torch.device("cuda", 0)) is not None:
         pytest.skip("the card has no flash kernel")
     trained, warnings = Trained(turbo, "cuda:0", torch.bfloat16), list[str]()
-    passes = trained.recorded(cuda_record(trained.device), warnings)
+    if compiled:
+        compile_blocks(trained.transformer, lambda _kind: nullcontext(), warnings.append)
+    use_checkpointing(trained.transformer, policy, draws=False)
+    passes = trained.recorded(cuda_record(trained.device), warnings, compiled=compiled)
     for seed in range(3):
         step = [batch(50 + seed, 10, seed=seed), batch(400, 70, seed=seed)]
         found, wanted = trained.result(passes, step), trained.result(trained.plain, step)

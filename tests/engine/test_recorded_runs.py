@@ -18,7 +18,7 @@ from tests.engine.conftest import Engine
 
 
 @pytest.mark.parametrize(("path", "value"), [
-    ("memory.stream_blocks", 2), ("memory.compile", True), ("memory.attention", "reference"),
+    ("memory.stream_blocks", 2), ("memory.attention", "reference"),
     ("memory.checkpointing", "offload"), ("adapter.dropout", 0.1), ("training.sharding", "fsdp"),
     ("objective.prior_weight", 0.5),
 ])  # fmt: skip
