@@ -81,10 +81,6 @@ def _passes(context: JobContext, settings: TrainSettings, setup: Setup) -> Passe
     elif not is_trusted(setup.device, setup.dtype):
         warn("the card has no flash kernel, and what stands for it makes masks anew for every length")
     else:
-        parameters, record, compiled = (
-            list(setup.parameters.values()),
-            cuda_record(setup.device),
-            settings.memory.compile,
-        )
-        return RecordedPasses(plain, parameters, setup.device, record, warn, compiled=compiled)
+        parameters, record = list(setup.parameters.values()), cuda_record(setup.device)
+        return RecordedPasses(plain, parameters, setup.device, record, warn, compiled=settings.memory.compile)
     return plain
