@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from sidestep_tui.cli.jobs import JobVerb
 from sidestep_tui.cli.lines import duration
 from sidestep_tui.cli.output import Output
+from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import RunCompleted
 from sidestep_tui.runs.log import read_events
@@ -19,17 +20,31 @@ _MIB: Final = 1024**2
 
 
 def _show(run: RunDirectory, out: Output) -> None:
-    """The policies that were tried, and the whole run with the last of them. Under `--json` the events said it."""
+    """What was tried, and the whole run with what is to be taken. Under `--json` the events said it."""
     if out.as_json:
         return
     completed = [event.results for event in read_events(run.events_file) if isinstance(event, RunCompleted)]
-    table = json.loads((run.path / TABLE).read_text(encoding="utf-8"))
-    out.show(None, lambda: _table([Measured(**entry) for entry in table]))
-    if len(table) > 1 and table[-1]["fits"]:
-        chosen = table[-1]["checkpointing"]
-        out.say(f"Train with --memory.checkpointing {chosen}, the fastest that fits; auto takes it from now on.")
-    for line in _whole_run(completed[-1]):
+    results = completed[-1]
+    table = [Measured(**entry) for entry in json.loads((run.path / TABLE).read_text(encoding="utf-8"))]
+    out.show(None, lambda: _table(table))
+    if len(table) > 1 and results["fits"] == "yes":
+        flags = _flags(run, results)
+        out.say(f"Train with {flags}, the fastest that fits; checkpointing auto takes it from now on.")
+    for line in _whole_run(results):
         out.say(line)
+
+
+def _flags(run: RunDirectory, results: dict[str, str | int | float | None]) -> str:
+    """What to give to `sidestep train` beside the settings that were measured."""
+    settings, taken = run.settings(), str(results.get("faster_with") or "").split(", ")
+    assert isinstance(settings, PreflightSettings)
+    flags = [f"--memory.checkpointing {results['checkpointing']}"]
+    for name, on in (("memory.compile", settings.memory.compile), ("memory.graphs", settings.memory.graphs)):
+        if name in taken:
+            flags.append(f"--{name}")
+        elif on:
+            flags.append(f"--no-{name}")
+    return " ".join(flags)
 
 
 def _table(tried: list[Measured]) -> "RenderableType":
@@ -40,7 +55,7 @@ def _table(tried: list[Measured]) -> "RenderableType":
         table.add_column(heading, justify="left" if heading in ("checkpointing", "fits") else "right")
     for one in tried:
         table.add_row(
-            one.checkpointing,
+            ", ".join([one.checkpointing, *["compiled"] * one.compile, *["recorded"] * one.graphs]),
             "yes" if one.fits else "no" if one.peak_bytes is None else "barely",
             "–" if one.peak_bytes is None else _size(one.peak_bytes),
             f"{_size(one.free_bytes)} free",

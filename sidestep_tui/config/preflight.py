@@ -11,9 +11,10 @@ from sidestep_tui.config.train import TrainSettings
 class MeasureSettings(Section):
     """How a preflight measures."""
 
-    policies: Annotated[Literal["chosen", "fit"], Shown()] = "chosen"
+    policies: Annotated[Literal["chosen", "fit", "fastest"], Shown()] = "chosen"
     """`chosen` measures the settings as they are. `fit` tries memory.checkpointing none, half, all and offload, from
-    the fastest to the smallest, until one fits; so does memory.checkpointing auto."""
+    the fastest to the smallest, until one fits; so does memory.checkpointing auto. `fastest` goes on with the one that
+    fits, tries memory.compile and memory.graphs with it, alone and together, and says which of them are worth it."""
 
     steps: Annotated[int, Field(ge=2, le=100), Shown("advanced", unit="steps")] = 5
     """Steps that are timed, after a warm-up."""

@@ -4,9 +4,11 @@ A preflight tries the policies from the fastest to the smallest and remembers ea
 settings on the same kind of card takes the fastest of those that fit into what is free now.
 """
 
+from itertools import product
 from typing import Final
 
 import torch
+from pydantic import ValidationError
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.config.dit_shape import DitShape
@@ -40,6 +42,23 @@ def with_policy(settings: TrainSettings, policy: Policy) -> TrainSettings:
     """The same settings with another policy."""
     memory = settings.memory.model_copy(update={"checkpointing": policy})
     return settings.model_copy(update={"memory": memory})
+
+
+def other_ways(settings: TrainSettings, device: torch.device) -> tuple[TrainSettings, ...]:
+    """The same settings with compiled blocks, recorded steps, both or neither, where they allow it and the device can.
+
+    What they are already is not among them.
+    """
+    ways = []
+    for compiled, recorded in product((False, True), repeat=2):
+        memory = settings.memory.model_copy(update={"compile": compiled, "graphs": recorded})
+        if memory == settings.memory or (recorded and device.type != "cuda"):
+            continue
+        try:
+            ways.append(TrainSettings.model_validate(settings.model_dump() | {"memory": memory.model_dump()}))
+        except ValidationError:  # these settings rule it out
+            continue
+    return tuple(ways)
 
 
 def with_chosen_policy(context: JobContext, settings: TrainSettings) -> TrainSettings:

@@ -6,6 +6,7 @@ that of the one with least to spare.
 """
 
 import gc
+import math
 import statistics
 from dataclasses import asdict
 from itertools import islice
@@ -21,7 +22,7 @@ from sidestep_tui.engine.longest import always_told, longest_steps
 from sidestep_tui.engine.memory_full import MemoryFullError
 from sidestep_tui.engine.peak import PeakMemory
 from sidestep_tui.engine.plan import StepPlan
-from sidestep_tui.engine.policy import card_name, policies_for, with_policy
+from sidestep_tui.engine.policy import card_name, other_ways, policies_for, with_policy
 from sidestep_tui.engine.recompute import Policy
 from sidestep_tui.engine.setup import prepare
 from sidestep_tui.engine.train import Trainer
@@ -32,34 +33,73 @@ from sidestep_tui.runs.machine import disk_free
 from sidestep_tui.runs.measured import TABLE, Measured, remember
 
 _WARM_UP: Final = 1
+_WORTH_IT: Final = 0.97
+"""Of a step's time: less is saved by chance too."""
 
 
 def run(context: JobContext, settings: PreflightSettings) -> Results:
-    """Measures the settings, or with `policies` fit one checkpointing policy after the other until one fits.
+    """Measures the settings, or one checkpointing policy after the other until one fits, and its faster ways.
 
     Raises:
         StopRequestedError: asked to end; nothing is left behind.
         SidestepError: training could not begin, or its memory does not suffice, with what would save most.
     """
     training = settings.training_run()
-    policies: tuple[Policy, ...] = (training.memory.checkpointing,)
-    if settings.preflight.policies == "fit" or training.memory.checkpointing == "auto":
-        if training.training.processes > 1:
-            raise UsageError(
-                "Several processes measure one policy at a time.",
-                where="preflight.policies",
-                fix="choose memory.checkpointing, and leave preflight.policies at chosen",
-            )
-        policies = policies_for(training)
+    policies = _policies(settings, training)
     rehearsals: list[Rehearsal] = []
     for policy in policies:
-        rehearsal = Rehearsal(context, with_policy(training, policy))
-        rehearsals.append(rehearsal)
-        context.progress(len(rehearsals), len(policies), "policies", policy)
-        rehearsal.measure(settings.preflight.steps)
-        if rehearsal.measured.fits:
+        context.progress(len(rehearsals) + 1, len(policies), "policies", policy)
+        rehearsals.append(_rehearsed(context, with_policy(training, policy), settings.preflight.steps))
+        if rehearsals[-1].measured.fits:
             break
-    return _told(context, rehearsals)
+    taken = rehearsals[-1]
+    if settings.preflight.policies == "fastest" and taken.measured.fits:
+        ways = other_ways(taken.settings, choose_device(training))
+        for number, way in enumerate(ways, start=1):
+            context.progress(number, len(ways), "ways", _way(way) or "plain")
+            rehearsals.append(_rehearsed(context, way, settings.preflight.steps))
+        taken = _fastest(taken, rehearsals)
+    return _told(context, rehearsals, taken)
+
+
+def _policies(settings: PreflightSettings, training: TrainSettings) -> tuple[Policy, ...]:
+    """The policies to try, the fastest first.
+
+    Raises:
+        UsageError: there are several, and several processes.
+    """
+    if settings.preflight.policies == "chosen" and training.memory.checkpointing != "auto":
+        return (training.memory.checkpointing,)
+    if training.training.processes > 1:
+        raise UsageError(
+            "Several processes measure one policy at a time.",
+            where="preflight.policies",
+            fix="choose memory.checkpointing, and leave preflight.policies at chosen",
+        )
+    return policies_for(training)
+
+
+def _way(settings: TrainSettings) -> str:
+    """The names of the settings, of `memory.compile` and `memory.graphs`, that are on."""
+    memory = settings.memory
+    return ", ".join(name for name, on in (("memory.compile", memory.compile), ("memory.graphs", memory.graphs)) if on)
+
+
+def _rehearsed(context: JobContext, settings: TrainSettings, steps: int) -> "Rehearsal":
+    rehearsal = Rehearsal(context, settings)
+    rehearsal.measure(steps)
+    return rehearsal
+
+
+def _fastest(usual: "Rehearsal", others: list["Rehearsal"]) -> "Rehearsal":
+    """The one whose steps take least, or the usual one where the others save next to nothing."""
+
+    def seconds(rehearsal: Rehearsal) -> float:
+        fits, taken = rehearsal.measured.fits, rehearsal.measured.seconds
+        return math.inf if taken is None or not fits else taken
+
+    best = min(others, key=seconds)
+    return best if seconds(best) < _WORTH_IT * seconds(usual) else usual
 
 
 class Rehearsal:
@@ -67,10 +107,10 @@ class Rehearsal:
 
     def __init__(self, context: JobContext, settings: TrainSettings) -> None:
         self._context = context
-        self._settings = settings
+        self.settings = settings
         self._device = choose_device(settings)
         self.failure: MemoryFullError | None = None
-        self.measured = Measured(settings.memory.checkpointing, False, 0)
+        self.measured = self._too_large(0)
         self.total_steps = 0
         self.disk_bytes = 0
 
@@ -88,23 +128,27 @@ class Rehearsal:
         except MemoryFullError as error:
             # Its words alone: the frames of the error and of its causes would keep the model.
             self.failure = MemoryFullError(error.what, where=error.where, fix=error.fix)
-            self.measured = Measured(self._settings.memory.checkpointing, False, watch.free, problem=error.what)
+            self.measured = self._too_large(watch.free, error.what)
         if self._context.events is not None:
-            remember(self._settings, card_name(self._device), self.measured)
+            remember(self.settings, card_name(self._device), self.measured)
 
     def _rehearse(self, watch: PeakMemory, steps: int) -> Measured:
         """Takes steps of the longest songs, and the run's own first ones, both after a warm-up."""
-        context, settings = self._context, self._settings
+        context, settings = self._context, self.settings
         setup = always_told(prepare(context, settings))
         plan = StepPlan(setup.mixture, settings.training, setup.ranks.world)
         trainer = Trainer(context, settings, setup)
-        policy = f"memory.checkpointing {settings.memory.checkpointing}"
+        policy = ", ".join(filter(None, (f"memory.checkpointing {settings.memory.checkpointing}", _way(settings))))
         context.phase("measuring the longest songs", subject=policy)
         longest = longest_steps(setup, settings.training.batch_size)
-        trainer.rehearse(longest)
+        for _ in range(1 + self._slower_rounds):
+            trainer.rehearse(longest)
         timed = trainer.rehearse(longest)
         context.phase("measuring the run's own steps", subject=policy)
-        usual = trainer.rehearse(islice(plan.steps_after(0), _WARM_UP + steps))
+        own = tuple(islice(plan.steps_after(0), _WARM_UP + steps))
+        for _ in range(self._slower_rounds):
+            trainer.rehearse(own)
+        usual = trainer.rehearse(own)
         self.total_steps, self.disk_bytes = plan.total_steps, disk_needed(settings, setup, plan)
         if not timed or not usual:
             raise SidestepError(
@@ -112,6 +156,17 @@ class Rehearsal:
             )
         memory = setup.ranks.gather([[(watch.peak, watch.free)]])
         return self._figures(memory, timed, usual[_WARM_UP:] or usual)  # a run of a single step is all warm-up
+
+    @property
+    def _slower_rounds(self) -> int:
+        """How often steps are taken before they are as fast as they will be: lengths compile, and are recorded."""
+        return self.settings.memory.compile + self.settings.memory.graphs
+
+    def _too_large(self, free: int, problem: str = "") -> Measured:
+        memory = self.settings.memory
+        return Measured(
+            memory.checkpointing, False, free, problem=problem, compile=memory.compile, graphs=memory.graphs
+        )
 
     def _figures(
         self, memory: list[tuple[int, int]], longest: list[StepCompleted], usual: list[StepCompleted]
@@ -121,7 +176,7 @@ class Rehearsal:
         peak, free = max(memory, key=lambda rank: rank[0] / rank[1])
         fits = peak <= free * (1 - MARGIN)
         return Measured(
-            checkpointing=self._settings.memory.checkpointing,
+            checkpointing=self.settings.memory.checkpointing,
             fits=fits,
             free_bytes=free,
             peak_bytes=peak,
@@ -131,24 +186,26 @@ class Rehearsal:
             longest_seconds=max(event.seconds for event in longest),
             data_wait=sum(event.data_seconds for event in usual) / sum(seconds),
             problem="" if fits else f"Less than {MARGIN:.0%} of the memory stays free.",
+            compile=self.settings.memory.compile,
+            graphs=self.settings.memory.graphs,
         )
 
 
-def _told(context: JobContext, rehearsals: list[Rehearsal]) -> Results:
-    """Writes the table of all that was measured, and gives the figures of the last, which is the one to take.
+def _told(context: JobContext, rehearsals: list[Rehearsal], taken: Rehearsal) -> Results:
+    """Writes the table of all that was measured, and gives the figures of the one to take.
 
     Raises:
         MemoryFullError: it does not fit.
     """
-    last = rehearsals[-1]
-    if last.failure is not None:
-        raise last.failure
-    measured, disk = last.measured, disk_free(context.run.path)
+    if taken.failure is not None:
+        raise taken.failure
+    measured, disk = taken.measured, disk_free(context.run.path)
     if context.events is not None:
         write_json_atomic(context.run.path / TABLE, [asdict(rehearsal.measured) for rehearsal in rehearsals])
     return {
         "fits": "yes" if measured.fits else "barely",
         "checkpointing": measured.checkpointing,
+        "faster_with": _way(taken.settings) or None,
         "peak_bytes": measured.peak_bytes,
         "free_bytes": measured.free_bytes,
         "seconds_per_step": measured.seconds,
@@ -156,8 +213,8 @@ def _told(context: JobContext, rehearsals: list[Rehearsal]) -> Results:
         "slowest": measured.slowest,
         "longest_seconds": measured.longest_seconds,
         "data_wait": measured.data_wait,
-        "steps": last.total_steps,
-        "seconds_in_all": last.total_steps * (measured.seconds or 0.0),
-        "disk_bytes": last.disk_bytes,
+        "steps": taken.total_steps,
+        "seconds_in_all": taken.total_steps * (measured.seconds or 0.0),
+        "disk_bytes": taken.disk_bytes,
         "disk_free_bytes": disk,
     }

@@ -28,7 +28,7 @@ class Measured:
 
     `seconds` is the median of the run's own first steps, `fastest` and `slowest` their range, `longest_seconds` one
     micro-batch of the longest songs. They are None where the memory did not suffice; `problem` says so then.
-    `free_bytes` is what there was for the run, the model included.
+    `free_bytes` is what there was for the run, the model included; `compile` and `graphs` are as in its settings.
     """
 
     checkpointing: str
@@ -41,6 +41,8 @@ class Measured:
     longest_seconds: float | None = None
     data_wait: float | None = None
     problem: str = ""
+    compile: bool = False
+    graphs: bool = False
 
 
 def remember(settings: TrainSettings, card: str, measured: Measured) -> None:

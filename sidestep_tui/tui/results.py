@@ -59,6 +59,7 @@ _NAMES: Final = {
     # preflights
     "fits": _("fits"),
     "checkpointing": _("checkpointing"),
+    "faster_with": _("faster with"),
     "peak_bytes": _("memory at most"),
     "free_bytes": _("memory free"),
     "seconds_per_step": _("a step takes"),

@@ -80,6 +80,7 @@ _WORDS: Final = {
     "songs": _("songs"),
     "steps": _("steps"),
     "tensors": _("tensors"),
+    "ways": _("ways"),
     # bands of timesteps
     "texture": _("texture"),
     "balance": _("balance"),
@@ -114,6 +115,7 @@ _ONE: Final = {
     "songs": _("song"),
     "steps": _("step"),
     "tensors": _("tensor"),
+    "ways": _("way"),
     "tokens": _("token"),
     "validations": _("validation"),
 }
