@@ -14,7 +14,6 @@ from peft import (
     OFTConfig,
     PeftConfig,
     get_peft_model_state_dict,
-    inject_adapter_in_model,
     set_peft_model_state_dict,
 )
 from peft.tuners.lora import LoraLayer
@@ -26,6 +25,7 @@ from torch import Tensor, nn
 from sidestep_tui.acestep.keymap import to_diffusers, to_original
 from sidestep_tui.config.adapter import AdapterBase
 from sidestep_tui.engine.adapter_config import check_numbers, new_config
+from sidestep_tui.engine.injection import inject
 from sidestep_tui.engine.targets import Target
 from sidestep_tui.engine.tensor_files import write_tensors
 from sidestep_tui.errors import SidestepError
@@ -66,9 +66,7 @@ def inject_new(transformer: nn.Module, settings: AdapterBase, targets: Sequence[
     config = new_config(settings, targets)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        inject_adapter_in_model(config, transformer, adapter_name=_NAME)
-    for parameter in trainable(transformer).values():
-        parameter.data = parameter.data.float()
+        inject(transformer, config, _NAME)
     return config
 
 
@@ -163,19 +161,27 @@ def load_adapter(transformer: nn.Module, folder: Path, scale: float = 1.0, name:
         SidestepError: the adapter is damaged or of another model size, or its family has no strength.
     """
     file = read_adapter(folder)
-    config = peft_config(file)
+    put_on(transformer, file, folder, scale, name)
+    return file
+
+
+def put_on(transformer: nn.Module, file: AdapterFile, where: Path, scale: float = 1.0, name: str = _NAME) -> None:
+    """Injects an adapter that was read from `where`, in float32.
+
+    Raises:
+        SidestepError: the adapter is damaged or of another model size, or its family has no strength.
+    """
     try:
-        inject_adapter_in_model(config, transformer, adapter_name=name)
+        inject(transformer, peft_config(file), name)
     except ValueError as error:  # PEFT: a target that the model does not have
         raise SidestepError(
             "The adapter's modules are not those of the model.",
-            where=folder,
+            where=where,
             fix="use the model that it was trained on",
         ) from error
     put_weights(transformer, file.weights, name)
     if scale != 1.0:
         set_scale(transformer, scale, name)
-    return file
 
 
 def set_scale(transformer: nn.Module, scale: float, name: str = _NAME) -> None:

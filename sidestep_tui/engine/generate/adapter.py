@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from peft import inject_adapter_in_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
@@ -15,9 +14,7 @@ from sidestep_tui.engine.adapter import (
     PREFIX,
     AdapterFile,
     load_adapter,
-    peft_config,
-    put_weights,
-    set_scale,
+    put_on,
 )
 from sidestep_tui.engine.export.modules import ModuleAdapter
 from sidestep_tui.engine.export.read import read_exported
@@ -60,7 +57,7 @@ def apply_adapter(transformer: nn.Module, path: Path, strength: float, name: str
         return
     _, modules = read_exported(path)
     if _is_lora(modules):
-        _inject(transformer, modules, path, strength, name)
+        put_on(transformer, lora_file(modules), path, strength, name)
         return
     try:
         put_into(transformer, {name: replace(one, scale=one.scale * strength) for name, one in modules.items()})
@@ -84,19 +81,6 @@ def lora_file(modules: Mapping[str, ModuleAdapter]) -> AdapterFile:
         f"{PREFIX}{name}.{key}": tensor for name, module in modules.items() for key, tensor in module.tensors.items()
     }
     return AdapterFile(config, weights)
-
-
-def _inject(
-    transformer: nn.Module, modules: Mapping[str, ModuleAdapter], path: Path, strength: float, name: str
-) -> None:
-    file = lora_file(modules)
-    try:
-        inject_adapter_in_model(peft_config(file), transformer, adapter_name=name)
-    except ValueError as error:  # PEFT: a target that the model does not have
-        raise _of_another_model(path) from error
-    put_weights(transformer, file.weights, name)
-    if strength != 1.0:
-        set_scale(transformer, strength, name)
 
 
 def _is_peft(path: Path) -> bool:
