@@ -21,6 +21,7 @@ from sidestep_tui.acestep.eagerly import eagerly
 from sidestep_tui.acestep.flow import seeded_generator
 from sidestep_tui.acestep.model_config import LATENT_CHANNELS
 from sidestep_tui.acestep.velocity import velocity
+from sidestep_tui.engine.whole_float32 import whole_float32
 from sidestep_tui.engine.without_adapter import without_adapter
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_json_atomic
@@ -55,7 +56,7 @@ def fixed_velocity(transformer: "AceStepTransformer1DModel") -> Tensor:
     width = transformer.condition_embedder.in_features
     shapes = ((1, _FRAMES, LATENT_CHANNELS), (1, _TOKENS, width), (1, _FRAMES, 2 * LATENT_CHANNELS))
     noise, condition, context = (torch.randn(shape, generator=generator) for shape in shapes)
-    with torch.no_grad(), eagerly(), _in_float32(transformer):
+    with torch.no_grad(), eagerly(), whole_float32(), _in_float32(transformer):
         return velocity(transformer, noise, torch.tensor([_TIMESTEP]), condition, context).cpu()
 
 

@@ -189,3 +189,20 @@ def test_a_run_measures_the_model_once_and_again_when_it_continues(
         kept = len(state.checkpoints)
     whole, _ = engine.run("whole", "train", train_document)
     assert (run.final / RECORD_FILE).read_bytes() == (whole.final / RECORD_FILE).read_bytes()
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_card_measures_without_rounding_to_tf32(turbo: Path, monkeypatch: pytest.MonkeyPatch, allowed: bool) -> None:
+    """It would be a thousand times as far from the numbers of another machine as `sidestep verify` allows."""
+
+    def flags() -> tuple[bool, bool]:
+        return torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", allowed)
+    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", allowed)
+    seen: list[tuple[bool, bool]] = []
+    transformer = open_checkpoint(turbo).load_transformer()
+    transformer.register_forward_hook(lambda *_: seen.append(flags()))
+    fixed_velocity(transformer)
+    assert seen == [(False, False)]
+    assert flags() == (allowed, allowed)

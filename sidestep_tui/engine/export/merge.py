@@ -11,6 +11,7 @@ from sidestep_tui.acestep.convert import write_checkpoint
 from sidestep_tui.acestep.keymap import to_original
 from sidestep_tui.acestep.layout import Layout
 from sidestep_tui.engine.export.modules import ModuleAdapter
+from sidestep_tui.engine.whole_float32 import whole_float32
 from sidestep_tui.errors import SidestepError
 
 
@@ -36,7 +37,8 @@ def merged_weight(weight: Tensor, module: ModuleAdapter) -> Tensor:
         )
     if "rotation" in effect:
         blocks = weight.float().reshape(len(weight), -1, effect["rotation"].shape[-1])
-        turned = torch.einsum("obi,bji->obj", blocks, effect["rotation"].expand(blocks.shape[1], -1, -1))
+        with whole_float32():
+            turned = torch.einsum("obi,bji->obj", blocks, effect["rotation"].expand(blocks.shape[1], -1, -1))
         return weight.float() + turned.flatten(1)
     merged = weight.float() + effect["delta"]
     if "magnitude" in effect:
