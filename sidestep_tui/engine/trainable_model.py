@@ -10,12 +10,12 @@ from peft import PeftConfig
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.compiled import compile_blocks
 from sidestep_tui.acestep.fast import use_fast_blocks
-from sidestep_tui.acestep.flash import trust_flash
 from sidestep_tui.acestep.quantised import quantise_blocks
 from sidestep_tui.config.adapter import has_dropout
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.adapter import inject_new
 from sidestep_tui.engine.context import JobContext
+from sidestep_tui.engine.kernels import trust_kernel
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.sharding import shard_frozen_weights
@@ -75,15 +75,6 @@ def open_trainable(
         shard_frozen_weights(transformer, device, ranks)
     transformer.train()
     return transformer, adapter
-
-
-def trust_kernel(context: JobContext, device: torch.device) -> None:
-    """Lets a card use its flash kernel if it gives the right numbers there; a warning if it should and does not."""
-    reason = trust_flash(device)
-    if reason is not None:
-        context.warn(
-            f"Attention runs without the flash kernel: {reason}", "memory.attention", "update torch and the driver"
-        )
 
 
 def _not_compiled(context: JobContext) -> Callable[[str], None]:

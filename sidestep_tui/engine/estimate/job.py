@@ -16,6 +16,7 @@ from sidestep_tui.engine.estimate.draws import Draw, draws, songs_to_measure
 from sidestep_tui.engine.estimate.probe import probed
 from sidestep_tui.engine.estimate.ranking import Progressed, Ranking, load_progress, save_progress
 from sidestep_tui.engine.estimate.sensitivity import band_weights
+from sidestep_tui.engine.kernels import trust_kernel
 from sidestep_tui.engine.objective import sample_losses
 from sidestep_tui.engine.opening import check_same_model, open_model
 from sidestep_tui.engine.recompute import use_checkpointing
@@ -23,7 +24,6 @@ from sidestep_tui.engine.step import mixed_precision
 from sidestep_tui.engine.store import EncodedSong, HeldSong
 from sidestep_tui.engine.targets import all_targets
 from sidestep_tui.engine.tensors import Manifest, SongEntry, read_all, read_manifest, read_shared
-from sidestep_tui.engine.trainable_model import trust_kernel
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.events import BANDS, SensitivityUpdated
 from sidestep_tui.runs.sensitivity_file import USUAL_NAME, write_sensitivity

@@ -17,6 +17,7 @@ from sidestep_tui.engine.generate.pipeline import build_pipeline, choose_samplin
 from sidestep_tui.engine.generate.prompts import PlannedSong, plan_songs
 from sidestep_tui.engine.generate.song import decode_song, keep_latents, sample_latents
 from sidestep_tui.engine.generate.source import SourceSong, encode_source
+from sidestep_tui.engine.kernels import trust_kernel
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.runs.events import SampleWritten
@@ -56,6 +57,7 @@ def run(context: JobContext, settings: GenerateSettings) -> Results:
     device = choose_device(settings)
     pipeline = build_pipeline(checkpoint, choose_dtype(settings.model, device), settings.task)
     apply_adapters(pipeline.transformer, settings.all_adapters())
+    trust_kernel(context, device)
     source = _source(context, pipeline, settings, device)
     place_pipeline(pipeline, device)
     sampling = choose_sampling(settings, checkpoint.variant)

@@ -6,6 +6,7 @@ import torch
 from diffusers import AceStepPipeline, FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
+from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.model_config import Variant
 from sidestep_tui.config.generate import GenerateSettings, Task
@@ -52,7 +53,9 @@ class SourcePipeline(AceStepPipeline):  # type: ignore[misc]  # diffusers has no
 def build_pipeline(checkpoint: Checkpoint, dtype: torch.dtype, task: Task = "text2music") -> AceStepPipeline:
     """The pipeline for a task, its parts on the CPU until `place_pipeline`.
 
-    XL's timbre correction is already in the condition encoder. The audio tokenizers are there for covers alone.
+    XL's timbre correction is already in the condition encoder. The audio tokenizers are there for covers alone. The
+    DiT's attention is the one that it trains with: a card has no kernel for diffusers' dense mask beside shared key
+    heads but the one that keeps whole matrices of scores, which are 16 GiB for ten minutes of guided music.
     """
     cpu = torch.device("cpu")
     tokenizers = {}
@@ -70,6 +73,7 @@ def build_pipeline(checkpoint: Checkpoint, dtype: torch.dtype, task: Task = "tex
         scheduler=FlowMatchEulerDiscreteScheduler(num_train_timesteps=1, shift=1.0),
         **tokenizers,
     )
+    use_banded_attention(pipeline.transformer)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
