@@ -186,8 +186,10 @@ def cuda_record(device: torch.device) -> Record:
 
     def record(work: Callable[[], None]) -> Callable[[], None]:
         graph = torch.cuda.CUDAGraph()
+        # Torch leaves its stream the current one where a recording fails. The songs come in another, unawaited.
+        back = torch.cuda.stream(torch.cuda.current_stream(device))
         # Other threads may bring songs to the card meanwhile.
-        with torch.cuda.graph(graph, pool, stream, capture_error_mode="thread_local"):
+        with back, torch.cuda.graph(graph, pool, stream, capture_error_mode="thread_local"):
             work()
         replay: Callable[[], None] = graph.replay
         return replay

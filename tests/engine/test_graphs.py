@@ -295,3 +295,13 @@ def test_a_card_replays_what_it_computed(turbo: Path, policy: Policy, compiled: 
         for ours, theirs in zip((*found[0], *found[1]), (*wanted[0], *wanted[1]), strict=True):
             assert (ours - theirs).norm() < 0.02 * theirs.norm()
     assert not warnings
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_recording_that_fails_leaves_the_card_in_its_own_stream() -> None:
+    device = torch.device("cuda", 0)
+    number, before = torch.zeros(1, device=device), torch.cuda.current_stream(device)
+    with pytest.raises(RuntimeError):
+        cuda_record(device)(lambda: number.fill_(number.item()))  # which waits for the card
+    assert torch.cuda.current_stream(device) == before
