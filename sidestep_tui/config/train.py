@@ -187,6 +187,16 @@ class TrainSettings(Section):
         return self
 
     @model_validator(mode="after")
+    def _one_rate_is_one_rate(self) -> "TrainSettings":
+        if (
+            self.optimizer.name == "prodigy"
+            and isinstance(self.adapter, LoraSettings)
+            and self.adapter.b_rate_ratio > 1
+        ):
+            raise ValueError("optimizer.name prodigy needs adapter.b_rate_ratio 1: it finds one rate for all weights")
+        return self
+
+    @model_validator(mode="after")
     def _each_process_has_a_card(self) -> "TrainSettings":
         if self.training.processes > 1 and self.model.device.startswith("cuda:"):
             raise ValueError("training.processes needs model.device auto or cuda: each process takes a card of its own")

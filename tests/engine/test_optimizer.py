@@ -1,12 +1,17 @@
 """AdamW's update in closed form, with the settings in their places, and what LoRA+ and live changes do to the rates."""
 
+from typing import Any
+
 import pytest
 import torch
 from pydantic import ValidationError
 from torch import nn
 
 from sidestep_tui.config.adapter import DoraSettings, LoraSettings
+from sidestep_tui.config.fields import put
+from sidestep_tui.config.layers import problems_of
 from sidestep_tui.config.optimisation import OptimizerSettings
+from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.optimizer import build_optimizer, change_peak, set_rate
 
 SETTINGS = OptimizerSettings(learning_rate=0.1, beta1=0.6, beta2=0.9, epsilon=0.01, weight_decay=0.5)
@@ -68,3 +73,26 @@ def test_settings_without_a_memory_make_an_optimizer_or_are_refused(name: str, b
     else:
         settings = OptimizerSettings.model_validate(document)
         build_optimizer({"lora_A": nn.Parameter(torch.zeros(2, 2))}, settings, LoraSettings())
+
+
+def _movement(name: str, ratio: float) -> list[float]:
+    """How far A and B go in three steps on equal gradients."""
+    parameters = {key: nn.Parameter(torch.ones(8, 8)) for key in ("lora_A", "lora_B")}
+    settings = OptimizerSettings.model_validate({"name": name, "learning_rate": 1e-3})
+    optimizer = build_optimizer(parameters, settings, LoraSettings(b_rate_ratio=ratio))
+    for _ in range(3):
+        set_rate(optimizer, 1.0)
+        for parameter in parameters.values():
+            parameter.grad = torch.ones(8, 8)
+        optimizer.step()
+    return [1 - float(parameter.detach().mean()) for parameter in parameters.values()]
+
+
+@pytest.mark.parametrize("name", ["adamw", "adafactor", "prodigy", "schedule_free", "came"])
+def test_b_is_faster_than_a_or_that_is_refused(name: str, train_document: dict[str, Any]) -> None:
+    document = put(put(train_document, "optimizer.name", name), "adapter.b_rate_ratio", 8)
+    by_a, by_b = _movement(name, 8)
+    refused = [problem.message for problem in problems_of(TrainSettings, document)]
+    assert refused or by_b > 4 * by_a
+    assert not refused or ("finds one rate" in refused[0] and by_b == pytest.approx(by_a))
+    assert not problems_of(TrainSettings, put(document, "adapter.b_rate_ratio", 1))
