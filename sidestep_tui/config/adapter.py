@@ -53,7 +53,8 @@ class AdapterBase(Section):
     """An adapter to go on from, in any form that `export` writes; its family, modules and ranks must be those here."""
 
     targets_from: Annotated[Path | None, Shown("advanced", personal=True)] = None
-    """A sensitivity file of `sidestep estimate`, or the tensor folder that holds one: its modules, ranks and alphas."""
+    """A sensitivity file of `sidestep estimate`, or the tensor folder that holds one: its modules, ranks and alphas.
+    OFT has no ranks and takes the modules alone."""
 
 
 class LoraSettings(AdapterBase):

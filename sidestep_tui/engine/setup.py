@@ -9,6 +9,7 @@ from peft import PeftConfig
 from torch import nn
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
+from sidestep_tui.config.adapter import AdapterBase, OftSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.adapter import trainable
 from sidestep_tui.engine.batches import Drawing
@@ -79,6 +80,7 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
     targets = choose_targets(settings.adapter, checkpoint.config)
     if settings.adapter.targets_from is not None:
         _warn_of_other_data(context, settings.adapter.targets_from, manifest)
+        _warn_of_no_ranks(context, settings.adapter)
 
     device = choose_device(settings)
     dtype = choose_dtype(settings.model, device)
@@ -142,4 +144,14 @@ def _warn_of_other_data(context: JobContext, path: Path, manifest: Manifest) -> 
             f"The sensitivity file was measured with other {' and '.join(differs)}.",
             path,
             "measure these with `sidestep estimate`",
+        )
+
+
+def _warn_of_no_ranks(context: JobContext, adapter: AdapterBase) -> None:
+    """The size of OFT's rotations is that of its blocks, the same everywhere."""
+    if isinstance(adapter, OftSettings):
+        context.warn(
+            "OFT has no ranks: of the sensitivity file only the choice of modules counts.",
+            "adapter.targets_from",
+            "choose another adapter.family to spend ranks where they pay",
         )
