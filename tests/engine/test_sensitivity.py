@@ -3,9 +3,11 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.attention import use_banded_attention
@@ -170,3 +172,21 @@ def test_the_squared_norm_is_exact_whichever_way_is_cheaper() -> None:
             gradient = WeightGradient(torch.randn(tokens, width, generator=g), shared)
             exact = (gradient.outputs.double().T @ shared.matrix.double()).square().sum().item()
             assert gradient.square().item() == pytest.approx(exact, rel=1e-6)
+
+
+class _NoFloat64(TorchDispatchMode):
+    """Metal, which refuses to make such numbers."""
+
+    def __torch_dispatch__(self, function: Any, _types: Any, arguments: Any = (), named: Any = None) -> Any:
+        result = function(*arguments, **(named or {}))
+        assert not isinstance(result, torch.Tensor) or result.dtype != torch.float64
+        return result
+
+
+@pytest.mark.parametrize("tokens", [5, 400])
+def test_what_is_measured_on_the_device_is_no_wider_than_float32(tokens: int) -> None:
+    outputs, inputs = torch.randn(tokens, 24), torch.randn(tokens, 32)
+    with _NoFloat64():
+        seen = ModuleStatistics().measure(WeightGradient(outputs, Inputs(inputs)))
+    wanted = (outputs.T.double() @ inputs.double()).square().sum()
+    torch.testing.assert_close(seen.square.double(), wanted, rtol=1e-5, atol=0)
