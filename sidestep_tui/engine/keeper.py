@@ -21,7 +21,7 @@ from sidestep_tui.engine.checkpoint import (
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.optimizer import inference_weights, load_state
 from sidestep_tui.engine.setup import Setup
-from sidestep_tui.engine.velocity_record import Recorder
+from sidestep_tui.engine.velocity_record import RECORD_FILE, Recorder
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import sweep
 from sidestep_tui.runs.events import CheckpointSaved
@@ -96,6 +96,7 @@ class Keeper:
                     fix="start a new run, or put the tensors back as they were",
                 )
             self._put_back(state)
+            self._make_up_record(checkpoint.path)
             return replace(state.position, changes=self._context.run.count_changes())
         if checkpoints:
             raise SidestepError(
@@ -131,9 +132,15 @@ class Keeper:
             return
         with inference_weights(setup.optimizer, setup.parameters):
             self._recorder.write(folder)
-        if setup.average is not None:
+        if setup.average is not None and average_folder.is_dir():  # none lies in a checkpoint from before it was wanted
             with setup.average.in_place():
                 self._recorder.write(average_folder)
+
+    def _make_up_record(self, folder: Path) -> None:
+        """Records what the restored weights do, if the engine was killed when it had written them and nothing more."""
+        records = [place / RECORD_FILE for place in (folder, folder / "ema") if place.is_dir()]
+        if self._setup.ranks.speaks and not all(record.is_file() for record in records):
+            self._record(folder, folder / "ema")
 
     def _average(self) -> dict[str, Tensor] | None:
         setup = self._setup

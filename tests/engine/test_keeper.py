@@ -1,5 +1,6 @@
 """Which weights are the best ones, and which checkpoints a run does not go on from."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 from sidestep_tui.config.fields import put
 from sidestep_tui.engine.tensors import read_manifest, write_manifest
 from sidestep_tui.engine.validation import Validator
+from sidestep_tui.engine.velocity_record import RECORD_FILE
 from sidestep_tui.runs.events import ValidationCompleted
 from tests.engine.conftest import Engine
 
@@ -49,3 +51,40 @@ def test_a_run_does_not_go_on_with_other_songs(engine: Engine, train_document: d
     assert state.failure is not None
     assert "songs have changed" in state.failure.what
     assert [folder.name for folder in run.checkpoints.iterdir()] == ["step-00000001"], "it is kept for the old songs"
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+@pytest.mark.parametrize("optimizer", ["adamw", "schedule_free"])
+def test_a_record_that_was_not_written_any_more_is_made_up(
+    engine: Engine, train_document: dict[str, Any], optimizer: str, average: float
+) -> None:
+    """The engine was killed between a checkpoint and what is measured of it."""
+    document = put(put(train_document, "training.ema_decay", average), "optimizer.name", optimizer)
+    run = engine.create("killed", "train", document)
+    (run.commands / "1-stop.json").write_text('{"command": "stop"}', "utf-8")
+    engine.work(run)
+    records = list(run.checkpoints.rglob(RECORD_FILE))
+    wanted = {file: file.read_bytes() for file in records}
+    assert len(records) == (1 if average == 0 else 2)
+    records[-1].unlink()
+    (run.commands / "2-stop.json").write_text('{"command": "stop"}', "utf-8")
+    assert engine.work(run)[1].status == "stopped"
+    assert {file: file.read_bytes() for file in records} == wanted
+
+
+def test_an_average_that_is_asked_for_since_leaves_no_half_of_itself_in_the_checkpoint(
+    engine: Engine, train_document: dict[str, Any]
+) -> None:
+    run = engine.create("averaged", "train", put(train_document, "checkpoints.keep_last", 9))
+    for number, stop in enumerate((True, True, False)):
+        if stop:
+            (run.commands / f"{number}-stop.json").write_text('{"command": "stop"}', "utf-8")
+        _, state = engine.work(run)
+        assert state.status == ("stopped" if stop else "completed"), state.failure
+        if number == 0:
+            next(run.checkpoints.rglob(RECORD_FILE)).unlink()
+            config = json.loads(run.config_file.read_text("utf-8"))
+            run.config_file.write_text(json.dumps(put(config, "settings.training.ema_decay", 0.9)), "utf-8")
+    first, second, *_ = sorted(run.checkpoints.iterdir())
+    assert not (first / "ema").exists()
+    assert (second / "ema" / RECORD_FILE).is_file()
