@@ -76,7 +76,7 @@ def directory_atomic(path: Path, *, replace: bool = False) -> Iterator[Path]:
             raise SidestepError("The folder exists already.", where=path, fix="choose another name or remove it")
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp"))
         try:
-            with _named_as(temporary, path):
+            with _named_as(temporary, path), _sources_named(temporary):
                 yield temporary
             for file in temporary.rglob("*"):
                 if file.is_file():
@@ -147,6 +147,34 @@ def _named_as(temporary: Path, path: Path) -> Iterator[None]:
         if error.where is not None:
             error.where = error.where.replace(str(temporary), str(path))
         raise
+
+
+@contextmanager
+def _sources_named(temporary: Path) -> Iterator[None]:
+    """Missing permission at a file that lies elsewhere is one to read what is copied into the folder.
+
+    Raises:
+        SidestepError: it is so.
+    """
+    try:
+        yield
+    except OSError as error:
+        refused = _refused(error)
+        if refused is None or refused.is_relative_to(temporary):
+            raise
+        raise SidestepError(
+            "The file cannot be read.", where=refused, fix="check its permissions, or who owns it"
+        ) from error
+
+
+def _refused(error: OSError) -> Path | None:
+    """The file at which permission was missing; None where it was another thing."""
+    if _number_of(error) not in (errno.EACCES, errno.EPERM):
+        return None
+    if isinstance(error, shutil.Error):  # a list of (source, target, the system's words, which name one of them)
+        met = [entry for entry in error.args[0] if f"[Errno {errno.EACCES}]" in entry[2]]
+        return next((Path(one if str(one) in why else other) for one, other, why in met), None)
+    return None if error.filename is None else Path(error.filename)
 
 
 def _write_bytes(path: Path, data: bytes) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -64,4 +65,24 @@ def test_a_folder_whose_copy_finds_the_disk_full_is_told_in_one_sentence(
     with pytest.raises(SidestepError) as told, directory_atomic(tmp_path / "merged") as folder:
         shutil.copytree(tmp_path / "model", folder, dirs_exist_ok=True, copy_function=full)
     assert (told.value.what, told.value.where) == ("No space is left on the device.", str(tmp_path / "merged"))
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("reading", [True, False])
+@pytest.mark.parametrize("by_copytree", [True, False])
+def test_a_source_that_may_not_be_read_is_not_told_as_a_folder_that_cannot_be_written(
+    tmp_path: Path, reading: bool, by_copytree: bool
+) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(source if reading else target))
+
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "a.safetensors").write_bytes(b"")
+    copy = partial(shutil.copytree, dirs_exist_ok=True, copy_function=refuse) if by_copytree else refuse
+    with pytest.raises(SidestepError) as told, directory_atomic(tmp_path / "merged") as folder:
+        copy(model, folder)
+    source = model / "a.safetensors" if by_copytree else model
+    wanted = ("The file cannot be read.", source) if reading else ("The file cannot be written.", tmp_path / "merged")
+    assert (told.value.what, told.value.where) == (wanted[0], str(wanted[1]))
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
