@@ -20,10 +20,10 @@ from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import run_folders
 from sidestep_tui.runs.locks import trying_to_hold
-from sidestep_tui.runs.machine import count_cards
+from sidestep_tui.runs.machine import card_names, count_cards
 
 Devices = frozenset[str]
-"""`cpu`, `mps`, `cuda:1`; a card has the name that CUDA_VISIBLE_DEVICES gives it, or its number without that."""
+"""`cpu`, `mps`, `cuda:1`; a card has the driver's number, a part of one (MIG) the name in CUDA_VISIBLE_DEVICES."""
 
 _CARD: Final = re.compile(r"cuda(?::(\d+))?")
 
@@ -113,5 +113,14 @@ def _visible_cards() -> list[str]:
     for name in map(str.strip, named.split(",")):
         if not name or (name.removeprefix("-").isdecimal() and not 0 <= int(name) < count):
             break  # CUDA shows nothing from the first one on that is not there
-        cards.append(f"cuda:{int(name)}" if name.isdecimal() else f"cuda:{name}")
+        cards.append(f"cuda:{int(name) if name.isdecimal() else _number_of(name)}")
     return cards
+
+
+def _number_of(name: str) -> str:
+    """The number of a card that is named, of whose name a beginning is enough to CUDA; parts of cards keep their names.
+
+    The driver numbers cards by their place on the bus, and so does CUDA where they are alike.
+    """
+    found = [number for number, whole in enumerate(card_names()) if whole.startswith(name)]
+    return str(found[0]) if len(found) == 1 else name

@@ -135,6 +135,24 @@ def _cards_of_driver() -> int:
         pynvml.nvmlShutdown()
 
 
+def card_names() -> tuple[str, ...]:
+    """What the NVIDIA driver calls its cards on every machine, `GPU-8f2c…`, in the order of its numbers."""
+    try:
+        return _names_of_driver()
+    except pynvml.NVMLError:
+        return ()
+
+
+@cache  # a failure is not kept
+def _names_of_driver() -> tuple[str, ...]:
+    pynvml.nvmlInit()
+    try:
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        return tuple(str(pynvml.nvmlDeviceGetUUID(handle)) for handle in handles)
+    finally:
+        pynvml.nvmlShutdown()
+
+
 class _ProcessorLoad:
     """The mean load of all cores between two looks.
 

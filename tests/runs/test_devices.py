@@ -22,6 +22,7 @@ def cards(monkeypatch: pytest.MonkeyPatch) -> Cards:
 
     def have(count: int, visible: str | None = None) -> None:
         monkeypatch.setattr(devices, "count_cards", lambda: count)
+        monkeypatch.setattr(devices, "card_names", lambda: tuple(f"GPU-{number}a-{number}" for number in range(count)))
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         if visible is not None:
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
@@ -52,6 +53,8 @@ def preprocess(device: str = "auto", processes: int = 1) -> PreprocessSettings:
         (4, "", "auto", 1, {"cpu"}),
         (4, "-1", "auto", 1, {"cpu"}),
         (4, "GPU-8f2c,MIG-1", "auto", 2, {"cuda:GPU-8f2c", "cuda:MIG-1"}),
+        (4, "GPU-2a-2,GPU-1,MIG-1", "auto", 3, {"cuda:2", "cuda:1", "cuda:MIG-1"}),
+        (4, "GPU-", "auto", 1, {"cuda:GPU-"}),  # which of them it is CUDA does not say either
         (0, "0", "auto", 1, {"cpu"}),
     ],
 )
@@ -89,7 +92,9 @@ def test_who_is_at_work_is_told_as_long_as_its_engine_lives(runs: list[RunDirect
         assert sharing_with(one) == []
         assert at_work_on({"cpu"}) == [below]
         assert sharing_with(below) == []  # the processor is shared anyway
-        cards(2, "1")  # for this process the second card is the first
+        cards(2, "GPU-1a-1")  # for this process the second card is the first
+        assert sharing_with(one) == [beside]
+        cards(2, "1")
         assert sharing_with(one) == [beside]
     assert at_work_on({"cuda:0", "cuda:1", "cpu"}) == []
 

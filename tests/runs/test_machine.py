@@ -49,6 +49,9 @@ class FakeNvml:
     def nvmlDeviceGetName(self, handle: int) -> str:  # noqa: N802
         return f"Card {handle}"
 
+    def nvmlDeviceGetUUID(self, handle: int) -> str:  # noqa: N802
+        return f"GPU-{handle}"
+
     def nvmlDeviceGetMemoryInfo(self, handle: int) -> SimpleNamespace:  # noqa: N802
         if self.broken:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
@@ -174,3 +177,16 @@ def test_cards_are_counted_once_and_a_driver_that_comes_later_is_found(
     assert [machine.count_cards() for _ in range(3)] == [0, nvml.nvmlDeviceGetCount(), nvml.nvmlDeviceGetCount()]
     assert len(asked) == 2
     machine._cards_of_driver.cache_clear()
+
+
+def test_cards_have_names_and_none_where_the_driver_is_gone(nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine._names_of_driver.cache_clear()
+    assert [machine.card_names() for _ in range(2)] == [("GPU-0", "GPU-1")] * 2
+    assert nvml.opened == 0
+    machine._names_of_driver.cache_clear()
+
+    def gone() -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_DRIVER_NOT_LOADED)
+
+    monkeypatch.setattr(nvml, "nvmlInit", gone)
+    assert machine.card_names() == ()
