@@ -9,8 +9,13 @@ import torch
 from safetensors.torch import load_file
 
 from sidestep_tui.acestep import open_checkpoint
+from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.acestep.velocity import velocity
-from sidestep_tui.engine.adapter import load_adapter
+from sidestep_tui.config.jobs import ExportFormat
+from sidestep_tui.engine.adapter import load_adapter, read_adapter
+from sidestep_tui.engine.export.formats import FORMATS
+from sidestep_tui.engine.export.merge import merged_weight
+from sidestep_tui.engine.export.modules import split_modules
 from sidestep_tui.engine.generate.adapter import apply_adapter
 from tests.engine.conftest import trained
 from tests.engine.exports import FAMILIES
@@ -92,3 +97,20 @@ def test_peft_files_have_the_original_names(
     keys = load_file(output / "adapter_model.safetensors").keys()
     assert "base_model.model.layers.3.cross_attn.o_proj.lora_B.weight" in keys
     torch.testing.assert_close(adapted_velocity(tiny_checkpoint, output), adapted_velocity(tiny_checkpoint, adapter))
+
+
+@pytest.mark.parametrize("form", ["peft", "diffusers"])
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_a_small_change_by_dora_is_not_lost_in_the_rounding_of_the_weights_lengths(
+    turbo: Path, tmp_path: Path, form: ExportFormat, precision: torch.dtype
+) -> None:
+    file = read_adapter(trained(turbo, tmp_path / "trained", FAMILIES["dora"], size=3e-3))
+    modules = split_modules(file)
+    (tmp_path / "exported").mkdir()
+    FORMATS[form].write(tmp_path / "exported", file, modules, precision)
+    exported = FORMATS[form].read(tmp_path / "exported")
+    weights = open_checkpoint(turbo).load_transformer()
+    for name, module in modules.items():
+        weight = weights.get_submodule(to_diffusers(name)).get_parameter("weight")
+        wanted, found = (merged_weight(weight, one) - weight for one in (module, exported[name]))
+        assert (found - wanted).norm() < 0.02 * wanted.norm()

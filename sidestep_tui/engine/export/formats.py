@@ -180,8 +180,11 @@ def _in(path: Path, name: str) -> Path:
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor], dtype: torch.dtype, metadata: dict[str, str]) -> None:
-    """Writes tensors in a dtype; single numbers (alpha) are never rounded."""
-    stored = {key: (tensor.to(dtype) if tensor.ndim else tensor).contiguous() for key, tensor in tensors.items()}
+    """Writes tensors in a dtype. Single numbers (alpha) and the lengths of weights' rows (DoRA) are never rounded.
+
+    In bfloat16 the lengths would be off by up to 0.4%, as much as many an adapter changes a weight.
+    """
+    stored = {key: (tensor.to(dtype) if tensor.ndim > 1 else tensor).contiguous() for key, tensor in tensors.items()}
     save_file(stored, path, metadata)
 
 
