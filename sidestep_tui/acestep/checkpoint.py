@@ -174,8 +174,7 @@ class Checkpoint:
     def fingerprint(self) -> str:
         """64 hexadecimal digits that identify the DiT and condition encoder weights, wherever the folder lies.
 
-        The two layouts of one model have different fingerprints. VAE and text encoder, which all published models
-        share, do not enter.
+        The two layouts of one model have different ones. VAE and text encoder, the same for all models, do not enter.
         """
         if self.layout is Layout.ORIGINAL:
             document = read_json(self.path / "config.json")

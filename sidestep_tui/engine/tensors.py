@@ -36,8 +36,7 @@ VERSION: Final = 1
 class SongEntry:
     """One encoded song.
 
-    `source` identifies the audio, the texts and the settings that it was made from; `prompt`, `lyrics` and `kind` are
-    those of its first wording, as a whole.
+    `source` identifies audio, texts and settings that it was made from; `prompt`, `lyrics`, `kind`: its first wording.
     """
 
     key: str
