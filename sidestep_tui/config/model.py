@@ -24,7 +24,8 @@ class ModelSettings(Section):
         Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"),
         Shown("advanced", short="device", personal=True, resumable=True),
     ] = "auto"
-    """`auto` takes the first CUDA card, else the CPU; `cuda:1` the second card."""
+    """`auto` takes the CUDA card with most memory, else the CPU; `cuda:1` the second card as `nvidia-smi` counts those
+    that CUDA_VISIBLE_DEVICES leaves."""
 
     precision: Annotated[Literal["auto", "float32", "bfloat16"], Shown("advanced")] = "auto"
     """Of the frozen weights: `auto` is bfloat16 on a card that has it, else float32. The adapter is always float32."""

@@ -12,6 +12,7 @@ from sidestep_tui.config.fields import leaves
 from sidestep_tui.engine.context import JobContext, StopRequestedError
 from sidestep_tui.engine.processes import OtherRanks, end_with_leader, leave_last_word, other_ranks
 from sidestep_tui.errors import ExitCode, SidestepError
+from sidestep_tui.runs.cards import number_by_bus
 from sidestep_tui.runs.devices import note_devices
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import RunCompleted, RunFailed, RunStarted, RunStopped
@@ -28,6 +29,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m sidestep_tui.engine RUN_DIR", file=sys.stderr)
         return ExitCode.USAGE
+    number_by_bus()
     run = RunDirectory(Path(arguments[0]).absolute())
     try:
         if int(os.environ.get("RANK", "0")) > 0:  # another process holds the lock and speaks for all of them

@@ -14,8 +14,8 @@ import torch
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.model import ModelSettings
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.cards import driver_cards, usual_card
 from sidestep_tui.runs.events import DeviceSampled
-from sidestep_tui.runs.machine import count_cards
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_MAX: Final = -4
@@ -39,8 +39,8 @@ def choose_device(settings: Section) -> torch.device:
     if model is None or (model.device == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     name = "cuda" if model.device == "auto" else model.device
-    if name == "cuda":  # torchrun, and the engine for its own ranks, number the processes of a machine
-        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    if name == "cuda":
+        name = f"cuda:{_unnamed_card()}"
     device = torch.device(name)
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise SidestepError("Metal is not available here.", where="model.device", fix="`--device cpu` works everywhere")
@@ -51,6 +51,14 @@ def choose_device(settings: Section) -> torch.device:
             fix="`sidestep doctor` tells what is missing; `--device cpu` works everywhere",
         )
     return device
+
+
+def _unnamed_card() -> int:
+    """The number that torchrun, or the engine for its own ranks, gave this process, else that of the usual card."""
+    rank, count = os.environ.get("LOCAL_RANK"), torch.cuda.device_count()
+    if rank is not None or not count:
+        return int(rank or 0)
+    return usual_card([torch.cuda.get_device_properties(card).total_memory for card in range(count)])
 
 
 def make_current(device: torch.device) -> None:
@@ -66,7 +74,7 @@ def why_no_card(settings: Section) -> str | None:
     """
     model = model_settings(settings)
     left_open = model is not None and model.device == "auto" and "CUDA_VISIBLE_DEVICES" not in os.environ
-    if not left_open or torch.cuda.is_available() or not count_cards():
+    if not left_open or torch.cuda.is_available() or not driver_cards():
         return None
     try:
         torch.cuda.init()  # type: ignore[no-untyped-call]

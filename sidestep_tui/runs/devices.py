@@ -6,7 +6,6 @@ a run by hand decides for himself whether there is room for two: he is told.
 """
 
 import json
-import os
 import platform
 import re
 from collections.abc import Iterator, Set
@@ -17,15 +16,15 @@ from sidestep_tui.config.base import Section
 from sidestep_tui.config.fields import look_up, setting_fields
 from sidestep_tui.config.places import data_home
 from sidestep_tui.files import write_json_atomic
+from sidestep_tui.runs.cards import usual_visible_card, visible_cards
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import run_folders
 from sidestep_tui.runs.locks import trying_to_hold
-from sidestep_tui.runs.machine import card_names, count_cards
 
 Devices = frozenset[str]
 """`cpu`, `mps`, `cuda:1`; a card has the driver's number, a part of one (MIG) the name in CUDA_VISIBLE_DEVICES."""
 
-_CARD: Final = re.compile(r"cuda(?::(\d+))?")
+_CARD: Final = re.compile(r"cuda:(\d+)")
 
 
 def devices_of(settings: Section) -> Devices:
@@ -34,13 +33,15 @@ def devices_of(settings: Section) -> Devices:
     fields = [field for field in setting_fields(type(settings)) if field.applies(document, {})]
     used = {field.name: look_up(document, field.path) for field in fields}
     wanted, processes = str(used.get("device", "cpu")), int(used.get("processes", 1))
-    if wanted == "auto":
-        return frozenset(_visible_cards()[:processes] or ["cpu"])
+    visible = [f"cuda:{name}" for name in visible_cards()]
+    if wanted == "auto" and not visible:
+        return frozenset({"cpu"})
+    if wanted in ("auto", "cuda") and visible:
+        return frozenset(visible[:processes] if processes > 1 else [f"cuda:{usual_visible_card()}"])
     card = _CARD.fullmatch(wanted)
-    if card is None:
-        return frozenset({wanted})
-    number, visible = int(card[1] or 0), _visible_cards()
-    return frozenset({visible[number] if number < len(visible) else wanted})
+    if card is not None and int(card[1]) < len(visible):
+        return frozenset({visible[int(card[1])]})
+    return frozenset({wanted})
 
 
 def note_devices(run: RunDirectory) -> None:
@@ -101,26 +102,3 @@ def _noted(run: RunDirectory) -> list[Any]:
         return list(document["devices"]) if document["host"] == platform.node() else []
     except (OSError, ValueError, KeyError, TypeError):
         return []
-
-
-def _visible_cards() -> list[str]:
-    """The cards that CUDA shows this process, in its order, as the machine calls them."""
-    count = count_cards()
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is None or not count:
-        return [f"cuda:{number}" for number in range(count)]
-    cards: list[str] = []
-    for name in map(str.strip, named.split(",")):
-        if not name or (name.removeprefix("-").isdecimal() and not 0 <= int(name) < count):
-            break  # CUDA shows nothing from the first one on that is not there
-        cards.append(f"cuda:{int(name) if name.isdecimal() else _number_of(name)}")
-    return cards
-
-
-def _number_of(name: str) -> str:
-    """The number of a card that is named, of whose name a beginning is enough to CUDA; parts of cards keep their names.
-
-    The driver numbers cards by their place on the bus, and so does CUDA where they are alike.
-    """
-    found = [number for number, whole in enumerate(card_names()) if whole.startswith(name)]
-    return str(found[0]) if len(found) == 1 else name

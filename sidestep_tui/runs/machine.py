@@ -6,14 +6,13 @@ CUDA context, so a viewer never takes card memory from a run.
 
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import psutil
 import pynvml
 
+from sidestep_tui.runs.cards import answer, ask_driver, visible_cards
 from sidestep_tui.runs.host_memory import host_memory
 from sidestep_tui.told import told
 
@@ -25,7 +24,8 @@ _MOMENT = 0.1
 class CardSnapshot:
     """One NVIDIA card. Memory in bytes, utilisation 0 to 1; None where the card or its driver does not tell.
 
-    `memory_used` counts every process on the card, not only ours.
+    `index` is the number that CUDA gives it in our processes. `memory_used` counts every process on the card, not only
+    ours.
     """
 
     index: int
@@ -46,7 +46,8 @@ class CardSnapshot:
 class MachineSnapshot:
     """The whole machine. Memory and disk in bytes; `processor` is the mean load of all cores since the last snapshot.
 
-    `cards_missing` says in plain words why there are no cards; it is empty where there are some.
+    `cards` are those that CUDA shows us, in its order. `cards_missing` says in plain words why there are none; it is
+    empty where there are some.
     """
 
     cards: tuple[CardSnapshot, ...]
@@ -107,50 +108,17 @@ class MachineProbe:
     def _open(self) -> list[object]:
         try:
             pynvml.nvmlInit()
-            handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+            known = ask_driver()
+            handles = [_handle(name) for name in visible_cards()]
         except pynvml.NVMLError_LibraryNotFound:
             self._missing = told("no NVIDIA driver is installed")
             return []
         except pynvml.NVMLError as error:
             self._missing = f"the NVIDIA driver does not answer: {error}"
             return []
-        self._missing = "" if handles else told("no NVIDIA card is present")
+        absent = told("CUDA_VISIBLE_DEVICES hides the cards") if known else told("no NVIDIA card is present")
+        self._missing = "" if handles else absent
         return handles
-
-
-def count_cards() -> int:
-    """How many cards the NVIDIA driver has; none where there is no driver. Asked as often as a screen is drawn."""
-    try:
-        return _cards_of_driver()
-    except pynvml.NVMLError:
-        return 0
-
-
-@cache  # a failure is not kept: the driver may come later
-def _cards_of_driver() -> int:
-    pynvml.nvmlInit()
-    try:
-        return int(pynvml.nvmlDeviceGetCount())
-    finally:
-        pynvml.nvmlShutdown()
-
-
-def card_names() -> tuple[str, ...]:
-    """What the NVIDIA driver calls its cards on every machine, `GPU-8f2c…`, in the order of its numbers."""
-    try:
-        return _names_of_driver()
-    except pynvml.NVMLError:
-        return ()
-
-
-@cache  # a failure is not kept
-def _names_of_driver() -> tuple[str, ...]:
-    pynvml.nvmlInit()
-    try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        return tuple(str(pynvml.nvmlDeviceGetUUID(handle)) for handle in handles)
-    finally:
-        pynvml.nvmlShutdown()
 
 
 class _ProcessorLoad:
@@ -192,6 +160,13 @@ def disk_free(path: Path) -> int:
     return shutil.disk_usage(existing).free
 
 
+def _handle(name: str) -> object:
+    """A card by its number, or a part of one by its name."""
+    if name.isdecimal():
+        return pynvml.nvmlDeviceGetHandleByIndex(int(name))
+    return pynvml.nvmlDeviceGetHandleByUUID(name)
+
+
 def _card(index: int, handle: object) -> CardSnapshot:
     total, used = _card_memory(handle)
     return CardSnapshot(
@@ -199,9 +174,9 @@ def _card(index: int, handle: object) -> CardSnapshot:
         name=str(pynvml.nvmlDeviceGetName(handle)),
         memory_total=total,
         memory_used=used,
-        utilisation=_told(lambda: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100),
-        power_watts=_told(lambda: pynvml.nvmlDeviceGetPowerUsage(handle) / 1000),
-        temperature=_told(lambda: pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU)),
+        utilisation=answer(lambda: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100),
+        power_watts=answer(lambda: pynvml.nvmlDeviceGetPowerUsage(handle) / 1000),
+        temperature=answer(lambda: pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU)),
     )
 
 
@@ -213,11 +188,3 @@ def _card_memory(handle: object) -> tuple[int, int]:
         host = host_memory()
         return host.total, host.total - host.available
     return int(memory.total), int(memory.used)
-
-
-def _told(ask: Callable[[], float]) -> float | None:
-    """The answer of a card, or None where this kind of card does not know."""
-    try:
-        return float(ask())
-    except pynvml.NVMLError_NotSupported:
-        return None

@@ -12,6 +12,7 @@ import pytest
 
 from sidestep_tui.config.places import runs_home
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.runs.cards import Card
 from sidestep_tui.runs.control import send_command
 from sidestep_tui.runs.devices import note_devices
 from sidestep_tui.runs.directory import RunDirectory, create_run
@@ -78,7 +79,7 @@ def test_whoever_starts_a_run_on_a_card_in_use_is_told(
     sidestep, stub_engine, inputs, tmp_path, make_run_at, monkeypatch
 ):
     stub_engine("complete")
-    monkeypatch.setattr("sidestep_tui.runs.devices.count_cards", lambda: 2)
+    monkeypatch.setattr("sidestep_tui.runs.cards.driver_cards", lambda: (Card("GPU-0", 1), Card("GPU-1", 1)))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     with make_run_at("waltz"):
         result = sidestep("train", *inputs, "--output", tmp_path / "run")

@@ -16,6 +16,7 @@ from sidestep_tui.config.places import runs_home, user_presets
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs import events as ev
+from sidestep_tui.runs.cards import Card
 from sidestep_tui.runs.devices import note_devices
 from sidestep_tui.runs.directory import RunDirectory, create_run
 from sidestep_tui.runs.log import EventWriter
@@ -160,7 +161,7 @@ def test_the_review_starts_the_run(talk: Talk) -> None:
 
 
 def test_the_review_tells_who_works_on_the_card(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sidestep_tui.runs.devices.count_cards", lambda: 1)
+    monkeypatch.setattr("sidestep_tui.runs.cards.driver_cards", lambda: (Card("GPU-0", 1),))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     model, data = {"checkpoint": "/a/model"}, {"tensors": "/a/tensors"}
     other = create_run(runs_home() / "waltz", "train", TrainSettings.model_validate({"model": model, "data": data}))

@@ -1,5 +1,7 @@
 """Which device a process takes: the one that is named, or the card of its own rank."""
 
+import os
+from types import SimpleNamespace
 from typing import Any
 
 import pynvml
@@ -11,6 +13,7 @@ from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine import devices, jobs
 from sidestep_tui.engine.devices import choose_device, device_sampler, why_no_card
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.cards import Card
 from tests.engine.conftest import Engine
 
 
@@ -26,6 +29,7 @@ def _device(name: str) -> torch.device:
 def _two_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _card: SimpleNamespace(total_memory=24 * 2**30))
 
 
 @pytest.mark.usefixtures("_two_cards")
@@ -46,6 +50,30 @@ def test_a_card_that_is_named_is_taken_and_else_each_rank_has_its_own(
     for rank, wanted in enumerate(of_ranks):
         monkeypatch.setenv("LOCAL_RANK", str(rank))
         assert str(_device(name)) == wanted
+
+
+@pytest.mark.usefixtures("_two_cards")
+def test_where_none_is_named_the_card_with_most_memory_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    memory = [2 * 2**30, 24 * 2**30]
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda card: SimpleNamespace(total_memory=memory[card]))
+    assert str(_device("auto")) == str(_device("cuda")) == "cuda:1"
+    assert str(_device("cuda:0")) == "cuda:0"
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    assert str(_device("auto")) == "cuda:0"
+
+
+def test_an_engine_numbers_cards_as_their_driver_does(
+    engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = "CUDA_DEVICE_ORDER"
+    monkeypatch.setattr(jobs, "load_job", lambda _name: lambda _context, _settings: {"order": os.environ[order]})
+    for chosen, wanted in (("", "PCI_BUS_ID"), ("FASTEST_FIRST", "FASTEST_FIRST")):
+        monkeypatch.setenv(order, chosen)
+        if not chosen:
+            monkeypatch.delenv(order)
+        _, state = engine.run(wanted, "train", train_document)
+        assert state.results == {"order": wanted}
 
 
 @pytest.mark.usefixtures("_two_cards")
@@ -82,7 +110,7 @@ def _unusable_card(monkeypatch: pytest.MonkeyPatch) -> None:
     def init() -> None:
         raise RuntimeError("The NVIDIA driver on your system is too old (found version 11040). Please update it.")
 
-    monkeypatch.setattr(devices, "count_cards", lambda: 1)
+    monkeypatch.setattr(devices, "driver_cards", lambda: (Card("GPU-0", 1),))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "init", init)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -92,9 +120,9 @@ def _unusable_card(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_card_that_torch_cannot_use_is_told_unless_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert why_no_card(_settings("auto")) == "The NVIDIA driver on your system is too old (found version 11040)"
     assert why_no_card(_settings("cpu")) is None
-    monkeypatch.setattr(devices, "count_cards", lambda: 0)
+    monkeypatch.setattr(devices, "driver_cards", lambda: ())
     assert why_no_card(_settings("auto")) is None
-    monkeypatch.setattr(devices, "count_cards", lambda: 1)
+    monkeypatch.setattr(devices, "driver_cards", lambda: (Card("GPU-0", 1),))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert why_no_card(_settings("auto")) is None
 

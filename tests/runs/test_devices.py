@@ -9,7 +9,8 @@ from sidestep_tui.config.jobs import ExportSettings, PreprocessSettings
 from sidestep_tui.config.label import LabelSettings
 from sidestep_tui.config.model import ModelSettings
 from sidestep_tui.files import write_json_atomic
-from sidestep_tui.runs import devices
+from sidestep_tui.runs import cards as driver
+from sidestep_tui.runs.cards import Card
 from sidestep_tui.runs.devices import at_work_on, devices_of, note_devices, sharing_with, turn_at
 from sidestep_tui.runs.directory import RunDirectory, create_run
 
@@ -20,9 +21,9 @@ Cards = Callable[..., None]
 def cards(monkeypatch: pytest.MonkeyPatch) -> Cards:
     """A machine with so many cards, of which CUDA shows some."""
 
-    def have(count: int, visible: str | None = None) -> None:
-        monkeypatch.setattr(devices, "count_cards", lambda: count)
-        monkeypatch.setattr(devices, "card_names", lambda: tuple(f"GPU-{number}a-{number}" for number in range(count)))
+    def have(count: int, visible: str | None = None, larger: int = 0) -> None:
+        there = tuple(Card(f"GPU-{number}a-{number}", 48 if number == larger else 24) for number in range(count))
+        monkeypatch.setattr(driver, "driver_cards", lambda: there)
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         if visible is not None:
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
@@ -63,6 +64,14 @@ def test_a_device_has_the_name_that_the_machine_gives_it(
 ) -> None:
     cards(count, visible)
     assert devices_of(preprocess(device, processes)) == used
+
+
+def test_where_none_is_named_the_card_with_most_memory_is_taken(cards: Cards) -> None:
+    cards(3, larger=1)
+    assert devices_of(preprocess("auto")) == devices_of(preprocess("cuda")) == {"cuda:1"}
+    assert devices_of(preprocess("auto", 2)) == {"cuda:0", "cuda:1"}
+    cards(3, "2,0", larger=1)
+    assert devices_of(preprocess("auto")) == {"cuda:2"}
 
 
 def test_a_job_without_a_model_works_on_the_processor(cards: Cards) -> None:

@@ -1,5 +1,6 @@
 """The machine's snapshot, with a made-up NVML in the place of the driver's."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import NamedTuple
 import pynvml
 import pytest
 
-from sidestep_tui.runs import machine
+from sidestep_tui.runs import cards, machine
 from sidestep_tui.runs.machine import MachineProbe, disk_free
 
 
@@ -46,6 +47,9 @@ class FakeNvml:
     def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
         return index
 
+    def nvmlDeviceGetHandleByUUID(self, name: str) -> str:  # noqa: N802
+        return name
+
     def nvmlDeviceGetName(self, handle: int) -> str:  # noqa: N802
         return f"Card {handle}"
 
@@ -57,7 +61,7 @@ class FakeNvml:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
         if self.unified:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
-        return SimpleNamespace(total=24 * 2**30, used=(8 + handle) * 2**30)
+        return SimpleNamespace(total=24 * 2**30, used=(8 if handle == 0 else 9) * 2**30)
 
     def nvmlDeviceGetUtilizationRates(self, handle: int) -> SimpleNamespace:  # noqa: N802
         return SimpleNamespace(gpu=50)
@@ -75,10 +79,14 @@ class FakeNvml:
 
 
 @pytest.fixture
-def nvml(monkeypatch: pytest.MonkeyPatch) -> FakeNvml:
+def nvml(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeNvml]:
     fake = FakeNvml()
-    monkeypatch.setattr(machine, "pynvml", fake)
-    return fake
+    for module in (machine, cards):
+        monkeypatch.setattr(module, "pynvml", fake)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    cards.ask_driver.cache_clear()
+    yield fake
+    cards.ask_driver.cache_clear()
 
 
 def test_cards_tell_memory_load_power_and_temperature(nvml: FakeNvml, tmp_path: Path) -> None:
@@ -86,6 +94,26 @@ def test_cards_tell_memory_load_power_and_temperature(nvml: FakeNvml, tmp_path: 
     assert (first.name, first.memory_used, first.memory_free) == ("Card 0", 8 * 2**30, 16 * 2**30)
     assert (first.utilisation, first.power_watts, first.temperature) == (0.5, 312.5, 64.0)
     assert (second.utilisation, second.power_watts, second.temperature) == (0.5, None, None)
+
+
+@pytest.mark.parametrize(
+    ("visible", "names"),
+    [
+        ("1", ["Card 1"]),
+        ("1,0", ["Card 1", "Card 0"]),
+        ("GPU-1", ["Card 1"]),
+        ("MIG-8f", ["Card MIG-8f"]),
+        ("", []),
+    ],
+)
+def test_cards_are_those_that_cuda_shows_in_its_order(
+    nvml: FakeNvml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str, names: list[str]
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    snapshot = MachineProbe(tmp_path).read()
+    assert [card.name for card in snapshot.cards] == names
+    assert [card.index for card in snapshot.cards] == list(range(len(names)))
+    assert snapshot.cards_missing == ("" if names else "CUDA_VISIBLE_DEVICES hides the cards")
 
 
 def test_nvml_is_opened_once_and_closed(nvml: FakeNvml, tmp_path: Path) -> None:
@@ -98,7 +126,11 @@ def test_nvml_is_opened_once_and_closed(nvml: FakeNvml, tmp_path: Path) -> None:
 
 
 def test_a_lost_card_is_named_and_asked_for_again(nvml: FakeNvml, tmp_path: Path) -> None:
+    nvml.broken = True
+    assert "does not answer: GPU is lost" in MachineProbe(tmp_path).read().cards_missing
+    nvml.broken = False
     probe = MachineProbe(tmp_path)
+    probe.read()
     nvml.broken = True
     lost = probe.read()
     assert lost.cards == ()
@@ -162,7 +194,7 @@ def test_the_load_is_that_since_the_last_look_whichever_thread_looks(monkeypatch
         assert probe.read().processor == pytest.approx(busy / 4)  # two looks at once are of the same time
 
 
-def test_cards_are_counted_once_and_a_driver_that_comes_later_is_found(
+def test_the_driver_is_asked_once_for_its_cards_and_one_that_comes_later_is_found(
     nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
@@ -173,20 +205,19 @@ def test_cards_are_counted_once_and_a_driver_that_comes_later_is_found(
             raise pynvml.NVMLError(pynvml.NVML_ERROR_DRIVER_NOT_LOADED)
 
     monkeypatch.setattr(nvml, "nvmlInit", opened)
-    machine._cards_of_driver.cache_clear()
-    assert [machine.count_cards() for _ in range(3)] == [0, nvml.nvmlDeviceGetCount(), nvml.nvmlDeviceGetCount()]
+    there = (cards.Card("GPU-0", 24 * 2**30), cards.Card("GPU-1", 24 * 2**30))
+    assert [cards.driver_cards() for _ in range(3)] == [(), there, there]
     assert len(asked) == 2
-    machine._cards_of_driver.cache_clear()
 
 
-def test_cards_have_names_and_none_where_the_driver_is_gone(nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch) -> None:
-    machine._names_of_driver.cache_clear()
-    assert [machine.card_names() for _ in range(2)] == [("GPU-0", "GPU-1")] * 2
-    assert nvml.opened == 0
-    machine._names_of_driver.cache_clear()
+def test_a_card_without_memory_of_its_own_counts_as_the_smallest(nvml: FakeNvml) -> None:
+    nvml.unified = True
+    assert cards.driver_cards() == (cards.Card("GPU-0", 0), cards.Card("GPU-1", 0))
+    assert cards.usual_visible_card() == "0"
 
-    def gone() -> None:
-        raise pynvml.NVMLError(pynvml.NVML_ERROR_DRIVER_NOT_LOADED)
 
-    monkeypatch.setattr(nvml, "nvmlInit", gone)
-    assert machine.card_names() == ()
+@pytest.mark.parametrize(
+    ("memories", "place"), [([24], 0), ([2, 24], 1), ([24, 24], 0), ([23.9, 24], 0), ([8, 24, 24, 16], 1), ([0, 0], 0)]
+)
+def test_the_usual_card_is_the_first_of_those_with_most_memory(memories: list[float], place: int) -> None:
+    assert cards.usual_card([round(memory * 2**30) for memory in memories]) == place

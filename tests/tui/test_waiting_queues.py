@@ -8,7 +8,7 @@ import pytest
 
 from sidestep_tui.config.places import runs_home
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.runs import devices, queue, standing
+from sidestep_tui.runs import cards, queue, standing
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.devices import note_devices
 from sidestep_tui.runs.directory import RunDirectory
@@ -30,7 +30,7 @@ def resumed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     files: list[Path] = []
     for module in (queue, standing, chain_keys):
         monkeypatch.setattr(module, "resume_queue", files.append)
-    monkeypatch.setattr(devices, "count_cards", lambda: 2)
+    monkeypatch.setattr(cards, "driver_cards", lambda: (cards.Card("GPU-0", 1), cards.Card("GPU-1", 1)))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return files
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.cards import usual_card
 from sidestep_tui.runs.history import RunSummary, list_runs
 from sidestep_tui.runs.machine import CardSnapshot
 from sidestep_tui.runs.measured import CPU, fingerprint, recall
@@ -13,9 +14,11 @@ from sidestep_tui.tui.wizard.views import Figures
 
 def card_of(device: str, cards: Sequence[CardSnapshot]) -> CardSnapshot | None:
     """The card that a run on this device would use; None where it would use none that is here."""
-    index = int(device.partition(":")[2] or 0)
-    uses_card = device == "auto" or device.startswith("cuda")
-    return cards[index] if uses_card and index < len(cards) else None
+    if not cards or not (device == "auto" or device.startswith("cuda")):
+        return None
+    number = device.partition(":")[2]
+    index = int(number) if number else usual_card([card.memory_total for card in cards])
+    return cards[index] if index < len(cards) else None
 
 
 def figures_for(

@@ -2,6 +2,7 @@
 
 import json
 import platform
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from sidestep_tui.runs.measured import CPU, Measured, remember
 from sidestep_tui.tui.wizard import reviewing
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.facts import DataFacts
-from sidestep_tui.tui.wizard.measurements import figures_of_runs
+from sidestep_tui.tui.wizard.measurements import card_of, figures_of_runs
 from sidestep_tui.tui.wizard.state import WizardState
 from sidestep_tui.tui.wizard.views import MemoryView, amount, source, time_words
 
@@ -156,3 +157,12 @@ def test_samples_stay_an_estimate_where_a_preflight_measured_steps_alone(tensors
     assert dict(view.parts())["measured"] == 4 * GIB
     assert amount(view) == f"≈ {view.total / GIB:.1f} GiB, its steps measured"
     assert sum(size for _, size in view.parts()) == view.total
+
+
+def test_a_run_uses_the_card_with_most_memory_or_the_one_that_it_names() -> None:
+    cards = tuple(replace(card(GIB), index=index, memory_total=total * GIB) for index, total in enumerate((4, 24, 24)))
+    assert card_of("auto", cards) == card_of("cuda", cards) == cards[1]
+    assert card_of("cuda:0", cards) == cards[0]
+    assert card_of("cuda:3", cards) is None
+    assert card_of("cpu", cards) is None
+    assert card_of("auto", ()) is None
