@@ -138,12 +138,14 @@ class ReviewingScreen(SidestepScreen[Result], Generic[Result]):
     async def _write(self, path: Path | None, overwrite: bool) -> bool:
         busy = BusyScreen(_("Saving …"))
         await self.app.push_screen(busy)
+        self.review.saving = True
         try:
             saved = await asyncio.to_thread(self.review.session.save, path, overwrite=overwrite)
         except SidestepError as error:
             self.sidestep.tell_error(error)
             return False
         finally:
+            self.review.saving = False
             busy.dismiss()
         self.review.saved()
         self.show_changes()

@@ -1,6 +1,8 @@
 """One line below the figures while songs are being labelled: how far it is, what failed, and how to stop it."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from textual import work
 from textual.app import RenderResult
@@ -33,16 +35,24 @@ class LabelLine(Widget):
 
     @dataclass
     class Found(Message):
-        """A run has proposals that nobody has taken, or has come to an end."""
+        """A run has proposals that nobody has taken, or has come to an end. Whoever hears it calls `answer`."""
 
         run: LabelRun
         summary: RunSummary
         edits: list[Edit]
 
+        @property
+        def is_last(self) -> bool:
+            """Whether the run finds nothing more."""
+            return self.summary.condition != "running"
+
     def __init__(self) -> None:
         super().__init__()
         self._runs: list[LabelRun] = []
+        self._refused: set[Path] = set()
+        """Runs whose proposals could not be kept; they are offered once more when the run has ended."""
         self._busy = False
+        self._unanswered = 0
 
     def on_mount(self) -> None:
         """Looks about once a second."""
@@ -59,8 +69,9 @@ class LabelLine(Widget):
         self.display = self.summary is not None
 
     def follow(self, run: LabelRun) -> None:
-        """Shows a run that was just started."""
-        self._runs.append(run)
+        """Shows a run that was just started, unless `find` has come upon it meanwhile."""
+        if run not in self._runs:
+            self._runs.append(run)
         self._tick()
 
     @work(thread=True, group="open-runs")
@@ -69,31 +80,42 @@ class LabelLine(Widget):
         for run in open_runs(dataset):
             self.app.call_from_thread(self.follow, run)
 
+    def answer(self, found: Found, answer: Literal["taken", "refused", "later"]) -> None:
+        """Says what became of what was found; nothing is looked for before, or it would be found twice.
+
+        Args:
+            found: what was told.
+            answer: `taken`; `refused`, which is told again when the run has ended; `later`, which is told again soon.
+        """
+        self._unanswered -= 1
+        if answer == "refused":
+            self._refused.add(found.run.run.path)
+        if found.is_last and answer != "later":
+            self._runs.remove(found.run)
+
     def _tick(self) -> None:
-        if self._runs and not self._busy:
+        if self._runs and not self._busy and not self._unanswered:
             self._busy = True
             self._poll(list(self._runs))
 
     @work(thread=True, group="label-polls")
     def _poll(self, runs: list[LabelRun]) -> None:
-        polled: list[tuple[LabelRun, RunSummary, list[Edit]]] = []
+        polled: list[LabelLine.Found] = []
         for run in runs:
             try:
-                polled.append((run, *run.poll()))
-            except (SidestepError, OSError):  # its folder was removed
+                polled.append(self.Found(run, *run.poll()))
+            except (SidestepError, OSError):  # it cannot be read now
                 continue
         self.app.call_from_thread(self._take, polled)
 
-    def _take(self, polled: list[tuple[LabelRun, RunSummary, list[Edit]]]) -> None:
+    def _take(self, polled: list[Found]) -> None:
         self._busy = False
-        for run, summary, edits in polled:
-            ended = summary.condition != "running"
-            if edits or ended:
-                self.post_message(self.Found(run, summary, edits))
-            if ended and run in self._runs:
-                self._runs.remove(run)
+        for found in polled:
+            if found.is_last or (found.edits and found.run.run.path not in self._refused):
+                self._unanswered += 1
+                self.post_message(found)
         if polled:
-            self.summary = polled[-1][1]
+            self.summary = polled[-1].summary
         self.refresh()
 
     def render(self) -> RenderResult:
@@ -117,8 +139,8 @@ class LabelLine(Widget):
             parts.append((clean(state.phase), "$text-muted"))
         if failed:
             parts.append((_("  × {failed} failed").format(failed=count(failed)), "$error"))
-        if state.failure is not None:
-            parts.append((f"  {clean(spoken(state.failure.what))}", "$error"))
         if failed or state.failure is not None or self.summary.condition == "running":
             parts.append(("  L", "bold $footer-key-foreground"))
+        if state.failure is not None:
+            parts.append((f"  {clean(spoken(state.failure.what))}", "$error"))
         return Content.assemble(*parts)

@@ -114,21 +114,32 @@ class LabellingScreen(ReviewingScreen[None]):
                 self.sidestep.tell_error(error)
 
     @on(LabelLine.Found)
-    def _take_found(self, event: LabelLine.Found) -> None:
-        """What nobody has said meanwhile becomes edits, in the journal before the run forgets them."""
-        if event.edits:
-            fitting = still_missing(self.review.dataset, event.edits)
-            if fitting and not self.apply_all(fitting):
-                return
-            self._filled[event.run.run.path] += len(fitting)
-            try:
-                event.run.take(len(event.edits))
-            except SidestepError as error:
-                self.sidestep.tell_error(error)
-        if event.summary.condition != "running":
+    def _hear(self, found: LabelLine.Found) -> None:
+        """Takes what was found. While a save is written, an edit would be neither in it nor in what comes after it."""
+        line = self.query_one(LabelLine)
+        if self.review.saving:
+            line.answer(found, "later")
+            return
+        line.answer(found, "taken" if self._take(found) else "refused")
+        if found.is_last:
             self.review.measures.refresh()
             self.check()
-            self._tell_end(event.summary.state, self._filled.pop(event.run.run.path, 0))
+            self._tell_end(found.summary.state, self._filled.pop(found.run.run.path, 0))
+
+    def _take(self, found: LabelLine.Found) -> bool:
+        """What nobody has said meanwhile becomes edits, in the journal before the run forgets them; False if not."""
+        if not found.edits:
+            return True
+        fitting = still_missing(self.review.dataset, found.edits)
+        if fitting and not self.apply_all(fitting):
+            return False
+        self._filled[found.run.run.path] += len(fitting)
+        try:
+            found.run.take(len(found.edits))
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+            return False
+        return True
 
     def _tell_end(self, state: RunState, filled: int) -> None:
         """Says how a run ended, and names the key that undoes only where there is something to undo."""

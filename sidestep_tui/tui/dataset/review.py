@@ -55,6 +55,8 @@ class Review:
         """By the text of the prompt."""
         self.stale = False
         """Whether findings wait for a whole check."""
+        self.saving = False
+        """Whether a save is being written, in a thread."""
         self._dataset = session.dataset
         self._genre_songs: tuple[int, frozenset[str]] = (0, frozenset())
         self.songs: dict[str, Song] = self._dataset.by_key()
