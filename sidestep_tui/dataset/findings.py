@@ -1,7 +1,8 @@
 """What to look at before training: everything about a data set that would harm the adapter or end in a surprise."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
+from typing import Final
 
 from sidestep_tui.dataset.duplicates import same_content, same_sound
 from sidestep_tui.dataset.label_findings import check_labels
@@ -11,6 +12,8 @@ from sidestep_tui.dataset.song_findings import SONG_CHECKS
 from sidestep_tui.dataset.sound_findings import check_sound
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.told import told
+
+IDENTICAL_CAPTIONS: Final = "identical-captions"
 
 
 def check_dataset(dataset: Dataset, measures: MeasureCache | None = None) -> list[Finding]:
@@ -51,15 +54,19 @@ def _whole(dataset: Dataset, measures: MeasureCache | None) -> Iterator[Finding]
         yield Finding(
             Severity.ERROR, "no-songs", told("There is not one song that can be read."), fix=told("see what failed")
         )
-    captions = Counter(song.caption for song in dataset.songs if song.caption)
-    for caption, count in captions.items():
-        if count > 1 and count == len(dataset.songs):
-            text = printable(caption[:60])
-            message = told('All {count} songs have the same caption: "{caption}".', count=count, caption=text)
-            fix = told("describe what sets each song apart; the trigger tag is for what they share")
-            yield Finding(Severity.WARNING, "identical-captions", message, fix=fix)
+    yield from identical_captions(dataset)
     yield from _copies(dataset, measures)
     yield from _shared_sidecars(dataset)
+
+
+def identical_captions(dataset: Dataset) -> Iterator[Finding]:
+    """What is wrong where all songs have one caption: of the findings about no song the only one that edits change."""
+    first = dataset.songs[0].caption if len(dataset.songs) > 1 else ""
+    if first and all(song.caption == first for song in dataset.songs):
+        text = printable(first[:60])
+        message = told('All {count} songs have the same caption: "{caption}".', count=len(dataset.songs), caption=text)
+        fix = told("describe what sets each song apart; the trigger tag is for what they share")
+        yield Finding(Severity.WARNING, IDENTICAL_CAPTIONS, message, fix=fix)
 
 
 def _copies(dataset: Dataset, measures: MeasureCache | None) -> Iterator[Finding]:

@@ -1,12 +1,12 @@
 """What the screens of a review share: edits with their errors told, undo and redo, checking, saving, leaving."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
@@ -73,10 +73,26 @@ class ReviewingScreen(SidestepScreen[Result], Generic[Result]):
 
     def after_edit(self) -> None:
         """Draws, and has everything checked where the edit was about all songs."""
+        self._draw_all()
+        if self.review.stale:
+            next(self._reviewing()).check()  # the lowest one's: a screen that is left takes its threads' answers along
+
+    def _reviewing(self) -> Iterator["ReviewingScreen[Any]"]:
+        """The screens on the review that are open, from the lowest to the one in front."""
+        return (screen for screen in self.app.screen_stack if isinstance(screen, ReviewingScreen))
+
+    def _draw_all(self) -> None:
+        """Draws what is seen of the review, whoever has changed it: labels come in while a song is looked at."""
+        for screen in self._reviewing():
+            if screen.in_front:
+                screen.show_changes()
+                screen.refresh_bindings()
+
+    @on(events.ScreenResume)
+    def _come_back(self) -> None:
+        """Draws what the screens above have changed."""
         self.show_changes()
         self.refresh_bindings()
-        if self.review.stale:
-            self.check()
 
     @work(thread=True, exclusive=True, group="checks")
     def check(self) -> None:
@@ -89,9 +105,7 @@ class ReviewingScreen(SidestepScreen[Result], Generic[Result]):
         if not self.review.take_findings(event.dataset, event.findings):
             self.check()
             return
-        for screen in self.app.screen_stack:
-            if isinstance(screen, ReviewingScreen):
-                screen.show_changes()
+        self._draw_all()
 
     def action_undo(self) -> None:
         """Takes the last edit back, and shows where."""

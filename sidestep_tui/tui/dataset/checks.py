@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from sidestep_tui.dataset.findings import check_dataset
+from sidestep_tui.dataset.findings import IDENTICAL_CAPTIONS, check_dataset, identical_captions
 from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.song import Dataset, Finding, Severity, Song
 
@@ -72,11 +72,15 @@ class Checks:
 
     def update(self, dataset: Dataset, songs: Iterable[Song]) -> None:
         """Checks these songs of `dataset` again."""
+        noticed = defaultdict(list)
+        for finding in dataset.findings:
+            noticed[finding.song].append(finding)
         for song in songs:
-            read = [finding for finding in dataset.findings if finding.song == song.key]
             before = [finding for finding in self._by_song.get(song.key, ()) if finding.code in _OF_SEVERAL]
-            alone = replace(dataset, songs=(song,), failures=(), findings=(*read, *before))
+            alone = replace(dataset, songs=(song,), failures=(), findings=(*noticed[song.key], *before))
             self._by_song[song.key] = tuple(one for one in check_dataset(alone, self._measures) if one.song == song.key)
+        others = (finding for finding in self.whole if finding.code != IDENTICAL_CAPTIONS)
+        self.whole = (*others, *identical_captions(dataset))
 
     def groups(self) -> list[FindingGroup]:
         """All findings by code, the worst first, and among those the most frequent."""

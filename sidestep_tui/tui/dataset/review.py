@@ -153,12 +153,13 @@ class Review:
         return self._follow()
 
     def take_findings(self, checked: Dataset, findings: Iterable[Finding]) -> bool:
-        """Takes over a whole check; False where the data set's own fields have changed since it began."""
-        if checked.metadata != self._dataset.metadata:
+        """Takes over a whole check; False where so much has changed since it began that another one is needed."""
+        pairs = zip(checked.songs, self._dataset.songs, strict=True)
+        changed = [new for old, new in pairs if new is not old]
+        if checked.metadata != self._dataset.metadata or len(changed) > _CHECK_AT_ONCE:
             return False
         self.checks.replace_all(checked, findings)
-        pairs = zip(checked.songs, self._dataset.songs, strict=True)
-        self.checks.update(self._dataset, [new for old, new in pairs if new is not old])
+        self.checks.update(self._dataset, changed)
         self.stale = False
         return True
 

@@ -94,7 +94,6 @@ class ReviewScreen(ArrangingScreen):
         self.app.push_screen(SongScreen(self.review, event.key), self._came_back)
 
     def _came_back(self, key: str | None) -> None:
-        self.show_changes()
         if key is not None:
             self.query_one(SongTable).go_to(key)
 
@@ -158,7 +157,6 @@ class ReviewScreen(ArrangingScreen):
         from sidestep_tui.tui.dataset.settings_screen import DatasetSettingsScreen
 
         await self.app.push_screen_wait(DatasetSettingsScreen(self.review))
-        self.after_edit()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys appear only where there is a song that they would be about."""
