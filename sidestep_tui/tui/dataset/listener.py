@@ -1,14 +1,14 @@
-"""What the song screen asks of a thread: the sound of a song, answered by a message."""
+"""What screens ask of a thread: the sound of a song, answered by a message."""
 
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from textual import work
 from textual.message import Message
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
-from sidestep_tui.dataset.song import Song
 from sidestep_tui.dataset.sound import Sound, look_at
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts.spoken import spoken
@@ -23,7 +23,7 @@ class Listener(Widget):
     class Heard(Message):
         """The sound of a song, or why there is none."""
 
-        song: Song
+        key: str
         sound: Sound | None
         problem: str
 
@@ -32,15 +32,20 @@ class Listener(Widget):
         self._decoding = threading.Lock()
 
     @work(thread=True, exclusive=True, group="sound")
-    def listen(self, song: Song) -> None:
-        """Answers with `Heard`. Who leafs through the songs has only the last one decoded."""
+    def listen(self, key: str, path: Path) -> None:
+        """Answers with `Heard`. Who leafs through the songs has only the last one decoded.
+
+        Args:
+            key: what the screen knows the song by.
+            path: of the audio file.
+        """
         worker = get_current_worker()
         with self._decoding:
             if worker.is_cancelled:
                 return
             try:
-                sound = look_at(song.audio_path)
+                sound = look_at(path)
             except SidestepError as error:
-                self.post_message(self.Heard(song, None, spoken(error.what)))
+                self.post_message(self.Heard(key, None, spoken(error.what)))
             else:
-                self.post_message(self.Heard(song, sound, ""))
+                self.post_message(self.Heard(key, sound, ""))

@@ -104,7 +104,7 @@ class SongScreen(SongEditingScreen):
 
     def _listen(self, visit: int) -> None:
         if visit == self._visits:
-            self.query_one(Listener).listen(self.song)
+            self.query_one(Listener).listen(self.key, self.song.audio_path)
 
     def show_changes(self) -> None:
         """Draws the fields, the findings and the prompts."""
@@ -131,11 +131,12 @@ class SongScreen(SongEditingScreen):
 
     @on(Listener.Heard)
     def _heard(self, event: Listener.Heard) -> None:
+        song = self.review.songs[event.key]
         if event.sound is not None:
-            self.review.sounds.keep(event.song, event.sound)
+            self.review.sounds.keep(song, event.sound)
             if event.sound.measures is not None:
-                self.review.heard(event.song, event.sound.measures)
-        if event.song.key == self.key:
+                self.review.heard(song, event.sound.measures)
+        if event.key == self.key:
             view = self.query_one(SoundView)
             view.sound, view.notice = event.sound, event.problem
             self.show_changes()

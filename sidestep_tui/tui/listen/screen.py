@@ -1,7 +1,5 @@
 """Listening over a terminal: the songs that a run generated, the picture of each, and the line that fetches it."""
 
-import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -9,20 +7,19 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.message import Message
-from textual.worker import get_current_worker
 
-from sidestep_tui.dataset.sound import Sound, look_at
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
-from sidestep_tui.runs.history import summarise
 from sidestep_tui.runs.remote import copy_command
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
+from sidestep_tui.tui.dataset.listener import Listener
 from sidestep_tui.tui.dataset.sound_view import SoundView
+from sidestep_tui.tui.follow import RunFollower
 from sidestep_tui.tui.line_screen import LineScreen
 from sidestep_tui.tui.listen.samples import Heard, heard_in
 from sidestep_tui.tui.screen import SidestepScreen
+from sidestep_tui.tui.text import literal
 from sidestep_tui.tui.themes import rich_style
 from sidestep_tui.tui.widgets.table import KeyTable, cell
 
@@ -53,19 +50,14 @@ class ListenScreen(SidestepScreen[None]):
     ListenScreen #picture { height: 1fr; }
     """
 
-    @dataclass
-    class Looked(Message):
-        """The picture of a song, or why there is none."""
-
-        path: Path
-        sound: Sound | None
-        problem: str
-
     def __init__(self, run: RunDirectory) -> None:
         super().__init__()
         self.run = run
         self._songs: tuple[Heard, ...] = ()
-        self._decoding = threading.Lock()
+        self._follower: RunFollower | None = None
+        self._reading = False
+        self._shown: Path | None = None
+        """The song whose picture is drawn or on its way."""
 
     def compose_body(self) -> ComposeResult:
         """The songs, and the picture of the one under the cursor."""
@@ -74,6 +66,7 @@ class ListenScreen(SidestepScreen[None]):
             yield KeyTable(id="heard")
         with Vertical(classes="panel", id="picture"):
             yield SoundView()
+        yield Listener()
 
     def on_mount(self) -> None:
         """Reads the run, and again while it goes on."""
@@ -85,27 +78,41 @@ class ListenScreen(SidestepScreen[None]):
         self.set_interval(_EVERY_SECONDS, self._read)
 
     def on_resize(self, _event: events.Resize) -> None:
-        """Fills the width."""
+        """Fills the width; the prompt has what the other columns leave."""
+        prompt = max(_NARROWEST, self.size.width - _NAME - _MOMENT - 3 * _PADDING - _FRAME)
+        self.query_one(KeyTable).set_columns([(_("Song"), _NAME), (_("Made"), _MOMENT), (_("Prompt"), prompt)])
         self._show()
 
-    @work(thread=True, exclusive=True, group="songs")
     def _read(self) -> None:
-        songs = heard_in(self.run.path, summarise(self.run).state.samples)
-        if songs != self._songs or not songs:
-            self.app.call_from_thread(self._take, songs)
+        if not self._reading:
+            self._reading = True
+            self._poll()
 
-    def _take(self, songs: tuple[Heard, ...]) -> None:
-        self._songs = songs
-        self._show()
+    @work(thread=True, group="songs")
+    def _poll(self) -> None:
+        songs, problem = self._songs, ""
+        try:
+            if self._follower is None or self._follower.is_replaced():
+                self._follower = RunFollower(self.run)
+            songs = heard_in(self.run.path, self._follower.poll().state.samples)
+        except SidestepError as error:
+            problem = spoken(error.what)
+        except OSError as error:  # somebody has removed the run, or its disk is away
+            problem = error.strerror or str(error)
+        self.app.call_from_thread(self._take, songs, problem)
+
+    def _take(self, songs: tuple[Heard, ...], problem: str) -> None:
+        self._reading = False
+        if songs != self._songs:
+            self._songs = songs
+            self._show()
+            self.refresh_bindings()
         if not songs:
-            self.query_one(SoundView).notice = _("This run has made no songs yet; they appear here by themselves.")
-        self.refresh_bindings()
+            nothing = problem or _("This run has made no songs yet; they appear here by themselves.")
+            self.query_one(SoundView).notice = nothing
 
     def _show(self) -> None:
-        """Fills the table; the prompt has what the other columns leave."""
         table, muted = self.query_one(KeyTable), rich_style(self, "text-muted")
-        prompt = max(_NARROWEST, self.size.width - _NAME - _MOMENT - 3 * _PADDING - _FRAME)
-        table.set_columns([(_("Song"), _NAME), (_("Made"), _MOMENT), (_("Prompt"), prompt)])
         table.set_rows(
             [(str(song.path), (cell(song.name), cell(song.moment), cell(song.prompt, muted))) for song in self._songs]
         )
@@ -113,29 +120,18 @@ class ListenScreen(SidestepScreen[None]):
     @on(KeyTable.RowHighlighted)
     def _chosen(self) -> None:
         song = self._current()
-        if song is not None:
-            self.query_one("#picture").border_title = f"{song.name} · {song.moment}" if song.moment else song.name
-            self.query_one(SoundView).notice = _("decoding …")
-            self._look(song.path)
+        if song is None or song.path == self._shown:
+            return
+        self._shown = song.path
+        title = f"{song.name} · {song.moment}" if song.moment else song.name
+        self.query_one("#picture").border_title = literal(title)
+        view = self.query_one(SoundView)
+        view.sound, view.notice = None, _("decoding …")
+        self.query_one(Listener).listen(str(song.path), song.path)
 
-    @work(thread=True, exclusive=True, group="sound")
-    def _look(self, path: Path) -> None:
-        """Answers with `Looked`. Who leafs through the songs has only the last one decoded."""
-        worker = get_current_worker()
-        with self._decoding:
-            if worker.is_cancelled:
-                return
-            try:
-                sound = look_at(path)
-            except SidestepError as error:
-                self.post_message(self.Looked(path, None, spoken(error.what)))
-            else:
-                self.post_message(self.Looked(path, sound, ""))
-
-    @on(Looked)
-    def _draw(self, event: Looked) -> None:
-        song = self._current()
-        if song is not None and song.path == event.path:
+    @on(Listener.Heard)
+    def _draw(self, event: Listener.Heard) -> None:
+        if event.key == str(self._shown):
             view = self.query_one(SoundView)
             view.sound, view.notice = event.sound, event.problem
 

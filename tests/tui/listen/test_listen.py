@@ -1,6 +1,8 @@
 """The songs of a run: in which order they stand, what is drawn of them, and how they are fetched."""
 
 import asyncio
+import shutil
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,14 +15,17 @@ from sidestep_tui.dataset.audio import SAMPLE_RATE, write_audio
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.log import EventWriter
+from sidestep_tui.runs.state import replay
+from sidestep_tui.tui import follow
 from sidestep_tui.tui.app import SidestepApp
+from sidestep_tui.tui.dataset import listener
 from sidestep_tui.tui.dataset.sound_view import SoundView
 from sidestep_tui.tui.line_screen import LineScreen
 from sidestep_tui.tui.listen.samples import heard_in
 from sidestep_tui.tui.listen.screen import ListenScreen
 from sidestep_tui.tui.widgets.table import KeyTable
 
-from ..conftest import SIZES, MakeRun
+from ..conftest import SIZES, MakeRun, shown
 
 MakeApp = Callable[..., SidestepApp]
 Settle = Callable[[Pilot[None]], Awaitable[None]]
@@ -154,3 +159,71 @@ async def test_the_cursor_stays_on_its_song_when_the_terminal_changes_its_size(
         await settle(pilot)
         table = app.screen.query_one(KeyTable)
         assert (table.cursor_row, table.current_key) == (2, before)
+
+
+async def test_a_run_that_is_removed_under_the_screen_ends_nothing(
+    sung: RunDirectory, make_app: MakeApp, settle: Settle
+) -> None:
+    """The thread that looks for new songs took the application with it."""
+    app = make_app("listen", run=sung)
+    async with app.run_test() as pilot:
+        await drawn(pilot, settle)
+        screen = app.screen
+        assert isinstance(screen, ListenScreen)
+        shutil.rmtree(sung.path)
+        screen._read()
+        await settle(pilot)
+        assert app.screen is screen
+        assert screen.query_one(KeyTable).row_count == 4
+    async with make_app("listen", run=sung).run_test() as pilot:
+        await settle(pilot)
+        assert pilot.app.screen.query_one(SoundView).notice == "This is not a run."
+
+
+async def test_a_run_of_many_events_is_read_once(
+    sung: RunDirectory, make_app: MakeApp, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every two seconds all of its log was read and decoded again, while somebody leafed through the songs."""
+    app = make_app("listen", run=sung)
+    async with app.run_test() as pilot:
+        await drawn(pilot, settle)
+        screen = app.screen
+        assert isinstance(screen, ListenScreen)
+        read: list[object] = []
+        monkeypatch.setattr(follow, "replay", lambda events, state: replay(read.append(one) or one for one in events))
+        with EventWriter(sung.events_file) as writer:
+            writer.write(sample(200))
+        screen._read()
+        await settle(pilot)
+        assert [type(one) for one in read] == [ev.SampleWritten]
+
+
+async def test_a_name_is_no_markup_and_its_picture_no_other_song_s(
+    make_run: MakeRun, make_app: MakeApp, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The title lost `[red]`, and stood above the song before until the one that it names was decoded."""
+    go_on = threading.Event()
+    songs = [sample(None, "one [red]"), sample(None, "two [bold $x]")]
+    run = make_run(
+        "made", "generate", [ev.RunStarted(job="generate", pid=1, host="b", device="cpu", version="0"), *songs]
+    )
+    tone = np.sin(2 * np.pi * 220 * np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE)
+    for song in songs:
+        write_audio(run.path / song.path, np.stack([tone, tone]).astype(np.float32), SAMPLE_RATE)
+    app = make_app("listen", run=run)
+    async with app.run_test() as pilot:
+        await drawn(pilot, settle)
+        view = app.screen.query_one(SoundView)
+        assert "one [red]" in shown(app)
+        look_at = listener.look_at
+        monkeypatch.setattr(listener, "look_at", lambda path: (go_on.wait(10), look_at(path))[1])
+        await pilot.press("j")
+        await pilot.pause()
+        assert "╭─ two [bold $x] ─" in shown(app)
+        assert (view.sound, view.notice) == (None, "decoding …")
+        go_on.set()
+        await drawn(pilot, settle)
+        drawn_now = view.sound
+        await pilot.resize_terminal(100, 30)
+        await settle(pilot)
+        assert view.sound is drawn_now, "nothing is decoded anew for another size"
