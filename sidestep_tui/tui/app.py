@@ -19,11 +19,11 @@ from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.texts.language import LANGUAGES, remember_language
 from sidestep_tui.tui.failures import in_words
+from sidestep_tui.tui.leaving import question_of
 from sidestep_tui.tui.palette import offered, open_palette
 from sidestep_tui.tui.preferences import chosen_theme, low_bandwidth, remember_low_bandwidth, remember_theme
 from sidestep_tui.tui.process import check_terminal, leave_when_terminated
 from sidestep_tui.tui.routes import make_screen
-from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean
 from sidestep_tui.tui.themes import DEFAULT_VARIABLES, THEMES, for_few_colours
 
@@ -76,6 +76,7 @@ class SidestepApp(App[None]):
         self.set_class(self.few_colours, _FEW_COLOURS)
         self._start_screen = start_screen or "home"
         self._start_arguments = arguments or {}
+        self._last_question: Screen[bool] | None = None
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = chosen_theme()
@@ -193,14 +194,15 @@ class SidestepApp(App[None]):
         self.tell(_("ctrl+q leaves Side-Step; running engines go on."))
 
     async def action_quit(self) -> None:
-        """Leaves; asks first only where a screen says that something would be lost."""
-        question = self.screen.leave_question() if isinstance(self.screen, SidestepScreen) else None
-        if question is None:
+        """Leaves; asks first only where something would be lost, and who is asked already may answer with this key."""
+        question = question_of(self.screen_stack)
+        if question is None or self.screen is self._last_question:
             self.exit()
             return
         from sidestep_tui.tui.confirm import ConfirmScreen
 
-        self.push_screen(ConfirmScreen(question, yes=_("Quit")), lambda yes: self.exit() if yes else None)
+        self._last_question = ConfirmScreen(question, yes=_("Quit"))
+        self.push_screen(self._last_question, lambda yes: self.exit() if yes else None)
 
     def _switch_bandwidth(self) -> None:
         self.toggle_class(_LOW_BANDWIDTH)

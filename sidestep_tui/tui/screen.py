@@ -63,10 +63,6 @@ class SidestepScreen(LeavesOnce[Result], Generic[Result]):
         """The widgets between the two lines."""
         yield from ()
 
-    def leave_question(self) -> str | None:
-        """What to ask before the screen is left by quitting; None where nothing would be lost."""
-        return None
-
     def set_context(self, text: str) -> None:
         """Shows text from outside (a run's name, a folder) at the right of the top line."""
         self.query_one(TopBar).context = text

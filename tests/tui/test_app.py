@@ -83,6 +83,19 @@ async def test_q_asks_where_something_would_be_lost(make_app: MakeApp) -> None:
     assert app.return_code == 0
 
 
+async def test_what_would_be_lost_beneath_a_dialog_is_asked_about_once(make_app: MakeApp) -> None:
+    """Above a dialog the key left at once: the edits of a wizard beneath its help were gone."""
+    app = make_app()
+    async with app.run_test() as pilot:
+        await app.push_screen(Editor())
+        await pilot.press("question_mark", "ctrl+q")
+        assert isinstance(app.screen, ConfirmScreen)
+        await pilot.press("n")
+        assert isinstance(app.screen, HelpScreen)
+        await pilot.press("ctrl+q", "ctrl+q")
+    assert app.return_code == 0
+
+
 async def test_help_lists_every_key_of_the_screen(make_app: MakeApp) -> None:
     app = make_app()
     async with app.run_test(size=(80, 60)) as pilot:

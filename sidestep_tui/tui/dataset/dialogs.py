@@ -69,10 +69,18 @@ class TextScreen(Dialog[str | None]):
 
     def action_leave(self) -> None:
         """Closes without the text; one that was changed is asked about first."""
-        if self._asked or self.query_one(TextArea).text == self._text:
+        if self._asked or not self._is_changed:
             self.dismiss(None)
         else:
             self._ask(True)
+
+    @property
+    def _is_changed(self) -> bool:
+        return self.query_one(TextArea).text != self._text
+
+    def leave_question(self) -> str | None:
+        """What was typed is nowhere else."""
+        return _("Quit without keeping this text? What you typed is lost.") if self._is_changed else None
 
     @on(TextArea.Changed)
     def _written(self) -> None:

@@ -14,6 +14,7 @@ from sidestep_tui.tui.dataset.screen import ReviewScreen
 from sidestep_tui.tui.dataset.song_table import SongTable
 from sidestep_tui.tui.dataset.tokens import TokenCount
 
+from ..conftest import shown
 from .conftest import OpenReview, Settle
 from .support import fields, found, prompts, song_screen
 
@@ -199,3 +200,17 @@ async def test_what_was_written_is_not_thrown_away_by_one_escape(open_review: Op
         await pilot.press("e", "escape")
         await pilot.pause()
         assert song_screen(pilot)
+
+
+async def test_what_was_written_is_not_thrown_away_by_quitting(open_review: OpenReview, album: Path) -> None:
+    """Lyrics that somebody had typed went with the key that leaves, without a word."""
+    async with open_review(album, (80, 24), "enter", "j", "j", "e") as pilot:
+        await pilot.pause()
+        written = pilot.app.screen
+        await pilot.press("x", "ctrl+q")
+        await pilot.pause()
+        assert "What you typed is lost." in shown(pilot.app)
+        await pilot.press("n")
+        assert pilot.app.screen is written
+        await pilot.press("escape", "escape", "ctrl+q")
+    assert pilot.app.return_code == 0
