@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
+from textual.worker import get_current_worker
 
 from sidestep_tui.dataset.prompts import LYRIC_TOKEN_LIMIT, TEXT_TOKEN_LIMIT
 from sidestep_tui.dataset.song import Dataset
@@ -67,10 +68,13 @@ class PromptView(KeyScroll):
 
     @work(thread=True, exclusive=True, group="tokens")
     def _ask(self, dataset: Dataset, model: Path) -> None:
+        worker = get_current_worker()
         try:
-            self.post_message(self.Counted(count_tokens(dataset, model), ""))
+            answer = self.Counted(count_tokens(dataset, model, is_wanted=lambda: not worker.is_cancelled), "")
         except SidestepError as error:
-            self.post_message(self.Counted({}, spoken(error.what)))
+            answer = self.Counted({}, spoken(error.what))
+        if not worker.is_cancelled:
+            self.post_message(answer)
 
     @on(Counted)
     def _take(self, event: Counted) -> None:

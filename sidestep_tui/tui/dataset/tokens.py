@@ -7,16 +7,20 @@ by the prompt's text, so a count is shown for exactly the words that it was made
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.detached import environment
 from sidestep_tui.texts import _
+from sidestep_tui.tui.dataset.labelling import dataset_path
 
-_LONGEST_WAIT = 600
+_LONGEST_WAIT: Final = 600.0
+_LOOKS_EVERY: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,32 +32,57 @@ class TokenCount:
     """The model does not read all of it."""
 
 
-def count_tokens(dataset: Dataset, model: Path) -> dict[str, TokenCount]:
+Counts = dict[str, TokenCount]
+"""By the prompt's text."""
+
+
+def count_tokens(dataset: Dataset, model: Path, *, is_wanted: Callable[[], bool] = lambda: True) -> Counts:
     """Counts the tokens of every prompt of a data set. Takes several seconds: call it in a thread.
 
+    Args:
+        dataset: the songs.
+        model: the model folder.
+        is_wanted: asked now and then; the process is ended where nobody waits for it any more.
+
     Returns:
-        Counts by the prompt's text.
+        Counts by the prompt's text; none where they are not wanted any more.
 
     Raises:
         SidestepError: the model has no tokenizer, or the data set cannot be read any more.
     """
-    path = dataset.saved.path if dataset.saved is not None else dataset.root
-    command = [sys.executable, "-m", "sidestep_tui.cli.main", "dataset", "check", str(path)]
-    command += ["--prompts", "--no-sound", "--model", str(model), "--json"]
+    command = [sys.executable, "-m", "sidestep_tui.cli.main", "dataset", "check", str(dataset_path(dataset))]
+    command += ["--prompts", "--no-sound", "--model", str(model.absolute()), "--json"]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_LONGEST_WAIT, check=False, stdin=subprocess.DEVNULL
-        )
+        said = _said(command, is_wanted)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SidestepError(f"The tokens could not be counted: {error}.", where=model) from error
+    if said is None:
+        return {}
     try:
-        return _read(json.loads(done.stdout))
+        return _read(json.loads(said[0]))
     except (ValueError, KeyError, TypeError) as error:
-        raise _failed(done.stderr, model) from error
+        raise _failed(said[1], model) from error
 
 
-def _read(document: Mapping[str, Any]) -> dict[str, TokenCount]:
-    counts: dict[str, TokenCount] = {}
+def _said(command: list[str], is_wanted: Callable[[], bool]) -> tuple[str, str] | None:
+    """What a process of this package has printed, and complained of; None where nobody waited for its end."""
+    pipe, none = subprocess.PIPE, subprocess.DEVNULL
+    deadline = time.monotonic() + _LONGEST_WAIT
+    with subprocess.Popen(command, stdin=none, stdout=pipe, stderr=pipe, text=True, env=environment()) as process:
+        while True:
+            try:
+                return process.communicate(timeout=_LOOKS_EVERY)
+            except subprocess.TimeoutExpired:
+                wanted = is_wanted()
+                if not wanted or time.monotonic() > deadline:
+                    process.kill()
+                    if not wanted:
+                        return None
+                    raise
+
+
+def _read(document: Mapping[str, Any]) -> Counts:
+    counts: Counts = {}
     for prompt in document["prompts"]:
         counts[prompt["text"]] = TokenCount(int(prompt["text_tokens"]), bool(prompt["text_cut"]))
         counts[prompt["lyrics"]] = TokenCount(int(prompt["lyric_tokens"]), bool(prompt["lyrics_cut"]))

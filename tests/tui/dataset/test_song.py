@@ -128,7 +128,7 @@ async def test_tokens_stand_beside_the_words_that_they_were_counted_from(
 ) -> None:
     asked: list[tuple[Path, Path]] = []
 
-    def count(dataset: Dataset, model: Path) -> dict[str, TokenCount]:
+    def count(dataset: Dataset, model: Path, **_: object) -> dict[str, TokenCount]:
         asked.append((dataset.root, model))
         told = song_fields(dataset.songs[0], dataset.metadata, use_genre=False, duration=dataset.songs[0].duration)
         return {text_prompt(told): TokenCount(300, True), lyric_prompt(told): TokenCount(40, False)}
@@ -151,7 +151,7 @@ async def test_tokens_stand_beside_the_words_that_they_were_counted_from(
 async def test_a_model_that_cannot_count_is_said(
     open_review: OpenReview, album: Path, settle: Settle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise SidestepError("This folder is no model.")
 
     monkeypatch.setattr("sidestep_tui.tui.dataset.prompt_view.count_tokens", refuse)
@@ -166,7 +166,7 @@ async def test_a_model_that_cannot_count_is_said(
 async def test_counts_of_the_model_before_do_not_stand_for_one_that_cannot_count(
     open_review: OpenReview, album: Path, settle: Settle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def count(dataset: Dataset, model: Path) -> dict[str, TokenCount]:
+    def count(dataset: Dataset, model: Path, **_: object) -> dict[str, TokenCount]:
         if model.name == "songs":
             raise SidestepError("This folder is no model.")
         told = song_fields(dataset.songs[0], dataset.metadata, use_genre=False, duration=dataset.songs[0].duration)
