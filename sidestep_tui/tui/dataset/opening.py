@@ -1,7 +1,6 @@
 """Opening a data set: which one, the progress of reading it, and why it could not be read."""
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
@@ -10,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Input, Static
 from textual.widgets.option_list import Option
 
@@ -19,6 +17,7 @@ from sidestep_tui.dataset.folder import is_folder, is_there
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.opening_words import reading, refusal
+from sidestep_tui.tui.dataset.reader import Reader
 from sidestep_tui.tui.dataset.recent import recent_datasets, remember_dataset
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.text import clean, shorten_middle
@@ -35,6 +34,8 @@ _INTRODUCTION: Final = _("""\
 Type the folder that holds the audio files, or a saved data set (a JSON file).
 Lyrics, captions, tables and tags that lie beside the songs are read with them.\
 """)
+_BESIDE_PATH: Final = 5
+"""Cells of a line that a path in the list has not: padding, and a scrollbar."""
 
 
 class OpenDatasetScreen(SidestepScreen[None]):
@@ -46,6 +47,7 @@ class OpenDatasetScreen(SidestepScreen[None]):
 
     HEADING = _("Data set")
     ABOUT = _("Nothing is written into your folder until you save, but for a small journal of unsaved edits.")
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-tall")]  # noqa: RUF012 - Textual declares it as an instance's
     AUTO_FOCUS = ""  # else the line for a path has the keys, unseen, while a path that was given is read
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("o", "choose", _("Another"), tooltip=_("Choose another folder or file")),
@@ -69,35 +71,13 @@ class OpenDatasetScreen(SidestepScreen[None]):
     DEFAULT_CSS = """
     OpenDatasetScreen #choose { padding: 1 2; }
     OpenDatasetScreen #choose Static { height: auto; margin-bottom: 1; }
+    OpenDatasetScreen.-short #introduction { display: none; }
     OpenDatasetScreen Input { margin-bottom: 1; }
     OpenDatasetScreen OptionList, OpenDatasetScreen OptionList:focus {
-        border: none; background: $background; padding: 0; height: auto; max-height: 10;
+        border: none; background: $background; padding: 0; scrollbar-size-vertical: 1;
     }
     OpenDatasetScreen #stage { padding: 1 2; }
     """
-
-    @dataclass
-    class Progressed(Message):
-        """Files read so far, and in all."""
-
-        done: int
-        total: int
-
-        def can_replace(self, message: Message) -> bool:
-            """Only the newest figure matters."""
-            return isinstance(message, type(self))
-
-    @dataclass
-    class Read(Message):
-        """The data set is open."""
-
-        session: "EditSession"
-
-    @dataclass
-    class Refused(Message):
-        """It cannot be read."""
-
-        error: SidestepError
 
     def __init__(self, path: Path | None = None) -> None:
         super().__init__()
@@ -105,15 +85,17 @@ class OpenDatasetScreen(SidestepScreen[None]):
         self._stage: Literal["choose", "reading", "failed"] = "choose"
         self._progress = (0, 0)
         self._session: EditSession | None = None
+        self._recent: list[Path] = []
 
     def compose_body(self) -> ComposeResult:
         """The question, and the line that takes its place."""
         with Vertical(id="choose"):
-            yield Static(_INTRODUCTION)
+            yield Static(_INTRODUCTION, id="introduction")
             yield Input(placeholder="~/music/my-album", compact=True, suggester=FolderSuggester())
             yield Static(_("[b]Opened before[/b]"), id="before")
             yield KeyList()
         yield Static(id="stage")
+        yield Reader()
 
     def on_mount(self) -> None:
         """Reads at once where a path was given."""
@@ -125,13 +107,24 @@ class OpenDatasetScreen(SidestepScreen[None]):
     def action_choose(self) -> None:
         """Asks for a path."""
         self._show("choose")
-        recent = recent_datasets()
-        listing = self.query_one(KeyList)
-        listing.clear_options()
-        listing.add_options(Option(Content(shorten_middle(clean(str(path)), 70)), id=str(path)) for path in recent)
-        listing.highlighted = 0 if recent else None
-        listing.display = self.query_one("#before").display = bool(recent)
+        self._recent = recent_datasets()
+        self._list_recent()
+        self.query_one(KeyList).highlighted = 0 if self._recent else None
         self.query_one(Input).focus()
+
+    def on_resize(self) -> None:
+        """The paths take what the width leaves."""
+        highlighted = self.query_one(KeyList).highlighted
+        self._list_recent()
+        self.query_one(KeyList).highlighted = highlighted
+
+    def _list_recent(self) -> None:
+        listing, room = self.query_one(KeyList), self.size.width - _BESIDE_PATH
+        listing.clear_options()
+        listing.add_options(
+            Option(Content(shorten_middle(clean(str(path)), room)), id=str(path)) for path in self._recent
+        )
+        listing.display = self.query_one("#before").display = bool(self._recent)
 
     def action_again(self) -> None:
         """Reads the same path again."""
@@ -182,30 +175,16 @@ class OpenDatasetScreen(SidestepScreen[None]):
         self._path, self._progress = path, (0, 0)
         self.set_context(str(path))
         self._show("reading")
-        self._read(path)
+        self.query_one(Reader).read(path)
 
-    @work(thread=True, exclusive=True, group="read")
-    def _read(self, path: Path) -> None:
-        from sidestep_tui.dataset.session import open_session
-
-        def tell(done: int, total: int) -> None:
-            self.post_message(self.Progressed(done, total))
-
-        try:
-            session = open_session(path, progress=tell)
-        except SidestepError as error:
-            self.post_message(self.Refused(error))
-        else:
-            self.post_message(self.Read(session))
-
-    @on(Progressed)
-    def _count(self, event: Progressed) -> None:
+    @on(Reader.Progressed)
+    def _count(self, event: Reader.Progressed) -> None:
         self._progress = (event.done, event.total)
         if self._stage == "reading":
             self._show("reading")
 
-    @on(Read)
-    def _take(self, event: Read) -> None:
+    @on(Reader.Read)
+    def _take(self, event: Reader.Read) -> None:
         if self._stage == "reading" and self.in_front:  # not left, and no other path was given in the meantime
             self._session = event.session
             self._open()
@@ -226,8 +205,8 @@ class OpenDatasetScreen(SidestepScreen[None]):
         # Whoever leaves the review leaves this screen as well: it has nothing more to say.
         self.app.push_screen(ReviewScreen(Review(session)), lambda _: self.action_back())
 
-    @on(Refused)
-    def _refuse(self, event: Refused) -> None:
+    @on(Reader.Refused)
+    def _refuse(self, event: Reader.Refused) -> None:
         if self._stage == "reading":
             self._show("failed", event.error)
 

@@ -1,6 +1,8 @@
 """Opening a data set: its progress, what cannot be read, and the ways to it."""
 
+import itertools
 import os
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from sidestep_tui.tui.dataset.recent import recent_datasets, remember_dataset
 from sidestep_tui.tui.dataset.screen import ReviewScreen
 from sidestep_tui.tui.dataset.summary import Summary
 from sidestep_tui.tui.home.screen import HomeScreen
+from sidestep_tui.tui.widgets.lists import KeyList
 from sidestep_tui.tui.widgets.table import KeyTable
 from sidestep_tui.tui.wizard.dialogs import PickScreen
 from sidestep_tui.tui.wizard.facts import look_at_songs
@@ -81,8 +84,6 @@ async def test_another_try_finds_what_has_come(
 async def test_progress_is_told_while_it_reads(
     make_app: MakeApp, album: Path, settle: Settle, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import threading
-
     go_on = threading.Event()
     whole = sessions.open_session
 
@@ -97,6 +98,48 @@ async def test_progress_is_told_while_it_reads(
         go_on.set()
         await settle(pilot)
         assert len(drawn(pilot)) == 6
+
+
+async def test_a_reading_that_is_left_stops(
+    make_app: MakeApp, album: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of a folder was read before the application could end."""
+    stopped = threading.Event()
+
+    def endless(_path: Path, *, progress: Callable[[int, int], None]) -> EditSession:
+        try:
+            for done in itertools.count():
+                progress(done, 100_000)
+        finally:
+            stopped.set()
+        raise AssertionError
+
+    monkeypatch.setattr(sessions, "open_session", endless)
+    async with make_app("home").run_test() as pilot:
+        pilot.app.push_screen(OpenDatasetScreen(album))
+        await eventually(pilot, lambda: "of 100 000 audio files" in shown(pilot.app))
+        await pilot.press("escape")
+        await eventually(pilot, stopped.is_set)
+        assert isinstance(pilot.app.screen, HomeScreen)
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_what_was_opened_before_is_in_sight(
+    size: tuple[int, int], make_app: MakeApp, tmp_path: Path, settle: Settle
+) -> None:
+    """In fifteen lines the list had none; and a path had 70 cells, whatever the width."""
+    for number in range(9):
+        folder = tmp_path / f"{number} of a name that is not short at all"
+        folder.mkdir()
+        remember_dataset(folder)
+    async with make_app("dataset").run_test(size=size) as pilot:
+        await settle(pilot)
+        await pilot.press("down", "down")
+        assert shown(pilot.app).count("short at all") >= 6
+        await pilot.resize_terminal(50, 24)
+        await pilot.pause()
+        assert shown(pilot.app).count("short at all") >= 6
+        assert pilot.app.screen.query_one(KeyList).highlighted == 1
 
 
 def test_what_comes_after_the_last_file_is_told_too() -> None:

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from sidestep_tui.dataset.session import EditSession
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.dataset.findings_screen import FindingsScreen
-from sidestep_tui.tui.dataset.opening import OpenDatasetScreen
+from sidestep_tui.tui.dataset.reader import Reader
 from sidestep_tui.tui.dataset.review import Review
 from sidestep_tui.tui.dataset.song_screen import SongScreen
 from sidestep_tui.tui.dataset.sound_view import SoundView
@@ -35,10 +35,10 @@ def review(tmp_path: Path) -> Review:
 def test_a_folder_that_is_being_read(
     done: int, total: int, size: Size, make_app: MakeApp, looks: Looks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(OpenDatasetScreen, "_read", lambda _screen, _path: None)
+    monkeypatch.setattr(Reader, "read", lambda _reader, _path: None)
 
     async def prepare(pilot: Pilot[None]) -> None:
-        pilot.app.screen.post_message(OpenDatasetScreen.Progressed(done, total))
+        pilot.app.screen.post_message(Reader.Progressed(done, total))
 
     assert looks(make_app("dataset", path=Path("/music/album")), size, prepare)
 
