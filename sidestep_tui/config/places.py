@@ -27,6 +27,17 @@ def here() -> Path:
         return Path.cwd()
 
 
+def expanded(path: str | Path) -> Path:
+    """A path as a person types it: `~` and `~SOMEBODY` are their homes, and a name like any other where nobody is.
+
+    Half of a path is a path too: `~m` stands on the way to `~maria`, and may be asked for before she is typed.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def data_home() -> Path:
     """What is worth keeping: runs and user presets."""
     return _home() or _DIRS.user_data_path

@@ -1,12 +1,13 @@
 """Values that are valid by themselves and that this disk, or the chosen model, cannot honour."""
 
-from pathlib import Path
 from typing import Final
 
 from sidestep_tui.config.dit_shape import DitShape, absent_target
 from sidestep_tui.config.fields import SettingField
 from sidestep_tui.config.libraries import has_bitsandbytes
+from sidestep_tui.config.places import expanded
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.dataset.folder import is_there
 from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard.document import WizardDocument
 
@@ -19,7 +20,7 @@ def absent_files(document: WizardDocument) -> dict[str, str]:
     return {
         setting.path: _("there is nothing at {path}").format(path=missing[0])
         for setting in document.applicable
-        if (missing := [path for path in _files(document, setting) if not Path(path).expanduser().exists()])
+        if (missing := [path for path in _files(document, setting) if not is_there(expanded(path))])
     }
 
 

@@ -221,8 +221,10 @@ class BrowseScreen(Dialog[Path | None]):
     """
 
     def __init__(self, start: Path) -> None:
+        from sidestep_tui.dataset.folder import is_folder
+
         super().__init__()
-        self._start = next(folder for folder in (start.absolute(), *start.absolute().parents) if folder.is_dir())
+        self._start = next(folder for folder in (start.absolute(), *start.absolute().parents) if is_folder(folder))
 
     def compose(self) -> ComposeResult:
         """The tree and its keys."""

@@ -14,7 +14,8 @@ from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.starting import warn_of_sharing
 from sidestep_tui.tui.wizard import reviewing, saving
 from sidestep_tui.tui.wizard.dialogs import AskScreen
-from sidestep_tui.tui.wizard.start import StartPlan, keep, remember, start, start_preflight
+from sidestep_tui.tui.wizard.pickers import path_problem
+from sidestep_tui.tui.wizard.start import StartPlan, keep, new_run_path, remember, start, start_preflight
 from sidestep_tui.tui.wizard.state import MODEL, SONGS, WizardState
 
 
@@ -77,7 +78,8 @@ async def start_measuring(screen: SidestepScreen[None], state: WizardState) -> N
 async def name_run(screen: SidestepScreen[None], state: WizardState) -> bool:
     """Asks for the run's name; True when there is a new one."""
     note = _("a name among your runs, or a whole path")
-    name = await screen.app.push_screen_wait(AskScreen(_("Name of the run"), state.name(), note=note))
+    question = AskScreen(_("Name of the run"), state.name(), check=run_problem, note=note)
+    name = await screen.app.push_screen_wait(question)
     if name:
         state.chosen_name = name
     return bool(name)
@@ -103,7 +105,8 @@ async def save_preset(screen: SidestepScreen[None], state: WizardState) -> None:
 
 async def save_file(screen: SidestepScreen[None], state: WizardState) -> None:
     """Asks for a file and saves the whole document."""
-    text = await screen.app.push_screen_wait(AskScreen(_("Save as a config file"), f"{state.name()}.json"))
+    ask = AskScreen(_("Save as a config file"), f"{state.name()}.json", check=path_problem)
+    text = await screen.app.push_screen_wait(ask)
     if not text:
         return
     question = ConfirmScreen(_("Replace {file}?").format(file=text), yes=_("Replace it"))
@@ -115,6 +118,15 @@ async def save_file(screen: SidestepScreen[None], state: WizardState) -> None:
         screen.sidestep.tell_error(error)
     else:
         screen.sidestep.tell(_("Saved as {path}").format(path=saved))
+
+
+def run_problem(name: str) -> str | None:
+    """Why a run cannot have this name."""
+    try:
+        new_run_path(name)
+    except SidestepError as error:
+        return spoken(error.what)
+    return None
 
 
 def name_problem(name: str) -> str | None:

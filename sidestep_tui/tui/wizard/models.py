@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from sidestep_tui.dataset.folder import is_folder
 from sidestep_tui.runs.model_download import OFFICIAL
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
@@ -91,7 +92,7 @@ def plan_download(name: str, folder: Path) -> Download:
     """
     words = ("models", "download", name, "--to", str(folder), "--sizes")
     document = command_json(*words, where=name, fix=_AGAIN, seconds=_ANSWER_SECONDS)
-    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    there = next(place for place in (folder, *folder.absolute().parents) if is_folder(place))
     free = shutil.disk_usage(there).free
     return Download(name, folder, int(document["bytes"]), int(document["bytes_here"]), free)
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from pathlib import Path
 
 from textual.suggester import Suggester
+
+from sidestep_tui.config.places import expanded
 
 
 class FolderSuggester(Suggester):
@@ -23,7 +24,7 @@ def complete_folder(text: str) -> str | None:
     if not text:
         return None
     parent, _, start = text.rpartition("/")
-    folder = Path(parent + "/" if "/" in text else ".").expanduser()
+    folder = expanded(parent + "/" if "/" in text else ".")
     try:
         with os.scandir(folder) as entries:
             names = sorted(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from sidestep_tui.config.places import downloads_home
+from sidestep_tui.config.preset_text import given_path
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
@@ -56,10 +57,20 @@ async def _download_model(screen: SidestepScreen[None]) -> Path | None:
     if not name:
         return None
     note = _("the VAE and the text encoder come beside it, where they are not there yet")
-    folder = await screen.app.push_screen_wait(AskScreen(_("Into which folder"), str(downloads_home()), note=note))
+    question = AskScreen(_("Into which folder"), str(downloads_home()), check=path_problem, note=note)
+    folder = await screen.app.push_screen_wait(question)
     if not folder:
         return None
-    return await screen.app.push_screen_wait(DownloadScreen(name, Path(folder).expanduser().absolute()))
+    return await screen.app.push_screen_wait(DownloadScreen(name, given_path(Path(folder))))
+
+
+def path_problem(text: str) -> str | None:
+    """Why a text cannot be a path; None where it can."""
+    try:
+        given_path(Path(text))
+    except SidestepError as error:
+        return spoken(error.what)
+    return None
 
 
 async def pick_preset(screen: SidestepScreen[None]) -> Preset | None:
@@ -75,7 +86,7 @@ async def open_config(screen: SidestepScreen[None], document: WizardDocument) ->
 
     def problem(text: str) -> str | None:
         try:
-            loaded[:] = [document.with_file(Path(text).expanduser().absolute())]
+            loaded[:] = [document.with_file(given_path(Path(text)))]
         except SidestepError as error:
             return spoken(error.what)
         return None

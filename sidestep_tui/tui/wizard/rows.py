@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from sidestep_tui.config.fields import SettingField
-from sidestep_tui.config.places import here
+from sidestep_tui.config.places import expanded, here
 from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard.dialogs import BrowseScreen, Choice, PickScreen
 from sidestep_tui.tui.wizard.document import WizardDocument
@@ -149,7 +149,7 @@ class SettingRow(Horizontal, can_focus=True):
             if path is not None:
                 self._say(str(path))
 
-        self.app.push_screen(BrowseScreen(Path(self._shown or here()).expanduser()), take)
+        self.app.push_screen(BrowseScreen(expanded(self._shown or here())), take)
 
     def action_cancel(self) -> None:
         """Leaves the line with the value as it was before."""

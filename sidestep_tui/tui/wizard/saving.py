@@ -4,7 +4,9 @@ from pathlib import Path
 
 from sidestep_tui.config.places import user_presets
 from sidestep_tui.config.preset_keeping import save_preset, taken_by
+from sidestep_tui.config.preset_text import given_path
 from sidestep_tui.config.presets import Preset, without_personal
+from sidestep_tui.dataset.folder import is_there
 from sidestep_tui.files import write_text_atomic
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.values import json_text
@@ -27,7 +29,7 @@ def save_as_preset(document: WizardDocument, name: str, *, overwrite: bool = Fal
 
 def file_exists(name: str) -> bool:
     """Whether saving as this file would replace one."""
-    return Path(name).expanduser().exists()
+    return is_there(given_path(Path(name)))
 
 
 def save_as_file(document: WizardDocument, name: str) -> Path:
@@ -36,6 +38,6 @@ def save_as_file(document: WizardDocument, name: str) -> Path:
     Raises:
         SidestepError: it cannot be written.
     """
-    path = Path(name).expanduser().absolute()
+    path = given_path(Path(name))
     write_text_atomic(path, json_text(document.document))
     return path

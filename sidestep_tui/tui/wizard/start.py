@@ -12,9 +12,10 @@ from typing import Any, Final
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import EstimateSettings, JobName, PreprocessSettings
-from sidestep_tui.config.places import data_home, here, remembered_choices, runs_home
+from sidestep_tui.config.places import data_home, expanded, here, remembered_choices, runs_home
 from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.config.preset_shelf import find_preset
+from sidestep_tui.config.preset_text import given_path
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.dataset import DATASET_FILE
@@ -84,9 +85,7 @@ def plan_start(document: dict[str, Any], name: str, songs: Path | None, *, measu
     Raises:
         UsageError: the name is empty or taken.
     """
-    output = run_path(name)
-    if output.exists():
-        raise UsageError(_("There is a run with this name already."), where=output, fix=_("choose another name"))
+    output = new_run_path(name)
     train = TrainSettings.model_validate(document)
     preprocess = estimate = None
     if songs is not None:
@@ -158,12 +157,24 @@ def run_path(name: str) -> Path:
     """Where a run of this name lies: a bare name among the usual runs, a path as it is.
 
     Raises:
-        UsageError: the name is empty.
+        SidestepError: the name is empty, or no path.
     """
     if not name.strip():
         raise UsageError(_("The run needs a name."), fix=_("type one"))
-    path = Path(name.strip()).expanduser()
-    return path.absolute() if len(path.parts) > 1 else runs_home() / path
+    path = Path(name.strip())
+    return given_path(path) if len(path.parts) > 1 or name.strip() == "~" else runs_home() / path
+
+
+def new_run_path(name: str) -> Path:
+    """`run_path` of a run that is not there yet.
+
+    Raises:
+        SidestepError: the name is empty or taken, or no path.
+    """
+    path = run_path(name)
+    if is_there(path):
+        raise UsageError(_("There is a run with this name already."), where=path, fix=_("choose another name"))
+    return path
 
 
 def tensors_for(songs: Path) -> Path:
@@ -187,7 +198,7 @@ def songs_name(songs: Path) -> str:
 
 def _place_of(songs: Path) -> Path:
     """The folder of songs, or the file where it is more than the data set saved in its folder."""
-    place = songs.expanduser().absolute()
+    place = expanded(songs).absolute()
     return place.parent if place.name == DATASET_FILE else place
 
 
@@ -200,7 +211,7 @@ def suggest_name(source: Path | None, family: str) -> str:
 def free_path(path: Path) -> Path:
     """The path, or the first of `path-2`, `path-3`, … that is not taken."""
     candidate, number = path, 2
-    while candidate.exists():
+    while is_there(candidate):
         candidate, number = path.with_name(f"{path.name}-{number}"), number + 1
     return candidate
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sidestep_tui.config.fields import SettingField
+from sidestep_tui.config.places import expanded
 from sidestep_tui.texts import _
 
 _NEEDS_QUOTES: Final = re.compile(r"""^$|[\s,'"\\\[\]{}]""").search
@@ -37,7 +38,7 @@ def parse_value(field: SettingField, text: str) -> Any:
         case "list":
             return _items(text)
         case "path":
-            return str(Path(text).expanduser()) if text else ""
+            return str(expanded(text)) if text else ""
         case _:
             return text
 
