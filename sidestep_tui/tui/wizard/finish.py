@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sidestep_tui.config.preset_names import check_name
 from sidestep_tui.errors import SidestepError
@@ -17,6 +18,9 @@ from sidestep_tui.tui.wizard.dialogs import AskScreen
 from sidestep_tui.tui.wizard.pickers import path_problem
 from sidestep_tui.tui.wizard.start import StartPlan, keep, new_run_path, remember, start, start_preflight
 from sidestep_tui.tui.wizard.state import MODEL, SONGS, WizardState
+
+if TYPE_CHECKING:
+    from sidestep_tui.tui.app import SidestepApp
 
 
 async def act(screen: SidestepScreen[None], state: WizardState, key: str) -> bool:
@@ -49,20 +53,44 @@ async def start_run(
     """Starts the engines, or only makes the runs, and shows the first; tells the reason where that was not possible."""
     try:
         plan = reviewing.plan(state)
-        words = _("Starting {name} …") if make is start else _("Saving {name} …")
-        screen.sidestep.tell(words.format(name=plan.output.name))
-        run = await asyncio.to_thread(make, plan)
-        if make is start and len(plan.jobs) == 1:  # a chain waits by itself for whoever is there
-            await asyncio.to_thread(warn_of_sharing, screen.sidestep, run)
-        remember({MODEL: str(plan.train.model.checkpoint), SONGS: str(state.path(SONGS))})
     except SidestepError as error:
         screen.sidestep.tell_error(error)
         return
+    words = _("Starting {name} …") if make is start else _("Saving {name} …")
+    screen.sidestep.tell(words.format(name=plan.output.name))
+    chosen = {MODEL: str(plan.train.model.checkpoint), SONGS: str(state.path(SONGS))}
+    run = await asyncio.to_thread(_make, screen.sidestep, plan, make, chosen)
+    if run is None:
+        return
+    while screen.app.screen is not screen:  # what was opened over it meanwhile, its help for one
+        await screen.app.pop_screen()
     # The monitor takes the wizard's place, or comes above it where nothing lies beneath.
     if len(screen.app.screen_stack) > 1:
         screen.app.switch_screen(make_screen("monitor", run=run))
     else:
         screen.sidestep.open("monitor", run=run)
+
+
+def _make(
+    app: "SidestepApp", plan: StartPlan, make: Callable[[StartPlan], RunDirectory], chosen: dict[str, str]
+) -> RunDirectory | None:
+    """Makes the runs of a plan and gives the first; None after saying why there is none. Call it in a thread."""
+    try:
+        run = make(plan)
+    except SidestepError as error:
+        app.call_from_thread(app.tell_error, error)
+        return None
+    except OSError as error:
+        failure = SidestepError(f"The engine could not be started: {error.strerror}.", where=plan.output)
+        app.call_from_thread(app.tell_error, failure)
+        return None
+    try:
+        if make is start and len(plan.jobs) == 1:  # a chain waits by itself for whoever is there
+            warn_of_sharing(app, run)
+        remember(chosen)
+    except SidestepError as error:  # the run is there all the same
+        app.call_from_thread(app.tell_error, error)
+    return run
 
 
 async def start_measuring(screen: SidestepScreen[None], state: WizardState) -> None:

@@ -61,6 +61,7 @@ class WizardScreen(WizardKeys):
         self._untouched = document
         self._before_typing: WizardDocument | None = None
         self._was_covered = False
+        self._is_acting = False
 
     def compose_body(self) -> ComposeResult:
         """Steps, settings, help, memory."""
@@ -151,14 +152,22 @@ class WizardScreen(WizardKeys):
             self.query_one(Lookups).look_at_paths()
 
     @on(ActionRow.Chosen)
+    def _choose(self, event: ActionRow.Chosen) -> None:
+        if not self._is_acting:  # enter was pressed twice in haste
+            self._is_acting = True
+            self._act(event.key)
+
     @work
-    async def _act(self, event: ActionRow.Chosen) -> None:
-        if await finish.act(self, self.state, event.key):
-            await self.show_step(event.key)
+    async def _act(self, key: str) -> None:
+        try:
+            if await finish.act(self, self.state, key):
+                await self.show_step(key)
+        finally:
+            self._is_acting = False
 
     def leave_question(self) -> str | None:
-        """Edits are lost by leaving."""
-        changed = self.state.document.document != self._untouched.document
+        """Edits are lost by leaving, unless they are being started."""
+        changed = self.state.document.document != self._untouched.document and not self._is_acting
         return _("Leave without starting? What you edited is not kept.") if changed else None
 
     def action_back(self) -> None:

@@ -1,14 +1,30 @@
 """Keys and answers that come while a step is still being drawn."""
 
-from textual import events
+import asyncio
+import errno
+import threading
+from collections.abc import Callable
 
+import pytest
+from textual import events
+from textual.pilot import Pilot
+
+from sidestep_tui.config.places import remembered_choices, runs_home
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.tui.help import HelpScreen
+from sidestep_tui.tui.home.screen import HomeScreen
+from sidestep_tui.tui.monitor.screen import MonitorScreen
 from sidestep_tui.tui.wizard.lookups import Lookups
+from sidestep_tui.tui.wizard.review import ActionRow
 from sidestep_tui.tui.wizard.rows import SettingRow
+from sidestep_tui.tui.wizard.screen import WizardScreen
 from sidestep_tui.tui.wizard.settings_panel import SettingsPanel
 
 from ..conftest import shown
 from .conftest import OpenWizard, settle
 from .support import focused, go_to, state
+
+START = "sidestep_tui.tui.wizard.start"
 
 
 async def test_an_answer_that_comes_before_the_lines_are_made_waits_for_them(open_wizard: OpenWizard) -> None:
@@ -41,3 +57,90 @@ async def test_arrows_pressed_in_haste_move_a_line_each(open_wizard: OpenWizard)
             pilot.app.post_message(events.Key("down", None))
         await pilot.pause()
         assert focused(pilot) == "adapter.rank"
+
+
+SONGS = {"model.checkpoint": "/models/model-turbo", "data.tensors": "/data/my songs"}
+
+
+async def test_a_start_that_is_pressed_twice_makes_one_chain(
+    open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(f"{START}.start_queue", lambda _runs: go_on.wait(10))
+    async with open_wizard(values=SONGS) as pilot:
+        await choose(pilot, "start")
+        await pilot.press("enter", "enter", "enter")
+        go_on.set()
+        await until(pilot, lambda: isinstance(pilot.app.screen, MonitorScreen))
+        assert sorted(run.name for run in runs_home().iterdir()) == ["my-songs-lora", "my-songs-lora-preprocess"]
+        assert [type(screen) for screen in pilot.app.screen_stack] == [HomeScreen, MonitorScreen]
+
+
+async def test_what_is_opened_while_a_run_starts_makes_room_for_its_monitor(
+    open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(f"{START}.launch", lambda _run: go_on.wait(10))
+    async with open_wizard() as pilot:
+        await choose(pilot, "start")
+        await pilot.press("enter", "question_mark")
+        assert isinstance(pilot.app.screen, HelpScreen)
+        go_on.set()
+        await until(pilot, lambda: isinstance(pilot.app.screen, MonitorScreen))
+        assert [type(screen) for screen in pilot.app.screen_stack] == [HomeScreen, MonitorScreen]
+
+
+async def test_who_leaves_while_a_run_starts_is_not_told_that_it_does_not(
+    open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, started = threading.Event(), threading.Event()
+    monkeypatch.setattr(f"{START}.launch", lambda _run: go_on.wait(10) and started.set())
+    async with open_wizard() as pilot:
+        await choose(pilot, "start")
+        await pilot.press("enter", "escape")
+        assert isinstance(pilot.app.screen, HomeScreen)
+        go_on.set()
+        await until(pilot, started.is_set)
+        await until(pilot, lambda: remembered_choices().exists())
+        assert isinstance(pilot.app.screen, HomeScreen)
+
+
+@pytest.mark.parametrize(
+    ("fails", "told"),
+    [
+        (f"{START}.launch", "The engine could not be started: Cannot allocate memory."),
+        ("sidestep_tui.tui.wizard.finish.remember", "No space is left."),
+    ],
+    ids=["launch", "remember"],
+)
+async def test_what_fails_at_a_start_is_told(
+    fails: str, told: str, open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = {"launch": OSError(errno.ENOMEM, "Cannot allocate memory"), "remember": SidestepError("No space is left.")}
+
+    def fail(_given: object) -> None:
+        raise errors[fails.rpartition(".")[2]]
+
+    monkeypatch.setattr(f"{START}.launch", lambda _run: None)
+    monkeypatch.setattr(fails, fail)
+    async with open_wizard() as pilot:
+        await choose(pilot, "start")
+        await pilot.press("enter")
+        await pilot.app.workers.wait_for_complete()
+        await until(pilot, lambda: any(told in note.message for note in pilot.app._notifications))
+        is_running = fails.endswith("remember")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MonitorScreen if is_running else WizardScreen))
+
+
+async def choose(pilot: Pilot[None], key: str) -> None:
+    """Puts the cursor on an action of the review."""
+    await go_to(pilot, "Review")
+    next(row for row in pilot.app.screen.query(ActionRow) if row.action.key == key).focus()
+    await pilot.pause()
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    """Lets the application work until a condition holds."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await pilot.pause()
