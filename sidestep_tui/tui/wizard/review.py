@@ -68,15 +68,15 @@ class Review(VerticalGroup):
 
     def __init__(self, view: ReviewView) -> None:
         super().__init__()
-        self._view = view
+        self.view = view
 
     def compose(self) -> ComposeResult:
         """Actions, time, differences, command line."""
-        for action in self._view.actions:
+        for action in self.view.actions:
             yield ActionRow(action)
         yield Static(self._time(), classes="text")
         yield Static(id="table", classes="text")
-        if self._view.chosen:
+        if self.view.chosen:
             yield Static(self._chosen(), classes="text")
         yield Static(self._command_lines(), classes="text")
 
@@ -85,17 +85,17 @@ class Review(VerticalGroup):
         self.query_one("#table", Static).update(self._table(self.size.width - 2))
 
     def _time(self) -> Content:
-        return Content.assemble((_("Time       "), "bold"), time_words(self._view))
+        return Content.assemble((_("Time       "), "bold"), time_words(self.view))
 
     def _table(self, width: int) -> Content:
-        if not self._view.differences:
+        if not self.view.differences:
             return Content.assemble((_("Settings   "), "bold"), (_("all as the defaults"), "$text-muted"))
         lines = [Content.assemble((_("Settings"), "bold"), (_("   that differ from the defaults"), "$text-muted"))]
-        path_width = min(_PATH_WIDTH, max(len(difference.field.path) for difference in self._view.differences))
+        path_width = min(_PATH_WIDTH, max(len(difference.field.path) for difference in self.view.differences))
         room = width - path_width - _ORIGIN_WIDTH - 2
         shows_default = room > _VALUE_WIDTH + _DEFAULT_WIDTH
         value_width = room - _DEFAULT_WIDTH - 1 if shows_default else room
-        for difference in self._view.differences:
+        for difference in self.view.differences:
             default = spell_value(difference.default)
             usual = _("default {default}").format(default=default) if default else ""
             note = f"{pad(usual, _DEFAULT_WIDTH)} " if shows_default else ""
@@ -115,10 +115,10 @@ class Review(VerticalGroup):
     def _chosen(self) -> Content:
         """What is left open, as model and optimizer decide it."""
         lines = [Content.assemble((_("Chosen"), "bold"), (_("     what you left open, and why"), "$text-muted"))]
-        for path, chosen in self._view.chosen.items():
+        for path, chosen in self.view.chosen.items():
             lines.append(Content.assemble(pad(path, _PATH_WIDTH), " ", clean(spoken(str(chosen)))))
         return Content("\n").join(lines)
 
     def _command_lines(self) -> Content:
         lines = [Content.assemble((_("Command"), "bold"), (_("    the same from a shell"), "$text-muted"))]
-        return Content("\n").join([*lines, *(Content(clean(command)) for command in self._view.commands)])
+        return Content("\n").join([*lines, *(Content(clean(command)) for command in self.view.commands)])

@@ -14,7 +14,8 @@ from sidestep_tui.tui.wizard.views import origin_words
 from sidestep_tui.tui.words import unit
 
 EMPTY: Final = "–"
-_NARROWEST_PATH: Final = 16
+_NARROWEST_PATH: Final = 8
+"""Cells of a path on a line that has no width yet."""
 
 
 def name_face(setting: SettingField, document: WizardDocument) -> Content:

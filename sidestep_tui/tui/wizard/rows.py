@@ -226,7 +226,7 @@ class SettingRow(Horizontal, can_focus=True):
         self.post_message(self.Done(self))
         self.query_one(".value").display = True
         if refocus:
-            self.focus()
+            self.screen.set_focus(self)  # not by `focus`, which waits its turn: by then the step may be another one
         self.refresh_bindings()
 
     def _pick(self) -> None:

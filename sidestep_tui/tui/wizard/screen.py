@@ -89,6 +89,7 @@ class WizardScreen(WizardKeys):
         steps = self.state.steps()
         self.step = max(0, min(self.step, len(steps)))
         panel = self.query_one(SettingsPanel)
+        self._before_typing = None  # a line that is being typed goes with the others, and what it holds is taken
         if self.step == len(steps):
             await panel.show_review(reviewing.review(self.state))
         else:
@@ -128,8 +129,9 @@ class WizardScreen(WizardKeys):
         await self.take(document.edit(setting, parse_value(setting, event.text)), event.row)
 
     @on(SettingRow.Done)
-    def _typed(self) -> None:
+    async def _typed(self) -> None:
         self._before_typing = None
+        await self._update()
         self.query_one(Lookups).look_at_paths()
 
     @on(SettingRow.Reset)
@@ -137,19 +139,22 @@ class WizardScreen(WizardKeys):
         await self.take(self.state.document.reset(event.row.setting), event.row)
 
     async def take(self, document: WizardDocument, row: SettingRow | None = None) -> None:
-        """Makes this the document; the list is filled anew only where other settings apply now.
-
-        `row` is the setting that was changed, which keeps the cursor.
-        """
-        shown = self.query_one(SettingsPanel).settings
+        """Makes this the document. `row` is the setting that was changed, which keeps the cursor."""
         self.state.document = document
-        steps = self.state.steps()
-        if self.step < len(steps) and list(steps[self.step].fields) == shown:
+        if row is not None and row.editing:  # other lines may be needed now, which would take this one away
             self._redraw()
         else:
-            await self.show_step(row.setting.path if row else None)
+            await self._update(row.setting.path if row else None)
         if self._before_typing is None:
             self.query_one(Lookups).look_at_paths()
+
+    async def _update(self, focus: str | None = None) -> None:
+        """Shows what has changed; the list is filled anew only where other settings apply now."""
+        panel, steps = self.query_one(SettingsPanel), self.state.steps()
+        if self.step < len(steps) and list(steps[self.step].fields) == panel.settings:
+            self._redraw()
+        else:
+            await self.show_step(focus or panel.cursor)
 
     @on(ActionRow.Chosen)
     def _choose(self, event: ActionRow.Chosen) -> None:

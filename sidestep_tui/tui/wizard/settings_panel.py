@@ -65,9 +65,10 @@ class SettingsPanel(Vertical):
         await self._fill([SettingRow(setting) for setting in step.fields], about=True)
 
     async def show_review(self, view: ReviewView) -> None:
-        """Fills the panel with the review."""
+        """Fills the panel with the review, unless it is there as it is: somebody may read further down."""
         self.border_title = _("Review")
-        await self._fill([Review(view)], about=False)
+        if not any(shown.view == view for shown in self.query(Review)):
+            await self._fill([Review(view)], about=False)
 
     async def _fill(self, lines: list[SettingRow] | list[Review], *, about: bool) -> None:
         self.query_one("#about").display = about

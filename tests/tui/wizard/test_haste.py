@@ -4,11 +4,14 @@ import asyncio
 import errno
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from textual import events
 from textual.pilot import Pilot
 
+from sidestep_tui.config.memory import GIB
 from sidestep_tui.config.places import remembered_choices, runs_home
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.help import HelpScreen
@@ -19,10 +22,11 @@ from sidestep_tui.tui.wizard.review import ActionRow
 from sidestep_tui.tui.wizard.rows import SettingRow
 from sidestep_tui.tui.wizard.screen import WizardScreen
 from sidestep_tui.tui.wizard.settings_panel import SettingsPanel
+from sidestep_tui.tui.wizard.step_list import StepList
 
 from ..conftest import shown
-from .conftest import OpenWizard, settle
-from .support import focused, go_to, state
+from .conftest import FACTS, OpenWizard, card, settle
+from .support import bar, focused, go_to, state, value
 
 START = "sidestep_tui.tui.wizard.start"
 
@@ -130,6 +134,42 @@ async def test_what_fails_at_a_start_is_told(
         await until(pilot, lambda: any(told in note.message for note in pilot.app._notifications))
         is_running = fails.endswith("remember")
         await until(pilot, lambda: isinstance(pilot.app.screen, MonitorScreen if is_running else WizardScreen))
+
+
+async def test_a_value_that_is_being_typed_is_kept_where_a_click_leads_to_another_step(open_wizard: OpenWizard) -> None:
+    async with open_wizard() as pilot:
+        await go_to(pilot, "Adapter")
+        await pilot.press("down", "down", "down", "8")
+        await pilot.click(StepList, offset=(3, 5))
+        await until(pilot, lambda: focused(pilot) == "training.epochs")
+        await pilot.press("7", "enter")
+        assert (value(pilot, "adapter.rank"), value(pilot, "training.epochs")) == (8, 7)
+
+
+async def test_what_is_found_out_does_not_take_the_line_away_that_is_typed(open_wizard: OpenWizard) -> None:
+    async with open_wizard() as pilot:
+        await pilot.press("a", "slash", *"samples.seed", "enter", "1")
+        base = replace(FACTS, variant="base")
+        pilot.app.screen.query_one(Lookups).post_message(Lookups.ModelFound(Path(SONGS["model.checkpoint"]), base, ""))
+        await pilot.press("2", "3", "enter")
+        assert value(pilot, "samples.seed") == 123
+        panel = pilot.app.screen.query_one(SettingsPanel)
+        await until(pilot, lambda: panel.shows("samples.guidance_scale"))
+        await pilot.pause()
+        assert focused(pilot) == "samples.seed"
+
+
+async def test_the_review_stays_where_it_is_read_while_it_is_the_same(open_wizard: OpenWizard) -> None:
+    async with open_wizard() as pilot:
+        await choose(pilot, "file")
+        await pilot.press(*["down"] * 25)
+        rows = pilot.app.screen.query_one("#rows")
+        await until(pilot, lambda: rows.scroll_y == rows.max_scroll_y > 0)
+        pilot.app.screen.query_one(Lookups).post_message(Lookups.MachineFound((card(30 * GIB),), {}))
+        await until(pilot, lambda: bar(pilot).free == 30 * GIB)
+        await pilot.pause()
+        assert rows.scroll_y == rows.max_scroll_y
+        assert "sidestep train" in shown(pilot.app)
 
 
 async def choose(pilot: Pilot[None], key: str) -> None:

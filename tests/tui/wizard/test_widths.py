@@ -47,6 +47,19 @@ async def test_a_path_that_was_typed_is_shown_as_far_as_there_is_room(open_wizar
         assert "/data/tensors-of-the-album " in line(shown(pilot.app), "tensors")
 
 
+@pytest.mark.parametrize("size", [(80, 18), (100, 20), (60, 15), (48, 16)])
+async def test_the_end_of_a_path_is_in_sight_also_beside_a_scroll_bar(
+    size: tuple[int, int], open_wizard: OpenWizard
+) -> None:
+    async with open_wizard(size, {"data.tensors": "/data/the-tensors-of-a-very-long-album"}) as pilot:
+        await go_to(pilot, "Data")
+        await pilot.press("a")
+        await pilot.pause()
+        drawn = line(shown(pilot.app), "tensors")
+        assert "…" in drawn
+        assert "album " in drawn
+
+
 async def test_a_wide_terminal_tells_a_long_preset_whole(open_wizard: OpenWizard) -> None:
     preset = Preset("two-long-words", "", {"adapter": {"rank": 16}})
     async with open_wizard((120, 36), preset=preset) as pilot:
