@@ -8,59 +8,16 @@ import msgspec
 from msgspec.structs import replace
 
 from sidestep_tui.runs import events as ev
-from sidestep_tui.runs.series import Entries, Series
+from sidestep_tui.runs.curves import Curves
+from sidestep_tui.runs.series import Entries
 
 Status = Literal["waiting", "running", "stopped", "failed", "completed"]
-
-MOST_ENTRIES: Final = 2**17
-"""Beyond so many steps the curves keep half as many points, so that a run of weeks stays small in every viewer."""
 
 LOSS_STEPS: Final = 20
 """The loss of a run is the mean of so many of its last steps: that of one is mostly the timestep which was drawn."""
 
 _MOST_WAITING: Final = 64
 """Steps of a long log that are held before the curves take them: of more the garbage collector has its work."""
-
-
-class Curves(msgspec.Struct, frozen=True):
-    """One entry for every optimizer step, oldest first; in very long runs an older entry is the mean of several.
-
-    `texture`, `balance` and `structure` are the mean loss of the step's samples in that band of the timestep
-    (`events.BANDS`), NaN where it had none.
-    """
-
-    step: Series = msgspec.field(default_factory=Series)
-    time: Series = msgspec.field(default_factory=Series)
-    loss: Series = msgspec.field(default_factory=Series)
-    gradient_norm: Series = msgspec.field(default_factory=Series)
-    learning_rate: Series = msgspec.field(default_factory=Series)
-    seconds: Series = msgspec.field(default_factory=Series)
-    data_seconds: Series = msgspec.field(default_factory=Series)
-    texture: Series = msgspec.field(default_factory=Series)
-    balance: Series = msgspec.field(default_factory=Series)
-    structure: Series = msgspec.field(default_factory=Series)
-
-    def extend(self, steps: Sequence[ev.StepCompleted]) -> "Curves":
-        """The curves with more steps, of which each comes after those before it."""
-        if not steps:
-            return self
-        room = MOST_ENTRIES - len(self.step)
-        if room <= 0:
-            return self._halved().extend(steps)
-        columns = zip(*map(_entry, steps[:room]), strict=True)
-        own: tuple[Series, ...] = msgspec.structs.astuple(self)
-        return Curves(*map(Series.extend, own, columns)).extend(steps[room:])
-
-    def until(self, step: int) -> "Curves":
-        """The curves without what came after an optimizer step: a resumed run does those steps again."""
-        if not len(self.step) or self.step[-1] <= step:
-            return self
-        length = bisect_right(self.step, step)
-        return Curves(*(column.truncate(length) for column in msgspec.structs.astuple(self)))
-
-    def _halved(self) -> "Curves":
-        columns: dict[str, Series] = msgspec.structs.asdict(self)
-        return Curves(**{name: column.halved(last=name in ("step", "time")) for name, column in columns.items()})
 
 
 class RunState(msgspec.Struct, frozen=True):
@@ -74,15 +31,21 @@ class RunState(msgspec.Struct, frozen=True):
     phase_detail: str = ""
     phase_subject: str = ""
     started_at: float | None = None
+    engine_started_at: float | None = None
+    """When the engine last started; `started_at` is when the first one did."""
+    seconds_before: float = 0.0
+    """How long the engines before the last one were at work."""
     updated_at: float | None = None
     ended_at: float | None = None
     plan: ev.Planned | None = None
     progress: ev.Progress | None = None
+    counted_from: ev.Progress | None = None
+    """Where the engine began to count what it counts now: before that it did something else, or did not run."""
     step: int = 0
     epoch: int = 0
     curves: Curves = msgspec.field(default_factory=Curves)
     started_after_step: int = 0
-    """The last step that was done when the engine last started: the pause before it is no training time."""
+    """The last step that was done when the engine last started or went on: the pause before it is no training time."""
     epochs: Entries[ev.EpochCompleted] = msgspec.field(default_factory=Entries)
     validations: Entries[ev.ValidationCompleted] = msgspec.field(default_factory=Entries)
     sensitivity: ev.SensitivityUpdated | None = None
@@ -110,12 +73,31 @@ class RunState(msgspec.Struct, frozen=True):
         by_clock = (curves.time[-1] - curves.time[-1 - count]) / (curves.step[-1] - curves.step[-1 - count])
         return max(by_clock, sum(curves.seconds[-count:]) / count)  # a clock that was set back tells too little
 
-    def seconds_left(self) -> float | None:
-        """An estimate of the time to the end, from the recent steps."""
-        per_step = self.recent_seconds_per_step()
-        if self.total_steps is None or per_step is None or self.status != "running":
+    def seconds_at_work(self, now: float | None = None) -> float | None:
+        """How long the engines were at work, until `now` or the last event; None before the first of them.
+
+        Between the end of one and the start of the next, a run that was interrupted on a Friday has taken no time.
+        """
+        until = now if now is not None else self.ended_at or self.updated_at
+        if self.engine_started_at is None or until is None:
             return None
-        return max(0, self.total_steps - self.step) * per_step
+        return self.seconds_before + until - self.engine_started_at
+
+    def seconds_left(self) -> float | None:
+        """An estimate of the time to the end: from the recent steps, else of what is counted from its pace so far."""
+        if self.status != "running":
+            return None
+        if self.total_steps is None:
+            return self._seconds_of_count()
+        per_step = self.recent_seconds_per_step()
+        return None if per_step is None else max(0, self.total_steps - self.step) * per_step
+
+    def _seconds_of_count(self) -> float | None:
+        """The time until all is counted; None before there is a pace."""
+        first, last = self.counted_from, self.progress
+        if first is None or last is None or last.done <= first.done:
+            return None
+        return max(0, last.total - last.done) * (last.time - first.time) / (last.done - first.done)
 
     def data_wait_share(self, window: int = 50) -> float | None:
         """Share of the recent steps' time that waited for data, 0 to 1."""
@@ -134,7 +116,7 @@ class RunState(msgspec.Struct, frozen=True):
 
 def apply(state: RunState, event: ev.AnyEvent) -> RunState:
     """The state after one more event. Pure: the given state is unchanged."""
-    return _apply_kind(replace(state, updated_at=event.time), event)
+    return replace(_apply_kind(state, event), updated_at=event.time)
 
 
 def replay(events: Iterable[ev.AnyEvent], state: RunState | None = None) -> RunState:
@@ -171,7 +153,7 @@ def _apply_kind(state: RunState, event: ev.AnyEvent) -> RunState:  # noqa: C901 
         case ev.Planned():
             return replace(state, plan=event)
         case ev.Progress():
-            return replace(state, progress=event)
+            return replace(state, progress=event, counted_from=_counted_from(state, event))
         case ev.StepCompleted():
             return replace(state, step=event.step, epoch=event.epoch, curves=_done(state.curves, [event]))
         case ev.StepSkipped():
@@ -189,7 +171,8 @@ def _apply_kind(state: RunState, event: ev.AnyEvent) -> RunState:  # noqa: C901 
         case ev.DeviceSampled():
             return replace(state, memory=event)
         case ev.CommandApplied():
-            return replace(state, commands=state.commands.append(event))
+            went_on = state.step if event.command == "resume" else state.started_after_step
+            return replace(state, commands=state.commands.append(event), started_after_step=went_on)
         case ev.WarningRaised():
             return replace(state, warnings=state.warnings.append(event))
         case ev.RunStopped():
@@ -214,6 +197,9 @@ def _started(state: RunState, event: ev.RunStarted) -> RunState:
         phase_detail="",
         phase_subject="",
         started_at=state.started_at if state.started_at is not None else event.time,
+        engine_started_at=event.time,
+        seconds_before=state.seconds_at_work() or 0.0,
+        counted_from=None,
         ended_at=None,
         failure=None,
         stopped=None,
@@ -225,25 +211,12 @@ def _started(state: RunState, event: ev.RunStarted) -> RunState:
     )
 
 
-def _entry(event: ev.StepCompleted) -> tuple[float | None, ...]:
-    """What the curves keep of a step, in the order of their fields."""
-    return (
-        event.step, event.time, event.loss, event.gradient_norm, event.learning_rate, event.seconds, event.data_seconds,
-        *_band_losses(event),
-    )  # fmt: skip
-
-
-def _band_losses(event: ev.StepCompleted) -> list[float | None]:
-    """The mean loss of a step's samples in each band of the timestep."""
-    bands: list[float | None] = [None] * len(ev.BANDS)
-    counts = [0] * len(ev.BANDS)
-    for timestep, loss in zip(event.timesteps, event.losses, strict=False):  # a log of an older version has none
-        if loss is not None:
-            band = min(int(timestep * len(ev.BANDS)), len(ev.BANDS) - 1)
-            counts[band] += 1
-            mean = bands[band] or 0.0
-            bands[band] = mean + (loss - mean) / counts[band]
-    return bands
+def _counted_from(state: RunState, event: ev.Progress) -> ev.Progress:
+    """Where a count began: here, if it is another one than before."""
+    first, last = state.counted_from, state.progress
+    if first is None or last is None or event.done < last.done or (event.unit, event.total) != (last.unit, last.total):
+        return event
+    return first
 
 
 def _mean(values: Iterable[float]) -> float | None:

@@ -66,17 +66,6 @@ def headway(state: "RunState") -> Headway | None:
     return None
 
 
-def seconds_left(state: "RunState", now: float) -> float | None:
-    """An estimate of the time to the end: from the recent steps, or from the share that is done so far."""
-    from_steps = state.seconds_left()
-    if from_steps is not None or state.status != "running" or state.started_at is None:
-        return from_steps
-    way = headway(state)
-    if way is None or not 0 < way.done < way.total:
-        return None
-    return (now - state.started_at) * (way.total - way.done) / way.done
-
-
 def bar(share: float, width: int) -> tuple[str, str]:
     """The filled and the open part of a bar; thick and thin, so that it reads without colour."""
     filled = round(max(0.0, min(1.0, share)) * width)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep_tui.runs import events as ev
+from sidestep_tui.runs.curves import MOST_ENTRIES
 from sidestep_tui.runs.series import Entries, Series
-from sidestep_tui.runs.state import MOST_ENTRIES, RunState, apply, replay
+from sidestep_tui.runs.state import RunState, apply, replay
 
 START = ev.RunStarted(job="train", pid=1, host="box", device="cpu", version="1", time=100.0)
 PLAN = ev.Planned(
@@ -101,6 +102,43 @@ def test_the_pause_before_a_resumption_does_not_count_as_time_per_step():
         state,
     )
     assert state.recent_seconds_per_step() == pytest.approx(2.0)
+
+
+def test_a_pause_does_not_count_as_time_per_step():
+    pause, on = (ev.CommandApplied(command=name, step=2, time=at) for name, at in (("pause", 104.0), ("resume", 9e4)))
+    state = replay([START, PLAN, step(1), step(2), pause, on, step(3, at=90_002.0)])
+    assert state.recent_seconds_per_step() == 2.0
+    assert state.seconds_left() == 14.0
+    state = replay([step(4, at=90_004.0)], state)
+    assert state.recent_seconds_per_step() == 2.0
+
+
+def counted(done, at, total=6, unit="songs"):
+    return ev.Progress(done=done, total=total, unit=unit, time=at)
+
+
+def test_the_time_to_the_end_of_a_count_is_told_from_its_own_pace():
+    """Not from that of what came before it, or of days in which no engine was at work."""
+    audio = [counted(0, 200.0), counted(3, 500.0), counted(6, 800.0)]
+    state = replay([START, *audio, counted(0, 900.0)])
+    assert state.seconds_left() is None
+    state = replay([counted(1, 902.0), counted(2, 904.0)], state)
+    assert state.seconds_left() == 8.0
+    again = ev.RunStarted(job="preprocess", pid=2, host="b", device="cpu", version="1", time=90_000.0)
+    state = replay([again, counted(2, 90_010.0), counted(3, 90_012.0)], state)
+    assert state.seconds_left() == 6.0
+    assert apply(state, ev.RunFailed(what="x", time=90_013.0)).seconds_left() is None
+
+
+def test_days_without_an_engine_are_no_time_at_work():
+    state = replay([START, PLAN, step(1), step(2)])
+    assert state.seconds_at_work() == 4.0
+    again = ev.RunStarted(job="train", pid=2, host="b", device="cpu", version="1", resumed_from_step=2, time=90_000.0)
+    state = replay([again, step(3, at=90_010.0)], state)
+    assert state.seconds_at_work() == 14.0
+    assert state.seconds_at_work(90_011.0) == 15.0
+    assert apply(state, ev.RunCompleted(time=90_020.0)).seconds_at_work() == 24.0
+    assert RunState().seconds_at_work(1.0) is None
 
 
 def test_a_clock_that_is_set_back_makes_no_step_shorter_than_it_was():

@@ -136,7 +136,8 @@ def test_sensitivity(
     matches: Matches,
 ) -> None:
     start = ev.RunStarted(job="estimate", pid=1, host="box", device="cuda:0", version="0")
-    events = [start, ev.PhaseChanged(phase="measuring"), sensitivity_event(9)]
+    counts = [ev.Progress(done=done, total=24, unit="batches") for done in (8, 9)]
+    events = [start, ev.PhaseChanged(phase="measuring"), counts[0], sensitivity_event(9), counts[1]]
     run = living(make_run("ranking", "estimate", events, start=NOW - 60, gap=20))
     assert matches(make_app("monitor", run=run), size, "j", "j")
 
@@ -147,6 +148,7 @@ def test_preprocessing(
     events = [
         ev.RunStarted(job="preprocess", pid=1, host="box", device="cuda:0", version="0"),
         ev.PhaseChanged(phase="encoding", detail="VAE on cuda:0"),
+        ev.Progress(done=0, total=18, unit="songs"),
         ev.Progress(done=11, total=18, unit="songs", item="songs/夜に駆ける [live].flac", failed=1),
     ]
     run = living(make_run("encode songs", "preprocess", events, start=NOW - 60, gap=20))

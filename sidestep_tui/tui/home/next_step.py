@@ -10,7 +10,7 @@ from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, duration, share
 from sidestep_tui.tui.monitor.commands import paused
-from sidestep_tui.tui.outline import headway, seconds_left
+from sidestep_tui.tui.outline import headway
 
 _AFTER: Final[dict[JobName, str]] = {
     "label": _("The songs are labelled. Press D and open them: what was found is there to look at."),
@@ -28,14 +28,11 @@ _ONE_GO_SECONDS: Final = 5.0
 """Runs that were made within so short a time are of one chain: a person takes longer."""
 
 
-def next_step(
-    runs: list[RunSummary], now: float, queue_is_deserted: bool = False, waits: Mapping[str, Wait] | None = None
-) -> str:
+def next_step(runs: list[RunSummary], queue_is_deserted: bool = False, waits: Mapping[str, Wait] | None = None) -> str:
     """The advice for the newest run, unless an older one was interrupted and waits to be resumed, or the queue does.
 
     Args:
         runs: all runs, the newest first.
-        now: seconds since the epoch.
         queue_is_deserted: whether queued runs wait and nothing works on them.
         waits: what the runs wait for that a queue starts by itself, by their paths.
     """
@@ -52,7 +49,7 @@ def next_step(
         return _interrupted(interrupted)
     match newest.condition:
         case "running":
-            return _running(newest, now)
+            return _running(newest)
         case "failed":
             what = spoken(newest.state.failure.what) if newest.state.failure else _("it did not say why")
             return _("{name} failed: {what} Enter shows the whole story.").format(name=newest.run.name, what=what)
@@ -102,13 +99,13 @@ def _interrupted(run: RunSummary) -> str:
     )
 
 
-def _running(run: RunSummary, now: float) -> str:
+def _running(run: RunSummary) -> str:
     if paused(run.state):
         return _("{name} is paused{where}. Enter and then p lets it go on.").format(
             name=run.run.name, where=_where(run)
         )
     way = headway(run.state)
-    left = seconds_left(run.state, now)
+    left = run.state.seconds_left()
     phase = spoken(run.state.phase) or _("it has just begun")
     progress = _("{share} done").format(share=share(way.share)) if way else phase
     if left:

@@ -85,7 +85,7 @@ class RunReading(SidestepScreen[None]):
                 return
             notes = {str(run.run.path): note for run in runs if (note := read_note(run.run))}
         waits = _waits(runs)
-        advice = next_step(runs, self.sidestep.clock(), _queue_is_deserted(runs), waits)
+        advice = next_step(runs, _queue_is_deserted(runs), waits)
         machine = self.sidestep.read_machine()
         unreadable = {run.name: error.what for run, error in self._catalog.unreadable.items()}
         if problem := index_problem():

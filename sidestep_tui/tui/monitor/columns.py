@@ -5,8 +5,8 @@ from typing import Final
 
 import numpy as np
 
+from sidestep_tui.runs.curves import Curves
 from sidestep_tui.runs.events import BANDS
-from sidestep_tui.runs.state import Curves
 from sidestep_tui.tui.chart.scale import Array
 
 NAMES: Final = ("step", "loss", "gradient_norm", "learning_rate", "seconds", "data_seconds")

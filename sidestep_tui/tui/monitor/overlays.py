@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.curves import Curves
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import run_folders
-from sidestep_tui.runs.state import Curves
 from sidestep_tui.tui.chart.curve import Curve
 from sidestep_tui.tui.follow import RunFollower
 from sidestep_tui.tui.monitor.columns import StepColumns

@@ -12,7 +12,7 @@ from sidestep_tui.texts import _, ngettext
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, duration, load, number, share, size
 from sidestep_tui.tui.monitor.commands import paused
-from sidestep_tui.tui.outline import SYMBOLS, bar, headway, phase_about, seconds_left
+from sidestep_tui.tui.outline import SYMBOLS, bar, headway, phase_about
 from sidestep_tui.tui.results import results
 from sidestep_tui.tui.text import clean, shorten
 from sidestep_tui.tui.words import word
@@ -78,14 +78,13 @@ def _progress(summary: "RunSummary", now: float, width: int) -> Content:
 
 def _time(summary: "RunSummary", now: float) -> str:
     state = summary.state
-    if state.started_at is None or state.updated_at is None:
-        return ""
     if summary.condition != "running":
-        return _("took {time}").format(time=duration((state.ended_at or state.updated_at) - state.started_at))
-    left = None if paused(state) else seconds_left(state, now)
-    if left is None:
-        return _("for {time}").format(time=duration(now - state.started_at))
-    return _("{time} left").format(time=duration(left))
+        worked = state.seconds_at_work()
+        return "" if worked is None else _("took {time}").format(time=duration(worked))
+    left, worked = None if paused(state) else state.seconds_left(), state.seconds_at_work(now)
+    if left is not None:
+        return _("{time} left").format(time=duration(left))
+    return "" if worked is None else _("for {time}").format(time=duration(worked))
 
 
 def _figures(summary: "RunSummary", width: int) -> Content:

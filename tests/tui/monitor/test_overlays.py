@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from sidestep_tui.runs.state import Curves
+from sidestep_tui.runs.curves import Curves
 from sidestep_tui.tui.monitor.columns import StepColumns
 from sidestep_tui.tui.monitor.screen import MonitorScreen
 
