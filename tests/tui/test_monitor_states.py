@@ -1,6 +1,9 @@
 """The monitor where there is little to show (no event yet, a damaged log, a disk that is gone), or very much."""
 
+import shutil
 from dataclasses import replace
+
+from textual.pilot import Pilot
 
 from sidestep_tui.runs import events as ev
 from sidestep_tui.tui.app import SidestepApp
@@ -116,3 +119,34 @@ async def test_the_settings_of_another_version_cannot_be_changed_and_that_is_tol
             await settle(pilot)
             assert app.screen is app.screen_stack[0]
             assert any("not valid here" in note.message for note in app._notifications)
+
+
+async def test_a_run_that_is_deleted_is_not_called_interrupted_and_its_successor_is_followed(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
+) -> None:
+    run = make_run("waltz", events=training_events(100))
+    app = make_app("monitor", run=run)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        monitor = app.screen
+        assert isinstance(monitor, MonitorScreen)
+        shutil.rmtree(run.path)
+        await look(pilot, monitor, settle)
+        assert "The run cannot be read  the folder is gone" in shown(app)
+        assert "Resume" not in shown(app)
+        make_run("waltz", events=training_events(30, 400), start=NOW - 60)
+        await look(pilot, monitor, settle)
+        assert "30 of 400 steps" in shown(app)
+        assert "cannot be read" not in shown(app)
+        assert len(monitor._columns) == 30
+        shutil.rmtree(run.path)
+        make_run("waltz", "estimate", [ev.RunStarted(job="estimate", pid=1, host="b", device="cpu", version="0")])
+        await look(pilot, monitor, settle)
+        assert "another run has its name now" in shown(app)
+
+
+async def look(pilot: Pilot[None], monitor: MonitorScreen, settle: Settle) -> None:
+    """Lets the monitor read what is there now."""
+    await settle(pilot)
+    monitor.read()
+    await settle(pilot)

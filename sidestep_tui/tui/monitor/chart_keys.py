@@ -5,6 +5,7 @@ from typing import ClassVar
 from textual import work
 from textual.binding import Binding, BindingType
 
+from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.texts import _
 from sidestep_tui.tui.chart.widget import Chart
@@ -82,8 +83,11 @@ class ChartKeys(EngineKeys):
         ]
         title = _("Draw over this run (Enter shows a run or takes it away)")
         chosen = await self.app.push_screen_wait(PickScreen(title, lambda _text: choices))
-        if chosen is not None and not self.overlays.toggle(runs[chosen]):
-            self.sidestep.tell(_("No more runs fit over one another: take one away first."), "warning")
+        try:
+            if chosen is not None and not self.overlays.toggle(runs[chosen]):
+                self.sidestep.tell(_("No more runs fit over one another: take one away first."), "warning")
+        except (SidestepError, OSError):  # it was deleted while it was listed
+            self.sidestep.tell(_("the folder is gone, or holds no run"), "warning")
         self.overlays_changed()
 
     def overlays_changed(self) -> None:

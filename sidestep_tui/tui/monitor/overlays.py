@@ -1,5 +1,6 @@
 """Other runs drawn over the one that is watched: each with its own colour, letter and smoothed curves."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -39,7 +40,11 @@ class Overlays:
         return next((shown.letter for shown in self._shown if shown.run == run), None)
 
     def toggle(self, run: RunDirectory) -> bool:
-        """Draws a run, or takes it away; False where as many as can be told apart are drawn already."""
+        """Draws a run, or takes it away; False where as many as can be told apart are drawn already.
+
+        Raises:
+            SidestepError, OSError: the run is gone.
+        """
         if self.letter(run) is not None:
             self._shown = tuple(shown for shown in self._shown if shown.run != run)
             return True
@@ -51,10 +56,12 @@ class Overlays:
         return True
 
     def poll(self) -> bool:
-        """Reads what is new of the chosen runs; whether anything was."""
+        """Reads what is new of the chosen runs; whether anything was. What cannot be read now stays as it was."""
         changed = False
         for shown in self._shown:
-            before, shown.read = shown.read, shown.follower.poll().state.curves
+            before = shown.read
+            with suppress(OSError):
+                shown.read = shown.follower.poll().state.curves
             changed = changed or shown.read is not before
         return changed
 
@@ -72,11 +79,9 @@ class Overlays:
 def runs_to_overlay(watched: RunDirectory) -> list[RunDirectory]:
     """The other training runs of this machine, the newest first."""
     found = []
-    for folder in run_folders():
-        run = RunDirectory(folder)
-        try:
-            if run != watched and run.job() == "train":
-                found.append((run.created_at(), run))
-        except (SidestepError, ValueError, KeyError):  # some other folder among the runs
-            continue
+    with suppress(OSError):  # where the folder of the runs cannot be read nobody knows of another
+        for run in map(RunDirectory, run_folders()):
+            with suppress(SidestepError):  # some other folder among the runs
+                if run != watched and run.job() == "train":
+                    found.append((run.created_at(), run))
     return [run for _, run in sorted(found, key=lambda pair: -pair[0])]

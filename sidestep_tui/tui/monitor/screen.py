@@ -1,49 +1,39 @@
 """The monitor: one run, living or dead, from its first event to now.
 
-A thread reads what is new of the events and of the log, a few times a second, and posts it; handlers draw only
-what is open and has changed. Everything shown comes from the run's state. The keys live in `requests` and `chart_keys`.
+What `reading` has read, a few times a second, is drawn where it is open and has changed. Everything shown comes from
+the run's state. The keys live in `requests` and `chart_keys`.
 """
 
-import threading
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.message import Message
 
 from sidestep_tui.runs.directory import RunDirectory
-from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.runs.remote import copy_command
 from sidestep_tui.texts import _
 from sidestep_tui.tui.chart.widget import Chart
-from sidestep_tui.tui.follow import RunFollower
 from sidestep_tui.tui.line_screen import LineScreen
 from sidestep_tui.tui.monitor.cards import CardPanel
-from sidestep_tui.tui.monitor.chart_keys import CHART_NAMES, ChartKeys
+from sidestep_tui.tui.monitor.chart_keys import CHART_NAMES
 from sidestep_tui.tui.monitor.columns import StepColumns
 from sidestep_tui.tui.monitor.curves import CHARTS
-from sidestep_tui.tui.monitor.files import pruned
-from sidestep_tui.tui.monitor.log_tail import LogTail
 from sidestep_tui.tui.monitor.log_view import LogView
 from sidestep_tui.tui.monitor.panels import Panels, PanelTabs, panels_of
 from sidestep_tui.tui.monitor.progress import ProgressPanel
+from sidestep_tui.tui.monitor.reading import RunReading
 from sidestep_tui.tui.monitor.status import StatusLines
 from sidestep_tui.tui.monitor.tables import EventTable, FileTable
 from sidestep_tui.tui.sensitivity.panel import SensitivityPanel
 from sidestep_tui.tui.widgets.table import KeyTable
 
-if TYPE_CHECKING:
-    from sidestep_tui.runs.machine import MachineSnapshot
-
 _POLL_SECONDS = 0.25
 _TICK_SECONDS = 1.0
-_MACHINE_EVERY = 8  # polls
 
 
-class MonitorScreen(ChartKeys):
+class MonitorScreen(RunReading):
     """Watches a run; any number of viewers may.
 
     Args:
@@ -72,29 +62,9 @@ class MonitorScreen(ChartKeys):
         *(Binding(str(digit), f"open_panel({digit})", show=False) for digit in range(2, 10)),
     ]
 
-    @dataclass
-    class Updated(Message):
-        """What a thread has just read: the run, and new lines of its log."""
-
-        summary: RunSummary
-        log_lines: list[str]
-
-    @dataclass
-    class Unreadable(Message):
-        """The run cannot be read now."""
-
-        reason: str
-
     def __init__(self, run: RunDirectory) -> None:
         super().__init__(run)
-        self._follower = RunFollower(run)
-        self._log = LogTail(run.engine_log)
         self._columns = StepColumns()
-        self._machine: MachineSnapshot | None = None
-        self._gone: frozenset[str] = frozenset()
-        self._polls = 0
-        self._shows_cards = False
-        self._reading = threading.Lock()
 
     def compose_body(self) -> ComposeResult:
         """Status, the panels' titles, the open panel."""
@@ -111,42 +81,15 @@ class MonitorScreen(ChartKeys):
         self.set_interval(_TICK_SECONDS, self._tick)
 
     def _read_if_in_front(self) -> None:
-        if self.in_front and not self._reading.locked():
+        if self.in_front and not self.is_reading:
             self.read()
 
     def _tick(self) -> None:
         if self.in_front:
             self.query_one(StatusLines).tick(self.sidestep.clock())
 
-    @work(thread=True, group="follow")
-    def read(self) -> None:
-        """Reads what is new; says so only where something is."""
-        with self._reading:
-            before = self.summary
-            try:
-                summary = self._follower.poll()
-                changed = self.look_at_queues(summary) | self._look_around()
-            except OSError as error:  # a disk that is gone may come back: the next look tells
-                self.summary = None
-                self.post_message(self.Unreadable(error.strerror or str(error)))
-                return
-            lines = self._log.read()
-            same = before is not None and _looks_alike(before, summary) and not changed
-            self._gone = self._gone if same else pruned(self.run, summary.state)
-            self.summary = summary
-        if lines or not same:
-            self.post_message(self.Updated(summary, lines))
-
-    def _look_around(self) -> bool:
-        """Reads the runs that are drawn over this one, and the cards where they are looked at; whether that changed."""
-        changed = self.overlays.poll()
-        if self._shows_cards and self._polls % _MACHINE_EVERY == 0:
-            self._machine, changed = self.sidestep.read_machine(), True
-        self._polls += 1
-        return changed
-
-    @on(Updated)
-    def _show(self, event: Updated) -> None:
+    @on(RunReading.Updated)
+    def _show(self, event: RunReading.Updated) -> None:
         status = self.query_one(StatusLines)
         before = status.summary
         songs = len(event.summary.state.samples) - (len(before.state.samples) if before else 0)
@@ -162,8 +105,8 @@ class MonitorScreen(ChartKeys):
             self.query_one(LogView).add(event.log_lines)
         self.show_panel()
 
-    @on(Unreadable)
-    def _show_problem(self, event: Unreadable) -> None:
+    @on(RunReading.Unreadable)
+    def _show_problem(self, event: RunReading.Unreadable) -> None:
         self.query_one(StatusLines).problem = event.reason
         self.refresh_bindings()
 
@@ -185,10 +128,10 @@ class MonitorScreen(ChartKeys):
             self.query_one("#events", EventTable).show(state)
         elif name == "files":
             files = self.query_one("#files", FileTable)
-            files.gone = self._gone
+            files.gone = self.gone
             files.show(state)
         elif name == "cards":
-            self.query_one(CardPanel).show(state, self._machine)
+            self.query_one(CardPanel).show(state, self.machine)
 
     def action_panel(self, distance: int) -> None:
         """Opens a neighbouring panel."""
@@ -207,10 +150,7 @@ class MonitorScreen(ChartKeys):
         self.set_focus(target)
         self.show_panel()
         self.refresh_bindings()
-        self._shows_cards = name == "cards"
-        if self._shows_cards:
-            self._polls = 0
-            self.read()
+        self.look_at_cards(name == "cards")
 
     def action_listen(self) -> None:
         """Opens the songs."""
@@ -243,9 +183,3 @@ class MonitorScreen(ChartKeys):
         if action == "listen":
             return self.summary is not None and len(self.summary.state.samples) > 0
         return super().check_action(action, parameters)
-
-
-def _looks_alike(before: RunSummary, now: RunSummary) -> bool:
-    """Whether nothing has come to a run; its state is the same object then."""
-    alike = before.condition == now.condition and before.skipped_lines == now.skipped_lines
-    return alike and before.state is now.state

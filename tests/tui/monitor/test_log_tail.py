@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from sidestep_tui.tui.monitor.log_tail import LogTail
 
 
@@ -45,3 +47,32 @@ def test_a_log_that_begins_anew(tmp_path: Path) -> None:
     tail.read()
     file.write_text("second\n")
     assert tail.read() == ["second"]
+
+
+def test_of_what_was_printed_while_nobody_looked_only_the_end_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "engine.log"
+    file.write_text("first\nhalf a li")
+    tail = LogTail(file)
+    tail.read()
+    with file.open("a") as log:
+        log.writelines(f"line {n:06d}\n" for n in range(50_000))
+    lines = tail.read()
+    assert lines[-1] == "line 049999"
+    assert len(lines) < 10_000
+    assert all(len(line) == len("line 000000") for line in lines)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r\r\n"])
+def test_a_progress_bar_that_is_overwritten_for_hours_is_not_held_whole(end: str, tmp_path: Path) -> None:
+    file = tmp_path / "engine.log"
+    tail = LogTail(file)
+    for step in range(1000):
+        with file.open("ab") as log:
+            log.write(f"\rstep {step}".encode())
+        assert tail.read() == []
+    assert len(tail._rest) < 20
+    for part in end:
+        with file.open("ab") as log:
+            log.write(part.encode())
+        lines = tail.read()
+    assert lines == ["step 999"]

@@ -1,5 +1,6 @@
 """Other runs drawn over the one that is watched."""
 
+import shutil
 import threading
 
 import pytest
@@ -54,3 +55,28 @@ async def test_curves_grow_only_where_they_are_drawn(
         await settle(pilot)
         await pilot.press("2")
         assert threads == {threading.get_ident()}
+
+
+async def test_another_run_that_goes_takes_nothing_from_this_one(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
+) -> None:
+    run, other = make_run("this", events=training_events(50)), make_run("other", events=training_events(200))
+    app = make_app("monitor", run=run)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("o", "enter")
+        await settle(pilot)
+        other.events_file.unlink()
+        other.events_file.mkdir()  # what reads it fails
+        monitor = app.screen
+        assert isinstance(monitor, MonitorScreen)
+        monitor.overlays_changed()
+        await settle(pilot)
+        assert " a other " in shown(app)
+        assert "cannot be read" not in shown(app)
+        await pilot.press("o", "enter", "o")
+        shutil.rmtree(other.path)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert any("the folder is gone" in note.message for note in app._notifications)
+        assert app.screen is monitor
