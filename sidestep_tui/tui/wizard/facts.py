@@ -95,7 +95,7 @@ def inspect_model(path: Path, base: str | None = None) -> ModelFacts:
     document = command_json(*words, where=path, fix=_CHOOSE)
     try:
         return model_facts(document, _config_of(path))
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise SidestepError(_("This folder is no model that can be used."), where=path, fix=_CHOOSE) from error
 
 
@@ -135,8 +135,8 @@ def look_at_songs(path: Path) -> DataFacts:
     if not is_folder(path):
         return DataFacts("missing")
     if (songs := _tensor_songs(path)) is not None:
-        frames = max((int(song.get("frames", 0)) for song in songs), default=0)
-        tokens = max((int(song.get("condition_tokens", 0)) for song in songs), default=0)
+        frames = max((_figure(song, "frames") for song in songs), default=0)
+        tokens = max((_figure(song, "condition_tokens") for song in songs), default=0)
         known = bool(frames and tokens)
         return DataFacts(
             "tensors",
@@ -174,9 +174,20 @@ def optimizer_steps(songs: int, held_out: int, epochs: int, batch_size: int, acc
 
 def _in_all(songs: list[dict[str, Any]]) -> tuple[int, int]:
     """Frames and condition tokens of all songs, in every wording that was encoded."""
-    first = sum(int(song.get("condition_tokens", 0)) for song in songs)
-    further = sum(int(entry.get("tokens", 0)) for song in songs for entry in song.get("further") or ())
-    return sum(int(song.get("frames", 0)) for song in songs), first + further
+    first = sum(_figure(song, "condition_tokens") for song in songs)
+    further = sum(_figure(entry, "tokens") for song in songs for entry in _further(song))
+    return sum(_figure(song, "frames") for song in songs), first + further
+
+
+def _further(song: dict[str, Any]) -> list[dict[str, Any]]:
+    entries = song.get("further")
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+
+def _figure(song: dict[str, Any], name: str) -> int:
+    """A figure of a manifest, which other tools write too; 0 where it is none."""
+    value = song.get(name)
+    return value if isinstance(value, int) else 0
 
 
 def _tensor_songs(folder: Path) -> list[dict[str, Any]] | None:

@@ -1,6 +1,7 @@
 """What the wizard asks of disk, card and other processes, each in a thread; the answers go into its state."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -42,7 +43,8 @@ class Lookups(Widget):
     class ModelFound(Message):
         """What the model folder is, or why it is none."""
 
-        path: Path
+        asked: tuple[Path, str | None]
+        """The folder, and what a fine-tune in it was made from."""
         facts: ModelFacts | None
         problem: str
 
@@ -109,7 +111,7 @@ class Lookups(Widget):
     @on(ModelFound)
     def _take_model(self, event: ModelFound) -> None:
         event.stop()
-        if event.path == self._state.path(MODEL):
+        if event.asked == self._model_asked:
             self._state.model, self._state.model_problem = event.facts, event.problem
             self.post_message(self.Changed())
 
@@ -138,9 +140,9 @@ class Lookups(Widget):
         try:
             facts = inspect_model(path, base)
         except SidestepError as error:
-            self.post_message(self.ModelFound(path, None, spoken(error.what)))
+            self.post_message(self.ModelFound((path, base), None, spoken(error.what)))
         else:
-            self.post_message(self.ModelFound(path, facts, facts.incomplete))
+            self.post_message(self.ModelFound((path, base), facts, facts.incomplete))
 
     @work(thread=True, exclusive=True, group="models")
     def look_for_models(self) -> None:
@@ -158,6 +160,9 @@ class Lookups(Widget):
 
     @work(thread=True, exclusive=True, group="machine")
     def look_at_machine(self) -> None:
-        """Answers with `MachineFound`."""
+        """Answers with `MachineFound`; where the folder of the runs cannot be read, none of them has told a figure."""
         cards = cast("SidestepApp", self.app).read_machine().cards
-        self.post_message(self.MachineFound(cards, figures_of_runs(cards)))
+        runs: Mapping[str, Figures] = {}
+        with suppress(OSError):
+            runs = figures_of_runs(cards)
+        self.post_message(self.MachineFound(cards, runs))

@@ -107,6 +107,15 @@ def test_a_model_of_another_size_is_told_in_parameters() -> None:
     assert model_facts(document, {}).title == "turbo · 0.33 M parameters · original layout"
 
 
+@pytest.mark.parametrize("figure", [None, "long", [1], 1e400])
+def test_figures_of_a_manifest_that_are_none_are_not_known(figure: object, tmp_path: Path) -> None:
+    """The thread that looks would end the application with them."""
+    songs = [{"frames": figure, "condition_tokens": figure, "further": figure}, {"further": [figure, {"tokens": None}]}]
+    (tmp_path / "manifest.json").write_text(json.dumps({"songs": songs}), encoding="utf-8")
+    facts = look_at_songs(tmp_path)
+    assert (facts.kind, facts.songs, facts.load) == ("tensors", 2, Load())
+
+
 def test_folder_names_are_completed(tmp_path: Path) -> None:
     (tmp_path / "music").mkdir()
     (tmp_path / ".hidden").mkdir()

@@ -149,8 +149,8 @@ async def test_a_value_that_is_being_typed_is_kept_where_a_click_leads_to_anothe
 async def test_what_is_found_out_does_not_take_the_line_away_that_is_typed(open_wizard: OpenWizard) -> None:
     async with open_wizard() as pilot:
         await pilot.press("a", "slash", *"samples.seed", "enter", "1")
-        base = replace(FACTS, variant="base")
-        pilot.app.screen.query_one(Lookups).post_message(Lookups.ModelFound(Path(SONGS["model.checkpoint"]), base, ""))
+        found = Lookups.ModelFound((Path(SONGS["model.checkpoint"]), None), replace(FACTS, variant="base"), "")
+        pilot.app.screen.query_one(Lookups).post_message(found)
         await pilot.press("2", "3", "enter")
         assert value(pilot, "samples.seed") == 123
         panel = pilot.app.screen.query_one(SettingsPanel)
