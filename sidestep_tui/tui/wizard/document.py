@@ -59,13 +59,27 @@ class WizardDocument(SettingsSheet):
         return changed
 
     def with_preset(self, preset: Preset) -> "WizardDocument":
-        """The document with this preset beneath the edits, in place of the one before."""
+        """The document with this preset beneath the edits, in place of the one before.
+
+        Raises:
+            UsageError: it cannot be used together with the config file above it.
+        """
         layer = Layer(f"preset {preset.name}", preset.settings)
-        return self._rebased((layer, *(other for other in self.layers if not other.origin.startswith("preset "))))
+        layers = (layer, *(other for other in self.layers if not other.origin.startswith("preset ")))
+        return self._rebased(layers, preset.name, _("choose another preset: the config file contradicts this one"))
 
     def without_preset(self) -> "WizardDocument":
-        """The document with no preset beneath the edits."""
-        return self._rebased(tuple(layer for layer in self.layers if not layer.origin.startswith("preset ")))
+        """The document with no preset beneath the edits.
+
+        Raises:
+            UsageError: the config file above it cannot be used without it.
+        """
+        layers = tuple(layer for layer in self.layers if not layer.origin.startswith("preset "))
+        return self._rebased(layers, None, _("load another preset in its place"))
+
+    def heeds_preset(self) -> bool:
+        """Whether any value is the preset's: a whole config file above it leaves it no word."""
+        return any(origin.startswith("preset ") for origin in self.origins.values())
 
     def with_file(self, path: Path) -> "WizardDocument":
         """The document with a config file, or a run's, between the preset and the edits.
@@ -77,9 +91,7 @@ class WizardDocument(SettingsSheet):
             *(layer for layer in self.layers if not layer.origin.startswith("file ")),
             Layer(f"file {path}", read_config_file(path, TrainSettings)),
         )
-        if problems := replace(self, layers=layers, edits={}, drafts={}).problems():
-            raise UsageError("; ".join(p.told for p in problems), where=path, fix=_("correct the file"))
-        return self._rebased(layers)
+        return self._rebased(layers, path, _("correct the file"))
 
     def _settled(self) -> "WizardDocument":
         """Tries every draft once more: what was refused may fit now."""
@@ -97,8 +109,14 @@ class WizardDocument(SettingsSheet):
                     settled = candidate
         return settled
 
-    def _rebased(self, layers: tuple[Layer, ...]) -> "WizardDocument":
-        """The edits replayed over other layers; one that no longer fits becomes a draft."""
+    def _rebased(self, layers: tuple[Layer, ...], where: object, fix: str) -> "WizardDocument":
+        """The edits replayed over other layers; one that no longer fits becomes a draft.
+
+        Raises:
+            UsageError: the layers cannot be used together; with `where` and `fix`.
+        """
+        if problems := replace(self, layers=layers, edits={}, drafts={}).problems():
+            raise UsageError("; ".join(p.told for p in problems), where=where, fix=fix)
         rebased = replace(self, layers=layers, edits={}, drafts=self.drafts)
         for setting in self.fields:
             key = key_of(setting)

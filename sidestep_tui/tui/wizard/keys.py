@@ -122,13 +122,25 @@ class WizardKeys(SidestepScreen[None]):
     async def action_load(self) -> None:
         """Lets the user choose a preset, and lays it beneath the edits."""
         preset = await pickers.pick_preset(self)
-        if preset is not None:
+        if preset is None:
+            return
+        try:
             await self.take(self.state.document.with_preset(preset))
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
+            return
+        if self.state.document.heeds_preset() or not preset.settings:
             self.sidestep.tell(_("{name} is loaded; what you edited stays.").format(name=preset.name))
+        else:
+            told = _("{name} changes nothing: the config file above it, or you, have set all that it sets.")
+            self.sidestep.tell(told.format(name=preset.name), "warning")
 
     async def action_unload(self) -> None:
         """Takes the preset away from beneath the edits."""
-        await self.take(self.state.document.without_preset())
+        try:
+            await self.take(self.state.document.without_preset())
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
 
     @work
     async def action_open_file(self) -> None:

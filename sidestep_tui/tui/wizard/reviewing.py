@@ -41,6 +41,8 @@ def obstacle(state: WizardState) -> str | None:
     wrong = next((f for f in document.applicable if document.error(f)), None)
     if wrong is not None:
         return f"{wrong.path} {document.error(wrong)}"
+    if problems := document.problems():
+        return problems[0].told
     path, message = next(iter(state.conflicts().items()), ("", None))
     return message if message is None or path == MODEL else f"{path}: {message}"
 

@@ -67,9 +67,9 @@ def starting_document(
         SidestepError: preset or config file cannot be used.
     """
     document = WizardDocument()
-    document = document.set_all(remembered()) if config is None else document.with_file(config)
     if preset is not None:
         document = document.with_preset(find_preset(preset, here()) if isinstance(preset, str) else preset)
+    document = document.set_all(remembered()) if config is None else document.with_file(config)
     return document.set_all(values or {})
 
 

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from sidestep_tui.config.memory import GIB
+from sidestep_tui.config.preset_keeping import save_preset
 from sidestep_tui.config.presets import Preset
+from sidestep_tui.tui.widgets.table import KeyTable
 from sidestep_tui.tui.wizard.lookups import Lookups
 from sidestep_tui.tui.wizard.memory_bar import MemoryBar
 
@@ -65,6 +68,48 @@ async def test_a_preset_is_laid_beneath_the_edits(open_wizard: OpenWizard) -> No
         document = state(pilot).document
         assert document.origin(document.find("adapter.rank")) == "preset 2b-8gb"
         assert value(pilot, "training.epochs") == 3
+
+
+async def test_a_preset_that_contradicts_the_config_file_is_refused(open_wizard: OpenWizard, tmp_path: Path) -> None:
+    """It was blamed on the model and the songs, and kept the run from starting for a reason that nobody could find."""
+    (tmp_path / "mine.json").write_text('{"memory": {"checkpointing": "half"}}', encoding="utf-8")
+    async with open_wizard(config=tmp_path / "mine.json") as pilot:
+        before = state(pilot).document
+        await load(pilot, Preset("streamed", "", {"memory": {"checkpointing": "all", "stream_blocks": 4}}))
+        assert any("memory.stream_blocks needs" in note.message for note in pilot.app._notifications)
+        assert state(pilot).document == before
+        assert state(pilot).document.ready()
+
+
+async def test_a_preset_that_the_config_file_needs_is_not_taken_away(open_wizard: OpenWizard, tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text('{"schedule": {"name": "formula"}}', encoding="utf-8")
+    preset = Preset("level", "", {"schedule": {"formula": "1"}})
+    async with open_wizard(config=tmp_path / "mine.json", preset=preset) as pilot:
+        await pilot.press("U")
+        assert any("needs schedule.formula" in note.message for note in pilot.app._notifications)
+        assert state(pilot).document.has_preset
+        assert state(pilot).document.ready()
+
+
+async def test_a_preset_that_a_whole_config_file_covers_says_that_it_changes_nothing(
+    open_wizard: OpenWizard, make_run: MakeRun
+) -> None:
+    async with open_wizard(config=make_run("before").config_file) as pilot:
+        await load(pilot, Preset("small", "", {"adapter": {"rank": 8}}))
+        assert value(pilot, "adapter.rank") == 64
+        assert any("small changes nothing" in note.message for note in pilot.app._notifications)
+        assert not any("is loaded" in note.message for note in pilot.app._notifications)
+
+
+async def load(pilot: Pilot[None], preset: Preset) -> None:
+    """Chooses a preset of the user's own."""
+    save_preset(preset)
+    await pilot.press("L")
+    await pilot.pause()
+    rows = pilot.app.screen.query_one(KeyTable)
+    rows.move_cursor(row=[str(key.value) for key in rows.rows].index(preset.name))
+    await pilot.press("enter")
+    await pilot.pause()
 
 
 async def test_a_preset_can_be_taken_away_again(open_wizard: OpenWizard) -> None:
