@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
+from sidestep_tui.cli.progress import progress_bar
 from sidestep_tui.errors import ExitCode, UsageError
 from sidestep_tui.report.serve import ReportServer
 from sidestep_tui.report.write import Report, write_report
@@ -34,7 +35,8 @@ def _run(options: Namespace, out: Output) -> int:
     page = (options.output or run.path / "report.html").expanduser().absolute()
     if page.suffix.lower() not in (".html", ".htm"):
         raise UsageError("The report is an HTML page.", where=page, fix="let --output end in .html")
-    report = write_report(run, page, now=time.time(), data_set=options.dataset)
+    with progress_bar("listening to the songs") as tell:
+        report = write_report(run, page, now=time.time(), data_set=options.dataset, progress=tell)
     document = {"report": report.page, "bytes": report.page.stat().st_size, "samples": report.samples}
     if options.serve:
         return _serve(report, options.port, document, out)

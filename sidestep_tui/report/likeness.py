@@ -65,8 +65,8 @@ class DescribedSong(NamedTuple):
     path: Path
 
 
-def describe_songs(data_set: DataSet | None) -> list[DescribedSong]:
-    """The data set's songs that can be read, at most 60 spread evenly over it, each by its first three minutes.
+def songs_to_describe(data_set: DataSet | None) -> list[Song]:
+    """The data set's songs that samples are held against: at most 60, spread evenly over it.
 
     Raises:
         SidestepError: the place that was named is no data set.
@@ -80,8 +80,16 @@ def describe_songs(data_set: DataSet | None) -> list[DescribedSong]:
             raise
         return []  # moved or removed since: the page says that the songs were not found
     known = [song for song in songs if not data_set.keys or song.key in data_set.keys]
-    described = ((song, _describe(song)) for song in known[:: max(1, -(-len(known) // _MOST_SONGS))])
-    return [DescribedSong(song.key, found, song.audio_path) for song, found in described if found is not None]
+    return known[:: max(1, -(-len(known) // _MOST_SONGS))]
+
+
+def describe_song(song: Song) -> DescribedSong | None:
+    """A song by its first three minutes; None where it cannot be read."""
+    try:
+        found = describe(read_audio(song.audio_path, max_seconds=_LISTENED_SECONDS))
+    except SidestepError:
+        return None
+    return DescribedSong(song.key, found, song.audio_path)
 
 
 def likeness_section(
@@ -141,13 +149,6 @@ def _row(label: str, d: Descriptors, songs: SongSet) -> list[str]:
         "–" if d.tempo is None else f"{d.tempo.value:.0f}",
         "–" if d.key is None else d.key.value,
     ]
-
-
-def _describe(song: Song) -> Descriptors | None:
-    try:
-        return describe(read_audio(song.audio_path, max_seconds=_LISTENED_SECONDS))
-    except SidestepError:
-        return None
 
 
 def _preprocessed_from(tensors: Path) -> Path | None:

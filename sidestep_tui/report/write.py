@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,20 @@ from urllib.parse import quote
 
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.dataset.probe import Progress
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import directory_atomic, write_text_atomic
+from sidestep_tui.files import check_place, directory_atomic, write_text_atomic
 from sidestep_tui.report import overview
 from sidestep_tui.report.curves import loss_section, validation_section
 from sidestep_tui.report.descriptors import Descriptors
-from sidestep_tui.report.likeness import data_set_of, describe_songs, likeness_section
+from sidestep_tui.report.likeness import (
+    DataSet,
+    DescribedSong,
+    data_set_of,
+    describe_song,
+    likeness_section,
+    songs_to_describe,
+)
 from sidestep_tui.report.listening import Heard, comparison_section, samples_section
 from sidestep_tui.report.neighbours import find_neighbours
 from sidestep_tui.report.novelty import novelty_section, training_latents
@@ -45,7 +53,13 @@ class Report:
 
 
 def write_report(
-    run: RunDirectory, page: Path, *, now: float, data_set: Path | None = None, embedded_bytes: int = EMBEDDED_BYTES
+    run: RunDirectory,
+    page: Path,
+    *,
+    now: float,
+    data_set: Path | None = None,
+    embedded_bytes: int = EMBEDDED_BYTES,
+    progress: Progress = lambda _done, _total: None,
 ) -> Report:
     """Writes the page of a run.
 
@@ -55,61 +69,102 @@ def write_report(
         now: the time that the page says it was made at, in seconds since the epoch.
         data_set: the songs that the run learned from; empty looks for them.
         embedded_bytes: how much sound may be inside the page.
+        progress: told how many songs were listened to, and of how many: samples, then songs of the data set.
 
     Raises:
         SidestepError: the folder is no run, the page cannot be written, the songs' folder holds other files, or the
             named data set is none.
     """
-    summary = summarise(run)
-    groups = find_groups(summary)
-    sounds = _read_sounds(groups)
+    _check_page(page)
+    material = _gather(run, data_set, progress)
+    heard, beside = _place(material.sounds, page, embedded_bytes)
+    write_text_atomic(page, _compose(material, heard, now))
+    return Report(page, beside, len(heard))
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """What the page is made of. `sounds` are the samples that are still there, by path."""
+
+    summary: RunSummary
+    settings: Section | None
+    groups: tuple[Group, ...]
+    sounds: dict[Path, Sound]
+    data_set: DataSet | None
+    songs: list[DescribedSong]
+
+
+def _gather(run: RunDirectory, source: Path | None, progress: Progress) -> _Material:
+    """Finds everything, then listens: to each sample, and to songs of the data set."""
+    summary, settings = summarise(run), _settings(run)
+    groups, data_set = find_groups(summary), data_set_of(settings, source)
+    paths = list(dict.fromkeys(take.path for group in groups for take in group.takes))
+    songs = songs_to_describe(data_set) if paths else []
+    total = len(paths) + len(songs)
+    progress(0, total)
+    sounds: dict[Path, Sound] = {}
+    for done, (path, sound) in enumerate(_read_sounds(paths), start=1):
+        sounds |= {path: sound} if sound is not None else {}
+        progress(done, total)
+    described = []
+    for done, song in enumerate(songs if sounds else (), start=len(paths) + 1):
+        described.append(describe_song(song))
+        progress(done, total)
+    return _Material(summary, settings, groups, sounds, data_set, [song for song in described if song is not None])
+
+
+def _place(sounds: dict[Path, Sound], page: Path, embedded_bytes: int) -> tuple[dict[Path, Heard], tuple[Path, ...]]:
+    """The songs with their addresses, and their files: none where all of them are small enough to be inside the page.
+
+    Raises:
+        SidestepError: the folder beside the page cannot be written, or holds other files.
+    """
+    if sum(len(sound.audio) for sound in sounds.values()) <= embedded_bytes:
+        return {path: Heard(sound, sound.data_uri()) for path, sound in sounds.items()}, ()
     beside = page.with_name(f"{page.stem}-songs")
-    is_inside = sum(len(sound.audio) for sound in sounds.values()) <= embedded_bytes
-    names = {} if is_inside else {path: _file_name(place, path, s) for place, (path, s) in enumerate(sounds.items(), 1)}
-    if names:
-        _check_ours(beside)
-        with directory_atomic(beside, replace=True) as folder:
-            for path, name in names.items():
-                (folder / name).write_bytes(sounds[path].audio)
-    heard = {
-        path: Heard(sound, sound.data_uri() if is_inside else f"{quote(beside.name)}/{names[path]}")
-        for path, sound in sounds.items()
-    }
-    write_text_atomic(page, _compose(summary, groups, heard, data_set, now))
-    return Report(page, tuple(beside / name for name in names.values()), len(heard))
+    names = {path: _file_name(place, path, sound) for place, (path, sound) in enumerate(sounds.items(), 1)}
+    _check_ours(beside)
+    with directory_atomic(beside, replace=True) as folder:
+        for path, name in names.items():
+            (folder / name).write_bytes(sounds[path].audio)
+    heard = {path: Heard(sound, f"{quote(beside.name)}/{names[path]}") for path, sound in sounds.items()}
+    return heard, tuple(beside / name for name in names.values())
 
 
-def _compose(
-    summary: RunSummary, groups: Sequence[Group], heard: dict[Path, Heard], source: Path | None, now: float
-) -> str:
-    settings, state = _settings(summary.run), summary.state
-    data_set = data_set_of(settings, source)
+def _compose(material: _Material, heard: dict[Path, Heard], now: float) -> str:
+    summary, settings, groups, songs = material.summary, material.settings, material.groups, material.songs
     samples: dict[str, list[tuple[str, Descriptors]]] = {}
     for group in groups:
         described = [(t.label, heard[t.path].sound.descriptors) for t in group.takes if t.path in heard]
         if described:
             samples.setdefault(group.prompt, []).extend(described)
     missing = sum(take.path not in heard for group in groups for take in group.takes)
-    songs = describe_songs(data_set) if heard else []
     tensors = settings.data.tensors if isinstance(settings, TrainSettings) else None
-    name = data_set.name if data_set is not None else ""
+    name = material.data_set.name if material.data_set is not None else ""
     return render(
         summary.run.name,
         overview.header(summary, settings, name, now),
         [
             settings_section(settings),
-            loss_section(state),
-            validation_section(state),
+            loss_section(summary.state),
+            validation_section(summary.state),
             sensitivity_section(_sensitivity(summary, settings)),
             samples_section(groups, heard, missing, find_neighbours(groups, heard, songs)),
             comparison_section(groups, heard, f"{summary.run.path} {summary.created_at}"),
             likeness_section(samples, songs, name),
             novelty_section(groups, training_latents(tensors) if tensors is not None else None),
             overview.checkpoints_section(summary),
-            overview.events_section(state),
-            overview.results_section(state),
+            overview.events_section(summary.state),
+            overview.results_section(summary.state),
         ],
     )
+
+
+def _check_page(page: Path) -> None:
+    """Raises SidestepError where no page can be written, before the minutes that it takes to make one."""
+    check_place(page)
+    if page.is_dir():
+        raise SidestepError("The page is a folder.", where=page, fix="name a file in it")
 
 
 def _check_ours(folder: Path) -> None:
@@ -120,12 +175,10 @@ def _check_ours(folder: Path) -> None:
         )
 
 
-def _read_sounds(groups: Sequence[Group]) -> dict[Path, Sound]:
-    """Every song that is still there, by path. Encoding is most of the time of a report, and runs beside itself."""
-    paths = list(dict.fromkeys(take.path for group in groups for take in group.takes))
+def _read_sounds(paths: Sequence[Path]) -> Iterator[tuple[Path, Sound | None]]:
+    """Every song in turn, None for one that is gone. Encoding takes long, and runs beside itself."""
     with ThreadPoolExecutor(max_workers=min(_READERS, os.cpu_count() or 1)) as pool:
-        sounds = pool.map(_read_sound, paths)
-        return {path: sound for path, sound in zip(paths, sounds, strict=True) if sound is not None}
+        yield from zip(paths, pool.map(_read_sound, paths), strict=True)
 
 
 def _read_sound(path: Path) -> Sound | None:

@@ -1,11 +1,14 @@
 """`sidestep report` through its front door."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import urllib.request
+
+import pytest
 
 from sidestep_tui.cli.main import main
 
@@ -28,6 +31,43 @@ def test_what_cannot_be_used_is_said(training_run, tmp_path, capsys):
         assert main(["report", run, *arguments]) == 2
         assert words in capsys.readouterr().err
     assert main(["report", str(tmp_path / "nothing")]) == 2
+
+
+class _Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_how_many_songs_were_listened_to(training_run, generated, data_set, monkeypatch, capsys):
+    run = training_run()
+    generated("a", 3, adapter=run.final)
+    monkeypatch.setattr("sys.stderr", _Terminal(written := io.BytesIO()))
+    monkeypatch.setenv("TERM", "xterm")
+    assert main(["report", str(run.path), "--json"]) == 0
+    assert b"listening to the songs" in written.getvalue()
+    assert b"0/4" in written.getvalue()  # the sample and the three songs of the data set
+    assert json.loads(capsys.readouterr().out)["samples"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--output", "file.txt/page.html"), "The file cannot be written: Not a directory."),
+        (("--output", "page.html"), "The page is a folder."),
+        (("--dataset", "nowhere"), "does not exist"),
+    ],
+)
+def test_a_wrong_path_is_told_before_the_songs_are_read(
+    training_run, generated, tmp_path, monkeypatch, capsys, arguments, words
+):
+    run = training_run()
+    generated("a", 3, adapter=run.final)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.txt").touch()
+    (tmp_path / "page.html").mkdir()
+    monkeypatch.setattr("sidestep_tui.report.write.read_sound", lambda _: pytest.fail("it was read"))
+    assert main(["report", str(run.path), *arguments]) == 1
+    assert words in capsys.readouterr().err
 
 
 def test_serving_says_how_to_reach_it_and_ends_on_interrupt(training_run):

@@ -8,7 +8,7 @@ import pytest
 from sidestep_tui.config.jobs import EstimateSettings
 from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.report.likeness import data_set_of, describe_songs
+from sidestep_tui.report.likeness import data_set_of, songs_to_describe
 from sidestep_tui.report.samples import find_groups
 from sidestep_tui.report.sensitivity import Measured, read_sensitivity, sensitivity_section
 from sidestep_tui.report.write import write_report
@@ -130,18 +130,18 @@ def test_the_songs_are_found_through_the_run_that_preprocessed_them(training_run
     found = data_set_of(training_run().settings())
     assert (found.name, found.source) == ("Evening songs", data_set)
     (data_set / "song 2.flac").rename(data_set / "not preprocessed.flac")
-    assert [song.key for song in describe_songs(found)] == ["song 0.flac", "song 1.flac"]
+    assert [song.key for song in songs_to_describe(found)] == ["song 0.flac", "song 1.flac"]
     data_set.rename(data_set.with_name("moved"))
-    assert describe_songs(found) == []
+    assert songs_to_describe(found) == []
 
 
 def test_songs_can_be_named_and_may_be_gone(training_run, tmp_path):
     found = data_set_of(training_run().settings(), tmp_path / "gone")
     assert (found.name, found.source) == ("tensors", tmp_path / "gone")
     with pytest.raises(SidestepError, match="does not exist"):
-        describe_songs(found)
+        songs_to_describe(found)
     assert data_set_of(None) is None
-    assert describe_songs(None) == []
+    assert songs_to_describe(None) == []
 
 
 def test_the_map_has_a_cell_for_every_module(tmp_path):
