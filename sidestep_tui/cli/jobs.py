@@ -2,7 +2,7 @@
 
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,13 +15,21 @@ from sidestep_tui.cli.settings import SettingFlags, add_layer_flags, given_layer
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.fields import path_values
 from sidestep_tui.config.generate import GenerateSettings
-from sidestep_tui.config.jobs import JOBS, ExportSettings, JobName
+from sidestep_tui.config.jobs import (
+    JOBS,
+    EstimateSettings,
+    ExportSettings,
+    ImportSettings,
+    JobName,
+    PreprocessSettings,
+    VerifySettings,
+)
 from sidestep_tui.config.layers import resolve
 from sidestep_tui.config.places import runs_home
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import ExitCode, UsageError
 from sidestep_tui.files import check_place
-from sidestep_tui.runs.directory import RunDirectory, create_run
+from sidestep_tui.runs.directory import RunDirectory, create_run, with_absolute_paths
 from sidestep_tui.runs.history import remember_run
 
 _RESULT: Final = "output"
@@ -35,7 +43,8 @@ class JobVerb:
         positional: the setting that is given without a flag.
         keeps: whether a job without an `output` of its own leaves a run that people want to find again: then it must
             be given a place.
-        check: refuses settings that an engine could only fail with; raises UsageError.
+        check: refuses settings that an engine could only fail with.
+        makes: does the same, and names the files that are not replaced without `--overwrite`.
         show: what to tell people when the run was followed to a good end.
     """
 
@@ -43,6 +52,7 @@ class JobVerb:
     positional: str | None = None
     keeps: bool = True
     check: Callable[[Section], None] = lambda _settings: None
+    makes: Callable[[Section], Sequence[Path]] | None = None
     show: Callable[[RunDirectory, Output], None] | None = None
 
     def configure(self, parser: Parser) -> None:
@@ -57,6 +67,8 @@ class JobVerb:
             add_force_flag(parser)
         else:
             parser.add_argument("--run", type=Path, metavar="DIR", help="the folder of the run (default: a new one)")
+        if self.makes is not None:
+            parser.add_argument("--overwrite", action="store_true", help="replace what is there already")
         start = parser.add_mutually_exclusive_group()
         start.add_argument("--detach", action="store_true", help="start the run and return at once")
         start.add_argument("--prepare", action="store_true", help="make the run's folder and start nothing")
@@ -66,7 +78,7 @@ class JobVerb:
     def _run(self, flags: SettingFlags, options: Namespace, out: Output) -> int:
         settings = resolve(JOBS[self.job], given_layers(flags, options))
         check_inputs(settings)
-        self.check(settings)
+        self._check(with_absolute_paths(settings), options)
         for text in flags.without_effect(options, settings):
             out.warn(text)
         place = self._place(settings, options)
@@ -85,6 +97,13 @@ class JobVerb:
             self.show(run, out)
         return code
 
+    def _check(self, settings: Section, options: Namespace) -> None:
+        self.check(settings)
+        taken = [file for file in self.makes(settings) if file.exists()] if self.makes is not None else []
+        if taken and not options.overwrite:
+            many = f"{len(taken)} of the files exist already." if len(taken) > 1 else "The file exists already."
+            raise UsageError(many, where=taken[0], fix="choose another name, or --overwrite")
+
     def _place(self, settings: Section, options: Namespace) -> Path:
         if not self._output_is_the_run:
             return Path(options.run or _new_place(self.job, settings))
@@ -102,17 +121,11 @@ class JobVerb:
         return self.keeps and _RESULT not in JOBS[self.job].model_fields
 
 
-def _check_song(settings: Section) -> None:
-    """What of a song can be told to be wrong before an engine starts is; of many songs the engine reads the file."""
-    from sidestep_tui.dataset.audio import check_writable
-    from sidestep_tui.dataset.prompts import as_the_model_reads
+def _songs(settings: Section) -> list[Path]:
+    from sidestep_tui.engine.generate.prompts import plan_songs
 
     assert isinstance(settings, GenerateSettings)
-    as_the_model_reads(settings.model_dump())
-    if settings.prompts is None:
-        check_writable(settings.output)
-    elif settings.output.is_file():
-        raise UsageError("The songs' folder is a file.", where=settings.output, fix="name a new folder, or one")
+    return [song.settings.output for song in plan_songs(settings)]
 
 
 def _check_export(settings: Section) -> None:
@@ -125,7 +138,7 @@ configure_train = JobVerb("train", "data.tensors").configure
 configure_preprocess = JobVerb("preprocess", "dataset").configure
 configure_import = JobVerb("import", "source").configure
 configure_estimate = JobVerb("estimate", "tensors").configure
-configure_generate = JobVerb("generate", check=_check_song).configure
+configure_generate = JobVerb("generate", makes=_songs).configure
 configure_export = JobVerb("export", "adapter", check=_check_export).configure
 configure_verify = JobVerb("verify", "adapter").configure
 
@@ -139,9 +152,21 @@ def check_inputs(settings: Section) -> None:
     """
     for setting, path in path_values(settings.model_dump()):
         if setting == _RESULT:
-            check_place(path.expanduser())
+            _check_result(settings, path.expanduser())
         elif not path.expanduser().exists():
             raise UsageError("There is nothing at this path.", where=f"{setting}: {path}", fix="correct the path")
+
+
+def _check_result(settings: Section, place: Path) -> None:
+    """A file where a folder is to be, or the reverse, would end the job when its work is done."""
+    check_place(place)
+    match settings:
+        case PreprocessSettings() | ImportSettings() if place.is_file():
+            raise UsageError("The output is a file.", where=place, fix="name a folder")
+        case EstimateSettings() | VerifySettings() if place.is_dir():
+            raise UsageError("The output is a folder.", where=place, fix="name a file in it")
+        case ExportSettings() if place.exists():
+            raise UsageError("The folder exists already.", where=place, fix="choose another name or remove it")
 
 
 def _can_go_on(run: RunDirectory, job: JobName) -> bool:

@@ -114,7 +114,7 @@ class RunDirectory:
 
     def changes_to(self, settings: Section) -> tuple[Change, ...]:
         """How other settings differ from those in force."""
-        return changes_between(self.settings(), self._validated(_with_absolute_paths(settings)))
+        return changes_between(self.settings(), with_absolute_paths(settings))
 
     def change_settings(self, settings: Section, *, force: bool) -> None:
         """Lets the run go on with other settings from its next start.
@@ -126,7 +126,7 @@ class RunDirectory:
         changes = self.changes_to(settings)
         check_changes(self.path, changes, force=force)
         if changes:
-            record_changes(self.changes_file, changes, _with_absolute_paths(settings))
+            record_changes(self.changes_file, changes, with_absolute_paths(settings).model_dump(mode="json"))
 
     def _validated(self, settings: dict[str, Any]) -> Section:
         config = self._config()
@@ -209,17 +209,16 @@ def create_run(path: Path, job: JobName, settings: Section) -> RunDirectory:
             "job": job,
             "version": __version__,
             "created_at": time.time(),
-            "settings": _with_absolute_paths(settings),
+            "settings": with_absolute_paths(settings).model_dump(mode="json"),
         },
     )
     run.commands.mkdir(exist_ok=True)
     return run
 
 
-def _with_absolute_paths(settings: Section) -> dict[str, Any]:
-    """The settings as JSON, with paths that mean the same wherever the engine works."""
-    absolute = type(settings).model_validate(_absolute(settings.model_dump()))
-    return absolute.model_dump(mode="json")
+def with_absolute_paths(settings: Section) -> Section:
+    """The settings with paths that mean the same wherever the engine works."""
+    return type(settings).model_validate(_absolute(settings.model_dump()))
 
 
 def _absolute(value: Any) -> Any:

@@ -96,6 +96,9 @@ def test_other_jobs_make_a_run_among_the_runs(sidestep, stub_engine, inputs, tmp
         (("--output", "song.wav", "--keyscale", "H-Moll"), '"H-Moll" is no key in major or minor.'),
         (("--output", "song.wav", "--language", "klingon"), '"klingon" is no language that the model knows.'),
         (("--output", "file.txt", "--prompts", "file.txt"), "The songs' folder is a file."),
+        (("--output", "songs", "--prompts", "bad.jsonl"), "The line is no JSON"),
+        (("--output", "songs", "--prompts", "empty.txt"), "The file holds no prompts."),
+        (("--output", "song.wav", "--task", "cover", "--source", "song.wav", "--overwrite"), "take the place of its"),
     ],
 )
 def test_a_song_that_cannot_be_made_is_told_before_an_engine_starts(
@@ -105,8 +108,51 @@ def test_a_song_that_cannot_be_made_is_told_before_an_engine_starts(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.wav").mkdir()
     (tmp_path / "file.txt").write_text("slow piano")
+    (tmp_path / "bad.jsonl").write_text("slow piano")
+    (tmp_path / "empty.txt").touch()
+    if "--source" in arguments:
+        (tmp_path / "song.wav").touch()
     result = sidestep("generate", *inputs[1:], "--prompt", "p", *arguments)
     assert (result.code in (1, 2), words in result.err) == (True, True), result.err
+    assert list_runs() == []
+
+
+def test_songs_that_are_there_are_replaced_only_when_that_is_said(sidestep, stub_engine, inputs, tmp_path):
+    stub_engine("complete")
+    (tmp_path / "older.wav").touch()
+    (tmp_path / "songs").mkdir()
+    (tmp_path / "songs" / "02-fast-drums.wav").touch()
+    (tmp_path / "songs.txt").write_text("slow piano\nfast drums\n")
+    for output in (
+        ("--output", tmp_path / "older.wav"),
+        ("--output", tmp_path / "songs", "--prompts", tmp_path / "songs.txt"),
+    ):
+        refused = sidestep("generate", *inputs[1:], "--prompt", "p", *output)
+        assert (refused.code, "The file exists already." in refused.err) == (2, True)
+        assert list_runs() == []
+    assert sidestep("generate", *inputs[1:], "--prompt", "p", *output, "--overwrite").code == 0
+
+
+@pytest.mark.parametrize(
+    ("verb", "output", "words"),
+    [
+        ("preprocess", "file", "The output is a file."),
+        ("import", "file", "The output is a file."),
+        ("estimate", "folder", "The output is a folder."),
+        ("verify", "folder", "The output is a folder."),
+        ("export", "folder", "The folder exists already."),
+    ],
+)
+def test_a_result_of_the_wrong_kind_is_told_before_an_engine_starts(
+    sidestep, stub_engine, inputs, tmp_path, verb, output, words
+):
+    stub_engine("complete")
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    tensors, *model = inputs
+    given = ("--source", tensors) if verb == "import" else (tensors,)
+    result = sidestep(verb, *given, *(() if verb == "export" else model), "--output", tmp_path / output)
+    assert (result.code, words in result.err) == (2, True), result.err
     assert list_runs() == []
 
 

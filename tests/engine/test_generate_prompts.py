@@ -47,7 +47,8 @@ def test_facts_are_spelled_as_the_model_has_learned_them(tmp_path: Path) -> None
     first, second = plan_songs(settings_for(file, keyscale="8A", timesignature="6/8"))
     told = [(song.settings.keyscale, song.settings.timesignature, song.settings.language) for song in (first, second)]
     assert told == [("E minor", "3", "ja"), ("A minor", "6", "unknown")]
-    (single,) = plan_songs(settings_for(file, prompts=None, prompt="a", keyscale="f#", language="zh-CN"))
+    single_song = {"prompts": None, "output": "a.wav", "prompt": "a"}
+    (single,) = plan_songs(settings_for(file, **single_song, keyscale="f#", language="zh-CN"))
     assert (single.settings.keyscale, single.settings.language) == ("F# major", "zh")
 
 

@@ -9,7 +9,7 @@ from diffusers import AceStepPipeline
 from sidestep_tui.acestep.model_config import SAMPLE_RATE, Variant
 from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.variants import Sampling
-from sidestep_tui.dataset.audio import check_writable, write_audio
+from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device, choose_dtype
 from sidestep_tui.engine.generate.adapter import apply_adapters
@@ -19,7 +19,7 @@ from sidestep_tui.engine.generate.song import decode_song, keep_latents, sample_
 from sidestep_tui.engine.generate.source import SourceSong, encode_source
 from sidestep_tui.engine.kernels import trust_kernel
 from sidestep_tui.engine.opening import open_model
-from sidestep_tui.errors import SidestepError, UsageError
+from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.events import SampleWritten
 from sidestep_tui.runs.log import read_events
 
@@ -50,8 +50,6 @@ def run(context: JobContext, settings: GenerateSettings) -> Results:
         StopRequestedError: on request, between two steps; the songs that are ready stay.
     """
     songs = plan_songs(settings)
-    check_writable(songs[0].settings.output)
-    _keep_source(songs, settings.source)
     context.phase("loading the model")
     checkpoint = open_model(settings.model)
     device = choose_device(settings)
@@ -151,11 +149,3 @@ def _written_before(context: JobContext) -> set[str]:
     """The songs that this run wrote before it was stopped, as far as they are still there."""
     written = (event.path for event in read_events(context.run.events_file) if isinstance(event, SampleWritten))
     return {path for path in written if Path(path).is_file()}
-
-
-def _keep_source(songs: list[PlannedSong], source: Path | None) -> None:
-    if source is None or not source.exists():
-        return
-    for output in (song.settings.output for song in songs):
-        if output.exists() and output.samefile(source):
-            raise UsageError("The song would take the place of its source.", where=output, fix="choose another output")

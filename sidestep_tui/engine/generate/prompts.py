@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.layers import problems_of
+from sidestep_tui.dataset.audio import check_writable
 from sidestep_tui.dataset.effective import genre_songs
 from sidestep_tui.dataset.prompts import as_the_model_reads, song_fields
 from sidestep_tui.dataset.session import load_dataset
@@ -43,18 +44,38 @@ def plan_songs(settings: GenerateSettings) -> list[PlannedSong]:
     """The songs that a job makes, each with an output of its own.
 
     Raises:
-        UsageError: the file cannot be read, or a song in it is not valid; the error says which.
-        SidestepError: the data set cannot be read.
+        UsageError: a song in the file is not valid (the error says which), or an output is the source or none that a
+            song can have.
+        SidestepError: the file or the data set cannot be read.
     """
-    if settings.prompts is None:
-        return [PlannedSong(settings.output.name, _as_the_model_reads(settings))]
-    entries = list(_entries(settings.prompts))
+    songs = _one_song(settings) if settings.prompts is None else _many_songs(settings, settings.prompts)
+    _keep_source(songs, settings.source)
+    return songs
+
+
+def _one_song(settings: GenerateSettings) -> list[PlannedSong]:
+    check_writable(settings.output)
+    return [PlannedSong(settings.output.name, _as_the_model_reads(settings))]
+
+
+def _many_songs(settings: GenerateSettings, prompts: Path) -> list[PlannedSong]:
+    if settings.output.is_file():
+        raise UsageError("The songs' folder is a file.", where=settings.output, fix="name a new folder, or one")
+    entries = list(_entries(prompts))
     if not entries:
-        raise UsageError("The file holds no prompts.", where=settings.prompts, fix="write one song on each line")
+        raise UsageError("The file holds no prompts.", where=prompts, fix="write one song on each line")
     digits = max(2, len(str(len(entries))))
     return [
         _planned(settings, where, fields, f"{place:0{digits}d}") for place, (where, fields) in enumerate(entries, 1)
     ]
+
+
+def _keep_source(songs: list[PlannedSong], source: Path | None) -> None:
+    if source is None or not source.exists():
+        return
+    for output in (song.settings.output for song in songs):
+        if output.exists() and output.samefile(source):
+            raise UsageError("The song would take the place of its source.", where=output, fix="choose another output")
 
 
 def _planned(settings: GenerateSettings, where: str, fields: dict[str, Any], number: str) -> PlannedSong:
