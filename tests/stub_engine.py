@@ -1,7 +1,7 @@
 """Stands in for the engine in tests of what starts and follows it: `python -m stub_engine RUN_DIR`.
 
 The environment variable STUB_ENGINE says what it does: complete, fail, refuse (never take the lock), vanish (die
-without a last word), wait (until it is asked to stop).
+without a last word), wait (until it is asked to stop), blunder (fail before the first step).
 """
 
 import os
@@ -36,6 +36,9 @@ def main(path: str, behaviour: str) -> int:
 
 
 def work(run: RunDirectory, events: EventWriter, behaviour: str) -> None:
+    if behaviour == "blunder":
+        events.write(ev.RunFailed(what="This folder has no preprocessed songs."))
+        return
     events.write(
         ev.Planned(
             total_steps=STEPS, steps_per_epoch=STEPS, epochs=1, songs=3, validation_songs=0,

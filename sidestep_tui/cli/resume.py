@@ -13,6 +13,7 @@ from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.runs.chains import check_turn
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import find_run, summarise
+from sidestep_tui.runs.state import RunState
 
 
 def configure(parser: Parser) -> None:
@@ -46,7 +47,8 @@ def continue_run(run: RunDirectory, settings: Section, out: Output, *, force: bo
     """Starts the engine of a run that exists again, with these settings, and follows it.
 
     Raises:
-        UsageError: the run did all of its work, or the settings would change its mathematics and nobody forced it.
+        UsageError: the run did all of its work, or the settings would change the mathematics of one that has begun, and
+            nobody forced it.
         SidestepError: an engine works on it, a chain starts it by itself later, or it failed.
     """
     if run.alive():
@@ -54,13 +56,19 @@ def continue_run(run: RunDirectory, settings: Section, out: Output, *, force: bo
             "An engine is already working on this run.", where=run.path, fix=f"`sidestep runs attach {run.path}`"
         )
     check_turn(run)
-    changes = run.changes_to(settings)
-    if summarise(run).condition == "completed" and all(change.free for change in changes):
+    changes, summary = run.changes_to(settings), summarise(run)
+    if summary.condition == "completed" and all(change.free for change in changes):
         raise UsageError("The run did all of its work.", where=run.path, fix="start a new run from its config.json")
-    run.change_settings(settings, force=force)
+    begun = _has_begun(summary.state)
+    run.change_settings(settings, force=force or not begun)
     for change in changes:
-        out.say(f"From here on {change}{'' if change.free else ', forced'}.")
+        out.say(f"From here on {change}{', forced' if begun and not change.free else ''}.")
     return launch_and_follow(run, out, detach=detach)
+
+
+def _has_begun(state: RunState) -> bool:
+    """Whether there is work that other settings would not fit: a run that failed at its first look has none."""
+    return bool(state.step or state.checkpoints or state.validations or state.progress)
 
 
 def _with_values(run: RunDirectory, settings: Section, values: list[str]) -> Section:

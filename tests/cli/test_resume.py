@@ -73,6 +73,15 @@ def test_train_into_a_run_of_other_settings_is_refused_unless_forced(sidestep, f
     assert failed_run.settings().optimizer.learning_rate == 2e-4
 
 
+def test_a_run_that_failed_before_its_first_step_takes_any_settings(sidestep, stub_engine, inputs, tmp_path):
+    stub_engine("blunder")
+    assert sidestep("train", *inputs, "--output", tmp_path / "run", "--rank", 8).code == 1
+    stub_engine("complete")
+    again = sidestep("train", *inputs, "--output", tmp_path / "run", "--rank", 16, "--lr", "2e-4")
+    assert (again.code, "From here on adapter.rank 8 → 16." in again.out) == (0, True), again.err
+    assert RunDirectory(tmp_path / "run").settings().adapter.rank == 16
+
+
 def test_moved_folders_are_no_other_settings(sidestep, failed_run, inputs):
     tensors = Path(inputs[0])
     moved = tensors.rename(tensors.with_name("moved"))
