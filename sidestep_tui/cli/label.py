@@ -14,7 +14,7 @@ from sidestep_tui.runs.directory import RunDirectory
 
 
 def _check(settings: Section) -> None:
-    """A provider without a key, or a field that songs do not have, would fail in the background.
+    """A provider without a key, unnamed local models, and a field that songs do not have would fail in the background.
 
     Raises:
         UsageError: it is so.
@@ -22,6 +22,7 @@ def _check(settings: Section) -> None:
     assert isinstance(settings, LabelSettings)
     if unknown := next((name for name in settings.fields if field_named(name) is None), None):
         raise UsageError("Songs have no such field.", where=unknown, fix="write it like --fields bpm,key")
+    settings.check_models()
     if settings.by in PROVIDERS:
         open_provider(settings.by, base_url=settings.base_url, model=settings.model_name)
 

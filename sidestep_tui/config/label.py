@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sidestep_tui.config.base import Section, Shown, When
+from sidestep_tui.errors import UsageError
 
 LabelSource = Literal["sound", "gemini", "openai", "whisper", "scribe", "lrclib", "local"]
 _SERVERS = ("gemini", "openai", "whisper", "scribe", "lrclib")
@@ -53,3 +54,14 @@ class LabelSettings(Section):
 
     longest_answer: Annotated[int, Field(ge=16, le=8192), Shown("advanced", when=_LOCAL, unit="tokens")] = 1500
     """Where a local model is stopped that does not come to an end."""
+
+    def check_models(self) -> None:
+        """A dialog asks for the models after the source, so that no validator can ask for both.
+
+        Raises:
+            UsageError: local models are to say it, and none is named.
+        """
+        if self.by == "local" and self.captioner is None and self.transcriber is None:
+            raise UsageError(
+                "No local model is named.", where="captioner, transcriber", fix="give the folder of one of them or both"
+            )

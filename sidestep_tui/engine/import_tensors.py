@@ -31,7 +31,7 @@ from sidestep_tui.engine.tensors import (
     write_song,
 )
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.told import told
+from sidestep_tui.told import told, told_many
 
 _LEAKING_MODE: Final = "lokr"
 _USUAL_PADDED_LENGTH: Final = 769
@@ -56,7 +56,7 @@ def run(context: JobContext, settings: ImportSettings) -> Results:
     """
     checkpoint = open_model(settings.model)
     files = find_samples(settings.source)
-    context.phase("importing", f"{len(files)} samples")
+    context.phase("importing", told_many("{count} sample", "{count} samples", len(files)))
     _write_shared(checkpoint, settings, choose_device(settings))
     entries: list[SongEntry] = []
     failed: dict[str, str] = {}

@@ -20,7 +20,8 @@ from sidestep_tui.dataset.providers.run import label_with_provider
 from sidestep_tui.dataset.session import load_dataset
 from sidestep_tui.dataset.song import Dataset, Finding
 from sidestep_tui.engine.context import JobContext, Results
-from sidestep_tui.errors import SidestepError, UsageError
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.told import told_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,9 @@ def run(context: JobContext, settings: LabelSettings) -> Results:
     # What an earlier life of the run was told counts as said; what a second model was to add is still missing.
     dataset = apply_edits(dataset, still_missing(dataset, proposals.all()))
     keys = _chosen(context, dataset, settings)
-    context.phase("labelling", f"{len(keys)} songs by {settings.by}")
+    context.phase(
+        "labelling", told_many("{count} song by {source}", "{count} songs by {source}", len(keys), source=settings.by)
+    )
     filled = failed = 0
     total = [len(keys)]
     usage = Usage()
@@ -116,10 +119,7 @@ def _providers(context: JobContext, settings: LabelSettings) -> Iterator[Provide
             requests_per_minute=settings.per_minute,
         )
         return
-    if settings.captioner is None and settings.transcriber is None:
-        raise UsageError(
-            "No local model is named.", where="captioner, transcriber", fix="give the folder of one of them or both"
-        )
+    settings.check_models()
     from sidestep_tui.engine.label_models import local_providers
 
     yield from local_providers(context, settings)

@@ -27,6 +27,7 @@ from sidestep_tui.engine.validation import evaluating
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_bytes_atomic
 from sidestep_tui.runs.events import SampleWritten
+from sidestep_tui.told import told_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,10 @@ class Sampler:
             )
         if not setup.ranks.measures or step == self._sampled_at:
             return
-        with context.during("sampling", f"{len(self._songs)} songs after step {step}"):
+        detail = told_many(
+            "{count} song after step {step}", "{count} songs after step {step}", len(self._songs), step=step
+        )
+        with context.during("sampling", detail):
             if any(song.condition is None for song in self._songs):  # not announced: the card has no room any more
                 self._songs = with_conditions(setup.checkpoint, self._songs, torch.device("cpu"), setup.dtype)
             self._make(step)

@@ -140,8 +140,12 @@ def test_a_run_of_its_own_says_where_its_finds_wait(sidestep: Callable[..., Any]
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("--by", "gemini"), "needs a key"), (("--fields", "mood"), "Songs have no such field")],
-    ids=["key", "field"],
+    [
+        (("--by", "gemini"), "needs a key"),
+        (("--by", "local"), "No local model is named."),
+        (("--fields", "mood"), "Songs have no such field"),
+    ],
+    ids=["key", "models", "field"],
 )
 def test_a_run_that_could_only_fail_is_not_started(
     sidestep: Callable[..., Any], songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
