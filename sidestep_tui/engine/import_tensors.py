@@ -17,8 +17,10 @@ from torch import Tensor
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.model_config import LATENT_CHANNELS, LATENT_RATE
 from sidestep_tui.config.jobs import ImportSettings
+from sidestep_tui.dataset.song import DatasetMetadata
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device
+from sidestep_tui.engine.imported_prompts import data_set_of, prompts_of
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.engine.tensors import (
     Manifest,
@@ -58,6 +60,7 @@ def run(context: JobContext, settings: ImportSettings) -> Results:
     files = find_samples(settings.source)
     context.phase("importing", told_many("{count} sample", "{count} samples", len(files)))
     _write_shared(checkpoint, settings, choose_device(settings))
+    data_set = data_set_of(settings.source)
     entries: list[SongEntry] = []
     failed: dict[str, str] = {}
     said: set[str] = set()
@@ -73,7 +76,7 @@ def run(context: JobContext, settings: ImportSettings) -> Results:
                 if warning not in said:
                     said.add(warning)
                     context.warn(warning, file, "preprocess the songs with Side-Step to condition as inference does")
-            entries.append(_write(settings.output, file, sample))
+            entries.append(_write(settings.output, file, sample, data_set))
         context.progress(number, len(files), "samples", file.name, len(failed))
     if not entries:
         reason = next(iter(failed.values()))
@@ -204,22 +207,24 @@ def _warnings(latents: Tensor, mask: Tensor, metadata: dict[str, Any], valid: in
     return tuple(found)
 
 
-def _write(output: Path, file: Path, sample: Foreign) -> SongEntry:
+def _write(output: Path, file: Path, sample: Foreign, data_set: DatasetMetadata) -> SongEntry:
     key = str(sample.metadata.get("filename") or file.name)
     tensors = SongTensors(
         latent_mean=sample.latents, latent_std=torch.zeros_like(sample.latents), condition=sample.condition
     )
     target = song_file(f"{file.stem}/{key}")
     write_song(output, target, tensors)
+    seconds = len(sample.latents) / LATENT_RATE
+    prompt, lyrics = prompts_of(sample.metadata, data_set, seconds)
     return SongEntry(
         key=f"{file.stem}/{key}",
         file=target,
         frames=len(sample.latents),
         condition_tokens=len(sample.condition),
         source=hashlib.sha256(file.read_bytes()).hexdigest()[:32],
-        duration=len(sample.latents) / LATENT_RATE,
-        prompt=str(sample.metadata.get("caption") or ""),
-        lyrics=str(sample.metadata.get("lyrics") or ""),
+        duration=seconds,
+        prompt=prompt,
+        lyrics=lyrics,
         repeat=sample.repeat,
     )
 

@@ -92,7 +92,7 @@ def with_conditions(
 
 
 def _told(entry: SongEntry) -> SongFields:
-    """Imported tensors come with their caption and lyrics instead of whole prompts."""
+    """Tensors that were imported by an older version have their caption and lyrics instead of whole prompts."""
     return read_prompts(entry.prompt, entry.lyrics) or SongFields(entry.prompt, entry.duration, entry.lyrics)
 
 

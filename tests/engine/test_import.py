@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from sidestep_tui.acestep import open_checkpoint
+from sidestep_tui.dataset.prompts import SongFields, read_prompts
 from sidestep_tui.engine.import_tensors import find_samples, read_foreign
 from sidestep_tui.engine.tensors import read_all, read_manifest, read_shared
 from sidestep_tui.errors import SidestepError
@@ -56,6 +57,22 @@ def test_samples_are_taken_over_and_trained_on(
     _, state = engine.run("trained", "train", {**train_document, "training": {"max_steps": 2}})
     assert state.plan is not None
     assert (state.plan.total_steps, state.plan.epochs) == (2, 1)  # of a hundred that the settings allow
+
+
+def test_samples_can_be_told_all_that_the_imported_songs_were_told(
+    engine: Engine, turbo: Path, foreign: Path, tmp_path: Path
+) -> None:
+    """With the trigger tag above all, without which nothing of what was learned is heard."""
+    said = {"caption": "slow piano", "lyrics": "la la", "language": "English", "bpm": "96", "keyscale": "Em"}
+    _change(foreign / "s0.pt", metadata={**said, "timesignature": "3/4", "genre": 7, "filename": "a.wav"})
+    document = json.loads((foreign / "manifest.json").read_text())
+    document["metadata"] |= {"custom_tag": "mystyle", "tag_position": "prepend"}
+    (foreign / "manifest.json").write_text(json.dumps(document))
+    engine.run("import", "import", _document(turbo, foreign, tmp_path / "taken"))
+    entry = next(song for song in read_manifest(tmp_path / "taken").songs if song.key == "s0/a.wav")
+    assert read_prompts(entry.prompt, entry.lyrics) == SongFields(
+        "mystyle, slow piano", 8.0, "la la", "en", 96, "E minor", "3"
+    )
 
 
 def test_padded_frames_are_dropped_and_what_all_songs_share_is_the_models_own(
