@@ -14,6 +14,7 @@ from sidestep_tui.dataset.session import load_dataset
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.report.descriptors import Descriptors, SongSet, describe
+from sidestep_tui.report.figures import counted
 from sidestep_tui.report.html import Html, element, join, name_of, section, table
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import run_folders
@@ -117,7 +118,7 @@ def likeness_section(
         element(
             "p",
             element("strong", "A help for the ear, not a verdict. "),
-            f"Loudness, spectrum, onsets, pitch classes, tempo and key against {len(songs)} songs of ",
+            f"Loudness, spectrum, onsets, pitch classes, tempo and key against {counted(len(songs), 'song')} of ",
             name_of(source),
             f", in units of how much these differ among themselves.{scale} A low distance says that a sample has the "
             "songs' sound, and also what a copy of a song would give; it says nothing about how good it is.",

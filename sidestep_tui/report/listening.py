@@ -51,7 +51,7 @@ def samples_section(
 
 def comparison_section(groups: Sequence[Group], heard: Mapping[Path, Heard], run_identity: str) -> Html | None:
     """The place of the blind comparison, which the script fills; None where there is nothing to compare."""
-    if not any(sum(take.path in heard for take in group.takes) > 1 for group in groups):
+    if not any(len({take.label for take in group.takes if take.path in heard}) > 1 for group in groups):
         return None
     return section(
         "comparison",
@@ -116,7 +116,7 @@ def _figure(title: str, remark: str, heard: Heard, path: Path, **attributes: str
             element("img", src=picture, alt=f"Spectrogram of {title}", class_="spectrogram"),
             class_="pictures",
         ),
-        element("audio", src=heard.address, controls=True, preload="metadata"),
+        element("audio", src=heard.address, controls=True, preload="metadata", aria_label=title),
         element("p", element("code", str(path)), class_="path"),
         **attributes,
     )

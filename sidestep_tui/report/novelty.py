@@ -16,7 +16,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from sidestep_tui.report.figures import duration, number
+from sidestep_tui.report.figures import counted, duration, number
 from sidestep_tui.report.html import Html, element, name_of, section, table
 from sidestep_tui.report.samples import Group
 
@@ -127,10 +127,10 @@ def novelty_section(groups: Sequence[Group], training: TrainingLatents | None) -
         element(
             "p",
             element("strong", "A help for the ear, not a verdict. "),
-            f"The four seconds of each sample that are most like four seconds of one of {len(training)} training "
-            "songs, by the correlation of their latents: 1 is the same passage. Flagged is what lies above "
-            f"{training.threshold:.2f}, midway between a copy and what nine of ten of these songs reach among each "
-            "other. A borrowed tune on another instrument is not found.",
+            "The four seconds of each sample that are most like four seconds of a training song "
+            f"({counted(len(training), 'song')}), by the correlation of their latents: 1 is the same passage. Flagged "
+            f"is what lies above {training.threshold:.2f}, midway between a copy and what nine of ten of these songs "
+            "reach among each other. A borrowed tune on another instrument is not found.",
         ),
         table(["prompt", "seed", "sample", "", "nearest song", "correlation", "at", "in the song"], rows),
     )

@@ -15,7 +15,7 @@ def header(summary: RunSummary, settings: Section | None, data_set: str, now: fl
     """Name, job, condition, model, data set, device and duration."""
     run, state = summary.run, summary.state
     document: dict[str, Any] = {} if settings is None else settings.model_dump(mode="json")
-    songs = f"{state.plan.songs} songs, {state.plan.validation_songs} held out" if state.plan else None
+    songs = f"{counted(state.plan.songs, 'song')}, {state.plan.validation_songs} held out" if state.plan else None
     return element(
         "header",
         element("p", "Side-Step report", class_="note"),

@@ -78,12 +78,14 @@ function shuffled(items) {
   return mixed;
 }
 
-// Every two takes of one group, in random order and with random sides. Songs of the data set belong to none.
+// Every two takes of one group, in random order and with random sides; two of the same weights would tell nothing.
+// Songs of the data set belong to no group.
 function pairsOf(everything) {
   const all = everything.filter((take) => take.group);
   const pairs = [];
   all.forEach((one, i) => {
-    for (const other of all.slice(i + 1)) if (other.group === one.group) pairs.push(shuffled([one, other]));
+    const others = all.slice(i + 1).filter((other) => other.group === one.group && other.label !== one.label);
+    for (const other of others) pairs.push(shuffled([one, other]));
   });
   return shuffled(pairs);
 }
@@ -170,7 +172,7 @@ class Comparison {
     const choice = (words, preferred) => make("button", { type: "button", onclick: () => this.decide(preferred) }, words);
     this.root.replaceChildren(
       make("p", { className: "prompt", dir: "auto" }, this.pair[0].prompt),
-      make("progress", { max: this.pairs.length, value: this.pairs.length - open.length }),
+      make("progress", { max: this.pairs.length, value: this.pairs.length - open.length, ariaLabel: "pairs of this round" }),
       make("p", { className: "note" }, `${done} ${done === 1 ? "choice" : "choices"} so far; ${open.length} of ${this.pairs.length} pairs are still open in this round.`),
       make("div", { className: "row" }, ...this.buttons),
       make("div", { className: "row" }, choice("A is better", this.pair[0].label), choice("No difference", null), choice("B is better", this.pair[1].label)),

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,11 +134,6 @@ def _place(sounds: dict[Path, Sound], page: Path, embedded_bytes: int) -> tuple[
 
 def _compose(material: _Material, heard: dict[Path, Heard], now: float) -> str:
     summary, settings, groups, songs = material.summary, material.settings, material.groups, material.songs
-    samples: dict[str, list[tuple[str, Descriptors]]] = {}
-    for group in groups:
-        described = [(t.label, heard[t.path].sound.descriptors) for t in group.takes if t.path in heard]
-        if described:
-            samples.setdefault(group.prompt, []).extend(described)
     missing = sum(take.path not in heard for group in groups for take in group.takes)
     tensors = settings.data.tensors if isinstance(settings, TrainSettings) else None
     name = material.data_set.name if material.data_set is not None else ""
@@ -151,13 +147,30 @@ def _compose(material: _Material, heard: dict[Path, Heard], now: float) -> str:
             sensitivity_section(_sensitivity(summary, settings)),
             samples_section(groups, heard, missing, find_neighbours(groups, heard, songs)),
             comparison_section(groups, heard, f"{summary.run.path} {summary.created_at}"),
-            likeness_section(samples, songs, name),
+            likeness_section(_described(groups, heard), songs, name),
             novelty_section(groups, training_latents(tensors) if tensors is not None else None),
             overview.checkpoints_section(summary),
             overview.events_section(summary.state),
             overview.results_section(summary.state),
         ],
     )
+
+
+def _described(groups: Sequence[Group], heard: Mapping[Path, Heard]) -> dict[str, list[tuple[str, Descriptors]]]:
+    """The samples by prompt, each under its label and what else tells it from those of the same words."""
+    by_prompt: defaultdict[str, list[Group]] = defaultdict(list)
+    for group in groups:
+        by_prompt[group.prompt].append(group)
+    samples: defaultdict[str, list[tuple[str, Descriptors]]] = defaultdict(list)
+    for prompt, several in by_prompt.items():
+        facts = [{"seed": str(group.seed), **dict(group.conditions)} for group in several]
+        shared = set.intersection(*(set(each.items()) for each in facts))
+        for group, each in zip(several, facts, strict=True):
+            apart = [f"{path} {value}" for path, value in each.items() if (path, value) not in shared]
+            for take in group.takes:
+                if take.path in heard:
+                    samples[prompt].append((", ".join([take.label, *apart]), heard[take.path].sound.descriptors))
+    return samples
 
 
 def _check_page(page: Path) -> None:

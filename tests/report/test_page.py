@@ -128,6 +128,25 @@ def test_the_nearest_song_of_the_data_set_is_heard_beside_the_samples_and_is_not
     assert "song 0.flac\nnearest song, 1 s" in full.text["samples"]  # the very sound of the last sample
 
 
+def test_samples_of_one_prompt_are_told_apart_in_the_table_of_likeness(page, training_run, generated, data_set):
+    run = training_run()
+    generated("a", 1, adapter=run.final)
+    generated("b", 2, adapter=run.final, bpm=90)
+    told = page(run).text["likeness"]
+    assert "final (step 40)\n" in told
+    assert "final (step 40), bpm 90\n" in told
+
+
+def test_two_songs_of_the_same_weights_are_not_compared_blindly(page, training_run, generated):
+    """Whichever were preferred would win and lose at once."""
+    run = training_run()
+    generated("a", 1, adapter=run.final)
+    generated("again", 2, adapter=run.final)
+    assert "comparison" not in page(run).text
+    generated("base", 3)
+    assert "comparison" in page(run).text
+
+
 def test_samples_stand_in_the_order_of_steps_with_the_base_model_first(full):
     takes = [given for given in full.all("figure") if "data-label" in given]
     assert [take["data-label"] for take in takes] == ["base model", "step 8", "final (step 40) × 0.5"]
