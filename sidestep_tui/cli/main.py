@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -120,6 +121,8 @@ def _dispatch(arguments: list[str]) -> int:
         from sidestep_tui.tui.app import run_tui
 
         return run_tui()
+    if arguments[0].startswith("--") and len(arguments) > 1:
+        arguments = _verb_first(arguments)
     if arguments[0] in ("--help", "-h", "help"):
         print(help_text())
         return ExitCode.DONE
@@ -130,6 +133,14 @@ def _dispatch(arguments: list[str]) -> int:
     if any(verb.name == pair for verb in VERBS):
         return _run_verb(_find_verb(pair), arguments[2:])
     return _run_verb(_find_verb(arguments[0]), arguments[1:])
+
+
+def _verb_first(arguments: list[str]) -> list[str]:
+    """The flags that every verb takes may stand before it as well."""
+    from sidestep_tui.cli.parser import COMMON_FLAGS
+
+    flags = list(takewhile(COMMON_FLAGS.__contains__, arguments))
+    return [*arguments[len(flags) :], *flags] if len(flags) < len(arguments) else arguments
 
 
 def _run_verb(verb: Verb, arguments: list[str]) -> int:

@@ -29,20 +29,16 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UsageError: something in it is unknown, missing or not usable.
         """
-        known, unknown = self.parse_known_args(args, namespace or argparse.Namespace(json=False, debug=False))
-        if unknown:
-            close = difflib.get_close_matches(unknown[0].split("=")[0], self._option_string_actions, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
-            raise UsageError(f"There is no such argument: {unknown[0]}.", fix=f"{hint}`{self.prog} --help` lists all")
-        return known
+        return self.parse_known_args(args, namespace or argparse.Namespace(json=False, debug=False))[0]
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """As argparse has it, for a verb at a time.
+        """As argparse has it, for a verb at a time; a nested verb refuses what it does not know itself.
 
         Raises:
-            UsageError: a switch was given a value, which would else be taken for the verb's own argument.
+            UsageError: as `parse_args`, or a switch was given a value, which would else be taken for the verb's own
+                argument.
         """
         words = list(sys.argv[1:] if args is None else args)
         for word, following in zip(words, [*words[1:], ""], strict=False):
@@ -51,7 +47,12 @@ class Parser(argparse.ArgumentParser):
             if switch and (joined or following.lower() in _TRUTHS):
                 name = flag.removeprefix("--no-").removeprefix("--")
                 raise UsageError(f"{flag} takes no value.", fix=f"--{name} switches it on, --no-{name} off")
-        return super().parse_known_args(args, namespace)
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            close = difflib.get_close_matches(unknown[0].split("=")[0], self._option_string_actions, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise UsageError(f"There is no such argument: {unknown[0]}.", fix=f"{hint}`{self.prog} --help` lists all")
+        return known, unknown
 
     def error(self, message: str) -> NoReturn:
         """Called by argparse for everything else that is wrong."""

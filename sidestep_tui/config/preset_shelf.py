@@ -107,9 +107,7 @@ def find_preset(name: str, working_folder: Path) -> Preset:
             raise damaged.error
     names = [preset.name for preset in shelf.presets]
     almost = "".join(f"did you mean {close}? " for close in get_close_matches(name[:80], names, n=1))
-    raise UsageError(
-        f"There is no preset {name[:80]!r}.", where="--preset", fix=f"{almost}choose one of: {', '.join(names)}"
-    )
+    raise UsageError(f"There is no preset {name[:80]!r}.", fix=f"{almost}choose one of: {', '.join(names)}")
 
 
 def _entries(level: Level, folder: Path) -> Iterator[Preset | Damaged]:

@@ -43,6 +43,13 @@ def test_the_overview_lists_every_verb_that_is_not_hidden(sidestep):
         assert (f"  {verb.name} " in overview) is not verb.hidden
 
 
+@pytest.mark.parametrize(
+    "arguments", [("--json", "runs", "list"), ("runs", "--json", "list"), ("runs", "list", "--json")]
+)
+def test_a_flag_of_every_verb_may_stand_anywhere(sidestep, arguments):
+    assert sidestep(*arguments).json() == []
+
+
 def test_version(sidestep):
     assert sidestep("--version").out.startswith("sidestep ")
 
@@ -53,6 +60,8 @@ def test_version(sidestep):
         (("trian",), "did you mean `sidestep train`?"),
         (("train", "tensors", "--rnak", "3"), "did you mean --rank?"),
         (("runs", "burn"), "`sidestep runs --help`"),
+        (("dataset", "edit", "songs", "--overwrit"), "did you mean --overwrite? `sidestep dataset edit --help`"),
+        (("--json", "--json"), "There is no verb '--json'"),
         (("runs",), "`sidestep runs --help`"),
         (("runs", "show"), "`sidestep runs show --help`"),
     ],
