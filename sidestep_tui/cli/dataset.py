@@ -14,6 +14,7 @@ from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.progress import read_dataset
 from sidestep_tui.cli.tables import Column, FittedTable
+from sidestep_tui.config.places import whole_path
 from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.acestep_json import save_dataset
 from sidestep_tui.dataset.fields import FIELDS
@@ -56,7 +57,7 @@ def _verb(verbs: Any, name: str, summary: str) -> Parser:
 
 def _place(text: str) -> Path:
     """A name that ends as a folder's does is one, also where the folder is still to be made."""
-    return Path(text) / DATASET_FILE if text.endswith("/") else Path(text)
+    return whole_path(text) / DATASET_FILE if text.endswith("/") else whole_path(text)
 
 
 def _scan(options: Namespace, out: Output) -> int:

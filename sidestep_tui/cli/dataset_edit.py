@@ -4,13 +4,13 @@ import difflib
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sidestep_tui.cli.dataset_measures import measure_all
 from sidestep_tui.cli.lines import counted
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.progress import read_dataset
+from sidestep_tui.config.places import whole_path
 from sidestep_tui.dataset.fields import FIELDS, METADATA_FIELDS
 from sidestep_tui.dataset.findings import check_dataset
 from sidestep_tui.dataset.grouped_fixes import grouped_fix
@@ -52,7 +52,7 @@ def _add_choice(parser: Parser) -> None:
 
 
 def _add_target(parser: Parser) -> None:
-    parser.add_argument("--output", type=Path, metavar="FILE", help="save here instead of where it was read from")
+    parser.add_argument("--output", type=whole_path, metavar="FILE", help="save here instead of where it was read from")
     parser.add_argument("--overwrite", action="store_true", help="replace a file of another session")
 
 

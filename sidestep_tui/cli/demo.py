@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
-from sidestep_tui.config.places import data_home
+from sidestep_tui.config.places import data_home, whole_path
 from sidestep_tui.errors import ExitCode, SidestepError, UsageError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def run_demo(options: Namespace, out: Output) -> int:
     """
     from sidestep_tui.cli.demo_stages import Demo
 
-    folder: Path = (options.out or data_home() / "demo" / time.strftime("%Y%m%d-%H%M%S")).expanduser().absolute()
+    folder = whole_path(options.out or data_home() / "demo" / time.strftime("%Y%m%d-%H%M%S"))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError("The demo's folder is taken.", where=folder, fix="name a new one with --out")
     demo = Demo(folder, out)

@@ -25,7 +25,7 @@ from sidestep_tui.config.jobs import (
     VerifySettings,
 )
 from sidestep_tui.config.layers import resolve
-from sidestep_tui.config.places import runs_home
+from sidestep_tui.config.places import runs_home, whole_path
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import ExitCode, UsageError
 from sidestep_tui.files import check_place
@@ -82,7 +82,7 @@ class JobVerb:
         for text in flags.without_effect(options, settings):
             out.warn(text)
         place = self._place(settings, options)
-        earlier = RunDirectory(place.expanduser().absolute())
+        earlier = RunDirectory(whole_path(place))
         if self._output_is_the_run and _can_go_on(earlier, self.job) and not options.prepare:
             return continue_run(earlier, settings, out, force=options.force, detach=options.detach)
         run = create_run(place, self.job, settings)

@@ -18,7 +18,7 @@ from sidestep_tui.acestep.safetensors_index import index_folder
 from sidestep_tui.cli.models_fetch import configure_convert, configure_download
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
-from sidestep_tui.config.places import model_homes
+from sidestep_tui.config.places import model_homes, whole_path
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.errors import ExitCode, SidestepError
 
@@ -32,12 +32,11 @@ def configure(parser: Parser) -> None:
     """Adds the verbs below `models`."""
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     listing: Parser = verbs.add_parser("list", help="model folders in and below a folder")
-    listing.add_argument(
-        "folder", type=Path, nargs="?", default=None, metavar="FOLDER", help="default: the usual places for models"
-    )
+    places = "default: the usual places for models"
+    listing.add_argument("folder", type=whole_path, nargs="?", default=None, metavar="FOLDER", help=places)
     listing.set_defaults(call=_list)
     inspection: Parser = verbs.add_parser("inspect", help="layout, variant, sizes and missing files of one model")
-    inspection.add_argument("model", type=Path, metavar="MODEL", help="a model folder")
+    inspection.add_argument("model", type=whole_path, metavar="MODEL", help="a model folder")
     inspection.add_argument("--base", choices=[*Variant], help="what a fine-tune was made from")
     inspection.add_argument("--checksum", action="store_true", help="SHA-256 of every weights file (reads them all)")
     inspection.set_defaults(call=_inspect)

@@ -16,6 +16,7 @@ from sidestep_tui.acestep.layout import Layout
 from sidestep_tui.acestep.model_config import Variant
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
+from sidestep_tui.config.places import whole_path
 from sidestep_tui.errors import ExitCode
 from sidestep_tui.runs.model_download import OFFICIAL, RemoteFile, download, plan_download
 
@@ -27,16 +28,18 @@ OnStep = Callable[[int, int], None]
 def configure_download(parser: Parser) -> None:
     """Adds the arguments of `download`."""
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(OFFICIAL)}, or OWNER/NAME on the Hub")
-    parser.add_argument("--to", type=Path, default=Path("checkpoints"), metavar="FOLDER", help="default: checkpoints")
+    parser.add_argument(
+        "--to", type=whole_path, default=Path("checkpoints"), metavar="FOLDER", help="default: checkpoints"
+    )
     parser.add_argument("--sizes", action="store_true", help="only tell what would be fetched")
     parser.set_defaults(call=_download)
 
 
 def configure_convert(parser: Parser) -> None:
     """Adds the arguments of `convert`."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a model folder")
+    parser.add_argument("model", type=whole_path, metavar="MODEL", help="a model folder")
     parser.add_argument("--layout", choices=[*Layout], required=True, help="of the new folder")
-    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="the new model folder")
+    parser.add_argument("--output", type=whole_path, required=True, metavar="FOLDER", help="the new model folder")
     parser.add_argument("--base", choices=[*Variant], help="what a fine-tune was made from, where it does not say")
     parser.set_defaults(call=_convert)
 

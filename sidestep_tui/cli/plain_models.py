@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from sidestep_tui.config.places import downloads_home
+from sidestep_tui.config.places import downloads_home, whole_path
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
@@ -54,7 +54,7 @@ class PlainModels:
             self._say(_("Say which: :download NAME [FOLDER]."))
             return None
         try:
-            plan = plan_download(name, Path(folder).expanduser().absolute() if folder else downloads_home())
+            plan = plan_download(name, whole_path(folder) if folder else downloads_home())
             words = _("{name} into {folder}: {sizes}. Ctrl+C stops it; the same line goes on later.")
             self._say(words.format(name=name, folder=plan.folder, sizes=plan.title))
             self._follow(Fetching(plan))

@@ -1,13 +1,13 @@
 """`sidestep queue`: runs that wait for the machine, one after another, and the chains that work beside it."""
 
 from argparse import Namespace
-from pathlib import Path
 
 from rich.console import Group
 
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.queue_views import chain_document, chain_line, queue_table
+from sidestep_tui.config.places import whole_path
 from sidestep_tui.errors import ExitCode, SidestepError, UsageError
 from sidestep_tui.runs import standing
 from sidestep_tui.runs.chains import check_turn, kept_by, unfinished_chains
@@ -117,7 +117,7 @@ def _queued(name: str) -> RunDirectory:
     Raises:
         UsageError: there is none, or the name fits several.
     """
-    path, runs = Path(name).expanduser().absolute(), standing.read().runs
+    path, runs = whole_path(name), standing.read().runs
     found = [run for run in runs if run.path == path] or [run for run in runs if run.name == name]
     if len(found) > 1:
         listed = ", ".join(str(run.path) for run in found)

@@ -7,6 +7,7 @@ from pathlib import Path
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.progress import progress_bar
+from sidestep_tui.config.places import whole_path
 from sidestep_tui.errors import ExitCode, UsageError
 from sidestep_tui.report.serve import ReportServer
 from sidestep_tui.report.write import Report, write_report
@@ -32,7 +33,7 @@ def _run(options: Namespace, out: Output) -> int:
     run = find_run(options.name)
     if options.port is not None and not 0 <= options.port <= _HIGHEST_PORT:
         raise UsageError(f"There is no port {options.port}.", fix=f"choose one from 1 to {_HIGHEST_PORT}")
-    page = (options.output or run.path / "report.html").expanduser().absolute()
+    page = whole_path(options.output or run.path / "report.html")
     if page.suffix.lower() not in (".html", ".htm"):
         raise UsageError("The report is an HTML page.", where=page, fix="let --output end in .html")
     with progress_bar("listening to the songs") as tell:

@@ -7,7 +7,7 @@ from sidestep_tui.cli.asking import terminal_asker
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.plain_wizard import PlainWizard
-from sidestep_tui.config.places import data_home
+from sidestep_tui.config.places import data_home, whole_path
 from sidestep_tui.errors import ExitCode, UsageError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.machine import MachineProbe
@@ -30,7 +30,7 @@ def configure(parser: Parser) -> None:
 def _run(options: Namespace, out: Output) -> int:
     if out.as_json:
         raise UsageError("The wizard asks questions.", where="--json", fix="give the settings to `sidestep train`")
-    config = None if options.config is None else options.config.expanduser().absolute()
+    config = None if options.config is None else whole_path(options.config)
     if not options.plain:
         from sidestep_tui.tui.app import run_tui
 

@@ -12,7 +12,7 @@ _DIRS = PlatformDirs("sidestep", appauthor=False)
 
 def _home() -> Path | None:
     override = os.environ.get("SIDESTEP_HOME")
-    return Path(override).expanduser().absolute() if override else None
+    return whole_path(override) if override else None
 
 
 def here() -> Path:
@@ -36,6 +36,15 @@ def expanded(path: str | Path) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         return Path(path)
+
+
+def whole_path(path: Path | str) -> Path:
+    """What a person's words for a place mean everywhere: with `~` and this folder filled in, and without `..`.
+
+    One run under two names would be two: its songs, its queue and its record would not be found by the other.
+    """
+    whole = expanded(path).absolute()
+    return whole.resolve() if ".." in whole.parts else whole
 
 
 def data_home() -> Path:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from sidestep_tui import __version__
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import JOBS, JobName
+from sidestep_tui.config.places import whole_path
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.changes import Change, changes_between, check_changes, read_changes, record_changes
@@ -193,7 +194,7 @@ def create_run(path: Path, job: JobName, settings: Section) -> RunDirectory:
         UsageError: there is a run or something else at this path.
         SidestepError: it cannot be written.
     """
-    path = path.expanduser().absolute()
+    path = whole_path(path)
     run = RunDirectory(path)
     if run.exists():
         raise UsageError(
@@ -224,7 +225,7 @@ def with_absolute_paths(settings: Section) -> Section:
 def _absolute(value: Any) -> Any:
     match value:
         case Path():
-            return value.expanduser().absolute()
+            return whole_path(value)
         case dict():
             return {key: _absolute(item) for key, item in value.items()}
         case list() | tuple():

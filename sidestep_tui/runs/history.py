@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from sidestep_tui.config.jobs import JobName
-from sidestep_tui.config.places import run_index, runs_home
+from sidestep_tui.config.places import run_index, runs_home, whole_path
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
@@ -105,7 +105,7 @@ def find_run(name: str) -> RunDirectory:
     Raises:
         UsageError: there is none, or the name fits several.
     """
-    direct = RunDirectory(Path(name).expanduser().absolute())
+    direct = RunDirectory(whole_path(name))
     if direct.exists():
         return direct
     named = [summary.run for summary in list_runs() if summary.run.name == name]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,16 @@ def test_what_cannot_be_used_is_said(training_run, tmp_path, capsys):
         assert main(["report", run, *arguments]) == 2
         assert words in capsys.readouterr().err
     assert main(["report", str(tmp_path / "nothing")]) == 2
+
+
+def test_a_run_is_the_same_by_whatever_way_its_folder_is_named(training_run, generated, tmp_path, monkeypatch, capsys):
+    run = training_run()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    generated("a", 3, adapter=Path("../tune/final"))
+    for name in ("../tune", "../elsewhere/../tune/", str(run.path)):
+        assert main(["report", name, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["samples"] == 1
 
 
 class _Terminal(io.TextIOWrapper):

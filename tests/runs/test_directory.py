@@ -52,7 +52,8 @@ def test_settings_are_read_as_they_were_given(make_run):
 def test_relative_paths_mean_the_same_from_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "me"))
-    run = create_run(Path("run"), "export", ExportSettings(adapter=Path("a"), output=Path("~/b")))
+    (tmp_path / "work").mkdir()
+    run = create_run(Path("work/../run"), "export", ExportSettings(adapter=Path("work/../a"), output=Path("~/b")))
     monkeypatch.chdir("/")
     assert run.path == tmp_path / "run"
     assert run.settings() == ExportSettings(adapter=tmp_path / "a", output=tmp_path / "me" / "b")
