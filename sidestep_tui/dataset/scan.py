@@ -98,5 +98,9 @@ def _tables(folders: list[Folder]) -> list[Table]:
 def _nothing_found(root: Path, failures: list[Failure]) -> SidestepError:
     if any(failure.key == "." for failure in failures):
         return SidestepError("The folder cannot be read.", where=root, fix="check its permissions")
+    if failures:
+        first = failures[0]
+        what = f"The folder holds no audio files that can be read; {first.key}: {first.reason}."
+        return SidestepError(what, where=root, fix=first.fix)
     suffixes = " ".join(sorted(suffix.removeprefix(".") for suffix in AUDIO_SUFFIXES))
     return SidestepError("The folder holds no audio files.", where=root, fix=f"put songs there: {suffixes}")

@@ -52,6 +52,10 @@ def test_names_that_are_not_unicode_are_named(make_song: MakeSong, root: Path, s
     dataset = scan()
     assert [song.key for song in dataset.songs] == ["a.wav"]
     assert "not valid UTF-8" in dataset.failures[0].reason
+    (root / "a.wav").unlink()
+    with pytest.raises(SidestepError, match="not valid UTF-8") as told:  # an old collection: songs there are
+        scan()
+    assert told.value.fix == "rename it"
 
 
 def test_links_in_circles_end(make_song: MakeSong, root: Path, scan: Scan) -> None:
