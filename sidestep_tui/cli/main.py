@@ -100,6 +100,7 @@ def help_text() -> str:
             *shown,
             "",
             "`sidestep VERB --help` shows a verb's arguments. Every verb takes --json and --debug.",
+            "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
         )
     )
 

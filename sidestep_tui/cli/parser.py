@@ -9,7 +9,19 @@ from typing import Any, Final, NoReturn
 from sidestep_tui.errors import UsageError
 
 _TRUTHS: Final = ("true", "false", "on", "off", "yes", "no")
+_HIGHEST_PORT: Final = 65_535
 COMMON_FLAGS: Final = {"--json": "machine-readable output only", "--debug": "show the traceback of an error"}
+
+
+def port(text: str) -> int:
+    """A port that was given, 0 for any that is free.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    if not text.isdecimal() or int(text) > _HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"there is no port {text}, choose one from 1 to {_HIGHEST_PORT}")
+    return int(text)
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,10 +61,15 @@ class Parser(argparse.ArgumentParser):
                 raise UsageError(f"{flag} takes no value.", fix=f"--{name} switches it on, --no-{name} off")
         known, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            close = difflib.get_close_matches(unknown[0].split("=")[0], self._option_string_actions, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
-            raise UsageError(f"There is no such argument: {unknown[0]}.", fix=f"{hint}`{self.prog} --help` lists all")
+            raise self._not_known(unknown[0])
         return known, unknown
+
+    def _not_known(self, word: str) -> UsageError:
+        if not word.startswith("-"):
+            return UsageError(f"One argument is too many: {word}.", fix=f"`{self.prog} --help` shows how it is used")
+        close = difflib.get_close_matches(word.split("=")[0], self._option_string_actions, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        return UsageError(f"There is no such argument: {word}.", fix=f"{hint}`{self.prog} --help` lists all")
 
     def error(self, message: str) -> NoReturn:
         """Called by argparse for everything else that is wrong."""

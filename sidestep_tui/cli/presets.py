@@ -32,7 +32,7 @@ def configure(parser: Parser) -> None:
     verbs.add_parser("list", help="all presets, with what each changes").set_defaults(call=_list)
     _verb(verbs, "show", "one preset with its settings", _show)
     _verb(verbs, "compare", "what differs between two presets", _compare).add_argument("other", metavar="OTHER")
-    _configure_save(_verb(verbs, "save", "keep settings under a name", _list))
+    _configure_save(_verb(verbs, "save", "keep settings under a name"))
     _verb(verbs, "delete", "remove a preset of your own", _delete)
     _verb(verbs, "rename", "give a preset of your own another name", _rename).add_argument("new_name", metavar="NEW")
     importing: Parser = verbs.add_parser("import", help="take in a preset, ours or the older trainer's")
@@ -46,7 +46,7 @@ def configure(parser: Parser) -> None:
     exporting.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
 
-def _verb(verbs: Any, name: str, summary: str, call: Any) -> Parser:
+def _verb(verbs: Any, name: str, summary: str, call: Any = None) -> Parser:
     parser: Parser = verbs.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
     parser.add_argument("name", metavar="NAME", help="a preset's name")
     parser.set_defaults(call=call)

@@ -5,7 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from sidestep_tui.cli.output import Output
-from sidestep_tui.cli.parser import Parser
+from sidestep_tui.cli.parser import Parser, port
 from sidestep_tui.cli.progress import progress_bar
 from sidestep_tui.config.places import whole_path
 from sidestep_tui.errors import ExitCode, UsageError
@@ -13,8 +13,6 @@ from sidestep_tui.report.serve import ReportServer
 from sidestep_tui.report.write import Report, write_report
 from sidestep_tui.runs.history import find_run
 from sidestep_tui.runs.remote import tunnel_command
-
-_HIGHEST_PORT = 65_535
 
 
 def configure(parser: Parser) -> None:
@@ -25,14 +23,12 @@ def configure(parser: Parser) -> None:
         "--dataset", type=Path, metavar="PATH", help="the songs to hold samples against, where they are not found"
     )
     parser.add_argument("--serve", action="store_true", help="show it in a browser, over an SSH tunnel if need be")
-    parser.add_argument("--port", type=int, metavar="N", help="where to serve it, on the loopback address alone")
+    parser.add_argument("--port", type=port, metavar="N", help="where to serve it, on the loopback address alone")
     parser.set_defaults(call=_run)
 
 
 def _run(options: Namespace, out: Output) -> int:
     run = find_run(options.name)
-    if options.port is not None and not 0 <= options.port <= _HIGHEST_PORT:
-        raise UsageError(f"There is no port {options.port}.", fix=f"choose one from 1 to {_HIGHEST_PORT}")
     page = whole_path(options.output or run.path / "report.html")
     if page.suffix.lower() not in (".html", ".htm"):
         raise UsageError("The report is an HTML page.", where=page, fix="let --output end in .html")

@@ -2,26 +2,21 @@
 
 from argparse import Namespace
 from importlib.util import find_spec
-from typing import Final
 
 from sidestep_tui.cli.output import Output
-from sidestep_tui.cli.parser import Parser
-from sidestep_tui.errors import ExitCode, SidestepError, UsageError
+from sidestep_tui.cli.parser import Parser, port
+from sidestep_tui.errors import ExitCode, SidestepError
 from sidestep_tui.runs.remote import tunnel_command
-
-_HIGHEST_PORT: Final = 65_535
 
 
 def configure(parser: Parser) -> None:
     """Adds the verb's arguments."""
-    parser.add_argument("--port", type=int, metavar="N", help="where to serve it, on the loopback address alone")
+    parser.add_argument("--port", type=port, metavar="N", help="where to serve it, on the loopback address alone")
     parser.set_defaults(call=_run)
 
 
 def _run(options: Namespace, out: Output) -> int:
     """Serves until Ctrl-C, which is the usual end."""
-    if options.port is not None and not 0 <= options.port <= _HIGHEST_PORT:
-        raise UsageError(f"There is no port {options.port}.", fix=f"choose one from 1 to {_HIGHEST_PORT}")
     if find_spec("textual_serve") is None:
         raise SidestepError(
             "The browser view needs textual-serve, which is not installed.", fix="pip install 'sidestep-tui[serve]'"

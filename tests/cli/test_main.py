@@ -61,6 +61,7 @@ def test_version(sidestep):
         (("train", "tensors", "--rnak", "3"), "did you mean --rank?"),
         (("runs", "burn"), "`sidestep runs --help`"),
         (("dataset", "edit", "songs", "--overwrit"), "did you mean --overwrite? `sidestep dataset edit --help`"),
+        (("runs", "list", "tune"), "One argument is too many: tune."),
         (("--json", "--json"), "There is no verb '--json'"),
         (("runs",), "`sidestep runs --help`"),
         (("runs", "show"), "`sidestep runs show --help`"),

@@ -27,7 +27,7 @@ def test_what_cannot_be_used_is_said(training_run, tmp_path, capsys):
     for arguments, words in (
         (["--output", "page.txt"], "HTML page"),
         (["--serve", "--port", "70000"], "no port 70000"),
-        (["--port", "x"], "invalid int"),
+        (["--port", "x"], "no port x"),
     ):
         assert main(["report", run, *arguments]) == 2
         assert words in capsys.readouterr().err
