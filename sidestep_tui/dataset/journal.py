@@ -8,10 +8,13 @@ import errno
 import json
 import os
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import portalocker
 
 from sidestep_tui.dataset.edits import Edit, History
 from sidestep_tui.dataset.song import Dataset, Finding, Severity
@@ -53,12 +56,15 @@ class Journal:
 
     def clear(self, sessions: Collection[str] = ()) -> None:
         """Forgets the lines of this session and of the given ones, because their edits are saved."""
+        if not self.file.exists():
+            return
         done = {self.session, *sessions}
-        kept = [line for line in _lines(self.file) if not (self._is_ours(line) and line.get("session") in done)]
-        if kept:
-            write_text_atomic(self.file, "".join(json.dumps(line) + "\n" for line in kept))
-        else:
-            self.file.unlink(missing_ok=True)
+        with _held(self.file):
+            kept = [line for line in _lines(self.file) if not (self._is_ours(line) and line.get("session") in done)]
+            if kept:
+                write_text_atomic(self.file, "".join(json.dumps(line) + "\n" for line in kept))
+            else:
+                self.file.unlink()
 
     def replay(self, dataset: Dataset) -> History:
         """Applies the unsaved edits that earlier sessions left; `replayed` of the result names those sessions.
@@ -94,14 +100,11 @@ class Journal:
         line = {"dataset": self.dataset, "version": self.version, "session": self.session, **entry}
         data = (json.dumps(line) + "\n").encode("ascii")
         try:
-            descriptor = os.open(self.file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
-            try:
+            with _held(self.file) as descriptor:
                 data = _line_end_missing(descriptor) + data
                 if os.write(descriptor, data) < len(data):  # what fits of it, on a disk that is nearly full
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
         except OSError as error:
             raise SidestepError(
                 f"The edit cannot be kept safe ({error.strerror}).",
@@ -116,6 +119,31 @@ def journal_of(dataset: Dataset) -> Journal:
     if dataset.saved is None:
         return Journal(dataset.root.absolute() / JOURNAL_FILE, _UNSAVED_FOLDER, "")
     return Journal(dataset.saved.path.parent / JOURNAL_FILE, dataset.saved.path.name, dataset.saved.digest)
+
+
+@contextmanager
+def _held(file: Path) -> Iterator[int]:
+    """The journal, open for more lines, while no other process adds one or clears it: what it has added would be lost.
+
+    Where the file system has no locks, each does what it would have done without them.
+    """
+    while True:
+        descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            with suppress(portalocker.LockException):
+                portalocker.lock(descriptor, portalocker.LOCK_EX)
+            if _is_at(file, descriptor):  # else it was cleared while this process waited
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_at(file: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(file.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _applied(history: History, line: Mapping[str, Any]) -> History:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep_tui.dataset.edits import Edit, History
-from sidestep_tui.dataset.journal import JOURNAL_FILE
+from sidestep_tui.dataset.journal import JOURNAL_FILE, journal_of
 from sidestep_tui.dataset.session import load_dataset, open_session
 from sidestep_tui.dataset.song import Dataset, LyricTime, Source
 from sidestep_tui.dataset.where import parse_assignment, parse_where
@@ -206,3 +207,26 @@ def test_edits_of_one_step_are_undone_together_and_survive_a_crash(make_song: Ma
     with pytest.raises(UsageError):
         again.apply_all([Edit({"bpm": 90}, ("a.wav",)), Edit({"bpm": "fast"}, ("b.wav",))])
     assert load_dataset(root).songs[0].bpm is None
+
+
+def test_an_edit_that_is_kept_while_another_session_saves_is_not_lost(make_song: MakeSong, root: Path) -> None:
+    """The other session takes its own lines out of the file that both write to."""
+    make_song("a.wav")
+    dataset = load_dataset(root)
+    editing, saving = journal_of(dataset), journal_of(dataset)
+    ended = threading.Event()
+
+    def save_again_and_again() -> None:
+        while not ended.is_set():
+            saving.record_redo()
+            saving.clear()
+
+    other = threading.Thread(target=save_again_and_again)
+    other.start()
+    try:
+        for bpm in range(100, 200):
+            editing.record(Edit({"bpm": bpm}, ("a.wav",)))
+    finally:
+        ended.set()
+        other.join()
+    assert len(journal_of(dataset).replay(dataset).past) == 100
