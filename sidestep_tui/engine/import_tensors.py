@@ -6,6 +6,7 @@ context_latents [T, 128] and metadata, beside a manifest.json. Padding is droppe
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -57,7 +58,13 @@ def run(context: JobContext, settings: ImportSettings) -> Results:
         SidestepError: there is no sample, or none can be used.
     """
     checkpoint = open_model(settings.model)
-    files = find_samples(settings.source)
+    files, missing = find_samples(settings.source)
+    if missing:
+        context.warn(
+            f"The list of samples names {len(missing)} that are not there.",
+            ", ".join(missing[:5]),
+            "put them beside their manifest.json and import again, or go on without them",
+        )
     context.phase("importing", told_many("{count} sample", "{count} samples", len(files)))
     _write_shared(checkpoint, settings, choose_device(settings))
     data_set = data_set_of(settings.source)
@@ -76,7 +83,8 @@ def run(context: JobContext, settings: ImportSettings) -> Results:
                 if warning not in said:
                     said.add(warning)
                     context.warn(warning, file, "preprocess the songs with Side-Step to condition as inference does")
-            entries.append(_write(settings.output, file, sample, data_set))
+            key = _key(file, sample, {entry.key for entry in entries})
+            entries.append(_write(settings.output, file, key, sample, data_set))
         context.progress(number, len(files), "samples", file.name, len(failed))
     if not entries:
         reason = next(iter(failed.values()))
@@ -91,8 +99,8 @@ def run(context: JobContext, settings: ImportSettings) -> Results:
     return {"songs": len(entries), "failed": len(failed), "tensors": str(settings.output)}
 
 
-def find_samples(folder: Path) -> list[Path]:
-    """The finished samples of a folder, those of its manifest first looked up beside it.
+def find_samples(folder: Path) -> tuple[list[Path], list[str]]:
+    """The finished samples of a folder, each once, and what its manifest lists without its being there.
 
     Paths in a manifest may be absolute, relative to it, or relative to a working directory that is gone; then the
     file name beside the manifest counts.
@@ -102,14 +110,14 @@ def find_samples(folder: Path) -> list[Path]:
     """
     try:
         listed = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["samples"]
-        named = [_locate(folder, path) for path in listed if isinstance(path, str)]
+        named = {path: _locate(folder, path) for path in listed if isinstance(path, str)}
     except (OSError, ValueError, KeyError, TypeError):
-        named = []
-    files = [file for file in named if file is not None] or sorted(folder.glob("*.pt"))
-    files = [file for file in files if not file.name.endswith(".tmp.pt")]
+        named = {}
+    located = [file for file in dict.fromkeys(named.values()) if file is not None]
+    files = [file for file in located or sorted(folder.glob("*.pt")) if not file.name.endswith(".tmp.pt")]
     if not files:
         raise SidestepError("There are no preprocessed samples.", where=folder, fix="choose a folder with .pt files")
-    return files
+    return files, [path for path, file in named.items() if file is None]
 
 
 def read_foreign(file: Path, condition_size: int) -> Foreign:
@@ -207,17 +215,26 @@ def _warnings(latents: Tensor, mask: Tensor, metadata: dict[str, Any], valid: in
     return tuple(found)
 
 
-def _write(output: Path, file: Path, sample: Foreign, data_set: DatasetMetadata) -> SongEntry:
-    key = str(sample.metadata.get("filename") or file.name)
+def _key(file: Path, sample: Foreign, taken: Collection[str]) -> str:
+    """The song's identity: the two names that it has, and those of folders where they do not tell it from another."""
+    key = f"{file.stem}/{sample.metadata.get('filename') or file.name}"
+    for folder in file.absolute().parents:
+        if key not in taken:
+            break
+        key = f"{folder.name}/{key}"
+    return key
+
+
+def _write(output: Path, file: Path, key: str, sample: Foreign, data_set: DatasetMetadata) -> SongEntry:
     tensors = SongTensors(
         latent_mean=sample.latents, latent_std=torch.zeros_like(sample.latents), condition=sample.condition
     )
-    target = song_file(f"{file.stem}/{key}")
+    target = song_file(key)
     write_song(output, target, tensors)
     seconds = len(sample.latents) / LATENT_RATE
     prompt, lyrics = prompts_of(sample.metadata, data_set, seconds)
     return SongEntry(
-        key=f"{file.stem}/{key}",
+        key=key,
         file=target,
         frames=len(sample.latents),
         condition_tokens=len(sample.condition),

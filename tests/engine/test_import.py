@@ -52,6 +52,7 @@ def test_samples_are_taken_over_and_trained_on(
     torch.testing.assert_close(tensors["latent_mean"], sample["target_latents"])
     torch.testing.assert_close(tensors["condition"], sample["encoder_hidden_states"][:10])
     assert any("padding" in warning.what for warning in state.warnings)
+    assert [warning.where for warning in state.warnings if "not there" in warning.what] == ["missing.pt"]
     shutil.move(tmp_path / "taken", tmp_path / "moved")
     train_document["data"] = {"tensors": str(tmp_path / "moved")}
     _, state = engine.run("trained", "train", {**train_document, "training": {"max_steps": 2}})
@@ -92,6 +93,24 @@ def test_padded_frames_are_dropped_and_what_all_songs_share_is_the_models_own(
     encoder = checkpoint.load_condition_encoder()
     torch.testing.assert_close(shared["silence_latent"], checkpoint.silence_latent())
     torch.testing.assert_close(shared["null_condition"], encoder.null_condition_emb[0])
+
+
+def test_samples_of_one_name_in_two_folders_stay_two_songs(
+    engine: Engine, turbo: Path, foreign: Path, tmp_path: Path
+) -> None:
+    for place in ("album", "live"):
+        (foreign / place).mkdir()
+        sample = torch.load(foreign / "s0.pt", weights_only=True)
+        latents = sample["target_latents"] + len(place)
+        torch.save({**sample, "target_latents": latents}, foreign / place / "song.pt")
+    listed = ["album/song.pt", "live/song.pt", str(foreign / "live" / "song.pt")]
+    (foreign / "manifest.json").write_text(json.dumps({"samples": listed}))
+    engine.run("import", "import", _document(turbo, foreign, tmp_path / "taken"))
+    songs = read_manifest(tmp_path / "taken").songs
+    name = sample["metadata"]["filename"]
+    assert [song.key for song in songs] == [f"song/{name}", f"live/song/{name}"], "each once, also if listed twice"
+    means = [read_all(tmp_path / "taken", song)["latent_mean"] for song in songs]
+    torch.testing.assert_close(means[1] - means[0], torch.full_like(means[0], -1.0))
 
 
 def test_a_song_in_its_own_context_is_refused(engine: Engine, turbo: Path, foreign: Path, tmp_path: Path) -> None:
@@ -157,7 +176,7 @@ def test_a_context_of_another_form_is_no_leak(foreign: Path, context: torch.Tens
 
 def test_a_manifest_that_lists_nothing_is_passed_over(foreign: Path) -> None:
     (foreign / "manifest.json").write_text('{"samples": 4}')
-    assert [file.name for file in find_samples(foreign)] == ["s0.pt", "s1.pt", "s2.pt", "s3.pt"]
+    assert [file.name for file in find_samples(foreign)[0]] == ["s0.pt", "s1.pt", "s2.pt", "s3.pt"]
 
 
 def test_a_folder_without_samples_says_so(engine: Engine, turbo: Path, tmp_path: Path) -> None:
