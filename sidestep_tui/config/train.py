@@ -15,6 +15,7 @@ from sidestep_tui.config.samples import SampleSettings
 Residence = Literal["auto", "device", "memory", "stream"]
 MOST_BLOCKS: Final = 64
 """More than any published model has."""
+_SMALLEST_SET_WITH_VALIDATION: Final = 4
 
 
 class DataSettings(Section):
@@ -96,8 +97,8 @@ class ValidationSettings(Section):
     """Songs kept out of training, to see over-fitting."""
 
     songs: Annotated[int, Field(ge=0, le=1000), Shown(unit="songs")] = 1
-    """How many songs are drawn to be held out; 0 draws none. Sets of fewer than four songs hold none out. Songs that
-    the data set marks as `held_out` are held out instead, whatever stands here."""
+    """How many songs are drawn to be held out, at most half of them; 0 draws none. Sets of fewer than four songs hold
+    none out. Songs that the data set marks as `held_out` are held out instead, whatever stands here."""
 
     every_epochs: Annotated[int, Field(ge=1), Shown("advanced", unit="epochs", resumable=True)] = 10
     """How often the held-out songs are measured, on fixed noise and timesteps."""
@@ -107,6 +108,11 @@ class ValidationSettings(Section):
 
     patience: Annotated[int | None, Field(ge=1, le=1000), Shown("advanced", unit="validations")] = None
     """Stop after so many validations without a new best; empty trains to the end."""
+
+
+def songs_drawn(asked: int, songs: int) -> int:
+    """How many of so many songs are held out where the data set marks none: what is asked for, never most of them."""
+    return 0 if songs < _SMALLEST_SET_WITH_VALIDATION else min(asked, songs // 2)
 
 
 class CheckpointSettings(Section):

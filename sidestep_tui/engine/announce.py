@@ -1,6 +1,6 @@
 """What a training run says about itself before its first step: its size, and where open settings came from."""
 
-from sidestep_tui.config.train import TrainSettings, ValidationSettings
+from sidestep_tui.config.train import TrainSettings, ValidationSettings, songs_drawn
 from sidestep_tui.config.variants import ModelTraits, chosen_values
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.plan import StepPlan
@@ -43,9 +43,16 @@ def announce(context: JobContext, settings: TrainSettings, setup: Setup, plan: S
 
 
 def _warn_of_split(context: JobContext, settings: TrainSettings, setup: Setup) -> None:
-    """Says that the settings are not met where the data set marks songs and they ask for another number."""
-    marked = sum(song.held_out for song in setup.manifest.songs)
-    asked = settings.validation.songs
+    """Says where not as many songs are held out as the settings ask for."""
+    songs = setup.manifest.songs
+    marked = sum(song.held_out for song in songs)
+    asked, drawn = settings.validation.songs, songs_drawn(settings.validation.songs, len(songs))
+    if not marked and 0 < drawn < asked:
+        context.warn(
+            f"Of {len(songs)} songs {drawn} are held out instead of {asked}: the other half is needed for training.",
+            settings.data.tensors,
+            f"set validation.songs to {drawn} or less",
+        )
     if marked and asked not in (marked, ValidationSettings.model_fields["songs"].default):
         context.warn(
             told_many(

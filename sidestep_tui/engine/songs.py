@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from sidestep_tui.acestep.flow import seeded_generator
+from sidestep_tui.config.train import songs_drawn
 from sidestep_tui.engine.tensors import Manifest, SongEntry
 from sidestep_tui.errors import SidestepError
-
-_SMALLEST_SET_WITH_VALIDATION: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +33,8 @@ class Split:
 def split_songs(manifest: Manifest, folder: Path, held_out: int, seed: int) -> Split:
     """Holds out the songs that the data set marks; where it marks none, draws some as a function of the seed.
 
-    Never all of them are drawn, and none of a very small set. A song that is in the data twice, in two folders or under
-    two names, does not train while it is held out.
+    At most half of them are drawn, and none of a very small set. A song that is in the data twice, in two folders or
+    under two names, does not train while it is held out.
 
     Args:
         manifest: the songs.
@@ -62,6 +60,6 @@ def split_songs(manifest: Manifest, folder: Path, held_out: int, seed: int) -> S
 def _drawn(songs: list[SongEntry], held_out: int, seed: int) -> set[str]:
     import torch
 
-    count = 0 if len(songs) < _SMALLEST_SET_WITH_VALIDATION else min(held_out, len(songs) // 2)
+    count = songs_drawn(held_out, len(songs))
     order = torch.randperm(len(songs), generator=seeded_generator(seed, "validation split")).tolist()
     return {songs[index].key for index in order[:count]}

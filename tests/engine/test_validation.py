@@ -20,6 +20,7 @@ from sidestep_tui.engine.store import SongStore
 from sidestep_tui.engine.targets import choose_targets
 from sidestep_tui.engine.tensors import read_all, read_manifest, read_shared, write_manifest
 from sidestep_tui.engine.validation import Validator, build_validator, fixed_timestep
+from tests.engine.conftest import Engine
 
 CPU = torch.device("cpu")
 
@@ -98,6 +99,20 @@ def test_as_many_training_songs_are_measured_beside_them_each_once(train_documen
     validator = _validator(put(train_document, "validation.songs", 2), songs)
     assert len(validator.held_out) == 2
     assert len({song.key for song in (*validator.held_out, *validator.trained_on)}) == 4
+
+
+@pytest.mark.parametrize(("asked", "held_out"), [(1, 1), (2, 2), (3, 2), (50, 2)])
+def test_fewer_songs_than_asked_for_are_held_out_with_a_word(
+    engine: Engine, train_document: dict[str, Any], asked: int, held_out: int
+) -> None:
+    document = put(train_document, "validation.songs", asked) | {"training": {"max_steps": 1}}
+    _, state = engine.run("train", "train", document)
+    assert state.plan is not None
+    assert (state.plan.songs, state.plan.validation_songs) == (5 - held_out, held_out)
+    told = [warning.what for warning in state.warnings if "held out" in warning.what]
+    assert told == (
+        [f"Of 5 songs 2 are held out instead of {asked}: the other half is needed for training."] if asked > 2 else []
+    )
 
 
 @pytest.mark.parametrize("draws", [1, 2, 4, 6, 7, 64])

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, get_args
 from sidestep_tui.config.dit_shape import SHAPE_2B, SHAPE_XL, DitShape
 from sidestep_tui.config.memory_load import FRAMES_PER_SECOND, Load
 from sidestep_tui.config.model import BaseVariant
+from sidestep_tui.config.train import songs_drawn
 from sidestep_tui.config.variants import ModelTraits
 from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.document import read_document
@@ -54,8 +55,15 @@ class DataFacts:
     longest_seconds: float | None = None
     held_out: int = 0
     """Songs that the data set itself keeps out of training; 0 leaves it to the settings."""
+    repeats: int = 0
+    """How often an epoch sees the same songs once more, of those that the data set does not hold out."""
     saved_beside: bool = False
     """Whether the folder holds a saved data set, which a scan of the folder passes over."""
+
+    def samples(self, held_out: int) -> int:
+        """What an epoch sees, where so many songs are asked for to be held out; which ones will be is not known."""
+        left = self.songs - (self.held_out or songs_drawn(held_out, self.songs))
+        return left + (self.repeats if self.held_out else round(self.repeats * left / max(1, self.songs)))
 
     @property
     def title(self) -> str:
@@ -144,6 +152,7 @@ def look_at_songs(path: Path) -> DataFacts:
             Load(frames, tokens, *_in_all(songs)) if known else Load(),
             frames / FRAMES_PER_SECOND if known else None,
             sum(bool(song.get("held_out")) for song in songs),
+            sum(int(song.get("repeat", 1)) - 1 for song in songs if not song.get("held_out")),
         )
     count = sum(len(folder.audio) for folder in Walk(path).folders())
     if count:
@@ -166,10 +175,9 @@ def recommended_epochs(songs: int) -> int:
     return known[-1][1]
 
 
-def optimizer_steps(songs: int, held_out: int, epochs: int, batch_size: int, accumulation: int) -> int:
+def optimizer_steps(samples: int, epochs: int, batch_size: int, accumulation: int) -> int:
     """Optimizer steps of a whole run; the last, smaller group of an epoch makes a step as well."""
-    trained = songs - held_out if songs >= 4 else songs
-    return epochs * math.ceil(math.ceil(max(1, trained) / batch_size) / accumulation)
+    return epochs * math.ceil(math.ceil(max(1, samples) / batch_size) / accumulation)
 
 
 def _in_all(songs: list[dict[str, Any]]) -> tuple[int, int]:

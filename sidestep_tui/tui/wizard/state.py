@@ -149,8 +149,7 @@ class WizardState:
         settings = self.document.settings(TrainSettings)
         training = settings.training
         steps = optimizer_steps(
-            self.data.songs,
-            self.data.held_out or settings.validation.songs,
+            self.data.samples(settings.validation.songs),
             training.epochs,
             training.batch_size,
             training.gradient_accumulation,

@@ -19,9 +19,13 @@ from sidestep_tui.tui.wizard.paths import complete_folder
 
 
 def test_steps_of_the_run_follow_the_songs_that_the_data_set_holds_out(tmp_path: Path) -> None:
-    manifest = {"songs": [{"frames": 50, "condition_tokens": 9, "held_out": number < 4} for number in range(14)]}
+    manifest: dict[str, list[dict[str, Any]]] = {
+        "songs": [{"frames": 50, "condition_tokens": 9, "held_out": number < 4} for number in range(14)]
+    }
+    manifest["songs"][3]["repeat"] = manifest["songs"][4]["repeat"] = 6
     (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    assert look_at_songs(tmp_path).held_out == 4
+    facts = look_at_songs(tmp_path)
+    assert (facts.held_out, facts.samples(1)) == (4, 10 + 5)
 
 
 def test_recommended_epochs_fall_with_the_number_of_songs() -> None:
