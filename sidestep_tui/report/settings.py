@@ -9,8 +9,8 @@ from sidestep_tui.report import figures
 from sidestep_tui.report.html import Html, element, folded, section, table
 
 
-def differing(settings: Section) -> Iterator[tuple[str, str, str]]:
-    """Dotted path, value and default of every setting that is not at its default; required ones have none."""
+def differing(settings: Section) -> Iterator[tuple[str, str, str | None]]:
+    """Dotted path, value and default of every setting that is not at its default; None for one that must be given."""
     document = settings.model_dump(mode="json")
     family = str(look_up(document, "adapter.family", "lora"))
     defaults = defaults_of(type(settings), family)
@@ -18,7 +18,7 @@ def differing(settings: Section) -> Iterator[tuple[str, str, str]]:
     for path, value in leaves(document):
         shown = figures.setting(value)
         if path not in usual or shown != usual[path]:
-            yield path, shown, usual.get(path, "")
+            yield path, shown, usual.get(path)
 
 
 def settings_section(settings: Section | None) -> Html:
@@ -29,7 +29,7 @@ def settings_section(settings: Section | None) -> Html:
     document = settings.model_dump(mode="json")
     fields = {field.path: field for field in setting_fields(type(settings)) if _is_of_family(field, document)}
     chosen = [
-        [_name(path, fields), _value(path, value, fields), default or "required"]
+        [_name(path, fields), _value(path, value, fields), "required" if default is None else default or "none"]
         for path, value, default in differing(settings)
     ]
     everything = [

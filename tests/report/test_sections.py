@@ -6,11 +6,13 @@ import re
 import pytest
 
 from sidestep_tui.config.jobs import EstimateSettings
+from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.report.likeness import data_set_of, songs_to_describe
 from sidestep_tui.report.samples import find_groups
 from sidestep_tui.report.sensitivity import Measured, read_sensitivity, sensitivity_section
+from sidestep_tui.report.settings import settings_section
 from sidestep_tui.report.write import write_report
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.directory import RunDirectory, create_run
@@ -21,11 +23,19 @@ from sidestep_tui.runs.sensitivity_file import write_sensitivity
 from .conftest import chord
 
 BEGAN = 1_760_000_000.0
+PATHS = ("model.checkpoint", "data.tensors", "samples.prompts")
 MODULES = (
     ev.ModuleSensitivity("layers.1.self_attn.q_proj", 8.0, 0.5),
     ev.ModuleSensitivity("layers.0.mlp.down_proj", 2.0, 0.1),
     ev.ModuleSensitivity("layers.0.cross_attn.k_proj", 1.0, 0.2),
 )
+
+
+def test_only_what_must_be_given_is_called_required():
+    document = {"model": {"checkpoint": "m"}, "data": {"tensors": "t"}, "samples": {"prompts": "slow piano"}}
+    rows = str(settings_section(TrainSettings.model_validate(document))).split("All ")[0].split("<tr>")
+    ends = {path: re.sub("<[^>]+>", " ", row).split()[-1] for row in rows for path in PATHS if path in row}
+    assert ends == {"model.checkpoint": "required", "data.tensors": "required", "samples.prompts": "none"}
 
 
 def test_only_songs_that_differ_in_nothing_but_the_adapter_are_compared(training_run, generated, tmp_path):
