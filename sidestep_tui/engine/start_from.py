@@ -1,15 +1,20 @@
 """A run that goes on from an adapter: any form that is read for generation becomes the weights training starts with."""
 
+from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
 from torch import Tensor, nn
 
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.config.adapter import AdapterBase, adapter_family
-from sidestep_tui.engine.adapter import PREFIX, put_weights, scale_of
+from sidestep_tui.engine.adapter import PREFIX, adapter_weights, put_weights, scale_of
 from sidestep_tui.engine.export.modules import ModuleAdapter
 from sidestep_tui.engine.export.read import read_exported
 from sidestep_tui.errors import SidestepError
+
+_PARTS_OF_A_MODULE: Final = 4
+"""As in `layers.3.self_attn.q_proj`."""
 
 
 def start_from(transformer: nn.Module, settings: AdapterBase, path: Path) -> None:
@@ -32,15 +37,29 @@ def start_from(transformer: nn.Module, settings: AdapterBase, path: Path) -> Non
             where=path,
             fix=f"set adapter.family to {theirs}",
         )
+    ranks = {module.rank for module in modules.values() if module.rank is not None}
     weights: dict[str, Tensor] = {}
     for name, module in modules.items():
-        fitted = module if family == "oft" else module.rescaled(_scale(transformer, name, module, path))
+        fitted = module if family == "oft" else module.rescaled(_scale(transformer, name, module, path, ranks))
         weights |= {f"{PREFIX}{name}.{key}": tensor for key, tensor in fitted.tensors.items()}
+    _refuse_modules_without_start(transformer, modules, path)
     put_weights(transformer, weights)
 
 
-def _scale(transformer: nn.Module, name: str, module: ModuleAdapter, path: Path) -> float:
-    """The scale that training gives to a module."""
+def _refuse_modules_without_start(transformer: nn.Module, modules: Collection[str], path: Path) -> None:
+    keys = (key.removeprefix(PREFIX) for key in adapter_weights(transformer))
+    bare = sorted({".".join(key.split(".")[:_PARTS_OF_A_MODULE]) for key in keys} - set(modules))
+    if bare:
+        raise SidestepError(
+            f"The adapter to start from has no weights for {len(bare)} of the modules that this run adapts, for "
+            f"instance {bare[0]}.",
+            where=path,
+            fix="choose the same modules in adapter.targets, and the model size that it was trained on",
+        )
+
+
+def _scale(transformer: nn.Module, name: str, module: ModuleAdapter, path: Path, ranks: Collection[int]) -> float:
+    """The scale that training gives to a module; `ranks` are all that the adapter to start from has."""
     try:
         scale, rank = scale_of(transformer.get_submodule(to_diffusers(name)))
     except (AttributeError, KeyError) as error:  # torch: no such module; PEFT: no adapter on it
@@ -53,6 +72,8 @@ def _scale(transformer: nn.Module, name: str, module: ModuleAdapter, path: Path)
         raise SidestepError(
             f"The adapter to start from has rank {module.rank} at {name}, this run {rank}.",
             where=path,
-            fix=f"set adapter.rank to {module.rank}",
+            fix=f"set adapter.rank to {module.rank}"
+            if len(ranks) == 1
+            else "set adapter.targets_from to the ranking that its ranks were taken from",
         )
     return scale

@@ -96,16 +96,28 @@ def test_a_file_of_any_name_will_do_and_every_known_spelling(turbo: Path, tmp_pa
         (LokrSettings(rank=2), "is a lora, the run trains a lokr", "adapter.family to lora"),
         (LoraSettings(rank=8), "has rank 4", "adapter.rank to 4"),
         (LoraSettings(rank=4, targets=TargetSettings(mlp=False)), "which this run does not adapt", "targets"),
+        (LoraSettings(rank=4), "no weights for 32 of the modules .* instance layers.0.cross_attn", "adapter.targets"),
     ],
-    ids=["family", "rank", "modules"],
+    ids=["family", "rank", "modules", "more modules"],
 )
 def test_what_does_not_fit_the_run_is_named(
     turbo: Path, tmp_path: Path, settings: AdapterBase, what: str, fix: str
 ) -> None:
-    adapter = trained(turbo, tmp_path / "adapter", FAMILIES["lora"])
+    theirs = (
+        LoraSettings(rank=4, targets=TargetSettings(attention="none")) if "no weights" in what else FAMILIES["lora"]
+    )
+    adapter = trained(turbo, tmp_path / "adapter", theirs)
     with pytest.raises(SidestepError, match=what) as caught:
         started(turbo, settings, adapter)
     assert fix in str(caught.value.fix)
+
+
+def test_where_ranks_follow_a_ranking_no_one_rank_is_proposed(turbo: Path, tmp_path: Path) -> None:
+    uneven = {"layers.0.cross_attn.k_proj": (2, 4.0)}
+    adapter = trained(turbo, tmp_path / "adapter", FAMILIES["lora"], uneven)
+    with pytest.raises(SidestepError, match=r"has rank 2 at layers\.0\.cross_attn\.k_proj, this run 4") as caught:
+        started(turbo, FAMILIES["lora"], adapter)
+    assert "adapter.targets_from" in str(caught.value.fix)
 
 
 def test_a_run_goes_on_from_an_exported_file(
