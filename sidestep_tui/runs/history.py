@@ -8,7 +8,7 @@ from typing import Final, Literal
 from sidestep_tui.config.jobs import JobName
 from sidestep_tui.config.places import run_index, runs_home, whole_path
 from sidestep_tui.errors import SidestepError, UsageError
-from sidestep_tui.files import write_json_atomic
+from sidestep_tui.files import disk_errors_named, write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.locks import trying_to_hold
 from sidestep_tui.runs.log import EventReader
@@ -41,14 +41,19 @@ def remember_run(path: Path) -> None:
     path = path.absolute()
     if path.parent == runs_home() or path in _indexed():
         return
-    run_index().parent.mkdir(parents=True, exist_ok=True)
-    with trying_to_hold(run_index().with_suffix(".edit"), _EDIT_PATIENCE_SECONDS) as is_ours:
-        if not is_ours:
-            raise SidestepError("The list of runs is being written by another process.", where=run_index())
-        if index_problem():
-            run_index().replace(run_index().with_suffix(".json.damaged"))
-        kept = [run for run in _indexed() if RunDirectory(run).exists() or not run.parent.is_dir()]
-        write_json_atomic(run_index(), [str(run) for run in [*kept, path]])
+    try:
+        with disk_errors_named(run_index()):
+            run_index().parent.mkdir(parents=True, exist_ok=True)
+        with trying_to_hold(run_index().with_suffix(".edit"), _EDIT_PATIENCE_SECONDS) as is_ours:
+            if not is_ours:
+                raise SidestepError("The list of runs is being written by another process.", where=run_index())
+            if index_problem():
+                run_index().replace(run_index().with_suffix(".json.damaged"))
+            kept = [run for run in _indexed() if RunDirectory(run).exists() or not run.parent.is_dir()]
+            write_json_atomic(run_index(), [str(run) for run in [*kept, path]])
+    except SidestepError as error:
+        error.fix = "SIDESTEP_HOME names another folder for what is kept of all runs; set it to one that can be written"
+        raise
 
 
 def run_folders() -> list[Path]:

@@ -55,6 +55,15 @@ def test_runs_that_are_remembered_at_the_same_moment_are_all_kept(make_run):
     assert sorted(names()) == [run.name for run in runs]
 
 
+def test_where_nothing_can_be_kept_of_runs_another_place_is_proposed(make_run, tmp_path, monkeypatch):
+    run = make_run("tune")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SIDESTEP_HOME", str(tmp_path / "file" / "home"))
+    with pytest.raises(SidestepError, match="cannot be written") as caught:
+        remember_run(run.path)
+    assert "SIDESTEP_HOME" in caught.value.fix
+
+
 @pytest.mark.parametrize("missing", ["settings", "created_at"])
 def test_a_run_whose_settings_are_not_whole_hides_no_other_run(make_run, sidestep_home, missing):
     make_run(sidestep_home / "runs" / "good")
