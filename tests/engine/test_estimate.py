@@ -136,6 +136,18 @@ def test_what_cannot_be_measured_is_refused(
     assert len(state.warnings) == (len(manifest.songs) - 1 if fault == "nan" else 0)  # one is held out
 
 
+def test_a_ranking_that_could_not_be_written_is_not_measured(
+    engine: Engine, turbo: Path, songs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    run = engine.create("refused", "estimate", _document(turbo, songs, tmp_path / "file" / "r.json"))
+    code, state = engine.work(run)
+    assert (code, state.sensitivity) == (1, None)
+    assert state.failure is not None
+    assert "cannot be written" in state.failure.what
+    assert state.failure.where == str(tmp_path / "file" / "r.json")
+
+
 def test_a_stopped_estimate_keeps_what_it_knows_and_goes_on_to_the_same_ranking(
     engine: Engine, turbo: Path, songs: Path, tmp_path: Path
 ) -> None:

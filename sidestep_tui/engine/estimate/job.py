@@ -25,6 +25,7 @@ from sidestep_tui.engine.store import EncodedSong, HeldSong
 from sidestep_tui.engine.targets import all_targets
 from sidestep_tui.engine.tensors import Manifest, SongEntry, read_all, read_manifest, read_shared
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.files import check_place
 from sidestep_tui.runs.events import BANDS, SensitivityUpdated
 from sidestep_tui.runs.sensitivity_file import USUAL_NAME, write_sensitivity
 
@@ -40,8 +41,10 @@ def run(context: JobContext, settings: EstimateSettings) -> Results:
 
     Raises:
         StopRequestedError: asked to end; what is known so far was written, and the run can be resumed.
-        SidestepError: no songs, another model's songs, or none of them gives a finite gradient.
+        SidestepError: no songs, another model's songs, none of them gives a finite gradient, or the ranking cannot be
+            written.
     """
+    check_place(_place(settings))
     manifest = read_manifest(settings.tensors)
     songs = songs_to_measure(manifest, settings)
     checkpoint = open_model(settings.model)
@@ -59,6 +62,11 @@ def run(context: JobContext, settings: EstimateSettings) -> Results:
     with probed(transformer, modules, lambda name, *factors: ranking.observe(to_original(name), *factors)):
         estimate.measure()
     return estimate.finish()
+
+
+def _place(settings: EstimateSettings) -> Path:
+    """Where the ranking goes: beside the tensors unless told otherwise."""
+    return settings.output or settings.tensors / USUAL_NAME
 
 
 class Estimate:
@@ -89,7 +97,7 @@ class Estimate:
     @property
     def output(self) -> Path:
         """Where the ranking goes."""
-        return self._settings.output or self._settings.tensors / USUAL_NAME
+        return _place(self._settings)
 
     @property
     def _weight(self) -> torch.Tensor:
