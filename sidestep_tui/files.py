@@ -128,13 +128,25 @@ def sweep(folder: Path, names: str = "*") -> None:
         shutil.rmtree(older) if path.exists() else older.rename(path)
 
 
+def is_full(folder: Path) -> bool:
+    """Whether hardly anything more can be written into a folder; of one that is gone, and of quotas, nobody knows."""
+    try:
+        return shutil.disk_usage(folder).free < _HARDLY_ANY_BYTES
+    except OSError:
+        return False
+
+
 def _write_or_say_full(write: Callable[[Path], None], temporary: Path) -> None:
-    """Libraries with writers of their own (torch, libsndfile) fail on a full disk in words that do not name it."""
+    """Libraries with writers of their own (torch, libsndfile) do not name a full disk, a quota or a limit on files.
+
+    The system does, when a little more is written to where they gave up.
+    """
     try:
         write(temporary)
-    except RuntimeError as error:
-        if shutil.disk_usage(temporary.parent).free < _HARDLY_ANY_BYTES:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+    except RuntimeError:
+        with temporary.open("ab") as file:
+            file.write(bytes(_HARDLY_ANY_BYTES))
+            os.fsync(file.fileno())
         raise
 
 
@@ -212,6 +224,9 @@ def disk_errors_named(path: Path) -> Iterator[None]:
             raise SidestepError(
                 "The file cannot be written.", where=path, fix="check the permissions or choose another folder"
             ) from error
+        if number == errno.EFBIG:
+            fix = "`ulimit -f` tells the limit on the size of files; raise it, or choose another disk"
+            raise SidestepError("The file cannot be written: it grows too large.", where=path, fix=fix) from error
         if number in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
             reason = os.strerror(number)
             raise SidestepError(

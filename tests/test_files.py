@@ -2,13 +2,16 @@
 
 import errno
 import os
+import resource
 import shutil
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+import soundfile
+import torch
 
+from sidestep_tui.engine.tensor_files import write_state, write_tensors
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import directory_atomic, write_atomic, write_text_atomic
 
@@ -17,26 +20,52 @@ def fail(_: Path) -> None:
     raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 551552 vs 551440")
 
 
+def fail_on_a_full_disk(temporary: Path) -> None:
+    temporary.unlink()
+    temporary.symlink_to("/dev/full")
+    fail(temporary)
+
+
 def write_folder(path: Path) -> None:
     with directory_atomic(path) as folder:
         write_text_atomic(folder / "config.json", "{}")
-        write_atomic(folder / "state.pt", fail)
+        write_atomic(folder / "state.pt", fail_on_a_full_disk)
 
 
-def test_a_librarys_own_words_for_a_full_disk_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_librarys_own_words_for_a_full_disk_are_understood(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="unexpected pos"):
         write_atomic(tmp_path / "state.pt", fail)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096))
     with pytest.raises(SidestepError, match="No space is left") as told:
-        write_atomic(tmp_path / "state.pt", fail)
+        write_atomic(tmp_path / "state.pt", fail_on_a_full_disk)
     assert told.value.where == str(tmp_path / "state.pt")
     assert not list(tmp_path.iterdir())
 
 
-def test_an_error_in_a_folder_is_told_under_the_folders_own_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+@pytest.mark.parametrize("library", ["torch", "safetensors", "libsndfile"])
+def test_a_limit_on_the_size_of_files_is_told_whichever_library_meets_it(tmp_path: Path, library: str) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(SidestepError, match="it grows too large") as told:
+            write_much(tmp_path / "file.wav", library)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert told.value.where == str(tmp_path / "file.wav")
+    assert "ulimit -f" in str(told.value.fix)
+    assert not list(tmp_path.iterdir())
+
+
+def write_much(path: Path, library: str) -> None:
+    numbers = torch.zeros(200_000)
+    if library == "torch":
+        write_state(path, {"numbers": numbers})
+    elif library == "safetensors":
+        write_tensors(path, {"numbers": numbers})
+    else:
+        write_atomic(path, lambda temporary: soundfile.write(temporary, numbers.numpy(), 48_000, format="WAV"))
+
+
+def test_an_error_in_a_folder_is_told_under_the_folders_own_name(tmp_path: Path) -> None:
     with pytest.raises(SidestepError) as told:
         write_folder(tmp_path / "step-00000005")
     assert told.value.where == str(tmp_path / "step-00000005" / "state.pt")

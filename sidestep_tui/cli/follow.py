@@ -11,6 +11,7 @@ from typing import Final
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.views import View, view_for
 from sidestep_tui.errors import ExitCode, SidestepError
+from sidestep_tui.files import is_full
 from sidestep_tui.runs.chains import Wait, is_to_come, wait_of
 from sidestep_tui.runs.control import send_command
 from sidestep_tui.runs.devices import sharing_with
@@ -175,6 +176,12 @@ def _exit_code(run: RunDirectory, state: RunState, out: Output, *, interrupted: 
     if state.status == "stopped":
         out.say(f"Stopped. `sidestep resume {run.path}` continues it.")
         return ExitCode.INTERRUPTED if interrupted else ExitCode.DONE
+    if is_full(run.path):
+        raise SidestepError(
+            "The engine vanished without a last word: no space is left on the device.",
+            where=run.path,
+            fix=f"free some space; `sidestep resume {run.path}` continues after the newest checkpoint",
+        )
     raise SidestepError(
         "The engine vanished without a last word.",
         where=run.engine_log,

@@ -1,8 +1,10 @@
 """Tensors to disk, whole or not at all, and what went wrong in words: the libraries' own errors do not name a cause."""
 
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError
@@ -11,6 +13,8 @@ from torch import Tensor
 
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_atomic
+
+_SYSTEM_ERROR: Final = re.compile(r"\(os error (\d+)\)")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
@@ -21,7 +25,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
     """
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
-        write_atomic(path, lambda temporary: save_file(contiguous, temporary, metadata))
+        write_atomic(path, lambda temporary: _save(contiguous, temporary, metadata))
     except SafetensorError as error:
         raise _not_written(path, error) from error
 
@@ -38,9 +42,14 @@ def write_state(path: Path, document: dict[str, Any]) -> None:
         raise _not_written(path, error) from error
 
 
+def _save(tensors: Mapping[str, Tensor], file: Path, metadata: dict[str, str] | None) -> None:
+    try:
+        save_file(dict(tensors), file, metadata)
+    except SafetensorError as error:
+        if number := _SYSTEM_ERROR.search(str(error)):
+            raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+        raise
+
+
 def _not_written(path: Path, error: Exception) -> SidestepError:
-    if "No space left" in str(error) or "PytorchStreamWriter" in str(error):
-        return SidestepError(
-            "No space is left on the device.", where=path, fix="free some space or choose another output folder"
-        )
     return SidestepError(f"The file cannot be written: {error}.", where=path, fix="check the folder and its disk")

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -105,6 +107,15 @@ def test_an_engine_that_vanishes_is_a_failure_that_names_its_log(sidestep, stub_
     error = json.loads(result.err)
     assert error["where"] == str(tmp_path / "run" / "engine.log")
     assert "sidestep resume" in error["fix"]
+
+
+def test_an_engine_whose_last_word_found_no_space_is_explained(sidestep, stub_engine, inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=0))
+    stub_engine("vanish")
+    result = sidestep("train", *inputs, "--output", tmp_path / "run")
+    assert result.code == 1
+    assert "no space is left on the device" in result.err
+    assert "free some space" in result.err
 
 
 def test_an_engine_that_does_not_start_is_quoted(sidestep, stub_engine, inputs, tmp_path):

@@ -1,6 +1,8 @@
 """The monitor by behaviour: it replays, follows, and reads values out."""
 
+import shutil
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -140,6 +142,16 @@ async def test_cursor_zoom_and_log_scale(
         await pilot.press("0", "y")
         assert "log └" in shown(app)
         assert "980 ━" not in shown(app)
+
+
+async def test_an_engine_that_could_not_write_its_last_word_is_explained(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=0))
+    app = make_app("monitor", run=make_run("lost", events=training_events(10)))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        assert "No space is left on the device" in shown(app)
 
 
 async def test_a_dead_run_offers_no_requests(

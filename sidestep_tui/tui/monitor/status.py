@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from sidestep_tui.files import is_full
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, duration, load, number, share, size
@@ -140,6 +141,8 @@ def _notice(summary: "RunSummary", wait: "Wait | None") -> Content:
         )
     if summary.condition == "interrupted":
         text = _("The engine is gone without a last word: r continues the run.")
+        if is_full(summary.run.path):
+            text = _("No space is left on the device, and the engine is gone without a last word: free some, then r.")
         return Content.assemble((_("Interrupted  "), "bold $text-warning"), text)
     if state.stopped is not None:
         return Content.assemble((_("Stopped  "), "bold $text-warning"), clean(spoken(state.stopped.reason)))
