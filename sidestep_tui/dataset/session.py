@@ -15,7 +15,9 @@ from sidestep_tui.dataset.scan import scan_folder
 from sidestep_tui.dataset.song import Dataset, Finding, Severity
 from sidestep_tui.told import told
 
-EDITS_LEFT_OUT: Final = frozenset({"saved-data-set-beside", "edits-of-another-version", "edit-lost"})
+SAVED_BESIDE: Final = "saved-data-set-beside"
+"""Code of the finding that a scanned folder holds a saved data set."""
+EDITS_LEFT_OUT: Final = frozenset({SAVED_BESIDE, "edits-of-another-version", "edit-lost"})
 """Codes of findings about edits that somebody has made and that a data set, as it was read, does not hold."""
 
 
@@ -150,7 +152,7 @@ class EditSession:
 def _saved_beside() -> Finding:
     return Finding(
         Severity.WARNING,
-        "saved-data-set-beside",
+        SAVED_BESIDE,
         told("The folder holds a saved data set; edits saved in {file} are not in this scan.", file=DATASET_FILE),
         fix=told("open {file} to work with them", file=DATASET_FILE),
     )

@@ -23,6 +23,7 @@ from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device
 from sidestep_tui.engine.imported_prompts import data_set_of, prompts_of
 from sidestep_tui.engine.opening import open_model
+from sidestep_tui.engine.tensor_lock import writing_to
 from sidestep_tui.engine.tensors import (
     Manifest,
     SharedTensors,
@@ -66,6 +67,11 @@ def run(context: JobContext, settings: ImportSettings) -> Results:
             "put them beside their manifest.json and import again, or go on without them",
         )
     context.phase("importing", told_many("{count} sample", "{count} samples", len(files)))
+    with writing_to(settings.output):
+        return _import(context, settings, checkpoint, files)
+
+
+def _import(context: JobContext, settings: ImportSettings, checkpoint: Checkpoint, files: list[Path]) -> Results:
     _write_shared(checkpoint, settings, choose_device(settings))
     data_set = data_set_of(settings.source)
     entries: list[SongEntry] = []

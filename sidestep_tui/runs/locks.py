@@ -32,31 +32,34 @@ def is_held(file: Path) -> bool:
 
 
 @contextmanager
-def trying_to_hold(file: Path, patience: float = 0.0) -> Iterator[bool]:
+def trying_to_hold(file: Path, patience: float = 0.0, *, needed: bool = True) -> Iterator[bool]:
     """Holds a lock inside the block; gives False where another process has kept it for so many seconds.
 
     Args:
         file: is made where it is not there; its folder is there.
         patience: seconds. Somebody who only looks has it for an instant.
+        needed: refuse a file system without locks. Else it is held there by whoever asks.
 
     Raises:
-        SidestepError: the file cannot be written, or the file system has no locks.
+        SidestepError: the file cannot be written, or the file system has no locks and one is needed.
     """
     deadline = time.monotonic() + patience
     with disk_errors_named(file):
         lock = file.open("a+b")
     with lock:
-        while not (is_ours := _taken(lock, file)) and time.monotonic() < deadline:
+        while not (is_ours := _taken(lock, file, needed)) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         yield is_ours
 
 
-def _taken(lock: object, file: Path) -> bool:
+def _taken(lock: object, file: Path, needed: bool) -> bool:
     try:
         portalocker.lock(lock, portalocker.LOCK_EX | portalocker.LOCK_NB)  # type: ignore[arg-type]
     except portalocker.AlreadyLocked:
         return False
     except portalocker.LockException as error:
+        if not needed:
+            return True
         reason = str(error.args[0])
         raise SidestepError(
             f"The file system cannot lock files: {reason}.",

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import torch
 
+from sidestep_tui.dataset.session import open_session
 from sidestep_tui.engine.preprocess import audio as preprocess_audio
+from sidestep_tui.engine.tensor_lock import writing_to
 from sidestep_tui.engine.tensors import read_all, read_manifest, read_shared
 from sidestep_tui.runs.control import send_command
 from sidestep_tui.runs.directory import RunDirectory
@@ -22,6 +24,36 @@ def test_unchanged_songs_are_not_encoded_again(
     _, state = engine.run("again", "preprocess", document)
     assert (state.results["encoded"], len(encoded)) == (0, 3)
     assert read_manifest(tmp_path / "tensors") == before
+
+
+def test_tensors_of_a_saved_data_set_do_not_lose_its_edits_to_a_scan_of_the_folder(
+    engine: Any, document: dict[str, Any], folder: Path, tmp_path: Path, encoded: list[int]
+) -> None:
+    session = open_session(folder)
+    session.edit(["song 1.flac"], {"caption": "corrected"})
+    session.save()
+    engine.run("saved", "preprocess", document | {"dataset": str(folder / "dataset.json")})
+    before = read_manifest(tmp_path / "tensors")
+    code, state = engine.work(engine.create("scanned", "preprocess", document))
+    assert code == 1
+    assert state.failure is not None
+    assert "made from dataset.json" in state.failure.what
+    assert str(folder / "dataset.json") in state.failure.fix
+    assert read_manifest(tmp_path / "tensors") == before
+    _, state = engine.run("elsewhere", "preprocess", document | {"output": str(tmp_path / "plain")})
+    assert state.results["encoded"] == 3
+
+
+def test_a_folder_that_another_run_fills_is_left_alone(
+    engine: Any, document: dict[str, Any], tmp_path: Path, encoded: list[int]
+) -> None:
+    with writing_to(tmp_path / "tensors"):
+        code, state = engine.work(engine.create("second", "preprocess", document))
+        assert (code, encoded) == (1, [])
+        assert state.failure is not None
+        assert "Another run" in state.failure.what
+    engine.run("then", "preprocess", document)
+    assert len(encoded) == 3
 
 
 @pytest.mark.parametrize(("file", "encoded_again"), [("manifest.json", 3), ("shared.safetensors", 0)])

@@ -6,13 +6,16 @@ where it was, and a song enters the manifest only when all of it is written.
 """
 
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.config.jobs import PreprocessSettings
+from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.label_measures import MeasureCache
-from sidestep_tui.dataset.session import EDITS_LEFT_OUT, load_dataset
+from sidestep_tui.dataset.session import EDITS_LEFT_OUT, SAVED_BESIDE, load_dataset
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device, choose_dtype, free_memory
@@ -23,8 +26,11 @@ from sidestep_tui.engine.preprocess.plan import PlannedSong, Planner, measure_fi
 from sidestep_tui.engine.preprocess.scratch import Scratch
 from sidestep_tui.engine.preprocess.text import encode_prompts, write_songs
 from sidestep_tui.engine.team import Team, form_team
+from sidestep_tui.engine.tensor_lock import writing_to
 from sidestep_tui.engine.tensors import DamagedManifestError, Manifest, read_manifest
 from sidestep_tui.errors import SidestepError
+
+_WAS_SAVED: Final = "saved"
 
 
 def run(context: JobContext, settings: PreprocessSettings) -> Results:
@@ -36,11 +42,18 @@ def run(context: JobContext, settings: PreprocessSettings) -> Results:
     """
     context.phase("opening the model")
     checkpoint = open_model(settings.model)
-    device = choose_device(settings)
+    context.phase("reading the data set", subject=str(settings.dataset))
+    dataset = load_dataset(settings.dataset)
+    with writing_to(settings.output) if context.events is not None else nullcontext():  # the first rank for all
+        return _fill(context, settings, checkpoint, dataset)
+
+
+def _fill(context: JobContext, settings: PreprocessSettings, checkpoint: Checkpoint, dataset: Dataset) -> Results:
+    """Encodes into a folder that no other run writes to."""
+    device, measures = choose_device(settings), MeasureCache()
     dtype = choose_dtype(settings.model, device)
     manifest = _earlier_manifest(context, settings.output, checkpoint)
-    context.phase("reading the data set", subject=str(settings.dataset))
-    dataset, measures = load_dataset(settings.dataset), MeasureCache()
+    _refuse_to_forget(settings, manifest, dataset)
     team = form_team(context)
     if team.speaks:
         _warn_of_edits(context, dataset)
@@ -89,6 +102,17 @@ def _warn_of_edits(context: JobContext, dataset: Dataset) -> None:
     for finding in dataset.findings:
         if finding.code in EDITS_LEFT_OUT:
             context.warn(finding.message, dataset.root, finding.fix or "")
+
+
+def _refuse_to_forget(settings: PreprocessSettings, manifest: Manifest, dataset: Dataset) -> None:
+    """Tensors of a saved data set do not become those of its folder, without the labels, because of a mistyped path."""
+    beside = any(finding.code == SAVED_BESIDE for finding in dataset.findings)
+    if beside and manifest.dataset.get(_WAS_SAVED):
+        raise SidestepError(
+            f"These tensors were made from {DATASET_FILE}; the folder alone lacks what was edited in it.",
+            where=settings.dataset,
+            fix=f"give {settings.dataset / DATASET_FILE}, or choose another output folder",
+        )
 
 
 def _plan(bench: Bench, planner: Planner) -> list[PlannedSong]:
@@ -179,6 +203,7 @@ def _about(dataset: Dataset) -> dict[str, str | int | bool]:
     metadata = dataset.metadata
     return {
         "name": metadata.name,
+        _WAS_SAVED: dataset.saved is not None,
         "custom_tag": metadata.custom_tag,
         "tag_position": metadata.tag_position,
         "genre_ratio": metadata.genre_ratio,
