@@ -4,6 +4,7 @@
 saved data set lists the paragraphs there again, where such a tool looks for them.
 """
 
+import math
 import re
 from typing import Any, Final
 
@@ -11,11 +12,26 @@ from sidestep_tui.dataset.values import read_text
 
 MEMBER: Final = "captions"
 _BETWEEN_PARAGRAPHS: Final = re.compile(r"\n\s*\n")
+_COMMA: Final = re.compile("[,，、]")
+_UNSPACED: Final = re.compile("[\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
 def paragraphs(caption: str) -> tuple[str, ...]:
     """The wordings of a caption, without blank ends; none for an empty caption."""
     return tuple(part.strip() for part in _BETWEEN_PARAGRAPHS.split(caption) if part.strip())
+
+
+def comma_parts(caption: str) -> tuple[list[str], str]:
+    """What stands between the commas of a caption, Chinese and Japanese ones too, and the comma that it uses first."""
+    parts = [part.strip() for part in _COMMA.split(caption)]
+    first = _COMMA.search(caption)
+    return parts, ", " if first is None or first[0] == "," else first[0]
+
+
+def word_count(text: str) -> int:
+    """About how many words a text has. Chinese and Japanese put no blanks between theirs, of about two characters."""
+    unspaced = len(_UNSPACED.findall(text))
+    return len(_UNSPACED.sub(" ", text).split()) + math.ceil(unspaced / 2)
 
 
 def joined(caption: str, listed: Any) -> str:

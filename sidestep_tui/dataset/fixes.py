@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sidestep_tui.dataset.captions import comma_parts
 from sidestep_tui.dataset.language import detect_language
 from sidestep_tui.dataset.measure import Measures
 from sidestep_tui.dataset.song import DatasetMetadata, Finding, Song
@@ -98,8 +99,8 @@ def without_markup(lyrics: str) -> str:
 
 def without_tag(caption: str, tag: str) -> str:
     """A caption without the part that is the trigger tag."""
-    parts = [part.strip() for part in caption.split(",")]
-    return ", ".join(part for part in parts if part.casefold() != tag.casefold())
+    parts, comma = comma_parts(caption)
+    return comma.join(part for part in parts if part.casefold() != tag.casefold())
 
 
 def without_copy(lyrics: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from sidestep_tui.dataset.captions import comma_parts, word_count
 from sidestep_tui.dataset.effective import effective_caption, is_instrumental
 from sidestep_tui.dataset.language import detect_language
 from sidestep_tui.dataset.lrc import has_times
@@ -192,7 +193,7 @@ def _bandwidth(song: Song, _: DatasetMetadata) -> Finding | None:
 
 def _tag_twice(song: Song, metadata: DatasetMetadata) -> Finding | None:
     tag = (song.custom_tag or metadata.custom_tag).casefold()
-    words = [part.strip().casefold() for part in song.caption.split(",")]
+    words = {part.casefold() for part in comma_parts(song.caption)[0]}
     if not tag or metadata.tag_position == "replace" or tag not in words:
         return None
     message = told('The caption already holds the trigger tag "{tag}"; the prompt has it twice.', tag=printable(tag))
@@ -200,7 +201,7 @@ def _tag_twice(song: Song, metadata: DatasetMetadata) -> Finding | None:
 
 
 def _short_caption(song: Song, _: DatasetMetadata) -> Finding | None:
-    if not song.caption or len(song.caption.split()) >= _FEW_WORDS or len(song.caption) > 15:
+    if not song.caption or word_count(song.caption) >= _FEW_WORDS or len(song.caption) > 15:
         return None
     message = told('The caption says little: "{caption}".', caption=printable(song.caption))
     return Finding(Severity.INFO, "short-caption", message, song.key, told("name style, instruments, voice and mood"))

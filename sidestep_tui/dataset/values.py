@@ -17,14 +17,17 @@ _NOTHING = {"", "n/a", "na", "none", "null", "unknown", "-", "?", "undefined"}
 _BPM = re.compile(r"(\d{1,6}(?:[.,]\d+)?)\s*(?:bpm)?", re.IGNORECASE)
 _HIGHEST_TEMPO = 1000
 _LONGEST_FILE = 86_400.0
-_KEY = re.compile(r"([A-Ga-g])\s*-?(#|♯|♭|b|(?i:sharp|flat))?(?:\s*/\s*[A-Ga-g][#♯b♭]?)?[\s_:-]*(.*)", re.DOTALL)
-_MAJOR = {"", "major", "maj", "M", "dur", "ionian"}
-_MINOR = {"minor", "min", "m", "moll", "mol", "aeolian"}
+_KEY = re.compile(
+    r"([升降]?)([A-Ga-g])\s*-?(#|♯|♭|b|(?i:sharp|flat))?(?:\s*/\s*[A-Ga-g][#♯b♭]?)?[\s_:-]*(.*)", re.DOTALL
+)
+_MAJOR = {"", "major", "maj", "M", "dur", "ionian", "大调", "大調"}
+_MINOR = {"minor", "min", "m", "moll", "mol", "aeolian", "小调", "小調"}
+_ACCIDENTALS = {"": "", "♯": "#", "sharp": "#", "升": "#", "♭": "b", "flat": "b", "降": "b"}
 _CAMELOT = re.compile(r"(1[0-2]|0?[1-9])\s*([ABab])")
 # The wheel of fifths, from 1A and 1B on, spelled as Mixed In Key prints it.
 _CAMELOT_MINOR = ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "Db")
 _CAMELOT_MAJOR = ("B", "F#", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E")
-_METER = re.compile(r"(\d{1,2})(?:\s*/\s*\d{1,2})?(?:\s*time)?", re.IGNORECASE)
+_METER = re.compile(r"(\d{1,2})(?:\s*/\s*\d{1,2})?(?:\s*time|\s*拍)?", re.IGNORECASE)
 _WHOLE = re.compile(r"\d{1,9}", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,6}(?:[.,]\d+)?)\s*(?:s|sec|seconds)?", re.IGNORECASE | re.ASCII)
 _DECIBELS = re.compile(r"([+-]?\d{1,3}(?:[.,]\d+)?)\s*(?:db|lufs|lu)?", re.IGNORECASE | re.ASCII)
@@ -79,11 +82,11 @@ def read_key(value: object) -> str | None:
         place = int(camelot[1]) - 1
         return f"{_CAMELOT_MINOR[place]} minor" if camelot[2] in "Aa" else f"{_CAMELOT_MAJOR[place]} major"
     match = _KEY.fullmatch(text)
-    mode = None if match is None else _read_mode(match[3])
-    if match is None or mode is None:
+    mode = None if match is None else _read_mode(match[4])
+    if match is None or mode is None or (match[1] and match[3]):
         raise ValueError(f'"{_shown(value)}" is no key in major or minor')
-    accidental = {"": "", "♯": "#", "sharp": "#", "♭": "b", "flat": "b"}.get((match[2] or "").lower(), match[2])
-    return f"{match[1].upper()}{accidental} {mode}"
+    accidental = (match[1] or match[3] or "").lower()
+    return f"{match[2].upper()}{_ACCIDENTALS.get(accidental, accidental)} {mode}"
 
 
 def read_timesignature(value: object) -> str | None:

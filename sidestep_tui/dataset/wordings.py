@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from sidestep_tui.dataset.captions import paragraphs
+from sidestep_tui.dataset.captions import comma_parts, paragraphs, word_count
 from sidestep_tui.dataset.effective import effective_caption
 from sidestep_tui.dataset.song import DatasetMetadata, Song
 
@@ -86,10 +86,10 @@ def vary(caption: str, key: str, law: WordingLaw) -> tuple[str, ...]:
 
 def tags_of(caption: str) -> tuple[str, ...]:
     """The tags of a caption that is a list of them; none for prose, whose commas must stay where they are."""
-    tags = tuple(tag.strip() for tag in caption.split(",") if tag.strip())
-    if len(tags) < _FEWEST_TAGS or "\n" in caption or any(len(tag.split()) > _LONGEST_TAG_WORDS for tag in tags):
+    tags = tuple(tag for tag in comma_parts(caption)[0] if tag)
+    if len(tags) < _FEWEST_TAGS or "\n" in caption or any(word_count(tag) > _LONGEST_TAG_WORDS for tag in tags):
         return ()
-    return () if any(". " in tag or tag.endswith(".") for tag in tags) else tags
+    return () if any(". " in tag or "。" in tag or tag.endswith(".") for tag in tags) else tags
 
 
 def _redraw(caption: str, seed: str, law: WordingLaw) -> str:
@@ -101,4 +101,4 @@ def _redraw(caption: str, seed: str, law: WordingLaw) -> str:
     kept = [tag for tag in tags if draw.random() >= law.dropout] or [draw.choice(tags)]
     if law.shuffle:
         draw.shuffle(kept)
-    return ", ".join(kept)
+    return comma_parts(caption)[1].join(kept)

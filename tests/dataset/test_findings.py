@@ -30,6 +30,10 @@ def test_a_good_song_has_no_findings() -> None:
     assert codes(song(**{**GOOD, "lyrics": "", "language": "unknown", "is_instrumental": True})) == set()
 
 
+def test_a_few_chinese_characters_say_as_much_as_some_words() -> None:
+    assert not codes(song(**{**GOOD, "caption": "抒情民谣，女声"}))
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -44,6 +48,8 @@ def test_a_good_song_has_no_findings() -> None:
         ({"prompt_override": "genre"}, "missing-genre"),
         ({"trim_start": 5000.0}, "trim-ignored"), ({"trim_start": 50.0, "trim_end": 40.0}, "trim-ignored"),
         ({"caption": "xyz, a rock song", "custom_tag": "XYZ"}, "tag-twice"),
+        ({"caption": "抒情民谣"}, "short-caption"),
+        ({"caption": "丹青，民谣，女声，木吉他", "custom_tag": "丹青"}, "tag-twice"),
     ],
 )  # fmt: skip
 def test_one_thing_wrong_is_one_finding(changes: dict[str, Any], code: str) -> None:

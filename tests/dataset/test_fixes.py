@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sidestep_tui.dataset.findings import check_dataset
-from sidestep_tui.dataset.fixes import fix_for, skeleton, tempo_choices, without_copy, without_markup
+from sidestep_tui.dataset.fixes import fix_for, skeleton, tempo_choices, without_copy, without_markup, without_tag
 from sidestep_tui.dataset.song import AudioInfo, Belief, Dataset, DatasetMetadata, Finding, Severity, Song, Source
 from tests.dataset.conftest import set_fields
 from tests.tui.dataset.conftest import VERSES
@@ -97,3 +97,8 @@ def test_markup_goes_as_a_browser_would_show_it() -> None:
 
 def test_half_of_a_copy_is_kept_with_its_blank_lines() -> None:
     assert without_copy("a\n\nb\na\n\nb") == "a\n\nb"
+
+
+def test_a_tag_leaves_a_caption_with_the_commas_that_it_has() -> None:
+    assert without_tag("piano, ZZZ, rain", "zzz") == "piano, rain"
+    assert without_tag("民谣，丹青，木吉他", "丹青") == "民谣，木吉他"

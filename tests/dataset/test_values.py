@@ -25,6 +25,7 @@ ANYTHING = st.recursive(
         ("CM", "C major"), ("Cm", "C minor"), ("c_minor", "C minor"), ("G:min", "G minor"), ("d moll", "D minor"),
         ("F#/Gb minor", "F# minor"), ("8A", "A minor"), ("8B", "C major"), ("12b", "E major"), ("01A", "Ab minor"),
         ("10B", "D major"), ("", None), (None, None), ("N/A", None), ("unknown", None),
+        ("A小调", "A minor"), ("D 大調", "D major"), ("升F小调", "F# minor"), ("降B大调", "Bb major"),
     ],
 )  # fmt: skip
 def test_keys(written: object, key: str | None) -> None:
@@ -54,7 +55,7 @@ def test_gains_and_loudness() -> None:
             read(written)
 
 
-@pytest.mark.parametrize("written", ["H major", "C mixolydian", "loud", 7, "13A", ["C"]])
+@pytest.mark.parametrize("written", ["H major", "C mixolydian", "升F#小调", "小调", "loud", 7, "13A", ["C"]])
 def test_what_is_no_key_is_refused(written: object) -> None:
     with pytest.raises(ValueError):
         values.read_key(written)
@@ -77,7 +78,17 @@ def test_what_is_no_tempo_is_refused(written: object) -> None:
 
 @pytest.mark.parametrize(
     ("written", "beats"),
-    [("4/4", "4"), (4, "4"), ("4", "4"), (3.0, "3"), ("6/8", "6"), (" 3 / 4 ", "3"), (None, None), ("", None)],
+    [
+        ("4/4", "4"),
+        (4, "4"),
+        ("4", "4"),
+        (3.0, "3"),
+        ("6/8", "6"),
+        (" 3 / 4 ", "3"),
+        (None, None),
+        ("", None),
+        ("3/4拍", "3"),
+    ],
 )
 def test_time_signatures(written: object, beats: str | None) -> None:
     assert values.read_timesignature(written) == beats

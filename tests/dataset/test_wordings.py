@@ -49,6 +49,16 @@ def test_prose_keeps_its_words_where_they_are() -> None:
     assert all("violin, sung" not in text for text in mixed[2:])
 
 
+def test_chinese_tags_are_varied_and_chinese_prose_is_not() -> None:
+    tags = "民谣，女声，木吉他，bright synth lead，雨夜"
+    assert tags_of(tags) == ("民谣", "女声", "木吉他", "bright synth lead", "雨夜")
+    found = vary(tags, "a.wav", WordingLaw(8, shuffle=True))
+    assert len(found) > 3
+    assert all(sorted(text.split("，")) == sorted(tags.split("，")) for text in found)
+    for prose in ("这首歌由安静的钢琴独奏开始, 然后鼓和贝斯加入, 最后归于平静", "民谣，女声，在雨夜轻轻唱起。"):
+        assert vary(prose, "a.wav", WordingLaw(8, shuffle=True, dropout=0.5)) == (prose,)
+
+
 def test_the_trigger_tag_stays_in_its_place() -> None:
     found = word(song(caption=TAGS), METADATA, WordingLaw(10, shuffle=True), use_genre=False)
     assert len(found) > 5
