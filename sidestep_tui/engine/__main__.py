@@ -67,12 +67,22 @@ def _work(context: JobContext, others: OtherRanks | None) -> int:
         traceback.print_exc()
         # A rank that is gone breaks the connection before anybody says why: what it was is asked for first.
         failure = others.failure(_NEWS_PATIENCE_SECONDS) if others is not None else None
-        what = f"{type(error).__name__}: {error}"
-        log = str(context.run.engine_log)
-        _tell_failure(context, failure or RunFailed(what=what, where=log, fix="the log has the details"))
+        _tell_failure(context, failure or _unforeseen(context, error))
         return ExitCode.FAILED
     context.emit(RunCompleted(results=results))
     return ExitCode.DONE
+
+
+def _unforeseen(context: JobContext, error: Exception) -> RunFailed:
+    """In the library's words; of a full memory, as when a model is loaded on a small card, also what helps."""
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, by name: where it failed to load, it is not asked again
+        return RunFailed(
+            what=f"The device's memory does not suffice: {str(error).split('. ')[0]}.",
+            where="model.device",
+            fix="free memory on the device, choose a smaller model, or the processor: --device cpu",
+        )
+    what = f"{type(error).__name__}: {error}"
+    return RunFailed(what=what, where=str(context.run.engine_log), fix="the log has the details")
 
 
 def _tell_failure(context: JobContext, failure: RunFailed) -> None:
