@@ -156,7 +156,7 @@ def _run_tiled(
                     "The device has no memory for even one second of audio in the VAE.",
                     fix="free memory on the device, or choose the CPU: --device cpu",
                 ) from error
-            torch.cuda.empty_cache()
+        torch.cuda.empty_cache()  # only here is what the error's frames held let go
 
 
 def _tiles(

@@ -1,6 +1,7 @@
 """Tiled encoding and decoding against one pass over the whole song."""
 
 import copy
+import weakref
 from collections.abc import Callable
 from math import ceil
 
@@ -106,14 +107,22 @@ def test_shrinks_its_tiles_when_memory_runs_out(vae: AutoencoderOobleck, monkeyp
     expected = codec.decode_latents(vae, latents)
     decode, sizes = vae.decode, []
 
+    filling: list[weakref.ref[torch.Tensor]] = []
+    freed: list[bool] = []
+
     def decode_little(z: torch.Tensor) -> object:
         sizes.append(z.shape[-1])
         if z.shape[-1] > 60:
+            activations = torch.zeros(1)
+            filling.append(weakref.ref(activations))
             raise torch.OutOfMemoryError
         return decode(z)
 
     monkeypatch.setattr(vae, "decode", decode_little)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: freed.append(filling[-1]() is None))
     torch.testing.assert_close(codec.decode_latents(vae, latents), expected, atol=1e-5, rtol=1e-4)
+    assert len(freed) == len(filling) > 0
+    assert all(freed), "the cache was emptied while the error still held what fills the memory"
     assert sizes[0] == 110
     assert max(sizes[-2:]) <= 60
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -209,16 +210,23 @@ def test_a_full_card_gets_shorter_windows(
     from sidestep_tui.engine.estimate import job as estimate
 
     original = estimate.sample_losses
+    filling: list[weakref.ref[torch.Tensor]] = []
+    freed: list[bool] = []
 
     def too_long(transformer: Any, batch: Any) -> torch.Tensor:
         if batch.x0.shape[1] > 50:
+            activations = torch.zeros(1)
+            filling.append(weakref.ref(activations))
             raise torch.OutOfMemoryError("full")
         return original(transformer, batch)
 
     monkeypatch.setattr(estimate, "sample_losses", too_long)
+    monkeypatch.setattr(estimate, "free_memory", lambda: freed.append(filling[-1]() is None))
     monkeypatch.setattr(estimate, "_SMALLEST_CROP_SECONDS", 1.0)
     _, state = engine.run("short", "estimate", _document(turbo, songs, tmp_path / "r.json", batches=3))
     assert any("windows" in warning.what for warning in state.warnings)
+    assert len(freed) == len(filling) > 0
+    assert all(freed), "the cache was emptied while the error still held what fills the memory"
     assert state.results["batches"] == 3
 
 

@@ -172,8 +172,8 @@ class Estimate:
                 return self._backward(self._batch(draw, song))
             except torch.OutOfMemoryError as error:
                 self._ranking.forget()
-                free_memory()
                 self._shorten(draw.song, error)
+            free_memory()  # only here are the activations that the error's frames held let go
 
     def _backward(self, batch: Batch) -> bool:
         """A forward and a backward pass under the probe; False where the loss is not finite."""
