@@ -14,7 +14,7 @@ from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from sidestep_tui.acestep.products import product
+from sidestep_tui.acestep.products import gives_float32, product
 from sidestep_tui.acestep.quantised import QuantisedLinear
 
 
@@ -152,7 +152,8 @@ def _flat(x: Tensor) -> Tensor:
 
 def _scaled(left: Tensor, right: Tensor, scale: float, dtype: torch.dtype) -> Tensor:
     """s left right in a precision, with one rounding and in one pass; the first argument counts for nothing."""
-    if left.is_cuda and dtype == torch.float32 and not torch.compiler.is_compiling():  # it cannot lower such a product
+    compiled = torch.compiler.is_compiling()  # which cannot lower such a product
+    if left.dtype != dtype == torch.float32 and not compiled and gives_float32(left.device):
         return torch.addmm(left.new_empty(1), left, right, out_dtype=dtype, beta=0, alpha=scale)
     return torch.addmm(left.new_empty(1), left, right, beta=0, alpha=scale).to(dtype)
 

@@ -5,6 +5,7 @@ where oneDNN, which torch carries too, reaches 220 (docs/benchmarks.md). Which o
 alone, never on a clock, so a run that is continued computes the same bits.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,12 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if bias is None and not x.is_contiguous() and (weight.is_contiguous() or weight.shape[0] < x.shape[0]):
         return product(weight, x).T  # oneDNN copies an x that does not lie row by row: that side should be small
     return _opaque(x, weight, bias) if torch.compiler.is_compiling() else _by_onednn(x, weight, bias)
+
+
+@cache
+def gives_float32(device: torch.device) -> bool:
+    """Whether products of half precision may be asked for in float32 there: of cuBLAS, on cards since Ampere."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def frozen_linear(x: Tensor, weight: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sidestep_tui.acestep import products
-from sidestep_tui.acestep.products import onednn_is_faster, product, use_fast_linear
+from sidestep_tui.acestep.products import gives_float32, onednn_is_faster, product, use_fast_linear
 
 LAYOUTS: dict[str, Callable[[int, int], torch.Tensor]] = {
     "rows": lambda n, m: torch.randn(n, m),
@@ -81,3 +81,16 @@ def test_the_processor_alone_decides(
     for library in (torch.backends.mkl, torch.backends.mkldnn):
         monkeypatch.setattr(library, "is_available", lambda: True)
     assert onednn_is_faster() is wins
+
+
+@pytest.mark.parametrize(("device", "capability", "gives"), [
+    ("cuda:0", (7, 5), False), ("cuda:0", (8, 0), True), ("cuda:0", (12, 0), True), ("cpu", (9, 0), False),
+    ("mps", (9, 0), False),
+])  # fmt: skip
+def test_only_cards_since_ampere_are_asked_for_wide_products_of_half_precision(
+    device: str, capability: tuple[int, int], gives: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    gives_float32.cache_clear()
+    assert gives_float32(torch.device(device)) == gives
+    gives_float32.cache_clear()

@@ -12,6 +12,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from sidestep_tui.acestep.products import gives_float32
+
 _BLOCKS: Final = 8
 _SMALLEST_BLOCK: Final = 64
 
@@ -104,7 +106,7 @@ class SharedInputs:
 def product(left: Tensor, right: Tensor) -> Tensor:
     """left @ right, summed and given in float32; on CUDA without float32 copies of what is in lower precision."""
     low = next((m.dtype for m in (left, right) if m.dtype != torch.float32), torch.float32)
-    if left.is_cuda and low != torch.float32:
+    if low != torch.float32 and gives_float32(left.device):
         return torch.mm(left.to(low), right.to(low), out_dtype=torch.float32)
     return left.float() @ right.float()
 
