@@ -6,6 +6,8 @@ from typing import Final
 
 from platformdirs import PlatformDirs
 
+from sidestep_tui.errors import SidestepError
+
 _SNAPSHOTS: Final = "models--*/snapshots/*"
 _DIRS = PlatformDirs("sidestep", appauthor=False)
 
@@ -42,8 +44,16 @@ def whole_path(path: Path | str) -> Path:
     """What a person's words for a place mean everywhere: with `~` and this folder filled in, and without `..`.
 
     One run under two names would be two: its songs, its queue and its record would not be found by the other.
+
+    Raises:
+        SidestepError: it has a NUL in it, or the home folder of somebody unknown.
     """
-    whole = expanded(path).absolute()
+    if "\0" in str(path):
+        raise SidestepError("A path cannot have a NUL in it.", where=ascii(str(path))[:200], fix="leave it away")
+    try:
+        whole = Path(path).expanduser().absolute()
+    except RuntimeError as error:
+        raise SidestepError("There is no such home folder.", where=path, fix="write the whole path") from error
     return whole.resolve() if ".." in whole.parts else whole
 
 

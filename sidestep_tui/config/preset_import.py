@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from sidestep_tui.config.places import whole_path
 from sidestep_tui.config.preset_convert import Converter, Fate, Note, is_old_field
 from sidestep_tui.config.preset_names import check_name
-from sidestep_tui.config.preset_text import given_path, read_object, read_text
+from sidestep_tui.config.preset_text import read_object, read_text
 from sidestep_tui.config.presets import Preset, make_preset
 from sidestep_tui.errors import SidestepError
 
@@ -43,7 +44,7 @@ def import_file(path: Path, name: str | None = None) -> Import:
     Raises:
         SidestepError: too large, not JSON, no preset, a value of the wrong type, or a name that is no safe file name.
     """
-    path = given_path(path)
+    path = whole_path(path)
     return _import(read_text(path), name, path.stem, path)
 
 

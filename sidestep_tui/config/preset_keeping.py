@@ -5,10 +5,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from sidestep_tui.config.places import user_presets
+from sidestep_tui.config.places import user_presets, whole_path
 from sidestep_tui.config.preset_names import check_name, name_key
 from sidestep_tui.config.preset_shelf import ENDING, find_preset, is_preset_file, name_of, preset_folders
-from sidestep_tui.config.preset_text import given_path
 from sidestep_tui.config.presets import Preset, make_preset
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_json_atomic
@@ -50,7 +49,7 @@ def export_target(preset: Preset, target: Path) -> tuple[Path, bool]:
     Raises:
         SidestepError: it cannot be a path.
     """
-    target = given_path(target)
+    target = whole_path(target)
     with _named_errors(target):
         file = target / f"{preset.name}{ENDING}" if target.is_dir() else target
         return file, file.exists()

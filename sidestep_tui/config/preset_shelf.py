@@ -13,9 +13,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from sidestep_tui.config.places import user_presets
+from sidestep_tui.config.places import user_presets, whole_path
 from sidestep_tui.config.preset_names import check_name, name_key
-from sidestep_tui.config.preset_text import given_path
 from sidestep_tui.config.presets import Level, Preset, read_preset
 from sidestep_tui.errors import SidestepError, UsageError
 
@@ -96,7 +95,7 @@ def find_preset(name: str, working_folder: Path) -> Preset:
         SidestepError: it is damaged.
     """
     if name.endswith(ENDING):
-        return read_preset(given_path(Path(name)), "local")
+        return read_preset(whole_path(name), "local")
     shelf = read_shelf(working_folder)
     entries: list[Preset | Damaged] = [*shelf.damaged, *shelf.presets]
     called_so = [entry for entry in entries if name_key(entry.name) == name_key(name)]

@@ -14,20 +14,6 @@ _BOM: Final = "\ufeff"
 _EXAMPLE: Final = "`sidestep preset export recommended -` shows how one looks"
 
 
-def given_path(path: Path) -> Path:
-    """A path as a person gave it: `~` is the home folder, and it is made absolute.
-
-    Raises:
-        SidestepError: it has a NUL in it, or the home folder of somebody unknown.
-    """
-    if "\0" in str(path):
-        raise SidestepError("A path cannot have a NUL in it.", where=ascii(str(path))[:200], fix="leave it away")
-    try:
-        return path.expanduser().absolute()
-    except RuntimeError as error:
-        raise SidestepError("There is no such home folder.", where=path, fix="write the whole path") from error
-
-
 def read_text(path: Path) -> str:
     """The text of a preset file.
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidestep_tui.config.places import whole_path
 from sidestep_tui.config.preset_import import import_text
-from sidestep_tui.config.preset_text import LARGEST_BYTES, given_path, read_text
+from sidestep_tui.config.preset_text import LARGEST_BYTES, read_text
 from sidestep_tui.config.presets import parse_preset, preset_problems
 from sidestep_tui.errors import SidestepError
 
@@ -108,8 +109,8 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 def test_paths_are_made_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/me")
-    assert given_path(Path("a.json")) == tmp_path / "a.json"
-    assert given_path(Path("~/a.json")) == Path("/home/me/a.json")
+    assert whole_path(Path("a.json")) == tmp_path / "a.json"
+    assert whole_path(Path("~/a.json")) == Path("/home/me/a.json")
 
 
 JSON = st.recursive(

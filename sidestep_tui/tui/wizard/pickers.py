@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from sidestep_tui.config.places import downloads_home
-from sidestep_tui.config.preset_text import given_path
+from sidestep_tui.config.places import downloads_home, whole_path
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
@@ -61,13 +60,13 @@ async def _download_model(screen: SidestepScreen[None]) -> Path | None:
     folder = await screen.app.push_screen_wait(question)
     if not folder:
         return None
-    return await screen.app.push_screen_wait(DownloadScreen(name, given_path(Path(folder))))
+    return await screen.app.push_screen_wait(DownloadScreen(name, whole_path(folder)))
 
 
 def path_problem(text: str) -> str | None:
     """Why a text cannot be a path; None where it can."""
     try:
-        given_path(Path(text))
+        whole_path(text)
     except SidestepError as error:
         return spoken(error.what)
     return None
@@ -86,7 +85,7 @@ async def open_config(screen: SidestepScreen[None], document: WizardDocument) ->
 
     def problem(text: str) -> str | None:
         try:
-            loaded[:] = [document.with_file(given_path(Path(text)))]
+            loaded[:] = [document.with_file(whole_path(text))]
         except SidestepError as error:
             return spoken(error.what)
         return None

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from sidestep_tui.config.places import user_presets
+from sidestep_tui.config.places import user_presets, whole_path
 from sidestep_tui.config.preset_keeping import save_preset, taken_by
-from sidestep_tui.config.preset_text import given_path
 from sidestep_tui.config.presets import Preset, without_personal
 from sidestep_tui.dataset.folder import is_there
 from sidestep_tui.files import write_text_atomic
@@ -29,7 +28,7 @@ def save_as_preset(document: WizardDocument, name: str, *, overwrite: bool = Fal
 
 def file_exists(name: str) -> bool:
     """Whether saving as this file would replace one."""
-    return is_there(given_path(Path(name)))
+    return is_there(whole_path(name))
 
 
 def save_as_file(document: WizardDocument, name: str) -> Path:
@@ -38,6 +37,6 @@ def save_as_file(document: WizardDocument, name: str) -> Path:
     Raises:
         SidestepError: it cannot be written.
     """
-    path = given_path(Path(name))
+    path = whole_path(name)
     write_text_atomic(path, json_text(document.document))
     return path

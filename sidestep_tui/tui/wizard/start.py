@@ -12,10 +12,9 @@ from typing import Any, Final
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import EstimateSettings, JobName, PreprocessSettings
-from sidestep_tui.config.places import data_home, expanded, here, remembered_choices, runs_home
+from sidestep_tui.config.places import data_home, expanded, here, remembered_choices, runs_home, whole_path
 from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.config.preset_shelf import find_preset
-from sidestep_tui.config.preset_text import given_path
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.dataset import DATASET_FILE
@@ -162,7 +161,7 @@ def run_path(name: str) -> Path:
     if not name.strip():
         raise UsageError(_("The run needs a name."), fix=_("type one"))
     path = Path(name.strip())
-    return given_path(path) if len(path.parts) > 1 or name.strip() == "~" else runs_home() / path
+    return whole_path(path) if len(path.parts) > 1 or name.strip() == "~" else runs_home() / path
 
 
 def new_run_path(name: str) -> Path:
