@@ -1,8 +1,6 @@
 """Recorded passes: what they are given and give, with work that is done again in place of a card's graphs."""
 
 import math
-from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,99 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from sidestep_tui.acestep import open_checkpoint
-from sidestep_tui.acestep.compiled import compile_blocks
-from sidestep_tui.acestep.fast import use_fast_blocks
-from sidestep_tui.acestep.flash import trust_flash
-from sidestep_tui.config.adapter import LoraSettings
-from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine import graphs
-from sidestep_tui.engine.adapter import inject_new, trainable
 from sidestep_tui.engine.batches import Batch
-from sidestep_tui.engine.graphs import Record, RecordedPasses, cuda_record, rounded
-from sidestep_tui.engine.recompute import Policy, use_checkpointing
-from sidestep_tui.engine.step import Passes, plain_passes
-from sidestep_tui.engine.targets import choose_targets
-
-Work = Callable[[], None]
-
-
-class Recorder:
-    """Makes of work what does it again, and counts; `spoil` is done after every replay."""
-
-    def __init__(self, spoil: Work = lambda: None) -> None:
-        self.made = 0
-        self.replayed = 0
-        self._spoil = spoil
-
-    def __call__(self, work: Work) -> Work:
-        self.made += 1
-
-        def replay() -> None:
-            self.replayed += 1
-            work()
-            self._spoil()
-
-        return replay
-
-
-class Trained:
-    """A tiny model with its adapter, and its plain passes."""
-
-    def __init__(self, path: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
-        checkpoint = open_checkpoint(path)
-        self.transformer = checkpoint.load_transformer(device, dtype)
-        settings = LoraSettings(rank=4)
-        inject_new(self.transformer, settings, choose_targets(settings, checkpoint.config), seed=1)
-        self.parameters = list(trainable(self.transformer).values())
-        draw = torch.Generator().manual_seed(2)
-        for parameter in self.parameters:
-            parameter.data = 0.1 * torch.randn(parameter.shape, generator=draw).to(device)
-        use_fast_blocks(self.transformer)
-        self.transformer.train()
-        self.device = torch.device(device)
-        self.plain = plain_passes(self.transformer, ObjectiveSettings(weighting="min_snr"))
-
-    def recorded(
-        self, record: Record, warnings: list[str], plain: Passes | None = None, *, compiled: bool = False
-    ) -> RecordedPasses:
-        passes = plain or self.plain
-        return RecordedPasses(passes, self.parameters, self.device, record, warnings.append, compiled=compiled)
-
-    def result(self, passes: Passes, batches: list[Batch], samples: float = 3) -> tuple[list[Tensor], list[Tensor]]:
-        """Losses of every batch, and the gradients of them all; nothing is left in the parameters."""
-        losses = [passes(batch, samples) for batch in batches]
-        gradients = [parameter.grad.clone() for parameter in self.parameters if parameter.grad is not None]
-        for parameter in self.parameters:
-            parameter.grad = None
-        return losses, gradients
+from sidestep_tui.engine.graphs import rounded
+from tests.engine.recorded import Recorder, Trained, Work, batch, same
 
 
 @pytest.fixture
 def trained(turbo: Path) -> Trained:
     return Trained(turbo)
-
-
-def batch(frames: int, tokens: int, lengths: tuple[int, ...] | None = None, seed: int = 0) -> Batch:
-    draw = torch.Generator().manual_seed(seed)
-    count = len(lengths or (frames,))
-    return Batch(
-        keys=("song",) * count,
-        x0=torch.randn(count, frames, 64, generator=draw),
-        noise=torch.randn(count, frames, 64, generator=draw),
-        t=torch.rand(count, generator=draw),
-        condition=torch.randn(count, tokens, 64, generator=draw),
-        context=torch.randn(1, frames, 128, generator=draw).expand(count, -1, -1),
-        lengths=None if lengths is None else torch.tensor(lengths),
-        condition_lengths=None,
-        importance=None if seed % 2 else torch.rand(count, generator=draw),
-    )
-
-
-def same(found: tuple[list[Tensor], list[Tensor]], wanted: tuple[list[Tensor], list[Tensor]]) -> None:
-    assert len(found[1]) == len(wanted[1]) > 0
-    torch.testing.assert_close(found[0], wanted[0], atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(found[1], wanted[1], atol=1e-6, rtol=1e-4)
 
 
 def test_replays_give_the_losses_and_gradients_of_plain_passes(trained: Trained) -> None:
@@ -274,34 +188,3 @@ def test_there_are_few_buckets(parts: int) -> None:
     assert all(bucket - length < max(64, 2 * length / parts) for length, bucket in enumerate(lengths, 1))
     assert lengths == sorted(lengths)
     assert len(set(lengths)) < parts * 9
-
-
-@pytest.mark.cuda
-@pytest.mark.slow
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize("policy", ["none", "all"])
-def test_a_card_replays_what_it_computed(turbo: Path, policy: Policy, compiled: bool) -> None:
-    if trust_flash(torch.device("cuda", 0)) is not None:
-        pytest.skip("the card has no flash kernel")
-    trained, warnings = Trained(turbo, "cuda:0", torch.bfloat16), list[str]()
-    if compiled:
-        compile_blocks(trained.transformer, lambda _kind: nullcontext(), warnings.append)
-    use_checkpointing(trained.transformer, policy, draws=False)
-    passes = trained.recorded(cuda_record(trained.device), warnings, compiled=compiled)
-    for seed in range(3):
-        step = [batch(50 + seed, 10, seed=seed), batch(400, 70, seed=seed)]
-        found, wanted = trained.result(passes, step), trained.result(trained.plain, step)
-        for ours, theirs in zip((*found[0], *found[1]), (*wanted[0], *wanted[1]), strict=True):
-            assert (ours - theirs).norm() < 0.02 * theirs.norm()
-    assert not warnings
-
-
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_recording_that_fails_leaves_the_card_in_its_own_stream() -> None:
-    device = torch.device("cuda", 0)
-    number, before = torch.zeros(1, device=device), torch.cuda.current_stream(device)
-    with pytest.raises(RuntimeError):
-        cuda_record(device)(lambda: number.fill_(number.item()))  # which waits for the card
-    assert torch.cuda.current_stream(device) == before

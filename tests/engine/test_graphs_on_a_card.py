@@ -1,0 +1,44 @@
+"""Recorded passes on a card: the numbers of plain ones, and the stream that they leave."""
+
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import torch
+
+from sidestep_tui.acestep.compiled import compile_blocks
+from sidestep_tui.acestep.flash import trust_flash
+from sidestep_tui.engine.graphs import cuda_record
+from sidestep_tui.engine.recompute import Policy, use_checkpointing
+from tests.engine.recorded import Trained, batch
+
+
+@pytest.mark.cuda
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("policy", ["none", "all"])
+def test_a_card_replays_what_it_computed(turbo: Path, policy: Policy, compiled: bool) -> None:
+    if trust_flash(torch.device("cuda", 0)) is not None:
+        pytest.skip("the card has no flash kernel")
+    trained, warnings = Trained(turbo, "cuda:0", torch.bfloat16), list[str]()
+    if compiled:
+        compile_blocks(trained.transformer, lambda _kind: nullcontext(), warnings.append)
+    use_checkpointing(trained.transformer, policy, draws=False)
+    passes = trained.recorded(cuda_record(trained.device), warnings, compiled=compiled)
+    for seed in range(3):
+        step = [batch(50 + seed, 10, seed=seed), batch(400, 70, seed=seed)]
+        found, wanted = trained.result(passes, step), trained.result(trained.plain, step)
+        for ours, theirs in zip((*found[0], *found[1]), (*wanted[0], *wanted[1]), strict=True):
+            assert (ours - theirs).norm() < 0.02 * theirs.norm()
+    assert not warnings
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_recording_that_fails_leaves_the_card_in_its_own_stream() -> None:
+    device = torch.device("cuda", 0)
+    number, before = torch.zeros(1, device=device), torch.cuda.current_stream(device)
+    with pytest.raises(RuntimeError):
+        cuda_record(device)(lambda: number.fill_(number.item()))  # which waits for the card
+    assert torch.cuda.current_stream(device) == before
