@@ -49,12 +49,23 @@ def out_of_memory(
     shape = DitShape.from_config(transformer.config)
     here = settings.model_copy(update={"model": settings.model.model_copy(update={"device": str(device)})})
     advice = [_advice(*saving) for saving in largest_savings(here, shape, load)]
+    if (others := _others(device)) > GIB:
+        held = told(f"wait until other processes (`nvidia-smi` names them) let go of their {others / GIB:.1f} GiB")
+        advice.insert(0, held)
     return MemoryFullError(
         f"The device's memory does not suffice for {load.frames / LATENT_RATE:.0f} s of song in a batch of "
         f"{settings.training.batch_size}: {str(error).split('. ')[0]}.",
         where="memory",
         fix="; or ".join(advice) or "nothing in the settings saves more: take a smaller model or a larger card",
     )
+
+
+def _others(device: torch.device) -> int:
+    """Bytes of a card that are neither free nor torch's in this process: also its own context, of half a GiB."""
+    if device.type != "cuda":
+        return 0
+    free, total = torch.cuda.mem_get_info(device)
+    return total - free - torch.cuda.memory_reserved(device)
 
 
 def _advice(change: Change, saved: int) -> str:

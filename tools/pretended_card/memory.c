@@ -1,6 +1,7 @@
 /* Memory of the pretended card: address space that is reserved and not touched, counted against the card's size. */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,6 +21,17 @@ typedef struct Block {
 static Block *blocks;
 static size_t used;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* What other processes have of the card now; a card that is shared fills up in the middle of a run. */
+static size_t taken(void) {
+    const char *path = getenv("PRETENDED_TAKEN");
+    FILE *file = path ? fopen(path, "r") : NULL;
+    size_t bytes = 0;
+    if (!file) return 0;
+    if (fscanf(file, "%zu", &bytes) != 1) bytes = 0;
+    fclose(file);
+    return bytes < card_bytes() ? bytes : card_bytes();
+}
 
 static void remember(char *start, size_t size, int kind) {
     Block *block = malloc(sizeof *block);
@@ -51,7 +63,7 @@ static cudaError_t allocate(void **result, size_t bytes, int kind) {
     *result = NULL;
     if (!size) return cudaSuccess;
     pthread_mutex_lock(&lock);
-    int fits = kind != cudaMemoryTypeDevice || used + size <= card_bytes();
+    int fits = kind != cudaMemoryTypeDevice || used + size + taken() <= card_bytes();
     char *start = fits ? reserve_aligned(size) : NULL;
     if (start) {
         remember(start, size, kind);
@@ -122,7 +134,7 @@ cudaError_t cudaHostUnregister(void *start) {
 
 cudaError_t cudaMemGetInfo(size_t *left, size_t *total) {
     *total = card_bytes();
-    *left = *total - used;
+    *left = used + taken() < *total ? *total - used - taken() : 0;
     return cudaSuccess;
 }
 
