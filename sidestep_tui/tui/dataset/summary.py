@@ -1,5 +1,7 @@
 """One line above the table: how many songs, how much is reviewed, marked and unsaved."""
 
+from typing import Final
+
 from textual.app import RenderResult
 from textual.content import Content
 from textual.widget import Widget
@@ -11,6 +13,14 @@ from sidestep_tui.tui.outline import bar
 
 _BAR = 12
 _WIDE = 100
+_FIGURES: Final = {
+    "left_out": ("×", _("{count} left out"), "$error"),
+    "reviewed": ("✓", _("{count} reviewed"), ""),
+    "marked": ("◆", _("{count} marked"), "$accent"),
+    "held_out": ("○", _("{count} held out"), "$accent"),
+    "unsaved": ("●", _("{count} unsaved"), "$warning"),
+}
+"""The figures from left to right: symbol, words, colour. Those that are 0 say nothing, but for the reviewed ones."""
 
 
 class Summary(Widget):
@@ -23,24 +33,36 @@ class Summary(Widget):
         self._review = review
 
     def render(self) -> RenderResult:
-        """One line; the parts that say nothing are left out."""
+        """One line; what it has no room for are first the words beside the symbols."""
+        line = self._line(in_words=True)
+        if line.cell_length > self.size.width:
+            line = self._line(in_words=False)
+        return line.truncate(self.size.width, ellipsis=True)
+
+    def _line(self, *, in_words: bool) -> Content:
         review = self._review
-        songs = len(review.songs)
-        wide = self.size.width >= _WIDE
-        full, rest = bar(review.reviewed / songs if songs else 0, _BAR) if wide else ("", "")
-        seconds = sum(song.duration for song in review.songs.values())
-        unsaved = review.session.edits if review.session.has_unsaved_edits else 0
-        held_out = sum(song.held_out for song in review.songs.values())
-        left_out = len(review.dataset.failures)
-        return Content.assemble(
-            (ngettext("{count} song", "{count} songs", songs).format(count=count(songs)), "bold"),
-            (f", {duration(seconds)}", "$text-muted"),
-            (_("   × {left_out} left out").format(left_out=count(left_out)) if left_out else "", "$error"),
-            "   ",
-            (full, "$success"),
-            (rest, "$text-muted"),
-            " " * wide + _("✓ {reviewed} reviewed").format(reviewed=count(review.reviewed)),
-            (_("   ◆ {marked} marked").format(marked=count(len(review.marked))) if review.marked else "", "$accent"),
-            (_("   ○ {held_out} held out").format(held_out=count(held_out)) if held_out else "", "$accent"),
-            (_("   ● {unsaved} unsaved").format(unsaved=count(unsaved)) if unsaved else "", "$warning"),
-        )
+        songs = list(review.songs.values())
+        parts: list[str | tuple[str, str]] = [
+            (ngettext("{count} song", "{count} songs", len(songs)).format(count=count(len(songs))), "bold"),
+            (f", {duration(sum(song.duration for song in songs))}", "$text-muted"),
+        ]
+        numbers = {
+            "left_out": len(review.dataset.failures),
+            "reviewed": review.reviewed,
+            "marked": len(review.marked),
+            "held_out": sum(song.held_out for song in songs),
+            "unsaved": review.session.edits if review.session.has_unsaved_edits else 0,
+        }
+        for name, number in numbers.items():
+            symbol, words, colour = _FIGURES[name]
+            if not number and name != "reviewed":
+                continue
+            gap = "   "
+            if name == "reviewed":
+                wide = self.size.width >= _WIDE
+                full, rest = bar(number / len(songs) if songs else 0, _BAR) if wide else ("", "")
+                parts += [gap, (full, "$success"), (rest, "$text-muted")]
+                gap = " " * wide
+            told = (words if in_words else "{count}").format(count=count(number))
+            parts.append((f"{gap}{symbol} {told}", colour))
+        return Content.assemble(*parts)

@@ -252,3 +252,18 @@ async def test_any_size_of_terminal_works(open_review: OpenReview, album: Path, 
         await pilot.resize_terminal(80, 24)
         await pilot.press("escape")
         assert table(pilot).cursor == 5
+
+
+async def test_the_unsaved_edits_are_told_where_there_is_little_room(many: Review, make_app: MakeApp) -> None:
+    """At 80 columns they stood behind the end of the line, as soon as songs were marked, reviewed and held out."""
+    keys = list(many.songs)
+    many.mark(keys)
+    many.edit(keys[:9_000], {"reviewed": True})
+    many.edit(keys[-1_000:], {"held_out": True})
+    async with make_app().run_test(size=(80, 24)) as pilot:
+        await pilot.app.push_screen(ReviewScreen(many))
+        await pilot.pause()
+        assert "✓ 9 000   ◆ 10 000   ○ 1 000   ● 2" in shown(pilot.app)
+        await pilot.resize_terminal(120, 24)
+        await pilot.pause()
+        assert "✓ 9 000 reviewed   ◆ 10 000 marked   ○ 1 000 held out   ● 2 unsaved" in shown(pilot.app)
