@@ -58,7 +58,8 @@ def number(value: float | None, digits: int = 4) -> str:
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
         mantissa, _, exponent = f"{value:.{digits - 2}e}".partition("e")
         return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{int(exponent)}"
-    return f"{value:.{digits}g}"
+    short = f"{value:.{digits}g}"
+    return f"{value:.0f}" if "e" in short else short  # 1250 is no longer than 1.25e+03, and a tick of a chart has room
 
 
 def share(value: float | None) -> str:

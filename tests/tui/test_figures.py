@@ -53,5 +53,10 @@ def test_number(value: float | None, text: str) -> None:
     assert number(value) == text
 
 
+@pytest.mark.parametrize(("value", "digits", "text"), [(1250.0, 3, "1250"), (12345.6, 4, "12346"), (150.0, 2, "150")])
+def test_a_number_with_more_places_than_digits_is_whole(value: float, digits: int, text: str) -> None:
+    assert number(value, digits) == text
+
+
 def test_share_and_count() -> None:
     assert (share(0.124), share(None), count(1234567)) == ("12 %", "–", "1 234 567")

@@ -1,13 +1,17 @@
 """Scale, decimation and canvas: what a curve becomes in dots."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.chart.canvas import Canvas
 from sidestep_tui.tui.chart.curve import Curve
 from sidestep_tui.tui.chart.scale import Scale, fit_scale
+from sidestep_tui.tui.chart.widget import Chart
+from sidestep_tui.tui.chart.window import Window
 
 
 def line(x: list[float], y: list[float]) -> Curve:
@@ -80,3 +84,15 @@ def test_a_column_across_cells_is_whole() -> None:
     canvas = Canvas(1, 3)
     canvas.vertical(0, 2, 9, owner=1)
     assert dots(canvas) == ["⡄", "⡇", "⠃"]
+
+
+async def test_the_axis_is_straight_whatever_the_numbers(make_app: Callable[..., SidestepApp]) -> None:
+    """`1.25e+03` pushed its line one cell to the right."""
+    async with make_app().run_test(size=(60, 24)) as pilot:
+        chart = Chart(empty="")
+        await pilot.app.screen.mount(chart)
+        await pilot.pause()
+        chart.show([line([1, 2, 3], [1100, 1900, 1300])], Window(), logarithmic=False)
+        rows = [chart.render_line(y).text for y in range(1, chart.size.height - 2)]
+        assert {row.rstrip()[8] for row in rows} == {"│", "┤"}
+        assert any("1250 ┤" in row for row in rows)
