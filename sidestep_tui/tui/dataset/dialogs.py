@@ -150,10 +150,13 @@ class BulkEditScreen(Dialog[Mapping[str, Any] | None]):
         wanted = FIELDS[name].default if read is None else read
         changing = sum(_value(song, name) != wanted for song in self._songs)
         shown = _("cleared") if value is None else _("set to {value}").format(value=_written(wanted)[:60])
+        told = ngettext(
+            "{name} is {shown}: {changing} of {songs} song changes",
+            "{name} is {shown}: {changing} of {songs} songs change",
+            len(self._songs),
+        )
         self._say(
-            _("{name} is {shown}: {changing} of {songs} songs change").format(
-                name=name, shown=shown, changing=count(changing), songs=count(len(self._songs))
-            ),
+            told.format(name=name, shown=shown, changing=count(changing), songs=count(len(self._songs))),
             "$text-success",
         )
 

@@ -7,12 +7,12 @@ from typing import ClassVar, Final
 from textual import work
 from textual.binding import Binding, BindingType
 
-from sidestep_tui.dataset.folder import is_folder
+from sidestep_tui.config.jobs import PreprocessSettings
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.dataset import encoding
 from sidestep_tui.tui.dataset.dialogs import BusyScreen
-from sidestep_tui.tui.dataset.label_screen import LabellingScreen
+from sidestep_tui.tui.dataset.label_screen import LabellingScreen, folder_problem
 from sidestep_tui.tui.dataset.labelling import dataset_path
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.starting import start_engine
@@ -79,33 +79,36 @@ class EncodingScreen(LabellingScreen):
     async def _model(self, chosen: str) -> Path | None:
         if chosen != _TYPED:
             return Path(chosen)
-        ask = AskScreen(_("The folder of the model"), check=_no_folder, note=_("a model folder of either layout"))
+        ask = AskScreen(_("The folder of the model"), check=folder_problem, note=_("a model folder of either layout"))
         text = await self.app.push_screen_wait(ask)
         return Path(text).expanduser() if text else None
 
     async def _start(self, model: Path) -> None:
-        """Asks where the tensors go, starts the engine and opens its monitor."""
+        """Asks where the tensors go, and starts the engine."""
         usual = str(encoding.usual_output(self.review.dataset))
         note = _("songs that are there already and have not changed are not encoded again")
         text = await self.app.push_screen_wait(AskScreen(_("Where the tensors go"), usual, note=note))
         if not text:
             return
-        settings = encoding.prepare(self.review.dataset, model, Path(text).expanduser())
+        self._start_encoding(encoding.prepare(self.review.dataset, model, Path(text).expanduser()))
+
+    @work(group="starts")
+    async def _start_encoding(self, settings: PreprocessSettings) -> None:
+        """Takes seconds; the monitor does not come above what was opened meanwhile, which may be typed in."""
         try:
             run = await asyncio.to_thread(encoding.make_run, settings)
         except SidestepError as error:
             self.sidestep.tell_error(error)
             return
-        if await asyncio.to_thread(start_engine, self.sidestep, run):
+        if not await asyncio.to_thread(start_engine, self.sidestep, run):
+            return
+        if self.app.screen is self:
             self.sidestep.open("monitor", run=run)
+        else:
+            self.sidestep.tell(_("{name} is at work; the list of runs leads to it.").format(name=run.name))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Encoding needs songs."""
         if action == "encode":
             return bool(self.review.songs)
         return super().check_action(action, parameters)
-
-
-def _no_folder(text: str) -> str | None:
-    """Why a text cannot be a model's folder."""
-    return None if is_folder(Path(text).expanduser()) else _("there is no such folder")

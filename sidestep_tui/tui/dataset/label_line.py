@@ -135,8 +135,8 @@ class LabelLine(Widget):
                 _(" {done} of {total}").format(done=count(progress.done), total=count(progress.total)),
             ]
             parts += [(f"  {item}", "$text-muted")]
-        elif self.summary.condition == "running":
-            parts.append((clean(state.phase), "$text-muted"))
+        elif self.summary.condition == "running" and state.phase:
+            parts = [(clean(spoken(state.phase)), "bold")]
         if failed:
             parts.append((_("  × {failed} failed").format(failed=count(failed)), "$error"))
         if failed or state.failure is not None or self.summary.condition == "running":

@@ -9,6 +9,7 @@ from textual import on, work
 from textual.binding import Binding, BindingType
 
 from sidestep_tui.config.label import LabelSettings, LabelSource
+from sidestep_tui.dataset.folder import is_folder
 from sidestep_tui.dataset.proposals import still_missing
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.control import send_command
@@ -43,8 +44,12 @@ class LabellingScreen(ReviewingScreen[None]):
     async def action_label(self) -> None:
         """Asks who fills in what for which songs, and starts."""
         settings = await self._settings()
-        if settings is None:
-            return
+        if settings is not None:
+            self._start_labelling(settings)
+
+    @work(group="starts")
+    async def _start_labelling(self, settings: LabelSettings) -> None:
+        """Takes seconds, in which another dialog may be opened: that ends the worker of the one before."""
         try:
             run = await asyncio.to_thread(make_run, settings)
         except SidestepError as error:
@@ -64,8 +69,9 @@ class LabellingScreen(ReviewingScreen[None]):
         keys = list(self.review.songs)
         if self.review.marked:
             marked = [key for key in keys if key in self.review.marked]
+            told = ngettext("The marked song", "The {marked} marked songs", len(marked))
             scopes = [
-                Choice("marked", _("The {marked} marked songs").format(marked=count(len(marked)))),
+                Choice("marked", told.format(marked=count(len(marked)))),
                 Choice("all", _("All songs")),
             ]
             scope = await self.app.push_screen_wait(PickScreen(_("Which songs"), lambda _: scopes))
@@ -85,14 +91,15 @@ class LabellingScreen(ReviewingScreen[None]):
 
     async def _local(self, settings: LabelSettings) -> LabelSettings | None:
         """Asks for the folders of the models that the fields need."""
-        given: dict[str, str] = {}
+        given: dict[str, Path] = {}
         for role, fields in (("captioner", {"caption"}), ("transcriber", {"lyrics", "language"})):
             if not settings.fields or fields & set(settings.fields):
                 note = _("the folder of ACE-Step/acestep-{role}; empty leaves it out").format(role=role)
-                text = await self.app.push_screen_wait(AskScreen(_("The {role}").format(role=role), "", note=note))
+                ask = AskScreen(_("The {role}").format(role=role), "", check=folder_problem, note=note)
+                text = await self.app.push_screen_wait(ask)
                 if text is None:
                     return None
-                given |= {role: text} if text.strip() else {}
+                given |= {role: Path(text).expanduser().absolute()} if text.strip() else {}
         return LabelSettings.model_validate(settings.model_dump() | given)
 
     @work(exclusive=True, group="dialog")
@@ -163,3 +170,8 @@ class LabellingScreen(ReviewingScreen[None]):
         if action == "labelling":
             return self.is_mounted and self.query_one(LabelLine).summary is not None
         return super().check_action(action, parameters)
+
+
+def folder_problem(text: str) -> str | None:
+    """Why a text cannot be a folder; one that says nothing leaves it out."""
+    return None if not text.strip() or is_folder(Path(text).expanduser()) else _("there is no such folder")

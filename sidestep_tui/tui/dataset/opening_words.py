@@ -3,7 +3,7 @@
 from textual.content import Content
 
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.texts import _
+from sidestep_tui.texts import _, ngettext
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.outline import bar
@@ -15,11 +15,11 @@ def reading(done: int, total: int, *, width: int) -> Content:
     if not total:
         return Content.styled(_("Looking for songs …"), "bold")
     if done >= total:
-        return Content.assemble(
-            (_("{total} audio files").format(total=count(total)), "bold"), _("\n\nReading what lies beside them …")
-        )
+        files = ngettext("{total} audio file", "{total} audio files", total).format(total=count(total))
+        return Content.assemble((files, "bold"), _("\n\nReading what lies beside them …"))
     full, rest = bar(done / total, width)
-    figures = _("{done} of {total} audio files").format(done=count(done), total=count(total))
+    told = ngettext("{done} of {total} audio file", "{done} of {total} audio files", total)
+    figures = told.format(done=count(done), total=count(total))
     return Content.assemble(
         (_("Reading songs …"), "bold"), "\n\n", (full, "$primary"), (rest, "$text-muted"), f"\n{figures}"
     )

@@ -151,7 +151,7 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
         silent = sum(is_instrumental(song, dataset.metadata) for song in dataset.songs)
         genre = genre_songs(dataset)
         figures = [
-            _("{genre} songs by genre").format(genre=count(len(genre))),
+            ngettext("{genre} song by genre", "{genre} songs by genre", len(genre)).format(genre=count(len(genre))),
             _("{own} with a tag of their own").format(own=count(own)),
         ]
         lines = [

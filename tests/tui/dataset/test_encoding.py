@@ -1,5 +1,6 @@
 """From the review to training: the songs are saved and encoded, the monitor comes above, the wizard knows them."""
 
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,13 +15,14 @@ from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.tui.dataset import encode_screen
 from sidestep_tui.tui.dataset.encoding import make_run, prepare, usual_output
 from sidestep_tui.tui.dataset.screen import ReviewScreen
+from sidestep_tui.tui.dataset.song_screen import SongScreen
 from sidestep_tui.tui.monitor.screen import MonitorScreen
 from sidestep_tui.tui.wizard.dialogs import AskScreen, PickScreen
 from sidestep_tui.tui.wizard.models import FoundModel
 from sidestep_tui.tui.wizard.screen import WizardScreen
 from sidestep_tui.tui.wizard.start import remembered
 
-from .conftest import OpenReview
+from .conftest import OpenReview, notes
 
 Eventually = Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]
 
@@ -132,3 +134,23 @@ def test_the_next_wizard_begins_with_the_tensors(album: Path, model: Path) -> No
     assert make_run(settings).name == "album-preprocess"
     assert make_run(settings).name == "album-preprocess-2"
     assert remembered() == {"model.checkpoint": str(model), "data.tensors": str(settings.output)}
+
+
+async def test_the_monitor_does_not_come_above_what_was_opened_meanwhile(
+    open_review: OpenReview, album: Path, model: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys that were meant for a dialog went to the run."""
+    go_on = threading.Event()
+    monkeypatch.setattr(encode_screen, "start_engine", lambda _app, _run: go_on.wait(10))
+    async with open_review(album, (80, 24), "p") as pilot:
+        await until_asked(pilot, eventually, PickScreen)
+        await pilot.press("enter")
+        await until_asked(pilot, eventually, AskScreen)
+        await pilot.press("enter")
+        await eventually(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, SongScreen)
+        go_on.set()
+        await eventually(pilot, lambda: "album-preprocess is at work" in notes(pilot))
+        assert isinstance(pilot.app.screen, SongScreen)

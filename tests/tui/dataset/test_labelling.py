@@ -1,6 +1,7 @@
 """Labelling from the review: started, followed, stopped; what it finds becomes edits that can be undone."""
 
 import json
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.proposals import Proposals
@@ -16,13 +17,16 @@ from sidestep_tui.dataset.session import load_dataset, open_session
 from sidestep_tui.dataset.song import Belief, Source
 from sidestep_tui.runs.control import take_commands
 from sidestep_tui.runs.directory import RunDirectory
-from sidestep_tui.runs.events import Progress, RunCompleted, RunFailed, RunStarted
+from sidestep_tui.runs.events import PhaseChanged, Progress, RunCompleted, RunFailed, RunStarted
 from sidestep_tui.runs.log import EventWriter
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.dataset import label_screen, labelling
+from sidestep_tui.tui.dataset.findings_screen import FindingsScreen
 from sidestep_tui.tui.dataset.label_line import LabelLine
 from sidestep_tui.tui.dataset.screen import ReviewScreen
+from sidestep_tui.tui.wizard.dialogs import AskScreen
 
+from ..conftest import shown
 from .conftest import OpenReview, notes
 
 Eventually = Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]
@@ -181,3 +185,60 @@ async def test_a_labelling_is_stopped_from_the_review(
             await pilot.pause()
             assert [command.name for command in take_commands(run)] == ["stop"]
             assert screen(pilot).review.songs["live/06 שיר ארוך.wav"].bpm == 100, "what was found stays"
+
+
+async def test_a_labelling_is_followed_whatever_is_opened_while_it_starts(
+    open_review: OpenReview, album: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine takes seconds to start; a list that was opened meanwhile kept the review from ever hearing of it."""
+    go_on = threading.Event()
+    monkeypatch.setattr(label_screen, "start_engine", lambda _app, _run: go_on.wait(10))
+    async with open_review(album) as pilot:
+        review = screen(pilot)
+        for key in ("l", "enter", "enter"):
+            await pilot.press(key)
+            await pilot.pause()
+        await pilot.press("f")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, FindingsScreen)
+        go_on.set()
+        await eventually(pilot, lambda: review.query_one(LabelLine).summary is not None)
+
+
+async def test_the_folder_of_a_local_model_is_the_one_that_was_typed(
+    open_review: OpenReview, album: Path, tmp_path: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine works elsewhere and knows no `~`; a folder that is not there was told by the failed run alone."""
+    started: list[RunDirectory] = []
+    monkeypatch.setattr(label_screen, "start_engine", lambda _app, run: bool(started.append(run)) or True)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "captioner").mkdir()
+    async with open_review(album) as pilot:
+        await pilot.press("l", "G", "enter")
+        await pilot.pause()
+        await pilot.press("down", "enter")
+        await eventually(pilot, lambda: isinstance(pilot.app.screen, AskScreen))
+        pilot.app.screen.query_one(Input).value = "~/no such folder"
+        await pilot.press("enter")
+        assert "there is no such folder" in shown(pilot.app)
+        pilot.app.screen.query_one(Input).value = "~/captioner"
+        await pilot.press("enter")
+        await eventually(pilot, lambda: bool(started))
+    settings = started[0].settings()
+    assert isinstance(settings, labelling.LabelSettings)
+    assert (settings.captioner, settings.transcriber) == (tmp_path / "captioner", None)
+
+
+async def test_before_the_first_song_the_phase_is_told(
+    make_app: Callable[..., SidestepApp], album: Path, eventually: Eventually
+) -> None:
+    """It said `Labelling labelling`."""
+    run = left_by_a_run(album)
+    with EventWriter(run.events_file) as events, run.held():
+        events.write(RunStarted(job="label", pid=1, host="", device="cpu", version="", settings={}))
+        events.write(PhaseChanged(phase="reading the data set", subject=str(album)))
+        async with make_app("dataset", path=album).run_test(size=(120, 36)) as pilot:
+            await eventually(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+            line = screen(pilot).query_one(LabelLine)
+            await eventually(pilot, lambda: line.running is not None)
+            assert str(line.render()) == "reading the data set  L"

@@ -146,6 +146,11 @@ def test_what_comes_after_the_last_file_is_told_too() -> None:
     assert "lies beside them" in str(reading(6, 6, width=10))
 
 
+def test_one_file_is_told_as_one() -> None:
+    assert "1 audio file\n" in str(reading(1, 1, width=10))
+    assert str(reading(0, 1, width=10)).endswith("0 of 1 audio file")
+
+
 async def test_a_data_set_of_broken_files_says_so(open_review: OpenReview, tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.mp3").write_bytes(b"nonsense")
