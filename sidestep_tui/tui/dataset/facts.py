@@ -1,5 +1,7 @@
 """The left side of a song: its fields with where each came from, and what was found with the key that mends it."""
 
+from collections.abc import Iterator
+from itertools import count
 from typing import Final
 
 from rich.text import Text
@@ -114,12 +116,14 @@ class FindingsList(Widget):
         if not self.found:
             text = (_("✓ Nothing to look at."), "$success") if self.checked else (_("Checking …"), "$text-muted")
             return Content.assemble(text)
-        return Content("\n").join([self._line(number, *one) for number, one in enumerate(self.found, 1)])
+        digits = count(1)
+        return Content("\n").join([self._line(finding, fix, digits) for finding, fix in self.found])
 
-    def _line(self, number: int, finding: Finding, fix: Fix | None) -> Content:
+    @staticmethod
+    def _line(finding: Finding, fix: Fix | None, digits: Iterator[int]) -> Content:
         symbol, colour = SYMBOLS[finding.severity]
         line = Content.assemble((symbol, f"bold ${colour}"), " ", clean(spoken(finding.message)))
         if fix is None:
             return line
         mend = clean(spoken(fix.label))
-        return line + Content.assemble((f"  {number}", "bold $footer-key-foreground"), (f" {mend}", "bold"))
+        return line + Content.assemble((f"  {next(digits)}", "bold $footer-key-foreground"), (f" {mend}", "bold"))

@@ -95,6 +95,7 @@ class SongScreen(SongEditingScreen):
         self.key = key
         self._visits += 1
         self.set_context(printable(key))
+        self.query_one("#found", KeyScroll).scroll_home(animate=False)
         view = self.query_one(SoundView)
         view.sound = self.review.sounds.known(self.song)
         view.notice = _("Reading the sound …")
@@ -115,10 +116,9 @@ class SongScreen(SongEditingScreen):
         self.query_one(FieldTable).show(song)
         findings = review.checks.of(song.key)
         fixes = [review.fix_for(finding) for finding in findings]
-        order = sorted(range(len(findings)), key=lambda place: fixes[place] is None)
-        self.mends = [fix for place in order if (fix := fixes[place]) is not None]
+        self.mends = [fix for fix in fixes if fix is not None]
         found = self.query_one(FindingsList)
-        found.found = tuple((findings[place], fixes[place]) for place in order)
+        found.found = tuple(zip(findings, fixes, strict=True))
         found.checked = review.checks.complete
         self.query_one(PromptView).show(song.key)
         view = self.query_one(SoundView)

@@ -125,3 +125,20 @@ async def test_silence_is_trimmed_by_one_key_and_the_prompt_follows(
         await pilot.pause()
         assert "- duration: 8 seconds" in prompts(pilot)
     assert path.read_bytes() == before
+
+
+async def test_an_error_stands_above_what_a_digit_mends(
+    open_review: OpenReview, tmp_path: Path, eventually: Eventually
+) -> None:
+    """It stood below the remarks, out of sight on a small terminal, since no key mends it."""
+    path = tmp_path / "songs" / "a.wav"
+    write_audio(path, np.zeros((2, 5 * 48_000), dtype=np.float32))
+    async with open_review(path.parent, (80, 24), "enter") as pilot:
+        await eventually(pilot, lambda: "It is silent." in found(pilot))
+        lines = found(pilot).splitlines()
+        assert lines[0].startswith("× It is silent.")
+        assert [lines[place][0] for place in (1, -1)] == ["!", "·"]
+        assert "  1 write a caption" in lines[1]
+        await pilot.press("2")
+        await pilot.pause()
+        assert fields(pilot)["is_instrumental"] == ("yes", "edited")
