@@ -1,6 +1,6 @@
 """A note on a run: what a person wants to remember about it, one small text file in its directory."""
 
-from sidestep_tui.errors import UsageError
+from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_text_atomic
 from sidestep_tui.runs.directory import RunDirectory
 
@@ -20,9 +20,11 @@ def write_note(run: RunDirectory, text: str) -> None:
 
     Raises:
         UsageError: the text is too long.
-        SidestepError: it cannot be written.
+        SidestepError: the run is gone, or it cannot be written.
     """
     text = text.strip()
+    if not run.exists():  # to write into it would make the folder anew, and its name could not be used for a run
+        raise SidestepError("This is not a run.", where=run.path, fix="`sidestep runs list` shows the runs")
     if len(text) > MOST_CHARACTERS:
         raise UsageError("The note is too long.", where=run.path, fix=f"at most {MOST_CHARACTERS} characters")
     if text:

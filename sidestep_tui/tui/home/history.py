@@ -23,6 +23,7 @@ class HistoryKeys(SidestepScreen[None]):
         Binding("e", "again", _("Again"), show=False, tooltip=_("Run again with changes, in the wizard")),
         Binding("c", "compare", _("Compare"), show=False, tooltip=_("Curves and settings beside another run")),
         Binding("N", "note", _("Note"), show=False, tooltip=_("Write a note on the run")),
+        Binding("y", "hear", _("Hear it"), show=False, tooltip=_("The command that makes a song with the adapter")),
         Binding("a", "enqueue", _("To the queue"), show=False, tooltip=_("Let the run wait in the queue")),
     ]
 
@@ -112,14 +113,33 @@ class HistoryKeys(SidestepScreen[None]):
             self.notes[str(run.run.path)] = text.strip()
             self.show_runs()
 
-    @work(thread=True, group="queue")
-    def action_enqueue(self) -> None:
-        """Puts the run at the end of the queue."""
-        from sidestep_tui.runs import standing
+    def action_hear(self) -> None:
+        """Shows and copies the command that makes a song with the run's adapter."""
+        from sidestep_tui.config.train import TrainSettings
+        from sidestep_tui.tui.line_screen import LineScreen
+        from sidestep_tui.tui.wizard.command import generate_command
 
         run = self.current()
-        if run is None:
+        try:
+            settings = run.run.settings() if run is not None else None
+        except SidestepError as error:
+            self.sidestep.tell_error(error)
             return
+        if run is not None and isinstance(settings, TrainSettings):
+            model = settings.model.model_dump(mode="json", exclude_defaults=True)
+            prompt = next(iter(settings.samples.prompts.splitlines()), "") or _("a song of the kind that was trained")
+            line = generate_command(model, run.run.final, prompt)
+            self.app.push_screen(LineScreen(_("Type this in a shell; the prompt is yours to change"), line))
+
+    def action_enqueue(self) -> None:
+        """Puts the run under the cursor at the end of the queue."""
+        if run := self.current():
+            self._enqueue(run)
+
+    @work(thread=True, group="queue")
+    def _enqueue(self, run: "RunSummary") -> None:
+        from sidestep_tui.runs import standing
+
         try:
             standing.add(run.run)
             standing.ensure_worker()
@@ -140,6 +160,8 @@ class HistoryKeys(SidestepScreen[None]):
                 return run is not None
             case "again":
                 return run is not None and run.job == "train"
+            case "hear":
+                return run is not None and run.job == "train" and run.condition == "completed"
             case "enqueue":
                 return run is not None and run.condition in ("waiting", "interrupted", "stopped")
             case _:

@@ -18,7 +18,7 @@ _AFTER: Final[dict[JobName, str]] = {
     "import": _("The tensors are taken over. Press n to train on them."),
     "estimate": _("The layers are ranked: Enter shows them. Press n to train."),
     "preflight": _("The run is measured. Press n to set it up: the wizard shows what it takes."),
-    "train": _("The adapter is trained. `sidestep generate --adapter {final}` lets you hear it."),
+    "train": _("The adapter is trained. y shows the command that lets you hear it."),
     "generate": _("The song is written. Enter shows where it is."),
     "export": _("The adapter is exported. Enter shows where it is."),
     "verify": _("The adapter is measured. Enter shows where the report is."),
@@ -64,7 +64,7 @@ def next_step(runs: list[RunSummary], queue_is_deserted: bool = False, waits: Ma
         case _ if newest.job == "train" and newest.state.samples:
             return _("The adapter is trained. Enter and then a shows the songs that it made on the way.")
         case _:
-            return _AFTER[newest.job].format(final=newest.run.final)
+            return _AFTER[newest.job]
 
 
 def _starting_by_itself(name: str, wait: Wait) -> str:

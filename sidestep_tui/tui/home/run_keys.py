@@ -42,7 +42,12 @@ class RunKeys(SidestepScreen[None]):
     @work(thread=True, group="launch")
     def _launch(self, run: "RunSummary") -> None:
         if start_engine(self.sidestep, run.run):
-            self.app.call_from_thread(self.sidestep.open, "monitor", run=run.run)
+            self.app.call_from_thread(self._watch, run)
+
+    def _watch(self, run: "RunSummary") -> None:
+        """Opens the monitor, unless somebody does something else by now: the keys would reach the wrong screen."""
+        if self.app.screen is self:
+            self.sidestep.open("monitor", run=run.run)
 
     @work
     async def action_stop(self) -> None:

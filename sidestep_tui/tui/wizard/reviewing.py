@@ -1,6 +1,5 @@
 """The end of the wizard without a screen: what keeps a run from starting, what can be done, and what is started."""
 
-from pathlib import Path
 from typing import Final
 
 from sidestep_tui.config.train import TrainSettings
@@ -126,7 +125,7 @@ def _chosen(state: WizardState) -> dict[str, Chosen]:
 def _commands(state: WizardState) -> tuple[str, ...]:
     """The same from a shell, one line for each run of the chain."""
     document, commands = state.document, []
-    model = state.path(MODEL) or Path("MODEL")
+    model = document.document.get("model", {})
     if songs := state.songs_folder():
         tensors = tensors_for(songs)
         commands.append(preprocess_command(model, songs, tensors))

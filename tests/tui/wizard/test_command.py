@@ -9,10 +9,12 @@ import pytest
 
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.settings import SettingFlags, add_layer_flags, given_layers
+from sidestep_tui.config.jobs import JOBS, EstimateSettings, JobName
 from sidestep_tui.config.layers import resolve
+from sidestep_tui.config.model import ModelSettings
 from sidestep_tui.config.preset_shelf import find_preset
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.tui.wizard.command import preprocess_command, train_command
+from sidestep_tui.tui.wizard.command import estimate_command, generate_command, preprocess_command, train_command
 from sidestep_tui.tui.wizard.document import WizardDocument
 
 WHOLE = {"model.checkpoint": "/models/turbo", "data.tensors": "/data/my album"}
@@ -43,8 +45,43 @@ def test_what_is_missing_stands_as_a_placeholder() -> None:
 
 
 def test_encoding_comes_with_its_own_words() -> None:
-    words = preprocess_command(Path("/m"), Path("/my songs"), Path("/t"))
+    words = preprocess_command({"checkpoint": "/m"}, Path("/my songs"), Path("/t"))
     assert words == "sidestep preprocess '/my songs' --model /m --output /t"
+
+
+def test_what_is_said_of_a_model_goes_to_each_command() -> None:
+    """Without its base a fine-tune is refused; without its device another card works."""
+    given = {"checkpoint": "/m", "base": "sft", "device": "cuda:1"}
+    said = "--model /m --model.base sft --model.device cuda:1"
+    assert preprocess_command(given, Path("-songs"), Path("/t")) == (
+        f"sidestep preprocess --dataset=-songs {said} --output /t"
+    )
+    settings = EstimateSettings(model=ModelSettings.model_validate(given), tensors=Path("/t"), output=Path("/t/s.json"))
+    assert estimate_command(given, settings) == f"sidestep estimate /t {said} --output /t/s.json --rank 64"
+    assert generate_command(given, Path("/r/final"), "a slow waltz") == (
+        f"sidestep generate {said} --adapter /r/final --prompt 'a slow waltz' --output song.wav"
+    )
+
+
+GIVEN = {"checkpoint": "/m", "base": "sft", "device": "cpu"}
+
+
+@pytest.mark.parametrize(
+    ("job", "positional", "command"),
+    [
+        ("preprocess", "dataset", preprocess_command(GIVEN, Path("-s"), Path("/t"))),
+        ("generate", None, generate_command(GIVEN, Path("/a"), "-- slow")),
+    ],
+)
+def test_the_other_commands_are_read_back(job: JobName, positional: str | None, command: str) -> None:
+    verb, *words = shlex.split(command)[1:]
+    assert verb == job
+    parser: Parser = Parser()
+    add_layer_flags(parser, presets=False)
+    flags = SettingFlags(JOBS[job], parser, positional)
+    read = resolve(JOBS[job], given_layers(flags, parser.parse_args(words))).model_dump(mode="json")
+    assert {name: read["model"][name] for name in GIVEN} == GIVEN
+    assert (read.get("dataset"), read.get("prompt")) in (("-s", None), (None, "-- slow"))
 
 
 def test_a_config_file_is_named(tmp_path: Path) -> None:
