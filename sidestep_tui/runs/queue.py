@@ -7,9 +7,9 @@ is left to do. The process (`worker`) has a session of its own, so it survives a
 
 import json
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -32,21 +32,37 @@ _ENDED: Final = ("completed", "failed", "stopped")
 class Queue:
     """Runs in their order. A paused queue starts nothing new; the run that is under way goes on.
 
-    `skip_failures` goes on after a run that failed or was stopped, and does not try it again by itself.
+    `skip_failures` goes on after a run that failed or was stopped, and does not try it again by itself. `put_in` is how
+    many bytes the log of each run had when it was put in.
     """
 
     runs: tuple[RunDirectory, ...] = ()
     paused: bool = False
     skip_failures: bool = False
+    put_in: Mapping[RunDirectory, int] = field(default_factory=dict, compare=False)
 
     def is_done(self, run: RunDirectory) -> bool:
         """Whether the queue has nothing more to do for a run; one that was deleted needs nothing."""
-        return not run.exists() or condition_of(run) in (_ENDED if self.skip_failures else ("completed",))
+        if not run.exists() or (condition := condition_of(run)) == "completed":
+            return True
+        return self.skip_failures and condition in _ENDED and not self.is_new(run)
+
+    def is_new(self, run: RunDirectory) -> bool:
+        """Whether nothing was done for a run since it was put in: one that had been stopped by then is to go on."""
+        return self.put_in.get(run) == log_bytes(run)
 
     def next_run(self, tried: Collection[RunDirectory] = ()) -> RunDirectory | None:
         """The first run that is not done and was not tried; None where there is none or the queue is paused."""
         left = (run for run in self.runs if run not in tried and not self.is_done(run))
         return None if self.paused else next(left, None)
+
+
+def log_bytes(run: RunDirectory) -> int:
+    """How long a run's event log is: each start of an engine makes it longer."""
+    try:
+        return run.events_file.stat().st_size
+    except OSError:
+        return 0
 
 
 def queues_home() -> Path:
@@ -95,6 +111,7 @@ def read_queue(file: Path) -> Queue:
             tuple(RunDirectory(Path(path)) for path in document["runs"]),
             paused=bool(document.get("paused", False)),
             skip_failures=bool(document.get("skip_failures", False)),
+            put_in={RunDirectory(Path(path)): int(size) for path, size in document.get("put_in", {}).items()},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SidestepError(

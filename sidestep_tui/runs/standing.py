@@ -11,7 +11,7 @@ from sidestep_tui.files import disk_errors_named, write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import remember_run
 from sidestep_tui.runs.locks import trying_to_hold
-from sidestep_tui.runs.queue import Queue, is_worked_on, queues_home, read_queue, resume_queue
+from sidestep_tui.runs.queue import Queue, is_worked_on, log_bytes, queues_home, read_queue, resume_queue
 
 _EDIT_PATIENCE_SECONDS: Final = 10.0
 
@@ -31,9 +31,14 @@ def read() -> Queue:
 
 
 def add(run: RunDirectory) -> None:
-    """Puts a run at the end; one that is there already stays where it is."""
+    """Puts a run at the end; one that is there already stays where it is. One that was stopped or failed goes on."""
     remember_run(run.path)
-    _change(lambda queue: replace(queue, runs=tuple(dict.fromkeys([*queue.runs, run]))))
+
+    def added(queue: Queue) -> Queue:
+        runs = tuple(dict.fromkeys([*queue.runs, run]))
+        return replace(queue, runs=runs, put_in={**queue.put_in, run: log_bytes(run)})
+
+    _change(added)
 
 
 def remove(run: RunDirectory) -> None:
@@ -80,6 +85,7 @@ def _change(change: Callable[[Queue], Queue]) -> None:
             "runs": [str(run.path) for run in queue.runs],
             "paused": queue.paused,
             "skip_failures": queue.skip_failures,
+            "put_in": {str(run.path): size for run, size in queue.put_in.items() if run in queue.runs},
         }
         write_json_atomic(queue_file(), document)
 

@@ -1,6 +1,7 @@
 """A queue of runs: order, what ends it, going on after an interruption, and its own session."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,31 @@ def test_a_queue_can_skip_what_failed_and_does_not_try_it_again(runs: list[RunDi
     work_off(lambda: held, start=start, wait=no_wait)
     work_off(lambda: held, start=start, wait=no_wait)
     assert started == ["first", "second"]
+
+
+@pytest.mark.parametrize("skips", [True, False])
+def test_a_run_that_had_ended_when_it_was_put_in_goes_on_once(runs: list[RunDirectory], skips: bool) -> None:
+    """It was taken for one that the queue itself had tried, and waited for ever."""
+    finish(runs[0], well=False)
+    for run in runs:
+        standing.add(run)
+    standing.set_skip_failures(skips)
+    started: list[str] = []
+
+    def start(run: RunDirectory) -> None:
+        started.append(run.name)
+        finish(run, well=run.name != "first")
+
+    with suppress(SidestepError):
+        work_off(standing.read, start=start, wait=no_wait)
+    assert started == (["first", "second"] if skips else ["first"])
+    started.clear()
+    if skips:
+        work_off(standing.read, start=start, wait=no_wait)
+        assert started == []
+        standing.add(runs[0])
+        work_off(standing.read, start=start, wait=no_wait)
+        assert started == ["first"]
 
 
 def test_a_queue_is_read_anew_before_every_run(runs: list[RunDirectory]) -> None:

@@ -20,6 +20,7 @@ sizes = pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
 ENCODING = [
     ev.RunStarted(job="preprocess", pid=1, host="box", device="cuda:0", version="0"),
     ev.PhaseChanged(phase="encoding"),
+    ev.Progress(done=0, total=18, unit="songs"),
     ev.Progress(done=11, total=18, unit="songs"),
 ]
 

@@ -10,6 +10,7 @@ from textual.widgets import Static
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs import standing
 from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.log import EventWriter
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.queue.screen import QueueScreen
@@ -122,9 +123,39 @@ async def test_a_queue_that_ends_at_a_failure_is_not_started_by_looking_at_it(
     started: int,
 ) -> None:
     standing.set_skip_failures(skip)
-    standing.add(make_run("failed", events=training_events(5, 200, ev.RunFailed(what="Not finite."))))
-    standing.add(make_run("next"))
+    failed = make_run("failed")
+    for run in (failed, make_run("next")):
+        standing.add(run)
+    with EventWriter(failed.events_file) as log:
+        for event in training_events(5, 200, ev.RunFailed(what="Not finite.")):
+            log.write(event)
     app = make_app("queue")
     async with app.run_test() as pilot:
         await settle(pilot)
     assert len(no_worker) == started
+
+
+async def test_a_stopped_run_that_is_put_in_is_started(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events, no_worker: list[Path]
+) -> None:
+    make_run("evening", events=training_events(30, 200, ev.RunStopped(reason="asked")))
+    app = make_app()
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("a")
+        await settle(pilot)
+        assert no_worker == [standing.queue_file()]
+    no_worker.clear()
+    app = make_app("queue")
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        assert no_worker == [standing.queue_file()]
+        assert "15 % of 200 steps" in "".join(cell.plain for cell in app.screen.query_one(KeyTable).get_row_at(0))
+
+
+async def test_one_of_a_unit_is_told_as_one(make_app: MakeApp, make_run: MakeRun, settle: Settle) -> None:
+    standing.add(make_run("one", "preprocess", [ev.Progress(done=0, total=1, unit="songs")]))
+    app = make_app("queue")
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        assert app.screen.query_one(KeyTable).get_row_at(0)[3].plain == "0 % of 1 song"

@@ -4,9 +4,11 @@ Each asks what it must, does it, and says what became of it. Those that leave th
 the cursor should go to.
 """
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sidestep_tui.config.places import here, user_presets
 from sidestep_tui.config.preset_import import UNNAMED
@@ -21,6 +23,7 @@ from sidestep_tui.config.preset_keeping import (
 from sidestep_tui.config.preset_names import name_key
 from sidestep_tui.config.preset_shelf import Damaged, Shelf
 from sidestep_tui.config.presets import Preset, left_out, without_personal
+from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.presets.describe import LEVELS
@@ -28,6 +31,10 @@ from sidestep_tui.tui.presets.dialogs import PasteScreen, ReportScreen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
 from sidestep_tui.tui.wizard.finish import name_problem
+from sidestep_tui.tui.words import word
+
+if TYPE_CHECKING:
+    from sidestep_tui.runs.history import RunSummary
 
 PresetScreen = SidestepScreen[Preset | None]
 
@@ -45,13 +52,11 @@ async def import_preset(screen: PresetScreen) -> str | None:
 
 async def keep_run(screen: PresetScreen) -> str | None:
     """Keeps the settings of a training run."""
-    from sidestep_tui.runs.history import list_runs
-
-    runs = {str(s.run.path): s for s in list_runs() if s.job == "train"}
+    runs = {str(s.run.path): s for s in await asyncio.to_thread(_training_runs)}
     if not runs:
         screen.sidestep.tell(_("There is no training run yet."), "warning")
         return None
-    entries = [Choice(path, summary.run.name, summary.condition) for path, summary in runs.items()]
+    entries = [Choice(path, summary.run.name, word(summary.condition)) for path, summary in runs.items()]
     path = await screen.app.push_screen_wait(PickScreen(_("Keep the settings of"), lambda _text: entries))
     name = path and await screen.app.push_screen_wait(AskScreen(_("Name of the preset"), check=name_problem))
     if not (path and name):
@@ -63,6 +68,20 @@ async def keep_run(screen: PresetScreen) -> str | None:
         text = _("Left out, since paths belong to a machine: {settings}")
         screen.sidestep.tell(text.format(settings=", ".join(paths)), "warning")
     return kept
+
+
+def _training_runs() -> list["RunSummary"]:
+    """The training runs, the newest first. Reads all of their logs: call it in a thread.
+
+    Raises:
+        SidestepError: the folder of the runs cannot be read.
+    """
+    from sidestep_tui.runs.history import list_runs
+
+    try:
+        return [summary for summary in list_runs() if summary.job == "train"]
+    except OSError as error:
+        raise SidestepError(_("The runs cannot be read"), where=error.filename) from error
 
 
 async def _keep(screen: PresetScreen, preset: Preset) -> str | None:

@@ -12,7 +12,7 @@ from sidestep_tui.tui.outline import SYMBOLS, Headway, headway
 from sidestep_tui.tui.text import shorten
 from sidestep_tui.tui.themes import rich_style
 from sidestep_tui.tui.widgets.table import KeyTable, Row, cell
-from sidestep_tui.tui.words import word
+from sidestep_tui.tui.words import unit, word
 
 _PLACE, _CONDITION, _DONE = 5, 14, 26
 _PADDING, _SCROLLBAR, _NARROWEST = 2, 1, 12
@@ -65,4 +65,6 @@ def _told(way: Headway) -> str:
     """`40 % of 1 200 steps`; `11 batches` where that was enough."""
     if way.completed:
         return way.told
-    return _("{share} of {total} {unit}").format(share=share(way.share), total=count(way.total), unit=word(way.unit))
+    return _("{share} of {total} {unit}").format(
+        share=share(way.share), total=count(way.total), unit=unit(way.unit, way.total)
+    )

@@ -1,4 +1,4 @@
-"""Which queued runs wait for the queue's process, from what a screen knows of them. Pure."""
+"""Which queued runs wait for the queue's process, from what a screen knows of them and the lengths of their logs."""
 
 from typing import Final
 
@@ -13,13 +13,20 @@ def run_of_the_moment(queue: Queue, summaries: list[RunSummary]) -> RunSummary |
     """The run that the queue's process works on or starts next; None where nothing is left to do."""
     known = {summary.run: summary for summary in summaries}
     found = (known[run] for run in queue.runs if run in known)
-    return next((summary for summary in found if summary.condition in ("running", *_STARTS)), None)
+    return next((summary for summary in found if summary.condition == "running" or _starts(queue, summary)), None)
 
 
 def waiting_runs(queue: Queue, summaries: list[RunSummary]) -> frozenset[RunDirectory]:
     """The runs that the queue would start by itself: none where it is paused, or has ended at a failure."""
-    conditions = {summary.run: summary.condition for summary in summaries}
-    left = [run for run in queue.runs if conditions.get(run) != "completed"]
-    ended = not queue.skip_failures and bool(left) and conditions.get(left[0]) not in _STARTS
+    known = {summary.run: summary for summary in summaries}
+    left = [known[run] for run in queue.runs if run in known and known[run].condition != "completed"]
+    ended = not queue.skip_failures and bool(left) and not _starts(queue, left[0])
     found = () if queue.paused or ended else left
-    return frozenset(run for run in found if conditions.get(run) in _STARTS)
+    return frozenset(summary.run for summary in found if _starts(queue, summary))
+
+
+def _starts(queue: Queue, summary: RunSummary) -> bool:
+    """Whether the queue starts a run: one that has ended only where it was put in after that."""
+    if summary.condition in ("running", "completed"):
+        return False
+    return summary.condition in _STARTS or queue.is_new(summary.run)

@@ -1,10 +1,13 @@
 """Presets in and out of the application: pasted, from files and runs, copied, written."""
 
+import errno
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.events import Paste
 from textual.widgets import Input, Static, TextArea
 
@@ -16,7 +19,9 @@ from sidestep_tui.config.preset_shelf import (
 )
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.presets.dialogs import ReportScreen
+from sidestep_tui.tui.wizard.dialogs import PickScreen
 
+from ..conftest import Eventually
 from .support import OLD, mine, paste, text
 
 MakeApp = Callable[..., SidestepApp]
@@ -129,12 +134,31 @@ async def test_a_place_that_cannot_be_written_is_told(make_app: MakeApp, working
         assert "too long" in third
 
 
-async def test_the_settings_of_a_run_become_a_preset(make_app: MakeApp, make_run: Any) -> None:
+async def test_runs_that_cannot_be_read_are_told_and_the_logs_are_not_read_where_keys_wait(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+
+    def fail() -> list[object]:
+        threads.append(threading.get_ident())
+        raise PermissionError(errno.EACCES, "Permission denied", "/runs")
+
+    monkeypatch.setattr("sidestep_tui.runs.history.list_runs", fail)
+    async with make_app("presets").run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("u")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert any("The runs cannot be read" in note.message for note in pilot.app._notifications)
+        assert threads != [threading.get_ident()]
+
+
+async def test_the_settings_of_a_run_become_a_preset(make_app: MakeApp, make_run: Any, eventually: Eventually) -> None:
     make_run("take-one")
     async with make_app("presets").run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         await pilot.press("u")
-        await pilot.pause()
+        await eventually(pilot, lambda: isinstance(pilot.app.screen, PickScreen))
         await pilot.press("enter")
         await pilot.pause()
         await pilot.press(*"kept", "enter")
