@@ -37,6 +37,8 @@ NOW = 1_760_000_000.0
 SIZES = ((80, 24), (120, 36))
 """The terminals that every screen is looked at on."""
 
+_QUIET_TURNS = 20
+
 MakeApp = Callable[..., SidestepApp]
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 Eventually = Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]
@@ -98,6 +100,34 @@ def still_cursors(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cursors do not blink: how long a loaded machine takes for a picture must not be seen in it."""
     for widget in (Input, TextArea):
         monkeypatch.setattr(widget, "cursor_blink", False)
+
+
+@pytest.fixture(autouse=True)
+def patient_pilots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pilot waits until all is handled; Textual's takes a process that a loaded machine passes over for idle."""
+    press, pause = Pilot.press, Pilot.pause
+
+    async def patient_press(pilot: Pilot[None], *keys: str) -> None:
+        await press(pilot, *keys)
+        await _all_handled(pilot.app)
+
+    async def patient_pause(pilot: Pilot[None], delay: float | None = None) -> None:
+        await pause(pilot, delay)
+        await _all_handled(pilot.app)
+
+    monkeypatch.setattr(Pilot, "press", patient_press)
+    monkeypatch.setattr(Pilot, "pause", patient_pause)
+
+
+async def _all_handled(app: App[None]) -> None:
+    """Waits until no screen or widget has a message left, for some turns of the loop: one may bring about others."""
+    quiet = 0
+    async with asyncio.timeout(10):
+        while quiet < _QUIET_TURNS:
+            await asyncio.sleep(0)
+            nodes = [app, *(node for screen in app.screen_stack for node in screen.walk_children(with_self=True))]
+            waits = any(node.message_queue_size for node in nodes) or any(one._callbacks for one in app.screen_stack)
+            quiet = 0 if waits else quiet + 1
 
 
 @pytest.fixture
