@@ -2,6 +2,7 @@
 
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,18 +53,7 @@ def run_demo(options: Namespace, out: Output) -> int:
         "generate": demo.generate,
         "export": demo.export,
     }
-    reports: list[StageReport] = []
-    code = ExitCode.DONE
-    for name, stage in stages.items():
-        out.say(f"— {name}")
-        started = time.monotonic()
-        try:
-            detail = stage()
-        except SidestepError as error:
-            reports.append(StageReport(name, time.monotonic() - started, False, str(error)))
-            code = error.exit_code
-            break  # what follows needs what this one did not give
-        reports.append(StageReport(name, time.monotonic() - started, True, detail))
+    reports, code = _run_stages(stages, out)
     document = {
         "ok": code == ExitCode.DONE,
         "folder": str(folder),
@@ -73,6 +63,21 @@ def run_demo(options: Namespace, out: Output) -> int:
     }
     out.show(document, lambda: _table(reports, folder))
     return code
+
+
+def _run_stages(stages: dict[str, Callable[[], str]], out: Output) -> tuple[list[StageReport], ExitCode]:
+    """How each went, up to the first that failed: what follows needs what that one did not give."""
+    reports: list[StageReport] = []
+    for name, stage in stages.items():
+        out.say(f"— {name}")
+        started = time.monotonic()
+        try:
+            detail = stage()
+        except SidestepError as error:
+            reports.append(StageReport(name, time.monotonic() - started, False, str(error)))
+            return reports, error.exit_code
+        reports.append(StageReport(name, time.monotonic() - started, True, detail))
+    return reports, ExitCode.DONE
 
 
 def _table(reports: list[StageReport], folder: Path) -> "RenderableType":
