@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from sidestep_tui import __version__
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import JOBS, JobName
+from sidestep_tui.config.layers import problems_of
 from sidestep_tui.config.places import whole_path
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_json_atomic
@@ -131,14 +130,16 @@ class RunDirectory:
 
     def _validated(self, settings: dict[str, Any]) -> Section:
         config = self._config()
-        try:
-            return JOBS[config["job"]].model_validate(settings)
-        except (ValidationError, KeyError) as error:
+        model, version = JOBS[config["job"]], config.get("version")
+        if problems := problems_of(model, settings):
+            problem = "; ".join(each.told for each in problems)
+            other = f"the run was made by version {version}; use that one"
             raise SidestepError(
-                f"The run's settings are not valid here: {error}.",
+                f"The run's settings are not valid here: {problem}.",
                 where=self.config_file,
-                fix=f"the run was made by version {config.get('version')}; use that one",
-            ) from error
+                fix="correct the file, or start a new run" if version == __version__ else other,
+            )
+        return model.model_validate(settings)
 
     def created_at(self) -> float:
         """When the run was made, in seconds since the epoch."""

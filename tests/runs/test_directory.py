@@ -101,6 +101,17 @@ def test_settings_of_another_version_name_that_version(make_run):
     assert "9.9" in caught.value.fix
 
 
+def test_settings_that_somebody_has_edited_are_told_in_plain_words(make_run):
+    run = make_run()
+    document = json.loads(run.config_file.read_text())
+    document["settings"]["colour"] = "blue"
+    run.config_file.write_text(json.dumps(document))
+    with pytest.raises(SidestepError) as caught:
+        run.settings()
+    assert caught.value.what == "The run's settings are not valid here: colour: is not a setting (here)."
+    assert "version" not in caught.value.fix
+
+
 def test_a_run_is_alive_exactly_while_it_is_held(make_run):
     run = make_run()
     assert not run.alive()
