@@ -57,7 +57,8 @@ def help_text(fields: tuple[SettingField, ...]) -> str:
     facts = [bounds_text(first)] if first.kind in ("integer", "number") else []
     facts.append(first.unit if first.unit.lower() not in first.help.lower() else "")
     if len(fields) == 1:
-        facts += [f"only when {applies_text(first)}" if first.when else "", f"default: {default_text(first)}"]
+        default = default_text(first)
+        facts += [f"only when {applies_text(first)}" if first.when else "", f"default: {default}" if default else ""]
     elif len(defaults := {default_text(field) for field in fields}) == 1:
         facts.append(f"default: {defaults.pop()}")
     else:

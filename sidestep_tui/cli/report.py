@@ -11,6 +11,7 @@ from sidestep_tui.config.places import whole_path
 from sidestep_tui.errors import ExitCode, UsageError
 from sidestep_tui.report.serve import ReportServer
 from sidestep_tui.report.write import Report, write_report
+from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import find_run
 from sidestep_tui.runs.remote import tunnel_command
 
@@ -32,26 +33,35 @@ def _run(options: Namespace, out: Output) -> int:
     page = whole_path(options.output or run.path / "report.html")
     if page.suffix.lower() not in (".html", ".htm"):
         raise UsageError("The report is an HTML page.", where=page, fix="let --output end in .html")
+    if not options.serve:
+        report = _written(run, page, options)
+        out.show(_document(report), lambda: f"{report.page}")
+        return ExitCode.DONE
+    with ReportServer(options.port) as server:  # a port that is taken is told before the page is made
+        report = _written(run, page, options)
+        server.publish(report)
+        return _serve(server, _document(report), out)
+
+
+def _written(run: RunDirectory, page: Path, options: Namespace) -> Report:
     with progress_bar("listening to the songs") as tell:
-        report = write_report(run, page, now=time.time(), data_set=options.dataset, progress=tell)
-    document = {"report": report.page, "bytes": report.page.stat().st_size, "samples": report.samples}
-    if options.serve:
-        return _serve(report, options.port, document, out)
-    out.show(document, lambda: f"{report.page}")
-    return ExitCode.DONE
+        return write_report(run, page, now=time.time(), data_set=options.dataset, progress=tell)
 
 
-def _serve(report: Report, port: int | None, document: dict[str, object], out: Output) -> int:
+def _document(report: Report) -> dict[str, object]:
+    return {"report": report.page, "bytes": report.page.stat().st_size, "samples": report.samples}
+
+
+def _serve(server: ReportServer, document: dict[str, object], out: Output) -> int:
     """Serves until Ctrl-C, which is the usual end."""
-    with ReportServer(report, port) as server:
-        tunnel = tunnel_command(server.port)
-        if out.as_json:
-            out.json_line({**document, "url": server.url, "tunnel": tunnel})
-        out.say(f"Over SSH, first on the machine in front of you: {tunnel}")
-        out.say(f"Then open: {server.url}")
-        out.say("Ctrl-C ends it.")
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            out.say("Not served any more.")
+    tunnel = tunnel_command(server.port)
+    if out.as_json:
+        out.json_line({**document, "url": server.url, "tunnel": tunnel})
+    out.say(f"Over SSH, first on the machine in front of you: {tunnel}")
+    out.say(f"Then open: {server.url}")
+    out.say("Ctrl-C ends it.")
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        out.say("Not served any more.")
     return ExitCode.DONE

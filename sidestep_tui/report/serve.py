@@ -23,10 +23,9 @@ _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class ReportServer(ThreadingHTTPServer):
-    """Serves one report until it is shut down.
+    """Serves one report until it is shut down, once it has been published.
 
     Args:
-        report: what to serve.
         port: None takes the usual one, or a free one where that is taken; 0 takes a free one.
 
     Raises:
@@ -35,12 +34,9 @@ class ReportServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, report: Report, port: int | None = None) -> None:
+    def __init__(self, port: int | None = None) -> None:
         self.token = secrets.token_urlsafe(18)
-        self.files: Mapping[str, Path] = {
-            "": report.page,
-            **{f"{song.parent.name}/{song.name}": song for song in report.songs},
-        }
+        self.files: Mapping[str, Path] = {}
         try:
             super().__init__((LOOPBACK, USUAL_PORT if port is None else port), _Handler)
         except OSError as error:
@@ -49,6 +45,10 @@ class ReportServer(ThreadingHTTPServer):
                     f"Port {port} cannot be used: {error.strerror}.", where=LOOPBACK, fix="choose another --port"
                 ) from error
             super().__init__((LOOPBACK, 0), _Handler)
+
+    def publish(self, report: Report) -> None:
+        """Gives out a report and nothing else from now on."""
+        self.files = {"": report.page, **{f"{song.parent.name}/{song.name}": song for song in report.songs}}
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Says nothing of a browser that hung up in the middle of a song, as they do."""

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -79,6 +80,16 @@ def test_a_wrong_path_is_told_before_the_songs_are_read(
     monkeypatch.setattr("sidestep_tui.report.write.read_sound", lambda _: pytest.fail("it was read"))
     assert main(["report", str(run.path), *arguments]) == 1
     assert words in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_told_before_the_songs_are_read(training_run, generated, monkeypatch, capsys):
+    run = training_run()
+    generated("a", 3, adapter=run.final)
+    monkeypatch.setattr("sidestep_tui.report.write.read_sound", lambda _: pytest.fail("it was read"))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert main(["report", str(run.path), "--serve", "--port", str(port)]) == 2
+    assert f"Port {port} cannot be used" in capsys.readouterr().err
 
 
 def test_serving_says_how_to_reach_it_and_ends_on_interrupt(training_run):

@@ -19,7 +19,8 @@ def served(tmp_path):
     page.write_text("<!doctype html><p>é", encoding="utf-8")
     song.write_bytes(bytes(range(100)))
     (tmp_path / "config.json").write_text("secret")
-    with ReportServer(Report(page, (song,), 1), 0) as server:
+    with ReportServer(0) as server:
+        server.publish(Report(page, (song,), 1))
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
@@ -102,16 +103,15 @@ def test_a_file_that_was_removed_is_not_found(served, get):
 def test_it_listens_on_loopback_and_each_time_with_another_word(served):
     assert served.server_address[0] == "127.0.0.1"
     assert served.url == f"http://127.0.0.1:{served.port}/{served.token}/"
-    with ReportServer(Report(served.files[""], (), 0), 0) as other:
+    with ReportServer(0) as other:
         assert other.token != served.token
 
 
 def test_a_port_that_is_taken_is_named_unless_nobody_asked_for_it(served, monkeypatch):
-    report = Report(served.files[""], (), 0)
     with pytest.raises(UsageError, match=f"Port {served.port} cannot be used"):
-        ReportServer(report, served.port)
+        ReportServer(served.port)
     monkeypatch.setattr("sidestep_tui.report.serve.USUAL_PORT", served.port)
-    with ReportServer(report) as other:
+    with ReportServer() as other:
         assert other.port != served.port
 
 
