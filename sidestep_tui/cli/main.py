@@ -176,6 +176,8 @@ def _fail(error: Exception, arguments: list[str]) -> int:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         fix = "free some space, also where the output goes"
         error = SidestepError("No space is left on the device.", where=error.filename, fix=fix)
+    if isinstance(error, FileNotFoundError) and _is_nowhere():
+        error = SidestepError("The folder that you are in has been removed.", fix="go to one that is there")
     if not isinstance(error, SidestepError):
         error = SidestepError(
             f"Unexpected {type(error).__name__}: {error}",
@@ -183,6 +185,15 @@ def _fail(error: Exception, arguments: list[str]) -> int:
         )
     report_error(error, as_json="--json" in arguments)
     return error.exit_code
+
+
+def _is_nowhere() -> bool:
+    """Whether the folder of this process is gone: relative paths mean nothing then."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 if __name__ == "__main__":

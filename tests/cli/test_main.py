@@ -110,6 +110,14 @@ def test_a_bug_is_told_without_a_traceback_unless_asked_for(sidestep, monkeypatc
     assert "Traceback" in sidestep("doctor", "--debug").err
 
 
+def test_a_folder_that_was_removed_under_the_command_is_no_bug(sidestep, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    result = sidestep("preset", "list")
+    assert (result.code, result.err.splitlines()[0]) == (1, "error: The folder that you are in has been removed.")
+
+
 def test_ctrl_c_is_exit_code_130(sidestep, monkeypatch):
     fail_with(monkeypatch, KeyboardInterrupt())
     result = sidestep("doctor")
