@@ -149,7 +149,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / "manifest.json"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         if not folder.exists():
             fix = "a run whose tensors were moved goes on with `sidestep resume RUN --set data.tensors=FOLDER`"
             raise SidestepError("The folder of tensors is not there.", where=folder, fix=fix) from error

@@ -111,6 +111,7 @@ def test_one_song_is_enough(engine: Engine, turbo: Path, songs: Path, tmp_path: 
     [
         ("empty", "no songs"),
         ("missing", "no preprocessed songs"),
+        ("file", "no preprocessed songs"),
         ("other model", "another model"),
         ("nan", "No song gave a finite gradient"),
     ],
@@ -123,6 +124,8 @@ def test_what_cannot_be_measured_is_refused(
         write_manifest(songs, replace(manifest, songs=()))
     elif fault == "missing":
         (songs / "manifest.json").unlink()
+    elif fault == "file":
+        songs = songs / "manifest.json"
     elif fault == "other model":
         write_manifest(songs, replace(manifest, model="0" * 16))
     else:

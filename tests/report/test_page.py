@@ -9,6 +9,8 @@ import pytest
 from sidestep_tui.dataset.audio import read_audio
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.report.write import write_report
+from sidestep_tui.runs.directory import RunDirectory
+from tests.report.conftest import PROMPT
 
 NOW = 1_760_090_000.0
 HOSTILE = "<script>alert(1)</script> 🎸 \u202egnos\u202c \u05e9\u05d9\u05e8 \x1b[31m\"quoted\" & 'done'"
@@ -90,6 +92,14 @@ def test_settings_that_differ_stand_apart_from_all_settings(full):
     assert "training.seed" not in different
     assert "training.seed" in everything
     assert any(given.get("title", "").startswith("Directions that each module") for given in full.all("code"))
+
+
+def test_a_setting_whose_default_is_empty_is_not_called_required(page, generated, tmp_path):
+    generated("a", 1)
+    told = page(RunDirectory(tmp_path / "generate" / "a")).text["settings"].split("All ")[0]
+    assert f"prompt\n{PROMPT}\n" in told
+    assert f"prompt\n{PROMPT}\nrequired" not in told
+    assert f"output\n{tmp_path / 'a.wav'}\nrequired" in told
 
 
 def test_curves_come_even_and_logarithmic_and_skip_what_is_not_a_number(full):
