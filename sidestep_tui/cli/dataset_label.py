@@ -12,6 +12,7 @@ from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.progress import read_dataset
 from sidestep_tui.config.label import LabelSettings
+from sidestep_tui.config.layers import Layer, resolve
 from sidestep_tui.config.places import runs_home
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.fields import field_named
@@ -49,15 +50,15 @@ def configure(parser: Parser) -> None:
 
 
 def _run(options: Namespace, out: Output) -> int:
-    fields = _fields(options)
+    fields, settings = _fields(options), _settings(options)
     session = EditSession(read_dataset(options.dataset, replay=False))
     if options.save:
         session.check_place()
     fits = parse_where(options.where) if options.where else None
     keys = None if fits is None else [song.key for song in session.dataset.songs if fits(song)]
     told = _Told(session, out, none_fits=keys == [])
-    if options.captioner or options.transcriber:
-        _listen(options, fields, keys, told, out)
+    if settings.by == "local":
+        _listen(settings.model_copy(update={"fields": tuple(fields), "songs": tuple(keys or ())}), told, out)
     elif options.provider is None:
         for labels in label_dataset(
             session.dataset, fields, ANALYSERS[options.analyser], told.progress, keys=keys, measures=MeasureCache(),
@@ -68,6 +69,27 @@ def _run(options: Namespace, out: Output) -> int:
         _ask(options, fields, keys, told)
     saved = _save(session, options) if options.save else None
     return told.finish(saved)
+
+
+def _settings(options: Namespace) -> LabelSettings:
+    """What was given, held to the bounds of `sidestep label`.
+
+    Raises:
+        UsageError: it is outside of them, or there is no such model.
+    """
+    from sidestep_tui.cli.jobs import check_inputs  # the flags of all jobs, which other verbs of `dataset` do not need
+
+    local = options.captioner or options.transcriber
+    given = {
+        "dataset": options.dataset,
+        "by": "local" if local else options.provider,
+        "captioner": options.captioner,
+        "transcriber": options.transcriber,
+        "per_minute": options.per_minute,
+    }
+    settings = resolve(LabelSettings, [Layer("the command line", {k: v for k, v in given.items() if v is not None})])
+    check_inputs(settings)
+    return settings
 
 
 def _ask(options: Namespace, fields: list[str], keys: list[str] | None, told: "_Told") -> None:
@@ -83,16 +105,8 @@ def _ask(options: Namespace, fields: list[str], keys: list[str] | None, told: "_
         told.take(given.key, given.edit, given.findings)
 
 
-def _listen(options: Namespace, fields: list[str], keys: list[str] | None, told: "_Told", out: Output) -> None:
+def _listen(settings: LabelSettings, told: "_Told", out: Output) -> None:
     """An engine run with local models, which frees the card when it ends; its answers come in at once."""
-    settings = LabelSettings(
-        dataset=options.dataset,
-        by="local",
-        fields=tuple(fields),
-        songs=tuple(keys or ()),
-        captioner=options.captioner,
-        transcriber=options.transcriber,
-    )
     run = create_run(runs_home() / f"label-local-{time.time_ns()}", "label", settings)
     launch_and_follow(run, out, detach=False)
     results = replay(read_events(run.events_file)).results

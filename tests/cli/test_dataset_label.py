@@ -83,6 +83,22 @@ def test_provider_without_key_is_a_wrong_usage(
     assert "GEMINI_API_KEY" in result.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--provider", "lrclib", "--per-minute", "-3"), "per_minute: must be more than 0, not -3"),
+        (("--captioner", "nowhere"), "captioner: nowhere"),
+    ],
+)
+def test_what_no_provider_could_use_is_told_at_once(
+    sidestep: Callable[..., Any], songs: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    """Fewer than no requests a minute were as many as the line took, and a missing model a name on the Hub."""
+    result = sidestep("dataset", "label", songs, *arguments)
+    assert (result.code, result.out) == (ExitCode.USAGE, "")
+    assert words in result.err
+
+
 def test_provider_that_is_not_reached_fails_and_says_so(
     sidestep: Callable[..., Any], songs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
