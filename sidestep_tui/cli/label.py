@@ -6,25 +6,36 @@ from sidestep_tui.cli.jobs import JobVerb
 from sidestep_tui.cli.output import Output
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.label import LabelSettings
+from sidestep_tui.dataset.analysis.by_essentia import check_installed
 from sidestep_tui.dataset.fields import field_named
+from sidestep_tui.dataset.label import check_fields
 from sidestep_tui.dataset.proposals import Proposals
 from sidestep_tui.dataset.providers.catalogue import PROVIDERS, open_provider
+from sidestep_tui.dataset.providers.run import fields_of
 from sidestep_tui.errors import UsageError
 from sidestep_tui.runs.directory import RunDirectory
 
 
 def _check(settings: Section) -> None:
-    """A provider without a key, unnamed local models, and a field that songs do not have would fail in the background.
+    """A source that cannot be asked, or not for these fields, would fail in the background.
 
     Raises:
-        UsageError: it is so.
+        UsageError: a field is none that songs have or that the source fills, or no local model is named.
+        SidestepError: a provider has no key, or the analyser is not installed.
     """
     assert isinstance(settings, LabelSettings)
-    if unknown := next((name for name in settings.fields if field_named(name) is None), None):
+    named = {name: field_named(name) for name in settings.fields}
+    if unknown := next((name for name, field in named.items() if field is None), None):
         raise UsageError("Songs have no such field.", where=unknown, fix="write it like --fields bpm,key")
+    fields = [field.name for field in named.values() if field is not None]
     settings.check_models()
+    if settings.by == "sound":
+        check_fields(fields)
+    if settings.by == "sound" and settings.analyser == "essentia":
+        check_installed()
     if settings.by in PROVIDERS:
-        open_provider(settings.by, base_url=settings.base_url, model=settings.model_name)
+        provider = open_provider(settings.by, base_url=settings.base_url, model=settings.model_name)
+        fields_of(provider, fields or provider.fields)
 
 
 def _show(run: RunDirectory, out: Output) -> None:

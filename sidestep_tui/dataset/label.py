@@ -77,15 +77,20 @@ def label_dataset(
     Raises:
         UsageError: a field that cannot be told from the sound. A song that cannot be read is a finding.
     """
+    check_fields(fields)
+    chosen = None if keys is None else frozenset(keys)
+    songs = [song for song in dataset.songs if chosen is None or song.key in chosen]
+    labeller = _Labeller(frozenset(fields), analyser, analyser_name, measures, dataset.metadata)
+    return _in_parallel(songs, labeller.label, progress)
+
+
+def check_fields(fields: Collection[str]) -> None:
+    """Raises UsageError where a field cannot be told from the sound."""
     unknown = next((name for name in fields if name not in LABEL_FIELDS), None)
     if unknown is not None:
         raise UsageError(
             "This field cannot be labelled offline.", where=unknown, fix=f"use some of {', '.join(LABEL_FIELDS)}"
         )
-    chosen = None if keys is None else frozenset(keys)
-    songs = [song for song in dataset.songs if chosen is None or song.key in chosen]
-    labeller = _Labeller(frozenset(fields), analyser, analyser_name, measures, dataset.metadata)
-    return _in_parallel(songs, labeller.label, progress)
 
 
 def missing_fields(song: Song, fields: Collection[str]) -> tuple[str, ...]:

@@ -160,8 +160,10 @@ def test_a_run_of_its_own_says_where_its_finds_wait(sidestep: Callable[..., Any]
         (("--by", "gemini"), "needs a key"),
         (("--by", "local"), "No local model is named."),
         (("--fields", "mood"), "Songs have no such field"),
+        (("--fields", "caption"), "This field cannot be labelled offline."),
+        (("--by", "lrclib", "--fields", "tempo"), "The provider lrclib fills none of these fields."),
     ],
-    ids=["key", "models", "field"],
+    ids=["key", "models", "field", "sound", "provider"],
 )
 def test_a_run_that_could_only_fail_is_not_started(
     sidestep: Callable[..., Any], songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
@@ -172,4 +174,13 @@ def test_a_run_that_could_only_fail_is_not_started(
     result = sidestep("label", songs, *arguments, "--output", tmp_path / "run", "--detach")
     assert (result.code, result.out) == (ExitCode.USAGE, "")
     assert words in result.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_analyser_that_is_not_installed_is_told_before_an_engine_starts(
+    sidestep: Callable[..., Any], songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidestep_tui.dataset.analysis.by_essentia.is_installed", lambda: False)
+    result = sidestep("label", songs, "--analyser", "essentia", "--output", tmp_path / "run", "--detach")
+    assert (result.code, result.out, "Essentia is not installed." in result.err) == (ExitCode.FAILED, "", True)
     assert not (tmp_path / "run").exists()

@@ -23,16 +23,21 @@ def is_installed() -> bool:
     return find_spec("essentia") is not None
 
 
+def check_installed() -> None:
+    """Raises SidestepError where Essentia cannot be imported."""
+    if not is_installed():
+        raise SidestepError(
+            "Essentia is not installed.", where="analyser", fix="pip install 'sidestep-tui[essentia]', or use builtin"
+        )
+
+
 def analyse(waveform: Waveform, sample_rate: int) -> Analysis:
     """Tempo, key and time signature of a song, [channels, samples] at a sample rate in Hz.
 
     Raises:
         SidestepError: Essentia is not installed.
     """
-    if not is_installed():
-        raise SidestepError(
-            "Essentia is not installed.", where="analyser", fix="pip install 'sidestep-tui[essentia]', or use builtin"
-        )
+    check_installed()
     import essentia.standard
 
     found = builtin.analyse(waveform, sample_rate)

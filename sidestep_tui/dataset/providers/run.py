@@ -27,6 +27,22 @@ class Provided:
     """Why the song was not answered."""
 
 
+def fields_of(provider: Provider, fields: Collection[str]) -> set[str]:
+    """Those of the fields that a provider fills.
+
+    Raises:
+        UsageError: it fills none of them.
+    """
+    wanted = provider.fields & set(fields)
+    if not wanted:
+        raise UsageError(
+            f"The provider {provider.name} fills none of these fields.",
+            where=", ".join(sorted(fields)),
+            fix=f"use some of {', '.join(sorted(provider.fields))}",
+        )
+    return set(wanted)
+
+
 def label_with_provider(
     dataset: Dataset,
     provider: Provider,
@@ -53,13 +69,7 @@ def label_with_provider(
         UsageError: the provider fills none of the fields.
         SidestepError: while iterating: the server refuses every song, or five in a row failed.
     """
-    wanted = provider.fields & set(fields)
-    if not wanted:
-        raise UsageError(
-            f"The provider {provider.name} fills none of these fields.",
-            where=", ".join(sorted(fields)),
-            fix=f"use some of {', '.join(sorted(provider.fields))}",
-        )
+    wanted = fields_of(provider, fields)
     chosen = None if keys is None else frozenset(keys)
     songs = [song for song in dataset.songs if chosen is None or song.key in chosen]
     asked = [(song, missing) for song in songs if (missing := _missing(song, wanted))]
