@@ -83,7 +83,7 @@ def _start_text(event: ev.RunStarted) -> str:
 def _plan_text(event: ev.Planned) -> str:
     """What a training run is going to do."""
     return (
-        f"{event.total_steps} steps in {event.epochs} epochs, {event.songs} songs, "
+        f"{counted(event.total_steps, 'step')} in {counted(event.epochs, 'epoch')}, {counted(event.songs, 'song')}, "
         f"{event.validation_songs} held out, {event.trainable_parameters:,} trainable parameters"
     )
 

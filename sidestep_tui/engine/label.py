@@ -61,7 +61,8 @@ def run(context: JobContext, settings: LabelSettings) -> Results:
         usage += answer.usage
         context.progress(done, total[0], "songs", answer.key, failed)
         context.stop_if_requested()
-    return {"songs": total[0], "labelled": filled, "failed": failed, **usage.as_dict()}
+    asked = usage.as_dict() if usage.requests else {}
+    return {"songs": total[0], "labelled": filled, "failed": failed, **asked}
 
 
 def _chosen(context: JobContext, dataset: Dataset, settings: LabelSettings) -> list[str]:

@@ -150,6 +150,8 @@ def test_a_run_of_its_own_says_where_its_finds_wait(sidestep: Callable[..., Any]
     result = sidestep("label", songs, "--by", "sound", "--fields", "tempo,key", "--output", tmp_path / "run")
     assert result.code == ExitCode.DONE, result.err
     assert f"`sidestep dataset review {songs}` takes over what was found" in result.out
+    assert "labelling: 1 song by sound" in result.out
+    assert "requests" not in result.out  # nobody was asked
     (edit,) = Proposals(tmp_path / "run").waiting()
     assert set(edit.changes) == {"bpm", "keyscale"}
 

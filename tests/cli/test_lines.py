@@ -3,6 +3,7 @@
 import io
 from typing import get_args
 
+import msgspec
 import pytest
 from rich.console import Console
 from rich.progress import Progress
@@ -125,6 +126,11 @@ def test_every_view_shows_every_event(capsys):
         assert progress.tasks[0].total == 100
         assert "loss 0.5" in progress.tasks[0].fields["figures"]
     assert capsys.readouterr().out.count("train on cuda:0") == 2
+
+
+def test_one_of_each_is_told_as_one():
+    least = msgspec.structs.replace(PLAN, total_steps=1, epochs=1, songs=1)
+    assert (describe(least, RunState()) or "").startswith("1 step in 1 epoch, 1 song, ")
 
 
 @pytest.mark.parametrize(
