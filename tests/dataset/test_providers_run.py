@@ -91,6 +91,12 @@ def test_server_that_fails_five_songs_in_a_row_is_down() -> None:
         next(results)
 
 
+def test_failures_with_an_answer_between_them_do_not_end_the_run() -> None:
+    many = dataset_of(*(song(f"{index}.wav") for index in range(9)))
+    _, given = run_all(many, Known({"4.wav": Answer({"lyrics": "la"})}), "lyrics")
+    assert [bool(one.findings) for one in given] == [True] * 4 + [False] + [True] * 4
+
+
 def test_provider_that_fills_none_of_the_fields_is_not_asked() -> None:
     with pytest.raises(UsageError, match="fills none"):
         label_with_provider(dataset_of(song()), Known({}), ["language"])

@@ -1,12 +1,16 @@
 """What the engine's process does around a job."""
 
 import gc
+import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 
+from sidestep_tui.runs.events import StepCompleted
+from sidestep_tui.runs.log import EventWriter
 from tests.conftest import spare_the_collector
 from tests.engine.conftest import Engine
 
@@ -46,3 +50,25 @@ def test_a_memory_that_is_full_where_nobody_expects_it_is_told_with_what_helps(
     assert (code, state.status) == (1, "failed")
     assert state.failure.what == "The device's memory does not suffice: CUDA out of memory."
     assert "--device cpu" in state.failure.fix
+
+
+def test_a_hang_up_passes_by_and_a_termination_saves_and_ends(
+    engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is what a closed laptop sends to all that hang on its terminal, the second what a shutdown sends."""
+    heard: list[int] = []
+    signal.signal(signal.SIGHUP, lambda number, _: heard.append(number))  # the engine takes its place
+    write, sent = EventWriter.write, {2: signal.SIGHUP, 5: signal.SIGTERM}
+
+    def write_and_send(log: EventWriter, event: Any) -> Any:
+        written = write(log, event)
+        if isinstance(event, StepCompleted) and event.step in sent:
+            os.kill(os.getpid(), sent[event.step])
+        return written
+
+    monkeypatch.setattr(EventWriter, "write", write_and_send)
+    run, state = engine.run("signals", "train", train_document)
+    assert (state.status, state.step, heard) == ("stopped", 5, [])
+    assert state.stopped is not None
+    assert state.stopped.reason == "received SIGTERM"
+    assert (run.checkpoints / "step-00000005").is_dir()

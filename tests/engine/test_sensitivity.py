@@ -164,6 +164,20 @@ def test_a_gradient_that_is_no_number_counts_for_nothing() -> None:
     assert all(math.isfinite(share) for entry in ranking.entries(by_layer=False) for share in entry["spectrum"])
 
 
+def test_an_order_is_stable_once_six_looks_in_a_row_have_seen_it() -> None:
+    ranking, loud, quiet = Ranking((1.0, 1.0, 1.0)), torch.full((4, 4), 3.0), torch.full((4, 4), 1.0)
+
+    def look(first: torch.Tensor, second: torch.Tensor) -> bool:
+        ranking.observe("layers.0.first", first, first)
+        ranking.observe("layers.0.second", second, second)
+        ranking.take(0)
+        return ranking.is_stable(1)
+
+    assert [look(loud, quiet) for _ in range(7)] == [False] * 5 + [True] * 2
+    assert not look(quiet, 10 * loud), "the other leads now"
+    assert [look(quiet, loud) for _ in range(6)] == [False] * 4 + [True] * 2
+
+
 def test_the_squared_norm_is_exact_whichever_way_is_cheaper() -> None:
     g = torch.Generator().manual_seed(3)
     for tokens in (1, 50, 700):  # blocks of tokens; more tokens than the matrix is worth
