@@ -33,6 +33,8 @@ from sidestep_tui.runs.directory import RunDirectory, create_run, with_absolute_
 from sidestep_tui.runs.history import remember_run
 
 _RESULT: Final = "output"
+_LONGEST_NAME: Final = 150
+"""Bytes of what a run's folder is named after: the time follows, and a file system ends at 255."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,7 @@ def _new_place(job: JobName, settings: Section) -> Path:
     """A new folder among the runs, named after the job, its result and the time."""
     result = settings.model_dump().get(_RESULT)
     named = job if result is None else f"{job}-{Path(str(result)).stem}"
+    named = named.encode()[:_LONGEST_NAME].decode(errors="ignore")
     base = runs_home() / f"{named}-{time.strftime('%Y%m%d-%H%M%S')}"
     place, count = base, 1
     while RunDirectory(place).exists():

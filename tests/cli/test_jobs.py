@@ -210,3 +210,12 @@ def test_a_preflight_needs_no_place_and_takes_presets(sidestep, stub_engine, inp
     [run] = [summary.run for summary in list_runs()]
     assert run.name.startswith("preflight-")
     assert settings_of(run.path)["preflight"]["policies"] == "chosen"
+
+
+def test_a_run_named_after_a_long_file_has_a_name_that_file_systems_take(sidestep, stub_engine, inputs, tmp_path):
+    """A character of Chinese is three bytes of the 255 that a name may have."""
+    stub_engine("complete")
+    song = tmp_path / f"{'夜' * 80}.wav"
+    assert sidestep("generate", *inputs[1:], "--prompt", "p", "--output", song, "--detach").code == 0
+    (summary,) = list_runs()
+    assert summary.run.name.startswith(f"generate-{'夜' * 40}")
