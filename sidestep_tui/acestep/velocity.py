@@ -6,8 +6,11 @@ import torch
 import torch.nn.functional as F
 from diffusers.models.embeddings import get_1d_rotary_pos_embed
 
+from sidestep_tui.acestep.attention import BandedAttention
+
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
+    from diffusers.models.transformers.ace_step_transformer import AceStepTransformerBlock
 
 
 def velocity(
@@ -24,7 +27,7 @@ def velocity(
     Inputs of any dtype and device enter in the model's own, the timestep included, as at inference.
 
     Args:
-        transformer: as loaded, bare or with adapters injected. Lengths need `use_banded_attention`.
+        transformer: as loaded, bare or with adapters injected, with either attention.
         x_t: noisy latents [B, T, 64].
         t: timesteps [B].
         condition: [B, L, D].
@@ -78,13 +81,36 @@ def _padded_velocity(
     embedding, modulation = embedding + embedding_r, modulation + modulation_r
     rotary = _rotary(transformer, hidden)
     for layer in transformer.layers:
-        arguments = (hidden, rotary, modulation, tokens_valid, condition, condition_valid)
+        own, others = _masks(layer, hidden, tokens_valid, condition_valid)
+        arguments = (hidden, rotary, modulation, own, condition, others)
         hidden = layer(*arguments)
 
     shift, scale = (transformer.scale_shift_table + embedding[:, None]).chunk(2, dim=1)
     normed = (transformer.norm_out(hidden) * (1 + scale) + shift).type_as(hidden)
     predicted: torch.Tensor = transformer.proj_out_conv(normed.mT).mT[:, :frames]
     return predicted
+
+
+def _masks(
+    layer: "AceStepTransformerBlock",
+    hidden: torch.Tensor,
+    valid: torch.Tensor | None,
+    condition_valid: torch.Tensor | None,
+) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """What a layer's two attentions take: validity, [B, S] and [B, L], or the dense masks of diffusers' own processor.
+
+    That one knows no window of itself. Queries that are not valid see what is not either: a row without keys is NaN.
+    """
+    if isinstance(layer.self_attn.processor, BandedAttention):
+        return valid, condition_valid
+    window, own = layer.self_attn.sliding_window, None
+    if valid is not None:
+        own = (valid[:, None, :] | ~valid[:, :, None])[:, None]
+    if window is not None:
+        positions = torch.arange(hidden.shape[1], device=hidden.device)
+        band = (positions[:, None] - positions[None, :]).abs() <= window
+        own = band[None, None] if own is None else own & band
+    return own, None if condition_valid is None else condition_valid[:, None, None, :]
 
 
 def _valid(lengths: torch.Tensor, sequence: torch.Tensor) -> torch.Tensor:

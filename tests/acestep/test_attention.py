@@ -95,9 +95,9 @@ def test_equal_gradients_with_checkpointing_and_a_frozen_base(frames: int) -> No
         torch.testing.assert_close(checkpointed[name], gradient, msg=name)
 
 
-@pytest.mark.parametrize("checkpointing", [False, True])
-def test_each_sample_of_an_unequal_batch_is_as_if_alone(checkpointing: bool) -> None:
-    transformer = make_transformer(banded=True, checkpointing=checkpointing)
+@pytest.mark.parametrize(("banded", "checkpointing"), [(True, False), (True, True), (False, False)])
+def test_each_sample_of_an_unequal_batch_is_as_if_alone(banded: bool, checkpointing: bool) -> None:
+    transformer = make_transformer(banded=banded, checkpointing=checkpointing)
     lengths, condition_lengths = [50, 33, 1], [3, 5, 4]
     inputs = make_inputs(3, 50)
     batch = velocity(
@@ -125,8 +125,9 @@ def test_each_sample_of_an_unequal_batch_is_as_if_alone(checkpointing: bool) -> 
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
-def test_full_lengths_change_nothing() -> None:
-    transformer, inputs = make_transformer(banded=True), make_inputs(2, 41)
+@pytest.mark.parametrize("banded", [True, False])
+def test_full_lengths_change_nothing(banded: bool) -> None:
+    transformer, inputs = make_transformer(banded=banded), make_inputs(2, 41)
     masked = velocity(transformer, **inputs, lengths=torch.tensor([41, 41]), condition_lengths=torch.tensor([5, 5]))
     torch.testing.assert_close(masked, velocity(transformer, **inputs), atol=1e-5, rtol=1e-5)
 
