@@ -50,7 +50,7 @@ class LabelSettings(Section):
     device: Annotated[
         str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"), Shown("advanced", when=_LOCAL, personal=True)
     ] = "auto"
-    """`auto` takes the first CUDA card, else the CPU."""
+    """`auto` takes the CUDA card with most memory, else the CPU."""
 
     longest_answer: Annotated[int, Field(ge=16, le=8192), Shown("advanced", when=_LOCAL, unit="tokens")] = 1500
     """Where a local model is stopped that does not come to an end."""

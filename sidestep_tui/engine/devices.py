@@ -36,18 +36,24 @@ def choose_device(settings: Section) -> torch.device:
         SidestepError: it is not there.
     """
     model = model_settings(settings)
-    if model is None or (model.device == "auto" and not torch.cuda.is_available()):
+    return torch.device("cpu") if model is None else named_device(model.device)
+
+
+def named_device(name: str) -> torch.device:
+    """The device that a setting names, `auto` and `cuda` included.
+
+    Raises:
+        SidestepError: it is not there.
+    """
+    if name == "auto" and not torch.cuda.is_available():
         return torch.device("cpu")
-    name = "cuda" if model.device == "auto" else model.device
-    if name == "cuda":
-        name = f"cuda:{_unnamed_card()}"
-    device = torch.device(name)
+    device = torch.device(f"cuda:{_unnamed_card()}" if name in ("auto", "cuda") else name)
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise SidestepError("Metal is not available here.", where="model.device", fix="`--device cpu` works everywhere")
+        raise SidestepError("Metal is not available here.", where="device", fix="`--device cpu` works everywhere")
     if device.type == "cuda" and device.index >= torch.cuda.device_count():
         raise SidestepError(
             f"There is no {device}: torch sees {torch.cuda.device_count()} CUDA cards.",
-            where="model.device",
+            where="device",
             fix="`sidestep doctor` tells what is missing; `--device cpu` works everywhere",
         )
     return device

@@ -28,7 +28,7 @@ from sidestep_tui.dataset.language import language_code
 from sidestep_tui.dataset.providers.base import Answer, Usage
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.engine.devices import free_memory
+from sidestep_tui.engine.devices import free_memory, named_device
 from sidestep_tui.errors import SidestepError, UsageError
 
 _SYSTEM: Final = (
@@ -77,7 +77,7 @@ class LocalModel:
         self._task = _TASKS[role]
         self._context = context
         self._longest = settings.longest_answer
-        self._device = _device(settings.device)
+        self._device = named_device(settings.device)
         self._turn = threading.Lock()
         dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
         try:
@@ -200,9 +200,3 @@ class _Asked(StoppingCriteria):  # type: ignore[misc]  # transformers is not typ
     def __call__(self, input_ids: Tensor, scores: Tensor, **_: Any) -> Tensor:  # noqa: ARG002 - transformers' signature
         asked = self._context.stop_reason is not None
         return torch.full((input_ids.shape[0],), asked, device=input_ids.device, dtype=torch.bool)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)
