@@ -93,7 +93,7 @@ class Headline(Widget):
         )
         state = (_("✓ reviewed"), "$success") if self.song.reviewed else (_("not reviewed"), "$text-muted")
         number, shown = self.place
-        return Content.assemble(
+        line = Content.assemble(
             (_("{number} of {shown}").format(number=number, shown=shown), "bold"),
             "   ",
             state,
@@ -101,6 +101,7 @@ class Headline(Widget):
             minutes(self.song.duration),
             (f"   {file}", "$text-muted"),
         )
+        return line.truncate(self.size.width, ellipsis=True)
 
 
 class FindingsList(Widget):

@@ -143,4 +143,4 @@ class LabelLine(Widget):
             parts.append(("  L", "bold $footer-key-foreground"))
         if state.failure is not None:
             parts.append((f"  {clean(spoken(state.failure.what))}", "$error"))
-        return Content.assemble(*parts)
+        return Content.assemble(*parts).truncate(self.size.width, ellipsis=True)

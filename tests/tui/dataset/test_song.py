@@ -214,3 +214,15 @@ async def test_what_was_written_is_not_thrown_away_by_quitting(open_review: Open
         assert pilot.app.screen is written
         await pilot.press("escape", "escape", "ctrl+q")
     assert pilot.app.return_code == 0
+
+
+async def test_a_headline_without_room_says_that_it_goes_on(open_review: OpenReview, album: Path) -> None:
+    """`563 KiB` became `563`."""
+    async with open_review(album, (60, 15), "enter") as pilot:
+        await pilot.pause()
+        line = next(line for line in shown(pilot.app).splitlines() if "1 of 6" in line).rstrip()
+        assert line.endswith(("KiB", "…"))
+        await pilot.resize_terminal(50, 15)
+        await pilot.pause()
+        line = next(line for line in shown(pilot.app).splitlines() if "1 of 6" in line).rstrip()
+        assert line.endswith("…")
