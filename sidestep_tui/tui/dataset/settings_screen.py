@@ -92,7 +92,6 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
 
     def on_mount(self) -> None:
         """Fills the list."""
-        self.set_context(self.review.dataset.metadata.name)
         self.on_resize()
         self.query_one("#settings", KeyTable).focus()
 
@@ -106,6 +105,7 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
 
     def show_changes(self) -> None:
         """Draws the values and their effect."""
+        self.set_context(self.review.dataset.metadata.name)
         rows = []
         for name in METADATA_FIELDS:
             rows.append((name, (cell(_TITLES[name][0]), cell(self._shown(name)))))
@@ -186,16 +186,15 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
             await self._split()
             return
         title, what = _TITLES[name]
+        held = str(self._value(name))
         if name in _CHOICES:
-            choices = [Choice(key, key, note) for key, note in _CHOICES[name]]
-            current = str(self._value(name)).lower()
-            value = await self.app.push_screen_wait(PickScreen(title, lambda _: choices, current=current))
+            choices, held = [Choice(key, key, note) for key, note in _CHOICES[name]], held.lower()
+            value = await self.app.push_screen_wait(PickScreen(title, lambda _: choices, current=held))
         else:
-            held = str(self._value(name))
             value = await self.app.push_screen_wait(
                 AskScreen(title, held, check=checker(METADATA_FIELDS[name]), note=what)
             )
-        if value is None:
+        if value in (None, held):
             return
         try:
             self.review.edit_metadata({name: value})

@@ -5,6 +5,7 @@ from pathlib import Path
 from textual.widgets import Input, Static
 
 from sidestep_tui.tui.dataset.settings_screen import DatasetSettingsScreen
+from sidestep_tui.tui.widgets.bars import TopBar
 
 from .conftest import OpenReview, Settle
 from .support import prompts
@@ -64,3 +65,23 @@ async def test_a_number_of_songs_is_held_out_for_validation(open_review: OpenRev
         await pilot.press("u")
         await pilot.pause()
         assert not any(song.held_out for song in screen.review.dataset.songs)
+
+
+async def test_a_new_name_is_the_one_in_the_top_line_and_the_old_one_no_edit(
+    open_review: OpenReview, album: Path
+) -> None:
+    """A value that was taken as it stood was an edit, which the next undo took back without a trace."""
+    async with open_review(album, (80, 24), "t", "enter") as pilot:
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, DatasetSettingsScreen)
+        assert not pilot.app.screen.review.session.can_undo
+        await pilot.press("enter")
+        await pilot.pause()
+        pilot.app.screen.query_one(Input).value = "seaside"
+        await pilot.press("enter")
+        await pilot.pause()
+        assert pilot.app.screen.query_one(TopBar).context == "seaside"
+        await pilot.press("u")
+        assert pilot.app.screen.query_one(TopBar).context == "album"
