@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Final
 
-from textual import on, work
+from textual import events, on, work
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
@@ -65,6 +65,16 @@ class ArrangingScreen(EncodingScreen):
         self.query_one(FindLine).close(self.review.query)
         self.query_one(SongTable).focus()
         self.refresh_bindings()
+
+    @on(events.DescendantFocus)
+    def _focused(self, event: events.DescendantFocus) -> None:
+        """A click into the songs ends the typing, one into the line begins it: letters go where the cursor is seen."""
+        line = self.query_one(FindLine)
+        if isinstance(event.widget, SongTable) and line.typing:
+            line.close(self.review.query)
+            self.refresh_bindings()
+        elif isinstance(event.widget, Input) and not line.typing:
+            self.action_find()
 
     def action_show_all(self) -> None:
         """Takes the filter away; the cursor stays on its song."""

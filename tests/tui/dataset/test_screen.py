@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.tui.app import SidestepApp
@@ -103,6 +103,26 @@ async def test_half_a_filter_leaves_the_songs_and_says_what_is_missing(open_revi
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, ReviewScreen)
         assert len(drawn(pilot)) == 6
+
+
+async def test_a_click_ends_the_typing_and_another_goes_on_with_it(open_review: OpenReview, album: Path) -> None:
+    """The line still had the letters, unseen: no key of the songs did anything. Clicked into, it found nothing."""
+    async with open_review(album, (80, 24)) as pilot:
+        await pilot.press("slash")
+        await type_in(pilot, "bpm>100")
+        await pilot.pause()
+        await pilot.click(SongTable, offset=(5, 1))
+        await pilot.press("v")
+        await pilot.pause()
+        assert "1 reviewed" in shown(pilot.app)
+        assert "/ bpm>100" in shown(pilot.app)
+        assert "space Mark" in shown(pilot.app)
+        await pilot.click(screen(pilot).query_one(Input))
+        await pilot.press("end", "0")
+        await pilot.pause()
+        assert "0 of 6" in shown(pilot.app)
+        await pilot.press("backspace", "enter")
+        assert len(drawn(pilot)) == 3
 
 
 async def test_nothing_fits_is_said_once_it_is_asked_for(open_review: OpenReview, album: Path) -> None:
