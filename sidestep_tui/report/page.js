@@ -168,7 +168,11 @@ class Comparison {
       return player;
     });
     blindPlayers.push(...this.players);
-    this.buttons = ["A", "B"].map((name, side) => make("button", { type: "button", onclick: () => this.toggle(side) }, `Play ${name}`));
+    this.buttons = this.players.map((player, side) => {
+      const button = make("button", { type: "button", ariaPressed: "false", onclick: () => this.toggle(side) }, `Play ${"AB"[side]}`);
+      for (const change of ["play", "pause"]) player.addEventListener(change, () => (button.ariaPressed = String(!player.paused)));
+      return button;
+    });
     const choice = (words, preferred) => make("button", { type: "button", onclick: () => this.decide(preferred) }, words);
     this.root.replaceChildren(
       make("p", { className: "prompt", dir: "auto" }, this.pair[0].prompt),
@@ -197,7 +201,6 @@ class Comparison {
       pauseOthers(player);
       player.play();
     }
-    this.buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(!this.players[i].paused)));
   }
 
   stop() {
@@ -206,8 +209,14 @@ class Comparison {
 
   decide(preferred) {
     this.choices.add(this.pair, preferred);
+    this.begin();
+  }
+
+  // The buttons are new ones: whoever works with the keyboard stays among them.
+  begin() {
     this.results.replaceChildren();
     this.next();
+    this.buttons[0].focus();
   }
 
   show() {
@@ -238,8 +247,7 @@ class Comparison {
   forget() {
     if (!confirm("Forget every choice that was made on this page?")) return;
     this.choices.clear();
-    this.results.replaceChildren();
-    this.next();
+    this.begin();
   }
 }
 
