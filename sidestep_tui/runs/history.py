@@ -52,7 +52,7 @@ def remember_run(path: Path) -> None:
             kept = [run for run in _indexed() if RunDirectory(run).exists() or not run.parent.is_dir()]
             write_json_atomic(run_index(), [str(run) for run in [*kept, path]])
     except SidestepError as error:
-        error.fix = "SIDESTEP_HOME names another folder for what is kept of all runs; set it to one that can be written"
+        error.fix = told("let SIDESTEP_HOME name a folder that can be written: what is known of all runs is kept there")
         raise
 
 
