@@ -100,12 +100,19 @@ def test_who_is_at_work_is_told_as_long_as_its_engine_lives(runs: list[RunDirect
         assert at_work_on({"cuda:0", "cuda:1"}, but=beside) == [one]
         assert sharing_with(one) == []
         assert at_work_on({"cpu"}) == [below]
-        assert sharing_with(below) == []  # the processor is shared anyway
         cards(2, "GPU-1a-1")  # for this process the second card is the first
         assert sharing_with(one) == [beside]
         cards(2, "1")
         assert sharing_with(one) == [beside]
     assert at_work_on({"cuda:0", "cuda:1", "cpu"}) == []
+
+
+def test_of_the_processor_nobody_is_told_since_it_is_shared_anyway(runs: list[RunDirectory], tmp_path: Path) -> None:
+    below, also_below = runs[-1], create_run(tmp_path / "runs" / "also below", "preprocess", preprocess("cpu"))
+    note_devices(below)
+    with below.held():
+        assert at_work_on({"cpu"}, but=also_below) == [below]
+        assert sharing_with(also_below) == []
 
 
 def test_an_engine_on_another_machine_with_the_same_home_is_not_in_the_way(runs: list[RunDirectory]) -> None:
