@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sidestep_tui.dataset import song_findings
 from sidestep_tui.dataset.findings import check_dataset
 from sidestep_tui.dataset.language import LANGUAGES, LanguageGuess, detect_language, guess_language
 from sidestep_tui.dataset.song import Dataset
@@ -64,6 +65,13 @@ def test_lyrics_that_contradict_their_language_are_found() -> None:
 
     assert codes("fr") == ["language-mismatch"]
     assert codes("en") == []
+
+
+def test_a_language_is_not_contradicted_by_a_guess_that_is_less_than_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = Dataset(root=Path("/music"), songs=(song(lyrics="any words", language="de", caption="a b c"),))
+    for sure, found in ((0.89, False), (0.9, True)):
+        monkeypatch.setattr(song_findings, "detect_language", lambda _, sure=sure: LanguageGuess("en", sure))
+        assert ("language-mismatch" in [finding.code for finding in check_dataset(dataset)]) is found
 
 
 def test_the_model_of_languages_is_loaded_only_when_words_are_read() -> None:

@@ -95,6 +95,12 @@ def test_a_run_is_heard_before_while_and_after_and_sounds_as_generate_does(
     assert abs(first - last).max() > 0.02  # the adapter is heard
 
 
+def test_songs_are_made_after_every_so_many_epochs_and_at_the_end(engine: Engine, document: dict[str, Any]) -> None:
+    document = put(put(document, "samples.every_epochs", 2), "samples.songs", 0)
+    run, _ = engine.run("heard", "train", put(document, "training.epochs", 3))
+    assert [event.step for event in _samples(run)] == [0, 8, 12]
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "schedule_free"])
 def test_sampling_changes_nothing_in_a_run(engine: Engine, document: dict[str, Any], optimizer: str) -> None:
     document = put(put(document, "optimizer.name", optimizer), "adapter.dropout", 0.1)

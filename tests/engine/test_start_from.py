@@ -90,6 +90,15 @@ def test_a_file_of_any_name_will_do_and_every_known_spelling(turbo: Path, tmp_pa
         assert torch.equal(fixed_velocity(started(turbo, FAMILIES["lora"], file)), wanted)
 
 
+def test_what_lies_beside_the_weights_of_a_checkpoint_does_not_keep_it_from_being_read(
+    turbo: Path, tmp_path: Path
+) -> None:
+    adapter = trained(turbo, tmp_path / "adapter", FAMILIES["lora"])
+    wanted = fixed_velocity(started(turbo, FAMILIES["lora"], adapter))
+    (adapter / "trainer.pt").write_bytes(b"the optimizer's state")
+    assert torch.equal(fixed_velocity(started(turbo, FAMILIES["lora"], adapter)), wanted)
+
+
 @pytest.mark.parametrize(
     ("settings", "what", "fix"),
     [
