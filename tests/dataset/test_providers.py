@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sidestep_tui.dataset.audio import write_audio
+from sidestep_tui.dataset.providers import listening
 from sidestep_tui.dataset.providers.base import Answer, Provider, Usage
 from sidestep_tui.dataset.providers.catalogue import PROVIDERS
 from sidestep_tui.dataset.providers.lrclib import title_and_artist
@@ -23,6 +24,22 @@ from tests.dataset.loopback import KEY, Loopback, endpoint_on, serving
 def server() -> Iterator[Loopback]:
     with serving() as loopback:
         yield loopback
+
+
+def test_no_more_of_a_song_is_sent_than_providers_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float | None] = []
+    read = listening.read_audio
+
+    def read_some(path: Path, rate: int, *, max_seconds: float | None = None) -> Any:
+        asked.append(max_seconds)
+        return read(path, rate, max_seconds=max_seconds and max_seconds / 600)
+
+    monkeypatch.setattr(listening, "read_audio", read_some)
+    write_audio(tmp_path / "long.wav", tone(3.0), 8_000)
+    (found,) = scan_folder(tmp_path).songs
+    (tmp_path / "sent.mp3").write_bytes(listening.as_mp3(found))
+    assert asked == [600.0]
+    assert scan_folder(tmp_path).songs[1].duration == pytest.approx(1.0, abs=0.1)
 
 
 def open_on(server: Loopback, name: str) -> Provider:

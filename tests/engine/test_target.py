@@ -43,8 +43,9 @@ def test_too_few_losses_damp_nothing_and_end_nothing() -> None:
 def test_it_ends_only_after_a_whole_window_below() -> None:
     assert not _after(*[0.5] * (2 * WINDOW - 2)).ends(WINDOW)
     assert _after(*[0.5] * (2 * WINDOW - 1)).ends(WINDOW)
-    interrupted = _after(*[0.5] * (2 * WINDOW - 2), 9.0, 0.5)
-    assert not interrupted.ends(WINDOW)
+    interrupted = _after(*[0.5] * (2 * WINDOW - 2), 9.0, *[0.5] * 6)
+    assert interrupted.smoothed < 1
+    assert interrupted.reached_for == 1, "the window begins anew"
 
 
 def test_a_run_arrives_at_its_target_and_resumes_on_the_way(engine: Engine, train_document: dict[str, Any]) -> None:

@@ -212,6 +212,14 @@ def test_a_run_that_no_longer_improves_ends_early_and_measures_its_last_weights_
     assert state.results["validation_loss"] == state.validations[-1].loss
 
 
+def test_a_loss_that_stays_the_same_is_no_improvement(engine: Engine, train_document: dict[str, Any]) -> None:
+    document = put(put(train_document, "optimizer.learning_rate", 1e-30), "training.epochs", 9)
+    _, state = engine.run("still", "train", put(document, "validation.patience", 2))
+    assert len({validation.loss for validation in state.validations}) == 1
+    assert state.step == 12
+    assert state.results["best_step"] == 4
+
+
 @pytest.mark.parametrize("kind", ["int8", "fp8"])
 def test_an_adapter_learns_on_quantised_weights_and_is_saved_as_always(
     engine: Engine, train_document: dict[str, Any], kind: str
