@@ -64,7 +64,9 @@ def _recomputed(forward: Callable[..., torch.Tensor], draws: bool, *arguments: A
     return result
 
 
-def _from_host(forward: Callable[..., torch.Tensor], hidden_states: torch.Tensor, **others: Any) -> torch.Tensor:
+def _from_host(
+    forward: Callable[..., torch.Tensor], hidden_states: torch.Tensor, *others: Any, **named: Any
+) -> torch.Tensor:
     """The recomputed layer, whose input [B, S, D] waits on the host; all layers share the others, which stay."""
     place = hidden_states.data_ptr()
 
@@ -79,7 +81,7 @@ def _from_host(forward: Callable[..., torch.Tensor], hidden_states: torch.Tensor
         return saved.to(device, non_blocking=True)
 
     with torch.autograd.graph.saved_tensors_hooks(pack, unpack):  # of the input alone: inside are the checkpoint's own
-        return forward(hidden_states, **others)  # by place: what is named, checkpoint keeps by itself
+        return forward(hidden_states, *others, **named)  # by place: what is named, checkpoint keeps by itself
 
 
 def _decide(_context: Any, operation: Any, *arguments: Any, **_named: Any) -> CheckpointPolicy:

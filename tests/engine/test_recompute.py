@@ -56,15 +56,16 @@ def test_recomputed_gradients_equal_kept_ones_and_long_attention_runs_once(
             assert runs == 4 * once - 2
 
 
+@pytest.mark.parametrize("lengths", [(21,), (21, 13)])
 @pytest.mark.parametrize("policy", ["half", "all", "offload"])
-def test_what_is_recomputed_drops_the_same(turbo: Path, policy: Policy) -> None:
-    kept, again = (_small_gradients(turbo, which) for which in ("none", policy))
+def test_what_is_recomputed_drops_the_same(turbo: Path, policy: Policy, lengths: tuple[int, ...]) -> None:
+    kept, again = (_small_gradients(turbo, which, lengths) for which in ("none", policy))
     for name, gradient in kept.items():
         torch.testing.assert_close(again[name], gradient, atol=1e-7, rtol=1e-5)
 
 
-def _small_gradients(turbo: Path, policy: Policy) -> dict[str, torch.Tensor]:
-    """Gradients of an adapter half of which is dropped, from the same state of torch's generator."""
+def _small_gradients(turbo: Path, policy: Policy, lengths: tuple[int, ...]) -> dict[str, torch.Tensor]:
+    """Gradients by songs of these lengths of an adapter half of which is dropped, from one state of the generator."""
     checkpoint = open_checkpoint(turbo)
     transformer = checkpoint.load_transformer()
     settings = LoraSettings(rank=4, dropout=0.5)
@@ -74,9 +75,10 @@ def _small_gradients(turbo: Path, policy: Policy) -> dict[str, torch.Tensor]:
         parameter.data = 0.1 * torch.randn(parameter.shape, generator=g)
     use_fast_blocks(transformer)
     use_checkpointing(transformer.train(), policy)
-    x, condition, context = (torch.randn(1, *shape, generator=g) for shape in ((21, 64), (9, 64), (21, 128)))
+    count, ends = len(lengths), torch.tensor(lengths) if len(lengths) > 1 else None
+    x, condition, context = (torch.randn(count, *shape, generator=g) for shape in ((21, 64), (9, 64), (21, 128)))
     torch.manual_seed(7)
-    velocity(transformer, x, torch.tensor([0.5]), condition, context).square().mean().backward()
+    velocity(transformer, x, torch.full((count,), 0.5), condition, context, ends).square().mean().backward()
     return {name: p.grad for name, p in trainable(transformer).items() if p.grad is not None}
 
 
