@@ -37,7 +37,7 @@ NOW = 1_760_000_000.0
 SIZES = ((80, 24), (120, 36))
 """The terminals that every screen is looked at on."""
 
-_QUIET_TURNS = 20
+_QUIET_TURNS = 8
 
 MakeApp = Callable[..., SidestepApp]
 Settle = Callable[[Pilot[None]], Awaitable[None]]
@@ -122,7 +122,7 @@ def patient_pilots(monkeypatch: pytest.MonkeyPatch) -> None:
 async def _all_handled(app: App[None]) -> None:
     """Waits until no screen or widget has a message left, for some turns of the loop: one may bring about others."""
     quiet = 0
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while quiet < _QUIET_TURNS:
             await asyncio.sleep(0)
             nodes = [app, *(node for screen in app.screen_stack for node in screen.walk_children(with_self=True))]

@@ -1,10 +1,8 @@
 """What the wizard finds out about the chosen model and songs, without torch."""
 
 import json
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -55,15 +53,16 @@ class DataFacts:
     longest_seconds: float | None = None
     held_out: int = 0
     """Songs that the data set itself keeps out of training; 0 leaves it to the settings."""
-    repeats: int = 0
-    """How often an epoch sees the same songs once more, of those that the data set does not hold out."""
     saved_beside: bool = False
     """Whether the folder holds a saved data set, which a scan of the folder passes over."""
+    samples: int = 0
+    """Samples of an epoch, a song that is repeated counted as often, without what `held_out` counts; 0 as unknown."""
 
-    def samples(self, held_out: int) -> int:
-        """What an epoch sees, where so many songs are asked for to be held out; which ones will be is not known."""
-        left = self.songs - (self.held_out or songs_drawn(held_out, self.songs))
-        return left + (self.repeats if self.held_out else round(self.repeats * left / max(1, self.songs)))
+    def trained(self, drawn: int) -> int:
+        """Samples of an epoch that train where the settings hold out so many songs, if the data set holds out none."""
+        samples = self.samples or self.songs - self.held_out
+        left = 1.0 if self.held_out else 1 - songs_drawn(drawn, self.songs) / max(1, self.songs)
+        return max(1, round(samples * left))
 
     @property
     def title(self) -> str:
@@ -152,7 +151,7 @@ def look_at_songs(path: Path) -> DataFacts:
             Load(frames, tokens, *_in_all(songs)) if known else Load(),
             frames / FRAMES_PER_SECOND if known else None,
             sum(bool(song.get("held_out")) for song in songs),
-            sum(int(song.get("repeat", 1)) - 1 for song in songs if not song.get("held_out")),
+            samples=sum(_figure(song, "repeat") or 1 for song in songs if not song.get("held_out")),
         )
     count = sum(len(folder.audio) for folder in Walk(path).folders())
     if count:
@@ -160,24 +159,25 @@ def look_at_songs(path: Path) -> DataFacts:
     return DataFacts("damaged" if is_there(path / "manifest.json") else "empty")
 
 
-def recommended_epochs(songs: int) -> int:
-    """Epochs for a set of so many songs: 1000 up to 5, 800 for 10 to 20, 500 for 100, 200 from 400 on.
-
-    What trainers' communities report to work, straight lines over the logarithm between, in fifties.
-    """
-    known = ((5, 1000), (10, 800), (20, 800), (100, 500), (400, 200))
-    if songs <= known[0][0]:
-        return known[0][1]
-    for (fewer, more_epochs), (more, fewer_epochs) in pairwise(known):
-        if songs <= more:
-            way = math.log(songs / fewer) / math.log(more / fewer)
-            return 50 * round((more_epochs + way * (fewer_epochs - more_epochs)) / 50)
-    return known[-1][1]
-
-
-def optimizer_steps(samples: int, epochs: int, batch_size: int, accumulation: int) -> int:
-    """Optimizer steps of a whole run; the last, smaller group of an epoch makes a step as well."""
-    return epochs * math.ceil(math.ceil(max(1, samples) / batch_size) / accumulation)
+def together(first: DataFacts, others: Iterable[DataFacts]) -> DataFacts:
+    """The facts of several folders of tensors that are trained on as one."""
+    folders = [first, *(other for other in others if other.kind == "tensors")]
+    if first.kind != "tensors" or len(folders) == 1:
+        return first
+    loads = [folder.load for folder in folders]
+    return DataFacts(
+        "tensors",
+        sum(folder.songs for folder in folders),
+        Load(
+            max(load.frames for load in loads),
+            max(load.condition_tokens for load in loads),
+            sum(load.all_frames for load in loads),
+            sum(load.all_condition_tokens for load in loads),
+        ),
+        max(folder.longest_seconds or 0.0 for folder in folders) or None,
+        sum(folder.held_out for folder in folders),
+        samples=sum(folder.samples for folder in folders),
+    )
 
 
 def _in_all(songs: list[dict[str, Any]]) -> tuple[int, int]:

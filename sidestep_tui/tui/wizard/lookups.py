@@ -10,13 +10,14 @@ from textual import on, work
 from textual.message import Message
 from textual.widget import Widget
 
+from sidestep_tui.config.places import expanded
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.machine import CardSnapshot
 from sidestep_tui.texts.spoken import spoken
-from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, inspect_model, look_at_songs
+from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, inspect_model, look_at_songs, together
 from sidestep_tui.tui.wizard.measurements import figures_of_runs
 from sidestep_tui.tui.wizard.models import FoundModel, find_models
-from sidestep_tui.tui.wizard.state import BASE, MODEL, SONGS, WizardState
+from sidestep_tui.tui.wizard.state import BASE, MODEL, MORE_SONGS, SONGS, WizardState
 from sidestep_tui.tui.wizard.views import Figures
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Lookups(Widget):
     class SongsFound(Message):
         """What the folder of songs or tensors holds."""
 
-        path: Path
+        folders: tuple[Path, ...]
         facts: DataFacts
 
     @dataclass
@@ -72,7 +73,7 @@ class Lookups(Widget):
         super().__init__()
         self._state = state
         self._model_asked: tuple[Path | None, str | None] = (None, None)
-        self._songs_asked: Path | None = None
+        self._songs_asked: tuple[Path, ...] = ()
 
     def on_mount(self) -> None:
         """The cards' free memory is looked at again and again: other programs take and give it."""
@@ -101,11 +102,12 @@ class Lookups(Widget):
             state.model, state.model_problem = None, ""
             if model[0] is not None:
                 self.look_at_model(*model)
-        songs = state.path(SONGS)
+        first, more = state.path(SONGS), state.document.value(state.document.find(MORE_SONGS))
+        songs = () if first is None else (first, *map(expanded, more))
         if songs != self._songs_asked:
             self._songs_asked = songs
             state.data = None
-            if songs is not None:
+            if songs:
                 self.look_at_songs(songs)
 
     @on(ModelFound)
@@ -124,7 +126,7 @@ class Lookups(Widget):
     @on(SongsFound)
     def _take_songs(self, event: SongsFound) -> None:
         event.stop()
-        if event.path == self._state.path(SONGS):
+        if event.folders == self._songs_asked:
             self._state.data = event.facts
             self.post_message(self.Changed())
 
@@ -154,9 +156,10 @@ class Lookups(Widget):
         self.post_message(self.ModelsFound(models))
 
     @work(thread=True, exclusive=True, group="songs")
-    def look_at_songs(self, path: Path) -> None:
+    def look_at_songs(self, folders: tuple[Path, ...]) -> None:
         """Answers with `SongsFound`."""
-        self.post_message(self.SongsFound(path, look_at_songs(path)))
+        first, *others = map(look_at_songs, folders)
+        self.post_message(self.SongsFound(folders, together(first, others)))
 
     @work(thread=True, exclusive=True, group="machine")
     def look_at_machine(self) -> None:

@@ -13,7 +13,8 @@ from sidestep_tui.runs.machine import CardSnapshot
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.wizard.conflicts import absent_files, absent_means, absent_targets
 from sidestep_tui.tui.wizard.document import WizardDocument
-from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, optimizer_steps, recommended_epochs
+from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts
+from sidestep_tui.tui.wizard.lengths import optimizer_steps, recommended_epochs
 from sidestep_tui.tui.wizard.measurements import card_of, figures_for
 from sidestep_tui.tui.wizard.models import FoundModel
 from sidestep_tui.tui.wizard.schema import Step, steps_of
@@ -25,6 +26,7 @@ MODEL = "model.checkpoint"
 BASE = "model.base"
 DEVICE = "model.device"
 SONGS = "data.tensors"
+MORE_SONGS = "data.more_tensors"
 EPOCHS = "training.epochs"
 TARGETS_FROM = "adapter.targets_from"
 SAMPLES_EVERY = "samples.every_epochs"
@@ -148,12 +150,9 @@ class WizardState:
             return 0
         settings = self.document.settings(TrainSettings)
         training = settings.training
-        steps = optimizer_steps(
-            self.data.samples(settings.validation.songs),
-            training.epochs,
-            training.batch_size,
-            training.gradient_accumulation,
-        )
+        micro_batches = training.gradient_accumulation * training.processes
+        samples = self.data.trained(settings.validation.songs)
+        steps = optimizer_steps(samples, training.epochs, training.batch_size, micro_batches)
         return min(steps, training.max_steps) if training.max_steps else steps
 
     def conflicts(self) -> dict[str, str]:

@@ -45,7 +45,7 @@ async def test_a_run_that_is_resumed_opens_its_monitor_only_for_who_waits_for_it
     go_on, has_started = threading.Event(), threading.Event()
 
     def start(*_given: object) -> bool:
-        go_on.wait(10)
+        go_on.wait(60)
         has_started.set()
         return True
 

@@ -1,5 +1,6 @@
 """What lies beneath the edits of a wizard: presets and config files, and what machine and past runs tell."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from sidestep_tui.config.memory import GIB
 from sidestep_tui.config.preset_keeping import save_preset
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.tui.widgets.table import KeyTable
+from sidestep_tui.tui.wizard import facts
 from sidestep_tui.tui.wizard.lookups import Lookups
 from sidestep_tui.tui.wizard.memory_bar import MemoryBar
 
@@ -47,6 +49,25 @@ async def test_the_bar_follows_the_cards_free_memory(open_wizard: OpenWizard) ->
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
         assert bar(pilot).free == before - 2 * GIB
+
+
+async def test_further_folders_of_tensors_count_in_steps_and_memory(
+    open_wizard: OpenWizard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_wizard() as pilot:
+        monkeypatch.setattr("sidestep_tui.tui.wizard.lookups.look_at_songs", facts.look_at_songs)
+        for name, frames in (("one", 100), ("two", 300)):
+            (tmp_path / name).mkdir()
+            song = {"frames": frames, "condition_tokens": 9, "repeat": 3}
+            (tmp_path / name / "manifest.json").write_text(json.dumps({"songs": [song]}), encoding="utf-8")
+        screen: Any = pilot.app.screen
+        folders = {"data.tensors": str(tmp_path / "one"), "data.more_tensors": [str(tmp_path / "two")]}
+        await screen.take(state(pilot).document.set_all({**folders, "training.epochs": 10}))
+        await settle(pilot)
+        assert state(pilot).optimizer_steps() == 60
+        known = state(pilot).data
+        assert known is not None
+        assert known.load.frames == 300
 
 
 async def test_e_takes_the_recommended_epochs(open_wizard: OpenWizard) -> None:

@@ -10,11 +10,13 @@ import pytest
 from sidestep_tui.config.memory_load import Load
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.wizard.facts import (
+    DataFacts,
     inspect_model,
     look_at_songs,
     model_facts,
-    recommended_epochs,
+    together,
 )
+from sidestep_tui.tui.wizard.lengths import recommended_epochs
 from sidestep_tui.tui.wizard.paths import complete_folder
 
 
@@ -25,7 +27,7 @@ def test_steps_of_the_run_follow_the_songs_that_the_data_set_holds_out(tmp_path:
     manifest["songs"][3]["repeat"] = manifest["songs"][4]["repeat"] = 6
     (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     facts = look_at_songs(tmp_path)
-    assert (facts.held_out, facts.samples(1)) == (4, 10 + 5)
+    assert (facts.held_out, facts.trained(1)) == (4, 10 + 5)
 
 
 def test_recommended_epochs_fall_with_the_number_of_songs() -> None:
@@ -118,6 +120,25 @@ def test_figures_of_a_manifest_that_are_none_are_not_known(figure: object, tmp_p
     (tmp_path / "manifest.json").write_text(json.dumps({"songs": songs}), encoding="utf-8")
     facts = look_at_songs(tmp_path)
     assert (facts.kind, facts.songs, facts.load) == ("tensors", 2, Load())
+
+
+def test_an_epoch_has_the_samples_that_the_engine_makes_of_the_songs(tmp_path: Path) -> None:
+    """As `split_songs` does: repeats count, marked songs are held out, else at most half of at least four."""
+    (tmp_path / "repeated").mkdir()
+    (tmp_path / "repeated" / "manifest.json").write_text(
+        json.dumps(
+            {"songs": [{"repeat": 10, "held_out": n == 0, "frames": 50, "condition_tokens": 9} for n in range(5)]}
+        )
+    )
+    repeated = look_at_songs(tmp_path / "repeated")
+    assert (repeated.samples, repeated.trained(1)) == (40, 40)
+    plain = DataFacts("tensors", 6, Load(100, 7, 600, 42), 4.0, samples=6)
+    assert [plain.trained(drawn) for drawn in (0, 1, 10)] == [6, 5, 3]
+    assert DataFacts("tensors", 3).trained(1) == 3
+    both = together(plain, [repeated, DataFacts("empty")])
+    assert (both.songs, both.samples, both.held_out, both.longest_seconds) == (11, 46, 1, 4.0)
+    assert both.load == Load(100, 9, 850, 87)
+    assert together(DataFacts("songs", 4), [repeated]) == DataFacts("songs", 4)
 
 
 def test_folder_names_are_completed(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ async def test_a_start_that_is_pressed_twice_makes_one_chain(
     open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Event()
-    monkeypatch.setattr(f"{START}.start_queue", lambda _runs: go_on.wait(10))
+    monkeypatch.setattr(f"{START}.start_queue", lambda _runs: go_on.wait(60))
     async with open_wizard(values=SONGS) as pilot:
         await choose(pilot, "start")
         await pilot.press("enter", "enter", "enter")
@@ -83,7 +83,7 @@ async def test_what_is_opened_while_a_run_starts_makes_room_for_its_monitor(
     open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Event()
-    monkeypatch.setattr(f"{START}.launch", lambda _run: go_on.wait(10))
+    monkeypatch.setattr(f"{START}.launch", lambda _run: go_on.wait(60))
     async with open_wizard() as pilot:
         await choose(pilot, "start")
         await pilot.press("enter", "question_mark")
@@ -97,7 +97,7 @@ async def test_who_leaves_while_a_run_starts_is_not_told_that_it_does_not(
     open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on, started = threading.Event(), threading.Event()
-    monkeypatch.setattr(f"{START}.launch", lambda _run: go_on.wait(10) and started.set())
+    monkeypatch.setattr(f"{START}.launch", lambda _run: go_on.wait(60) and started.set())
     async with open_wizard() as pilot:
         await choose(pilot, "start")
         await pilot.press("enter", "escape")
@@ -180,6 +180,6 @@ async def choose(pilot: Pilot[None], key: str) -> None:
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
     """Lets the application work until a condition holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await pilot.pause()

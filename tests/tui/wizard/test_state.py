@@ -11,11 +11,8 @@ from sidestep_tui.config.memory_load import Load
 from sidestep_tui.errors import UsageError
 from sidestep_tui.tui.wizard import reviewing
 from sidestep_tui.tui.wizard.document import WizardDocument
-from sidestep_tui.tui.wizard.facts import (
-    DataFacts,
-    model_facts,
-    optimizer_steps,
-)
+from sidestep_tui.tui.wizard.facts import DataFacts, model_facts
+from sidestep_tui.tui.wizard.lengths import optimizer_steps
 from sidestep_tui.tui.wizard.state import WizardState
 
 from .conftest import FACTS, card
@@ -130,7 +127,9 @@ def test_the_review_says_what_the_model_decides_and_why() -> None:
 
 def test_steps_of_the_run_count_songs_held_out_and_the_last_smaller_group() -> None:
     assert optimizer_steps(13, 10, 1, 4) == 10 * 4
+    assert optimizer_steps(3, 10, 1, 1) == 30
     assert optimizer_steps(9, 2, 2, 2) == 2 * 3
+    assert ready(**{"training.epochs": 10, "training.processes": 2}).optimizer_steps() == 70
     assert ready(**{"training.epochs": 10}).optimizer_steps() == 130
     assert ready(**{"training.epochs": 10, "training.max_steps": 7}).optimizer_steps() == 7
     assert WizardState().optimizer_steps() == 0
@@ -143,12 +142,12 @@ def test_steps_of_the_run_count_songs_held_out_and_the_last_smaller_group() -> N
         (DataFacts("tensors", 3), 1, 3),
         (DataFacts("tensors", 6), 50, 3),
         (DataFacts("tensors", 3, held_out=1), 5, 2),
-        (DataFacts("tensors", 6, held_out=2, repeats=10), 1, 14),
-        (DataFacts("tensors", 6, repeats=12), 2, 12),
+        (DataFacts("tensors", 6, held_out=2, samples=14), 1, 14),
+        (DataFacts("tensors", 6, samples=18), 2, 12),
     ],
 )
 def test_an_epoch_has_the_samples_that_the_engine_would_train_on(data: DataFacts, asked: int, samples: int) -> None:
-    assert data.samples(asked) == samples
+    assert data.trained(asked) == samples
 
 
 def test_settings_that_the_variant_does_not_heed_are_not_shown() -> None:
