@@ -1,6 +1,6 @@
 """Home's keys for the history: find, sort, note, compare, run again with changes, put into the queue."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import work
 from textual.binding import Binding, BindingType
@@ -12,6 +12,9 @@ from sidestep_tui.tui.words import word
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.history import RunSummary
+
+_ANY_PROMPT: Final = "a song"
+"""For the model, whose language is English."""
 
 
 class HistoryKeys(SidestepScreen[None]):
@@ -127,7 +130,7 @@ class HistoryKeys(SidestepScreen[None]):
             return
         if run is not None and isinstance(settings, TrainSettings):
             model = settings.model.model_dump(mode="json", exclude_defaults=True)
-            prompt = next(iter(settings.samples.prompts.splitlines()), "") or _("a song of the kind that was trained")
+            prompt = next(iter(settings.samples.prompts.splitlines()), "") or _ANY_PROMPT
             line = generate_command(model, run.run.final, prompt)
             self.app.push_screen(LineScreen(_("Type this in a shell; the prompt is yours to change"), line))
 
