@@ -52,6 +52,7 @@ class ArrangingScreen(EncodingScreen):
             self.query_one(FindLine).show_problem(spoken(error.what))
             return False
         self.show_changes()
+        self.query_one(SongTable).show_cursor()
         self.query_one(FindLine).show_count(text, found, len(self.review.songs))
         return True
 

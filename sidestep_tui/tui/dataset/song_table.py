@@ -99,13 +99,21 @@ class SongTable(ScrollView, can_focus=True):
         return self.scrollable_size.width
 
     def renew(self, *, keep: str | None = None) -> None:
-        """Draws everything again; the cursor goes to the song `keep`, else stays in its place."""
-        shown = self._review.shown
+        """Draws everything again; the cursor goes to the song `keep`, else stays in its place.
+
+        Whoever has scrolled away from the cursor is left there: labels come in every second.
+        """
+        shown, was_in_sight = self._review.shown, self._in_sight
         self._strips.clear()
         self.virtual_size = Size(self.room, len(shown))
         self.cursor = shown.index(keep) if keep in shown else max(0, min(self.cursor, len(shown) - 1))
-        self._show_cursor()
+        if was_in_sight or keep is not None:
+            self.show_cursor()
         self.refresh()
+
+    @property
+    def _in_sight(self) -> bool:
+        return self.scroll_offset.y <= self.cursor < self.scroll_offset.y + self.size.height
 
     def go_to(self, key: str) -> None:
         """Puts the cursor on a song."""
@@ -143,11 +151,12 @@ class SongTable(ScrollView, can_focus=True):
     def watch_cursor(self, before: int, now: int) -> None:
         """Two lines change; the rest only where it must scroll."""
         top = self.scroll_offset.y
-        self._show_cursor()
+        self.show_cursor()
         for row in (before, now):
             self.refresh(Region(0, row - top, self.size.width, 1))
 
-    def _show_cursor(self) -> None:
+    def show_cursor(self) -> None:
+        """Scrolls as far as it takes to see the cursor."""
         top, height = self.scroll_offset.y, self.size.height
         if not height:
             return

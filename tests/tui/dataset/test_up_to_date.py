@@ -19,6 +19,7 @@ from sidestep_tui.tui.dataset.findings_screen import FindingsScreen
 from sidestep_tui.tui.dataset.label_line import LabelLine
 from sidestep_tui.tui.dataset.review import Review
 from sidestep_tui.tui.dataset.screen import ReviewScreen
+from sidestep_tui.tui.dataset.song_table import SongTable
 from sidestep_tui.tui.wizard.dialogs import PickScreen
 
 from ..conftest import shown
@@ -117,3 +118,19 @@ async def test_labels_that_come_in_are_seen_on_the_song_that_is_open(
             Proposals(run.path).add(proposal(SONG, bpm="100"))
             await eventually(pilot, lambda: review.songs[SONG].bpm == 100)
             assert fields(pilot)["bpm"] == ("100", "guessed 70%")
+
+
+async def test_whoever_has_scrolled_away_from_the_cursor_is_left_there(many: Review, make_app: MakeApp) -> None:
+    """Every label that came in scrolled the songs back to the cursor, under the wheel of a mouse."""
+    async with make_app().run_test(size=(80, 24)) as pilot:
+        await pilot.app.push_screen(ReviewScreen(many))
+        await pilot.pause()
+        table = screen(pilot).query_one(SongTable)
+        table.scroll_to(y=500, animate=False, immediate=True)
+        many.edit([many.shown[0]], {"bpm": 99})
+        screen(pilot).show_changes()
+        await pilot.pause()
+        assert table.scroll_offset.y == 500
+        await pilot.press("j")
+        await pilot.pause()
+        assert (table.cursor, table.scroll_offset.y) == (1, 1)
