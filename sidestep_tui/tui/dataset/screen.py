@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from sidestep_tui.dataset.song import Song
+from sidestep_tui.dataset.text import printable
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.dataset.arrange_screen import ArrangingScreen
 from sidestep_tui.tui.dataset.dialogs import BulkEditScreen
@@ -86,8 +87,11 @@ class ReviewScreen(ArrangingScreen):
         self.query_one(TableHead).refresh()
 
     def show_song(self, song: Song) -> None:
-        """Puts the cursor on it, where it is in sight."""
-        self.query_one(SongTable).go_to(song.key)
+        """Puts the cursor on it; tells of one that is out of sight, or an undo would seem to do nothing."""
+        if song.key in self.review.shown:
+            self.query_one(SongTable).go_to(song.key)
+        else:
+            self.sidestep.tell(_("{song} has changed; the filter hides it.").format(song=printable(song.key)))
 
     @on(SongTable.Opened)
     def _open(self, event: SongTable.Opened) -> None:

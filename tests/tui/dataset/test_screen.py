@@ -125,6 +125,15 @@ async def test_a_click_ends_the_typing_and_another_goes_on_with_it(open_review: 
         assert len(drawn(pilot)) == 3
 
 
+async def test_an_undo_out_of_sight_is_told(open_review: OpenReview, album: Path) -> None:
+    async with open_review(album, (80, 24), "v") as pilot:
+        await pilot.press("slash")
+        await type_in(pilot, "bpm>100")
+        await pilot.press("enter", "u")
+        await pilot.pause()
+        assert "01 waltz.wav has changed; the filter hides it." in notes(pilot)
+
+
 async def test_nothing_fits_is_said_once_it_is_asked_for(open_review: OpenReview, album: Path) -> None:
     async with open_review(album) as pilot:
         await pilot.press("slash", "q", "q")
