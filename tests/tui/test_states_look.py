@@ -93,6 +93,7 @@ def test_a_queue_after_a_reboot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(standing, "resume_queue", lambda _file: None)
+    monkeypatch.setattr("sidestep_tui.tui.queue.screen._REFRESH_SECONDS", 3600.0)  # a second look finds it idle
     standing.add(make_run("first", events=training_events(430, 1200), start=NOW - 5000))
     standing.add(make_run("second", start=NOW - 4000))
     assert looks(make_app("queue"), size)
