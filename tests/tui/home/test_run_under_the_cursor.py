@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs import standing
+from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.home.run_table import RunTable
 from sidestep_tui.tui.home.screen import HomeScreen
 from sidestep_tui.tui.line_screen import LineScreen
@@ -61,6 +62,28 @@ async def test_a_run_that_is_resumed_opens_its_monitor_only_for_who_waits_for_it
         await app.workers.wait_for_complete([one for one in app.workers if one.group == "launch"])
         await pilot.pause()
         assert isinstance(app.screen, WizardScreen)
+
+
+async def test_after_a_deletion_the_cursor_is_at_the_run_that_followed(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, eventually: Eventually, training_events: Events
+) -> None:
+    for age in range(5):
+        make_run(f"run {age}", events=training_events(5), start=NOW - 100 * (age + 1))
+    app = make_app()
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        home = app.screen
+        assert isinstance(home, HomeScreen)
+        table = home.query_one(RunTable)
+        for row, left in ((2, "run 3"), (2, "run 4"), (2, "run 1")):
+            table.move_cursor(row=row)
+            await pilot.press("d")
+            await eventually(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            await pilot.press("y")
+            await settle(pilot)
+            run = home.current()
+            assert run is not None
+            assert run.run.name == left
 
 
 async def test_a_note_does_not_bring_a_deleted_run_back(
