@@ -122,6 +122,8 @@ def _dispatch(arguments: list[str]) -> int:
         from sidestep_tui.tui.app import run_tui
 
         return run_tui()
+    if arguments[0] == "help" and len(arguments) > 1:
+        arguments = [*arguments[1:], "--help"]
     if arguments[0].startswith("--") and len(arguments) > 1:
         arguments = _verb_first(arguments)
     if arguments[0] in ("--help", "-h", "help"):

@@ -50,6 +50,13 @@ def test_a_flag_of_every_verb_may_stand_anywhere(sidestep, arguments):
     assert sidestep(*arguments).json() == []
 
 
+@pytest.mark.parametrize("verb", [("train",), ("runs", "list"), ("estimate", "compare")])
+def test_help_shows_a_verb_as_its_flag_does(sidestep, verb):
+    result = sidestep("help", *verb)
+    assert (result.code, result.out) == (0, sidestep(*verb, "--help").out)
+    assert result.out.startswith(f"usage: sidestep {' '.join(verb)}")
+
+
 def test_version(sidestep):
     assert sidestep("--version").out.startswith("sidestep ")
 
