@@ -6,6 +6,7 @@ the decoding and freed again. Nothing of the run changes: noise comes from each 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -73,12 +74,20 @@ class Sampler:
             self._make(step)
         self._sampled_at = step
 
+    def make_up_for(self, step: int) -> None:
+        """Writes the songs of a step that the run has saved, where a stop left one out."""
+        if self._songs and not all(self._path(song, step).is_file() for song in self._songs):
+            self.write(step)
+
+    def _path(self, song: SampleSong, step: int) -> Path:
+        return self._context.run.samples / f"step-{step:08d}" / song.name
+
     def _make(self, step: int) -> None:
         setup = self._setup
         made: list[_Made] = []
         try:
             with inference_weights(setup.optimizer, setup.parameters), evaluating(setup.transformer):
-                made = list(self._latents())
+                made = list(self._latents(step))
             if setup.ranks.speaks:
                 self._decode(setup.checkpoint, made, step)
         except torch.OutOfMemoryError as error:
@@ -88,11 +97,12 @@ class Sampler:
         finally:
             free_memory()
 
-    def _latents(self) -> Iterator[_Made]:
+    def _latents(self, step: int) -> Iterator[_Made]:
+        """Those of each song. A stop leaves out what `make_up_for` can make; the untrained model sings only once."""
         setup = self._setup
         quiet = JobContext(self._context.run, None)  # its steps are not the run's; a stop waits for the sample's end
         for song in self._songs:
-            if self._context.stop_reason is not None and not setup.ranks.sharded:
+            if self._context.stop_reason is not None and step > 0 and not setup.ranks.sharded:
                 return  # ranks that share weights run every pass together, whichever of them was asked to stop
             pipeline = known_pipeline(setup.transformer, song.condition, setup.shared)
             sampling = choose_sampling(song.settings, setup.checkpoint.variant)
@@ -108,7 +118,7 @@ class Sampler:
         for one in made:
             one.pipeline.register_modules(vae=vae)
             waveform = decode_song(one.pipeline, one.latents, self._setup.device, quiet).numpy()
-            path = self._context.run.samples / f"step-{step:08d}" / one.song.name
+            path = self._path(one.song, step)
             write_audio(path, waveform, SAMPLE_RATE)
             write_bytes_atomic(path.with_suffix(".png"), spectrogram_picture(waveform))
             self._context.emit(

@@ -75,6 +75,8 @@ class Trainer:
         if self._position.step == 0:
             self._validate()
             self._sample()
+        elif self._is_heard_after(self._position.step):
+            self._sampler.make_up_for(self._position.step)
         for loaded in loaded_steps(self._setup, self._plan.steps_after(self._position.step), self._band_shares):
             self._take_step(loaded)
             if loaded.step.ends_epoch:
@@ -200,6 +202,12 @@ class Trainer:
 
     def _validate(self) -> None:
         self._position = self._judge.validate(self._position)
+
+    def _is_heard_after(self, step: int) -> bool:
+        """Whether songs are made after this step: a stop there may have left them out."""
+        epochs, more = divmod(step, self._plan.steps_per_epoch)
+        every = self._settings.samples.every_epochs
+        return every is not None and more == 0 and epochs % every == 0
 
     def _sample(self) -> None:
         if self._settings.samples.every_epochs is not None and self._setup.samples:

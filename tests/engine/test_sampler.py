@@ -1,6 +1,8 @@
 """Samples while training: the same sound as `sidestep generate`, at the steps asked for, and no cost to the run."""
 
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from sidestep_tui.dataset.prompts import SongFields, lyric_prompt, read_prompts,
 from sidestep_tui.engine import sampler, train
 from sidestep_tui.engine.prompt_conditions import encode_conditions
 from sidestep_tui.engine.ranks import Ranks
+from sidestep_tui.engine.sampler import Sampler
 from sidestep_tui.engine.setup import prepare
 from sidestep_tui.engine.tensors import read_manifest, write_manifest
 from sidestep_tui.runs.directory import RunDirectory
@@ -99,6 +102,25 @@ def test_songs_are_made_after_every_so_many_epochs_and_at_the_end(engine: Engine
     document = put(put(document, "samples.every_epochs", 2), "samples.songs", 0)
     run, _ = engine.run("heard", "train", put(document, "training.epochs", 3))
     assert [event.step for event in _samples(run)] == [0, 8, 12]
+
+
+@pytest.mark.parametrize("step", [0, 4])
+def test_songs_that_a_stop_leaves_out_are_made_when_the_run_goes_on(
+    engine: Engine, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    write = Sampler.write
+
+    def write_while_the_machine_goes_down(sampler: Sampler, after: int) -> None:
+        if after == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        write(sampler, after)
+
+    run = engine.create("heard", "train", put(document, "samples.songs", 0))
+    with monkeypatch.context() as patch:
+        patch.setattr(Sampler, "write", write_while_the_machine_goes_down)
+        assert engine.work(run)[1].status == "stopped"
+    assert engine.work(run)[1].status == "completed"
+    assert [event.step for event in _samples(run)] == [0, 4, 8]
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "schedule_free"])
