@@ -4,6 +4,7 @@ import json
 import resource
 import threading
 import tracemalloc
+from contextlib import contextmanager
 from typing import get_args
 
 import pytest
@@ -157,22 +158,25 @@ def test_threads_do_not_tear_each_others_lines(tmp_path):
     assert [event.seq for event in read_events(tmp_path / "log")] == list(range(1, 201))
 
 
-@pytest.fixture
+@contextmanager
 def no_room():
-    """A process that may not let files grow: writing fails as it does on a full disk."""
+    """A process that may not let files grow: writing fails as on a full disk, that of the suite's own output too."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_is_told_in_words_when_writing_and_when_closing(tmp_path, no_room):
+def test_a_full_disk_is_told_in_words_when_writing_and_when_closing(tmp_path):
     path = tmp_path / "log"
-    log = EventWriter(path)
-    log.write(ev.PhaseChanged(phase="fits"))
-    with pytest.raises(SidestepError, match="cannot be written") as caught:
-        log.write(ev.PhaseChanged(phase="x" * 1000))
+    with no_room():
+        log = EventWriter(path)
+        log.write(ev.PhaseChanged(phase="fits"))
+        with pytest.raises(SidestepError, match="cannot be written") as caught:
+            log.write(ev.PhaseChanged(phase="x" * 1000))
+        with pytest.raises(SidestepError, match="cannot be written"):
+            log.close()
     assert caught.value.where == str(path)
-    with pytest.raises(SidestepError, match="cannot be written"):
-        log.close()
     assert [event.phase for event in read_events(path)] == ["fits"]
