@@ -54,10 +54,15 @@ class RunState(msgspec.Struct, frozen=True):
     memory: ev.DeviceSampled | None = None
     commands: Entries[ev.CommandApplied] = msgspec.field(default_factory=Entries)
     warnings: Entries[ev.WarningRaised] = msgspec.field(default_factory=Entries)
-    skipped_steps: int = 0
+    skipped: Entries[ev.StepSkipped] = msgspec.field(default_factory=Entries)
     failure: ev.RunFailed | None = None
     stopped: ev.RunStopped | None = None
     results: dict[str, str | int | float | None] = msgspec.field(default_factory=dict)
+
+    @property
+    def skipped_steps(self) -> int:
+        """Steps that moved nothing, because a loss or gradient was no number."""
+        return len(self.skipped)
 
     @property
     def total_steps(self) -> int | None:
@@ -157,7 +162,7 @@ def _apply_kind(state: RunState, event: ev.AnyEvent) -> RunState:  # noqa: C901 
         case ev.StepCompleted():
             return replace(state, step=event.step, epoch=event.epoch, curves=_done(state.curves, [event]))
         case ev.StepSkipped():
-            return replace(state, step=event.step, skipped_steps=state.skipped_steps + 1)
+            return replace(state, step=event.step, skipped=state.skipped.append(event))
         case ev.EpochCompleted():
             return replace(state, epochs=state.epochs.append(event))
         case ev.ValidationCompleted():
@@ -208,6 +213,7 @@ def _started(state: RunState, event: ev.RunStarted) -> RunState:
         started_after_step=step,
         epochs=Entries(e for e in state.epochs if e.step <= step),
         validations=Entries(v for v in state.validations if v.step <= step),
+        skipped=Entries(s for s in state.skipped if s.step <= step),
     )
 
 

@@ -85,6 +85,7 @@ def test_a_resumed_run_forgets_what_it_does_again():
     assert list(resumed.curves.step) == [1, 2]
     assert [v.step for v in resumed.validations] == [2]
     assert [e.step for e in resumed.epochs] == [2]
+    assert (before.skipped_steps, resumed.skipped_steps) == (1, 0)
     assert resumed.started_at == 100.0
     assert before.status == "failed"
     again = replay([step(3, loss=7.0)], resumed)
