@@ -25,7 +25,7 @@ from sidestep_tui.config.jobs import (
     VerifySettings,
 )
 from sidestep_tui.config.layers import resolve
-from sidestep_tui.config.places import runs_home, whole_path
+from sidestep_tui.config.places import expanded, runs_home, whole_path
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import ExitCode, UsageError
 from sidestep_tui.files import check_place
@@ -154,8 +154,8 @@ def check_inputs(settings: Section) -> None:
     """
     for setting, path in path_values(settings.model_dump()):
         if setting == _RESULT:
-            _check_result(settings, path.expanduser())
-        elif not path.expanduser().exists():
+            _check_result(settings, expanded(path))
+        elif not expanded(path).exists():
             raise UsageError("There is nothing at this path.", where=f"{setting}: {path}", fix="correct the path")
 
 

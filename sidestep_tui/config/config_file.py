@@ -6,6 +6,7 @@ from typing import Any
 
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import JOBS
+from sidestep_tui.config.places import expanded
 from sidestep_tui.errors import UsageError
 
 
@@ -20,7 +21,7 @@ def read_config_file(path: Path, schema: type[Section]) -> dict[str, Any]:
         UsageError: it cannot be read, holds no settings, or is that of a run of another job.
     """
     try:
-        document = json.loads(path.expanduser().read_text(encoding="utf-8-sig"))
+        document = json.loads(expanded(path).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"The config file cannot be read: {reason}.", where=path, fix="give a JSON file") from error

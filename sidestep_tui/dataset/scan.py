@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sidestep_tui.config.places import expanded
 from sidestep_tui.dataset.fields import Reading, read_record
 from sidestep_tui.dataset.folder import AUDIO_SUFFIXES, Folder, Walk
 from sidestep_tui.dataset.merge import build_song
@@ -38,7 +39,7 @@ def scan_folder(root: Path, *, progress: Progress | None = None) -> Dataset:
     Raises:
         SidestepError: the folder is missing, is no folder, or holds no audio file.
     """
-    root = root.expanduser()
+    root = expanded(root)
     if not root.is_dir():
         what = "This is a file, not a folder of songs." if root.exists() else "The folder of songs does not exist."
         raise SidestepError(what, where=root, fix="give the folder that holds the audio files")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from sidestep_tui.config.places import expanded
 from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.acestep_json import check_target, read_dataset_file, save_dataset
 from sidestep_tui.dataset.edits import Edit, History
@@ -32,7 +33,7 @@ def load_dataset(path: Path, *, replay: bool = True, progress: Progress | None =
     Raises:
         SidestepError: it is missing, empty or no data set.
     """
-    path = path.expanduser()
+    path = expanded(path)
     if is_folder(path):
         dataset = scan_folder(path, progress=progress)
         if is_there(path / DATASET_FILE):

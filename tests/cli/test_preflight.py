@@ -57,7 +57,10 @@ def test_the_policies_and_the_whole_run_are_told(tmp_path: Path, capsys, monkeyp
     ("taken", "flags"),
     [("memory.compile, memory.graphs", "--memory.compile --memory.graphs"), (None, "--no-memory.graphs")],
 )
-def test_what_made_steps_faster_is_told_as_it_is_typed(tmp_path: Path, capsys, taken: str | None, flags: str) -> None:
+def test_what_made_steps_faster_is_told_as_it_is_typed(
+    tmp_path: Path, capsys, monkeypatch, taken: str | None, flags: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     run = measured_run(tmp_path, graphs=True)
     ways = [(False, True), (False, False), (True, False), (True, True)]
     entries = [

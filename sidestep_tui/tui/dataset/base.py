@@ -10,6 +10,7 @@ from textual import events, on, work
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from sidestep_tui.config.places import expanded
 from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.acestep_json import changed_since_read
 from sidestep_tui.dataset.edits import Edit
@@ -143,7 +144,7 @@ class ReviewingScreen(SidestepScreen[Result], Generic[Result]):
             if choice == "other":
                 note = _("a JSON file in {root}, or a whole path").format(root=self.review.dataset.root)
                 name = await self.app.push_screen_wait(AskScreen(_("Save as"), "dataset-2.json", note=note))
-                path = self.review.dataset.root / Path(name).expanduser() if name else None
+                path = self.review.dataset.root / expanded(name) if name else None
             if choice is None or (choice == "other" and path is None):
                 return False
             overwrite = choice == "overwrite"

@@ -8,6 +8,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from sidestep_tui.config.jobs import PreprocessSettings
+from sidestep_tui.config.places import expanded
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.dataset import encoding
@@ -81,7 +82,7 @@ class EncodingScreen(LabellingScreen):
             return Path(chosen)
         ask = AskScreen(_("The folder of the model"), check=folder_problem, note=_("a model folder of either layout"))
         text = await self.app.push_screen_wait(ask)
-        return Path(text).expanduser() if text else None
+        return expanded(text) if text else None
 
     async def _start(self, model: Path) -> None:
         """Asks where the tensors go, and starts the engine."""
@@ -90,7 +91,7 @@ class EncodingScreen(LabellingScreen):
         text = await self.app.push_screen_wait(AskScreen(_("Where the tensors go"), usual, note=note))
         if not text:
             return
-        self._start_encoding(encoding.prepare(self.review.dataset, model, Path(text).expanduser()))
+        self._start_encoding(encoding.prepare(self.review.dataset, model, expanded(text)))
 
     @work(group="starts")
     async def _start_encoding(self, settings: PreprocessSettings) -> None:

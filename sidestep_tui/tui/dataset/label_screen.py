@@ -9,6 +9,7 @@ from textual import on, work
 from textual.binding import Binding, BindingType
 
 from sidestep_tui.config.label import LabelSettings, LabelSource
+from sidestep_tui.config.places import expanded
 from sidestep_tui.dataset.folder import is_folder
 from sidestep_tui.dataset.proposals import still_missing
 from sidestep_tui.errors import SidestepError
@@ -99,7 +100,7 @@ class LabellingScreen(ReviewingScreen[None]):
                 text = await self.app.push_screen_wait(ask)
                 if text is None:
                     return None
-                given |= {role: Path(text).expanduser().absolute()} if text.strip() else {}
+                given |= {role: expanded(text).absolute()} if text.strip() else {}
         return LabelSettings.model_validate(settings.model_dump() | given)
 
     @work(exclusive=True, group="dialog")
@@ -174,4 +175,4 @@ class LabellingScreen(ReviewingScreen[None]):
 
 def folder_problem(text: str) -> str | None:
     """Why a text cannot be a folder; one that says nothing leaves it out."""
-    return None if not text.strip() or is_folder(Path(text).expanduser()) else _("there is no such folder")
+    return None if not text.strip() or is_folder(expanded(text)) else _("there is no such folder")

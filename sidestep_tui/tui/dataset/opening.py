@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 from textual.widgets.option_list import Option
 
+from sidestep_tui.config.places import expanded
 from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.folder import is_folder, is_there
 from sidestep_tui.errors import SidestepError
@@ -147,7 +148,7 @@ class OpenDatasetScreen(SidestepScreen[None]):
     @on(Input.Submitted)
     def _typed(self, event: Input.Submitted) -> None:
         if event.value.strip():
-            self.begin(Path(event.value.strip()).expanduser())
+            self.begin(expanded(event.value.strip()))
 
     @on(KeyList.OptionSelected)
     def _picked(self, event: KeyList.OptionSelected) -> None:

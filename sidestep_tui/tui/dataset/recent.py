@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from sidestep_tui.config.places import data_home
+from sidestep_tui.config.places import data_home, expanded
 from sidestep_tui.dataset.folder import is_there
 from sidestep_tui.files import write_json_atomic
 
@@ -26,7 +26,7 @@ def remember_dataset(path: Path) -> None:
     Raises:
         SidestepError: the list cannot be written.
     """
-    path = path.expanduser().absolute()
+    path = expanded(path).absolute()
     paths = [path, *(one for one in recent_datasets() if one != path)]
     write_json_atomic(_file(), [str(one) for one in paths[:_MOST]])
 

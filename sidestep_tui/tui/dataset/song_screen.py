@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
+from sidestep_tui.config.places import expanded
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.texts import _
@@ -187,7 +188,7 @@ class SongScreen(SongEditingScreen):
         held = str(self.review.model or "")
         text = await self.app.push_screen_wait(AskScreen(_("Count tokens with"), held, note=_("a model folder")))
         if text:
-            self.review.model = Path(text).expanduser()
+            self.review.model = expanded(text)
             self.review.tokens.clear()  # they are another model's, or none could be counted with this one
             self.query_one(PromptView).count()
 

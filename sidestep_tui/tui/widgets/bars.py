@@ -49,7 +49,7 @@ class KeyBar(Widget):
         entries = self._entries()
         ways_out = [action for action in _WAYS_OUT if action in entries]
         others = [action for action in entries if action not in (*_WAYS_OUT, _HELP)]
-        kept = {*ways_out[:1], _HELP}
+        kept = {action for action in (*ways_out[:1], _HELP) if action in entries}  # none while the focus goes away
         room = self.size.width - sum(entries[action].cell_length + _GAP for action in kept) + _GAP
         for action in (*others, *ways_out[1:]):
             needed = entries[action].cell_length + _GAP

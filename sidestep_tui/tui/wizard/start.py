@@ -141,7 +141,10 @@ def start_preflight(plan: StartPlan) -> RunDirectory:
     Raises:
         SidestepError: the run directory cannot be made, or the engine did not start.
     """
-    settings = PreflightSettings.model_validate(plan.train.model_dump())
+    document = plan.train.model_dump()
+    if plan.estimate is not None:  # its ranking is yet to be made, and its ranks come to as many weights
+        document["adapter"]["targets_from"] = None
+    settings = PreflightSettings.model_validate(document)
     run = create_run(_place(plan.output, "preflight"), "preflight", settings)
     launch(run)
     return run

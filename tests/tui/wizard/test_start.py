@@ -5,13 +5,17 @@ from pathlib import Path
 import pytest
 
 from sidestep_tui.config.places import data_home, runs_home
+from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.errors import UsageError
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.tui.wizard import start
 from sidestep_tui.tui.wizard.start import (
     free_path,
     plan_start,
     remember,
     remembered,
     run_path,
+    start_preflight,
     suggest_name,
     tensors_for,
 )
@@ -36,6 +40,21 @@ def test_measuring_first_puts_an_estimate_before_the_training(tmp_path: Path) ->
     assert plan.estimate.rank == 8
     assert plan.train.adapter.targets_from == plan.estimate.output == plan.estimate.tensors / "sensitivity.json"
     assert [job for job, _ in plan_start(document, "mine", None).jobs] == ["train"]
+
+
+def test_a_preflight_does_not_wait_for_the_ranking_that_the_run_will_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched: list[RunDirectory] = []
+    monkeypatch.setattr(start, "launch", launched.append)
+    document = {"model": {"checkpoint": "/m"}, "data": {"tensors": str(tmp_path)}, "adapter": {"rank": 8}}
+    for measure_first, adapter in ((True, {}), (False, {"targets_from": "/ranking.json"})):
+        given = document | {"adapter": {"rank": 8, **adapter}}
+        run = start_preflight(plan_start(given, f"mine {measure_first}", None, measure_first=measure_first))
+        settings = run.settings()
+        assert isinstance(settings, PreflightSettings)
+        assert settings.adapter.targets_from == (Path("/ranking.json") if adapter else None)
+    assert len(launched) == 2
 
 
 def test_a_taken_name_is_refused_and_a_free_one_suggested() -> None:
