@@ -45,7 +45,7 @@ class ListenScreen(SidestepScreen[None]):
         Binding("b,escape", "back", _("Back"), tooltip=_("Go back to the run")),
     ]
     DEFAULT_CSS = """
-    ListenScreen #songs { height: 9; }
+    ListenScreen #songs { height: 9; max-height: 45%; }
     ListenScreen.-wide #songs { height: 14; }
     ListenScreen #picture { height: 1fr; }
     """
@@ -78,9 +78,11 @@ class ListenScreen(SidestepScreen[None]):
         self.set_interval(_EVERY_SECONDS, self._read)
 
     def on_resize(self, _event: events.Resize) -> None:
-        """Fills the width; the prompt has what the other columns leave."""
-        prompt = max(_NARROWEST, self.size.width - _NAME - _MOMENT - 3 * _PADDING - _FRAME)
-        self.query_one(KeyTable).set_columns([(_("Song"), _NAME), (_("Made"), _MOMENT), (_("Prompt"), prompt)])
+        """Fills the width; the prompt has what the other columns leave, and the name gives way where that is little."""
+        room = self.size.width - _MOMENT - 3 * _PADDING - _FRAME
+        name = max(_NARROWEST, min(_NAME, room - _NARROWEST))
+        prompt = max(_NARROWEST, room - name)
+        self.query_one(KeyTable).set_columns([(_("Song"), name), (_("Made"), _MOMENT), (_("Prompt"), prompt)])
         self._show()
 
     def _read(self) -> None:

@@ -227,3 +227,13 @@ async def test_a_name_is_no_markup_and_its_picture_no_other_song_s(
         await pilot.resize_terminal(100, 30)
         await settle(pilot)
         assert view.sound is drawn_now, "nothing is decoded anew for another size"
+
+
+async def test_a_small_terminal_has_room_for_the_picture(sung: RunDirectory, make_app: MakeApp, settle: Settle) -> None:
+    """In fifteen lines it had two, which stayed empty, and the columns were wider than the table."""
+    app = make_app("listen", run=sung)
+    async with app.run_test(size=(60, 15)) as pilot:
+        await drawn(pilot, settle)
+        table = app.screen.query_one(KeyTable)
+        assert table.virtual_size.width <= table.size.width
+        assert "LUFS" in shown(app)
