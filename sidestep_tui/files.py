@@ -128,6 +128,14 @@ def sweep(folder: Path, names: str = "*") -> None:
         shutil.rmtree(older) if path.exists() else older.rename(path)
 
 
+def line_end_missing(descriptor: int) -> bytes:
+    """A line end, if a crash tore the last line of a file that is open for reading too: the next is not glued to it."""
+    if os.fstat(descriptor).st_size == 0:
+        return b""
+    os.lseek(descriptor, -1, os.SEEK_END)
+    return b"" if os.read(descriptor, 1) == b"\n" else b"\n"
+
+
 def is_full(folder: Path) -> bool:
     """Whether hardly anything more can be written into a folder; of one that is gone, and of quotas, nobody knows."""
     try:

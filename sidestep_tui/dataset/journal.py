@@ -19,7 +19,7 @@ import portalocker
 from sidestep_tui.dataset.edits import Edit, History
 from sidestep_tui.dataset.song import Dataset, Finding, Severity
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import write_text_atomic
+from sidestep_tui.files import line_end_missing, write_text_atomic
 from sidestep_tui.told import told, told_many
 
 JOURNAL_FILE = ".sidestep-edits.jsonl"
@@ -101,7 +101,7 @@ class Journal:
         data = (json.dumps(line) + "\n").encode("ascii")
         try:
             with _held(self.file) as descriptor:
-                data = _line_end_missing(descriptor) + data
+                data = line_end_missing(descriptor) + data
                 if os.write(descriptor, data) < len(data):  # what fits of it, on a disk that is nearly full
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(descriptor)
@@ -171,14 +171,6 @@ def _lines(file: Path) -> list[dict[str, Any]]:
         if isinstance(line, dict):
             lines.append(line)
     return lines
-
-
-def _line_end_missing(descriptor: int) -> bytes:
-    """A line end, if a crash tore the last line: the next entry must not be glued to it."""
-    if os.fstat(descriptor).st_size == 0:
-        return b""
-    os.lseek(descriptor, -1, os.SEEK_END)
-    return b"" if os.read(descriptor, 1) == b"\n" else b"\n"
 
 
 def _stale(count: int, file: Path) -> Finding:

@@ -13,7 +13,7 @@ from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.fields import FIELDS
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import write_text_atomic
+from sidestep_tui.files import line_end_missing, write_text_atomic
 
 PROPOSALS_FILE = "proposals.jsonl"
 _TAKEN_FILE = "proposals.taken"
@@ -38,8 +38,8 @@ class Proposals:
         """
         line = (json.dumps(edit.as_dict()) + "\n").encode("ascii")
         try:
-            with self._file.open("ab") as file:
-                file.write(line)
+            with self._file.open("a+b") as file:
+                file.write(line_end_missing(file.fileno()) + line)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
