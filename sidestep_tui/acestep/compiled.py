@@ -40,6 +40,9 @@ def compile_blocks(transformer: "AceStepTransformer1DModel", during: During, war
         during: what is entered while a kind of block compiles for the first time, with the kind in words.
         warn: told why compilation was given up.
     """
+    # A recomputed block must run the graph that it ran before, and not another that would do as well and was used since
+    # (pytorch/pytorch#166926).
+    torch._C._dynamo.eval_frame._set_lru_cache(False)  # type: ignore[attr-defined]
     blocks = _CompiledBlocks(during, warn)
     for layer in transformer.layers:
         layer.forward = partial(blocks, layer)
