@@ -126,7 +126,7 @@ async def _all_handled(app: App[None]) -> None:
         while quiet < _QUIET_TURNS:
             await asyncio.sleep(0)
             nodes = [app, *(node for screen in app.screen_stack for node in screen.walk_children(with_self=True))]
-            waits = any(node.message_queue_size for node in nodes) or any(one._callbacks for one in app.screen_stack)
+            waits = any(node.message_queue_size for node in nodes) or bool(app.screen._callbacks)
             quiet = 0 if waits else quiet + 1
 
 

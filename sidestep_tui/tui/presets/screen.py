@@ -19,7 +19,7 @@ from sidestep_tui.texts import _
 from sidestep_tui.tui.presets import actions
 from sidestep_tui.tui.presets.describe import called, compare, describe, describe_damaged
 from sidestep_tui.tui.screen import SidestepScreen
-from sidestep_tui.tui.text import clean
+from sidestep_tui.tui.text import clean, literal
 from sidestep_tui.tui.widgets.scroll import KeyScroll
 from sidestep_tui.tui.widgets.table import KeyTable, cell
 
@@ -151,13 +151,13 @@ class PresetsScreen(SidestepScreen[Preset | None]):
             case None:
                 text.update(_("No presets."))
             case Damaged():
-                detail.border_title = clean(called(entry))
+                detail.border_title = literal(called(entry))
                 text.update(describe_damaged(entry, self._shelf.hidden_by(entry.name)))
             case Preset() if isinstance(marked, Preset) and marked is not entry:
                 detail.border_title = _("Compared")
                 text.update(compare(marked, entry, width))
             case Preset():
-                detail.border_title = clean(called(entry))
+                detail.border_title = literal(called(entry))
                 text.update(describe(entry, width, self._shelf.hidden_by(entry.name)))
         self.refresh_bindings()
 
