@@ -1,14 +1,19 @@
 """Starting an engine from a screen: in a thread, since it takes seconds, and every failure is a note."""
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from sidestep_tui.runs.directory import RunDirectory
     from sidestep_tui.tui.app import SidestepApp
+
+Started = TypeVar("Started")
 
 
 def start_engine(app: "SidestepApp", run: "RunDirectory") -> bool:
@@ -16,19 +21,32 @@ def start_engine(app: "SidestepApp", run: "RunDirectory") -> bool:
     from sidestep_tui.runs.chains import check_turn
     from sidestep_tui.runs.launch import launch
 
-    try:
+    def begin() -> bool:
         check_turn(run)
         app.call_from_thread(app.tell, _("Starting the engine of {name} …").format(name=run.name))
         warn_of_sharing(app, run)
         launch(run)
+        return True
+
+    return started_or_told(app, run.path, begin) or False
+
+
+def started_or_told(app: "SidestepApp", where: "Path", begin: "Callable[[], Started]") -> "Started | None":
+    """What `begin` gives; None after saying why it could not start what it starts. Call it in a thread.
+
+    Args:
+        app: who says it.
+        where: the place that a failure of the system is told with.
+        begin: starts an engine, or makes runs.
+    """
+    try:
+        return begin()
     except SidestepError as error:
-        app.call_from_thread(app.tell_error, error)
-        return False
+        failure = error
     except OSError as error:
-        failure = SidestepError(f"The engine could not be started: {error.strerror}.", where=run.path)
-        app.call_from_thread(app.tell_error, failure)
-        return False
-    return True
+        failure = SidestepError(f"The engine could not be started: {error.strerror}.", where=where)
+    app.call_from_thread(app.tell_error, failure)
+    return None
 
 
 def warn_of_sharing(app: "SidestepApp", run: "RunDirectory") -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sidestep_tui.tui.home.disk_use import DiskUse
 
 
-class RunReading(SidestepScreen[None]):
+class RunsReading(SidestepScreen[None]):
     """A screen that is told of all runs after each `read_runs`."""
 
     @dataclass

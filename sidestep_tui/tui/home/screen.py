@@ -16,7 +16,7 @@ from textual.widgets import Static
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.home.history import HistoryKeys
-from sidestep_tui.tui.home.reading import RunReading
+from sidestep_tui.tui.home.reading import RunsReading
 from sidestep_tui.tui.home.run_keys import RunKeys
 from sidestep_tui.tui.home.run_table import RunTable, told_size
 from sidestep_tui.tui.routes import ROUTES
@@ -50,7 +50,7 @@ Side-Step teaches ACE-Step 1.5 your own music:
 _NONE_FITS = _("No run has these words. [b $footer-key-foreground]/[/] changes them; no words show all runs.")
 
 
-class HomeScreen(HistoryKeys, RunKeys, RunReading):
+class HomeScreen(HistoryKeys, RunKeys, RunsReading):
     """The list of runs, newest first, and the way to everything else."""
 
     HEADING = ""
@@ -100,14 +100,14 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
         if self.in_front and not self.is_reading:
             self.read_runs()
 
-    @on(RunReading.Measured)
-    def _take_disk_use(self, event: RunReading.Measured) -> None:
+    @on(RunsReading.Measured)
+    def _take_disk_use(self, event: RunsReading.Measured) -> None:
         if event.held != self.held:
             self.held = event.held
             self.show_runs()
 
-    @on(RunReading.Refreshed)
-    def _show(self, event: RunReading.Refreshed) -> None:
+    @on(RunsReading.Refreshed)
+    def _show(self, event: RunsReading.Refreshed) -> None:
         self.all_runs, self.notes, self._waits = event.runs, event.notes, event.waits
         self.show_runs()
         self._tell_unreadable(event.unreadable)
@@ -162,8 +162,8 @@ class HomeScreen(HistoryKeys, RunKeys, RunReading):
                 told += _(" ({count} more)").format(count=len(reasons) - 1)
             tell(line, Content.styled(f"! {told}", "$text-warning"))
 
-    @on(RunReading.Unreadable)
-    def _show_error(self, event: RunReading.Unreadable) -> None:
+    @on(RunsReading.Unreadable)
+    def _show_error(self, event: RunsReading.Unreadable) -> None:
         self.query_one(MachineLines).snapshot = event.machine
         notice = self.query_one("#notice", Static)
         notice.display = True

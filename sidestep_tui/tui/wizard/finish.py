@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sidestep_tui.config.preset_names import check_name
@@ -12,7 +13,7 @@ from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
-from sidestep_tui.tui.starting import warn_of_sharing
+from sidestep_tui.tui.starting import started_or_told, warn_of_sharing
 from sidestep_tui.tui.wizard import reviewing, saving
 from sidestep_tui.tui.wizard.dialogs import AskScreen
 from sidestep_tui.tui.wizard.pickers import path_problem
@@ -75,14 +76,8 @@ def _make(
     app: "SidestepApp", plan: StartPlan, make: Callable[[StartPlan], RunDirectory], chosen: dict[str, str]
 ) -> RunDirectory | None:
     """Makes the runs of a plan and gives the first; None after saying why there is none. Call it in a thread."""
-    try:
-        run = make(plan)
-    except SidestepError as error:
-        app.call_from_thread(app.tell_error, error)
-        return None
-    except OSError as error:
-        failure = SidestepError(f"The engine could not be started: {error.strerror}.", where=plan.output)
-        app.call_from_thread(app.tell_error, failure)
+    run = started_or_told(app, plan.output, partial(make, plan))
+    if run is None:
         return None
     try:
         if make is start and len(plan.jobs) == 1:  # a chain waits by itself for whoever is there
