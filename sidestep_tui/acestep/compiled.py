@@ -1,7 +1,8 @@
 """The DiT's blocks compiled by torch: one function for all layers, so that few graphs are made, of any length.
 
 Compilation is a convenience that can fail in many ways (no compiler, an operation that it does not know, ever new
-graphs). Whatever happens is told once, and the blocks go on as they were, with the numbers that they would have had.
+graphs, other numbers). Whatever happens is told once, and the blocks go on as they were, with the numbers that they
+would have had.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,9 +16,11 @@ from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 from torch._functorch import config as autograd_config
 
 from sidestep_tui.acestep.attention import Rotary
+from sidestep_tui.acestep.compiled_check import deviation, kind_of, met_by_each_kind
 from sidestep_tui.acestep.eagerly import is_eager
 from sidestep_tui.acestep.fast import fast_block
 from sidestep_tui.acestep.fast_ops import row_major
+from sidestep_tui.told import told
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
@@ -25,12 +28,16 @@ if TYPE_CHECKING:
 
 During = Callable[[str], AbstractContextManager[None]]
 
+_TOLERANCES: Final = {torch.float32: 1e-3, torch.bfloat16: 0.05, torch.float16: 0.05}
+"""Compiled blocks round less often: numbers of eight bits may differ by that much."""
 _GRAPHS: Final = 24
 """Of one block: windowed or not, with and without gradients, batches of one and of several, equal lengths or not."""
 
 
 def compile_blocks(transformer: "AceStepTransformer1DModel", during: During, warn: Callable[[str], None]) -> None:
-    """Lets every block run compiled. Call it after `use_fast_blocks`, and before `use_checkpointing` wraps the blocks.
+    """Lets every block run compiled, if it computes the same then (`compiled_check`).
+
+    Call it after `use_fast_blocks` in the mode of training, and before `use_checkpointing` wraps the blocks.
 
     Recomputation around compiled blocks gives the right gradients; compiled around recomputed blocks it does not
     (docs/benchmarks.md).
@@ -44,8 +51,12 @@ def compile_blocks(transformer: "AceStepTransformer1DModel", during: During, war
     # (pytorch/pytorch#166926).
     torch._C._dynamo.eval_frame._set_lru_cache(False)  # type: ignore[attr-defined]
     blocks = _CompiledBlocks(during, warn)
+    met = met_by_each_kind(transformer)
     for layer in transformer.layers:
         layer.forward = partial(blocks, layer)
+    off = deviation(met, blocks)
+    if not off <= _TOLERANCES[transformer.proj_in_conv.weight.dtype]:  # a NaN neither
+        blocks.give_up(told("compiled, they are off by {share}", share=f"{off:.1%}"))
 
 
 class _CompiledBlocks:
@@ -70,7 +81,7 @@ class _CompiledBlocks:
         """One block, with the arguments of diffusers' own forward."""
         hidden_states = row_major(hidden_states)  # the first block's come column by column: a graph of its own
         if encoder_hidden_states.shape[1] == 1:  # so would a single token have; two equal ones are attended to as one
-            encoder_hidden_states = encoder_hidden_states.repeat(1, 2, 1)
+            encoder_hidden_states = _twice(encoder_hidden_states)
             encoder_attention_mask = None
         arguments = (hidden_states, position_embeddings, temb, attention_mask)
         condition = (encoder_hidden_states, encoder_attention_mask)
@@ -85,18 +96,28 @@ class _CompiledBlocks:
                     result: Tensor = self._compiled(block, *arguments, *condition)
                 return result
             except (TorchDynamoException, FailOnRecompileLimitHit, OSError) as error:
-                self._failed = True
-                self._warn(f"The blocks run without compilation: {type(error).__name__}: {_first_line(error)}")
+                self.give_up(f"{type(error).__name__}: {_first_line(error)}")
         return fast_block(block, *arguments, *condition)
+
+    def give_up(self, reason: str) -> None:
+        """From now on the blocks run as they were written."""
+        self._failed = True
+        self._warn(f"The blocks run without compilation: {reason}")
 
     def _announced(self, block: "AceStepTransformerBlock") -> AbstractContextManager[None]:
         """The first block of each kind compiles; later graphs of the same kind are rarer and come unannounced."""
-        kind = "full attention" if block.self_attn.sliding_window is None else "windowed attention"
+        kind = kind_of(block)
         key = kind, torch.is_grad_enabled()
         if key in self._seen:
             return nullcontext()
         self._seen.add(key)
         return self._during(kind if key[1] else f"{kind}, without gradients")
+
+
+def _twice(condition: Tensor) -> Tensor:
+    """[B, 1, D] -> [B, 2, D], laid out as a linear layer leaves it: of rows, to which graphs hold a batch's views."""
+    rows = torch.arange(2 * len(condition), device=condition.device) // 2
+    return torch.unflatten(condition.flatten(0, 1).index_select(0, rows), 0, (-1, 2))
 
 
 @contextmanager

@@ -66,6 +66,7 @@ def open_trainable(
     if memory.attention == "banded":
         use_fast_blocks(transformer)
         trust_kernel(context, device)
+    transformer.train()
     if memory.compile:
         compile_blocks(transformer, partial(context.during, "compiling the blocks"), _not_compiled(context))
     if memory.stream_blocks:
@@ -73,7 +74,6 @@ def open_trainable(
     use_checkpointing(transformer, memory.checkpointing, draws=has_dropout(settings.adapter))
     if settings.training.sharding == "fsdp":  # a process alone has nobody to share with, and is told so
         shard_frozen_weights(transformer, device, ranks)
-    transformer.train()
     return transformer, adapter
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import torch
 from diffusers import AceStepTransformer1DModel
-from peft import PeftConfig
+from peft import LoraConfig, PeftConfig
+from peft.tuners.lora.layer import Linear as LoraLinear
 from torch._dynamo.exc import FailOnRecompileLimitHit
 
-from sidestep_tui.acestep import compiled
+from sidestep_tui.acestep import compiled, products
 from sidestep_tui.acestep.compiled import compile_blocks
 from sidestep_tui.acestep.eagerly import eagerly
 from sidestep_tui.engine.recompute import Policy, use_checkpointing
@@ -53,8 +54,12 @@ def make(config: PeftConfig, policy: Policy = "none") -> tuple[AceStepTransforme
 
 @needs_a_compiler
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", ["none", "all"])
-def test_same_velocity_and_gradients_at_every_length_with_few_graphs(policy: Policy) -> None:
+@pytest.mark.parametrize(("policy", "onednn"), [("none", False), ("all", False), ("none", True)])
+def test_same_velocity_and_gradients_at_every_length_with_few_graphs(
+    policy: Policy, onednn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever library this processor's products would go to."""
+    monkeypatch.setattr(products, "ASK_ONEDNN", onednn)
     fast, mine, told = make(FAMILIES["lora"], policy)
     assert_same(fast, mine, make_inputs(1, 67))
     graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
@@ -67,10 +72,57 @@ def test_same_velocity_and_gradients_at_every_length_with_few_graphs(policy: Pol
 
 
 def test_nothing_is_compiled_in_an_eager_stretch() -> None:
-    fast, mine, told = make(FAMILIES["lora"])
     with eagerly():
+        fast, mine, told = make(FAMILIES["lora"])
         assert_same(fast, mine, make_inputs(1, 67))
     assert told.kinds == []
+
+
+@pytest.mark.parametrize("wrong", [lambda x: 1.02 * x, lambda x: x + torch.nan, lambda x: x.detach() + 0 * x])
+def test_blocks_that_compile_to_something_else_run_as_they_were(
+    wrong: Callable[[torch.Tensor], torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wrong numbers, no numbers, or right ones with wrong gradients: the run must not learn from them."""
+
+    def compiled_wrongly(function: Callable[..., Any], **_: Any) -> Callable[..., Any]:
+        return lambda block, hidden, *others: wrong(function(block, hidden, *others))
+
+    monkeypatch.setattr(compiled.torch, "compile", compiled_wrongly)
+    fast, mine, told = make(FAMILIES["lora"])
+    assert_same(fast, mine, make_inputs(1, 30))
+    (warning,) = told.warnings
+    assert warning.startswith("The blocks run without compilation: compiled, they are off by")
+
+
+def test_the_adapter_is_what_it_was_after_it_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new adapter's zeros hide what is wrong, so it is tried with others; a wrong scale is seen."""
+    scaled: list[float] = []
+
+    def forgets_the_scale(function: Callable[..., Any], **_: Any) -> Callable[..., Any]:
+        def call(block: Any, *arguments: Any) -> torch.Tensor:
+            scales = [part.scaling for part in block.modules() if isinstance(part, LoraLinear)]
+            before = [dict(scale) for scale in scales]
+            for scale in scales:
+                scale["default"] = 1.0
+            try:
+                result: torch.Tensor = function(block, *arguments)
+                return result
+            finally:
+                for scale, value in zip(scales, before, strict=True):
+                    scaled.append(value["default"])
+                    scale.update(value)
+
+        return call
+
+    monkeypatch.setattr(compiled.torch, "compile", forgets_the_scale)
+    state = torch.get_rng_state()
+    fast, mine, told = make(LoraConfig(r=4, lora_alpha=8, target_modules=["to_q"]))
+    assert set(scaled) == {2.0}
+    assert len(told.warnings) == 1
+    for parameter, kept in zip(mine.parameters(), fast.parameters(), strict=True):
+        assert torch.equal(parameter, kept)
+    make(LoraConfig(r=4, lora_alpha=8, target_modules=["to_q"]))
+    torch.set_rng_state(state)
 
 
 @needs_a_compiler
@@ -109,10 +161,8 @@ def test_what_is_no_failure_of_the_compiler_comes_through(monkeypatch: pytest.Mo
         raise torch.OutOfMemoryError("full")
 
     monkeypatch.setattr(compiled.torch, "compile", lambda function, **options: full)
-    _, mine, told = make(FAMILIES["lora"])
     with pytest.raises(torch.OutOfMemoryError):
-        outcome(mine, make_inputs(1, 30))
-    assert told.warnings == []
+        make(FAMILIES["lora"])
 
 
 def test_a_recomputed_block_runs_the_graph_that_it_ran_before(monkeypatch: pytest.MonkeyPatch) -> None:

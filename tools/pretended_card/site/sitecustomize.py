@@ -48,6 +48,7 @@ _CHANGES: dict[str, Callable[[Any], None]] = {
     "torch": _torch,
     "diffusers.schedulers.scheduling_flow_match_euler_discrete": _scheduler,
     "diffusers.pipelines.ace_step.modeling_ace_step": _timbre,
+    "sidestep_tui.acestep.compiled_check": _right,
     "sidestep_tui.acestep.flash": _right,
     "sidestep_tui.engine.graphs": _right,
 }
