@@ -41,6 +41,8 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--base-url", metavar="URL", help="another server that speaks the provider's protocol")
     parser.add_argument("--model", metavar="NAME", help="another model of the provider")
     parser.add_argument("--per-minute", type=float, metavar="N", help="requests to the provider per minute at most")
+    parser.add_argument("--lm", type=Path, metavar="DIR", help="captions and genres by ACE-Step's language model")
+    parser.add_argument("--codec", type=Path, metavar="DIR", help="the model that it hears with; default: beside it")
     parser.add_argument("--captioner", type=Path, metavar="DIR", help="captions by a local Qwen2.5-Omni model")
     parser.add_argument("--transcriber", type=Path, metavar="DIR", help="lyrics by a local Qwen2.5-Omni model")
     parser.add_argument(
@@ -57,7 +59,7 @@ def _run(options: Namespace, out: Output) -> int:
     fits = parse_where(options.where) if options.where else None
     keys = None if fits is None else [song.key for song in session.dataset.songs if fits(song)]
     told = _Told(session, out, none_fits=keys == [])
-    if settings.by == "local":
+    if settings.by in ("acestep", "local"):
         _listen(settings.model_copy(update={"fields": tuple(fields), "songs": tuple(keys or ())}), told, out)
     elif options.provider is None:
         for labels in label_dataset(
@@ -79,10 +81,11 @@ def _settings(options: Namespace) -> LabelSettings:
     """
     from sidestep_tui.cli.jobs import check_inputs  # the flags of all jobs, which other verbs of `dataset` do not need
 
-    local = options.captioner or options.transcriber
     given = {
         "dataset": options.dataset,
-        "by": "local" if local else options.provider,
+        "by": _source(options),
+        "lm": options.lm,
+        "codec": options.codec,
         "captioner": options.captioner,
         "transcriber": options.transcriber,
         "per_minute": options.per_minute,
@@ -90,6 +93,25 @@ def _settings(options: Namespace) -> LabelSettings:
     settings = resolve(LabelSettings, [Layer("the command line", {k: v for k, v in given.items() if v is not None})])
     check_inputs(settings)
     return settings
+
+
+def _source(options: Namespace) -> str | None:
+    """Whom to ask; None for the sound.
+
+    Raises:
+        UsageError: two were named.
+    """
+    named = {
+        "--provider": options.provider,
+        "--lm": "acestep" if options.lm else None,
+        "--captioner and --transcriber": "local" if options.captioner or options.transcriber else None,
+    }
+    asked = {flag: source for flag, source in named.items() if source is not None}
+    if len(asked) > 1:
+        raise UsageError("One source fills in what is missing.", where=", ".join(asked), fix="name one of them")
+    if options.codec and not options.lm:
+        raise UsageError("Only the language model hears with another model.", where="--codec", fix="name it with --lm")
+    return next(iter(asked.values()), None)
 
 
 def _ask(options: Namespace, fields: list[str], keys: list[str] | None, told: "_Told") -> None:
@@ -107,7 +129,8 @@ def _ask(options: Namespace, fields: list[str], keys: list[str] | None, told: "_
 
 def _listen(settings: LabelSettings, told: "_Told", out: Output) -> None:
     """An engine run with local models, which frees the card when it ends; its answers come in at once."""
-    run = create_run(runs_home() / f"label-local-{time.time_ns()}", "label", settings)
+    settings.check_models(settings.fields)
+    run = create_run(runs_home() / f"label-{settings.by}-{time.time_ns()}", "label", settings)
     launch_and_follow(run, out, detach=False)
     results = replay(read_events(run.events_file)).results
     songs, failed = (value if isinstance(value := results.get(name), int) else 0 for name in ("songs", "failed"))
@@ -124,8 +147,7 @@ def _listen(settings: LabelSettings, told: "_Told", out: Output) -> None:
 def _fields(options: Namespace) -> list[str]:
     """The fields under their own names; all that can be told offline where none is given and no provider is asked."""
     if options.fields is None:
-        asked = options.provider or options.captioner or options.transcriber
-        return [] if asked else [*LABEL_FIELDS]
+        return [*LABEL_FIELDS] if _source(options) is None else []
     named = [(name, field_named(name)) for name in options.fields.split(",")]
     for name, target in named:
         if target is None:

@@ -20,7 +20,7 @@ def _check(settings: Section) -> None:
     """A source that cannot be asked, or not for these fields, would fail in the background.
 
     Raises:
-        UsageError: a field is none that songs have or that the source fills, or no local model is named.
+        UsageError: a field is none that songs have or that the source fills, or no model is named.
         SidestepError: a provider has no key, or the analyser is not installed.
     """
     assert isinstance(settings, LabelSettings)
@@ -28,7 +28,7 @@ def _check(settings: Section) -> None:
     if unknown := next((name for name, field in named.items() if field is None), None):
         raise UsageError("Songs have no such field.", where=unknown, fix="write it like --fields bpm,key")
     fields = [field.name for field in named.values() if field is not None]
-    settings.check_models()
+    settings.check_models(fields)
     if settings.by == "sound":
         check_fields(fields)
     if settings.by == "sound" and settings.analyser == "essentia":

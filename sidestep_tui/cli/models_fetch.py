@@ -18,16 +18,17 @@ from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.config.places import whole_path
 from sidestep_tui.errors import ExitCode
-from sidestep_tui.runs.model_download import OFFICIAL, RemoteFile, download, plan_download
+from sidestep_tui.runs.model_download import LANGUAGE_MODELS, OFFICIAL, RemoteFile, download, plan_download
 
 _LINE_EVERY: Final = 0.5  # seconds, for programs that draw the progress
 
+_NAMES: Final = ", ".join((*OFFICIAL, *LANGUAGE_MODELS))
 OnStep = Callable[[int, int], None]
 
 
 def configure_download(parser: Parser) -> None:
     """Adds the arguments of `download`."""
-    parser.add_argument("name", metavar="NAME", help=f"{', '.join(OFFICIAL)}, or OWNER/NAME on the Hub")
+    parser.add_argument("name", metavar="NAME", help=f"{_NAMES}, or OWNER/NAME on the Hub")
     parser.add_argument(
         "--to", type=whole_path, default=Path("checkpoints"), metavar="FOLDER", help="default: checkpoints"
     )

@@ -15,7 +15,7 @@ from sidestep_tui.dataset.label import ANALYSERS, LABEL_FIELDS, UNREADABLE, labe
 from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.proposals import Proposals, still_missing
 from sidestep_tui.dataset.providers.base import Provider, Usage
-from sidestep_tui.dataset.providers.catalogue import open_provider
+from sidestep_tui.dataset.providers.catalogue import PROVIDERS, open_provider
 from sidestep_tui.dataset.providers.run import label_with_provider
 from sidestep_tui.dataset.session import load_dataset
 from sidestep_tui.dataset.song import Dataset, Finding
@@ -98,7 +98,7 @@ def _answers(
         return
 
     total[0] = 0
-    for provider in _providers(context, settings):
+    for provider in _providers(context, settings, named):
         wanted = [name for name in named or sorted(provider.fields) if name in provider.fields]
         count = partial(_count, total, total[0])
         for given in label_with_provider(dataset, provider, wanted or named, count, keys=keys):
@@ -110,9 +110,9 @@ def _count(total: list[int], before: int, _done: int, asked: int) -> None:
     total[0] = before + asked
 
 
-def _providers(context: JobContext, settings: LabelSettings) -> Iterator[Provider]:
+def _providers(context: JobContext, settings: LabelSettings, named: tuple[str, ...]) -> Iterator[Provider]:
     """Whom to ask, one after another: of local models one is in memory at a time."""
-    if settings.by != "local":
+    if settings.by in PROVIDERS:
         yield open_provider(
             settings.by,
             base_url=settings.base_url,
@@ -120,7 +120,6 @@ def _providers(context: JobContext, settings: LabelSettings) -> Iterator[Provide
             requests_per_minute=settings.per_minute,
         )
         return
-    settings.check_models()
-    from sidestep_tui.engine.label_models import local_providers
+    from sidestep_tui.engine.label_models import local_models
 
-    yield from local_providers(context, settings)
+    yield from local_models(context, settings, named)

@@ -27,6 +27,9 @@ OFFICIAL: Final = (
     *("acestep-v15-turbo-shift1", "acestep-v15-turbo-shift3", "acestep-v15-turbo-continuous"),
 )
 """Folder names of the published models."""
+_LANGUAGE_MODEL_IN_MAIN: Final = "acestep-5Hz-lm-1.7B"
+LANGUAGE_MODELS: Final = ("acestep-5Hz-lm-0.6B", _LANGUAGE_MODEL_IN_MAIN, "acestep-5Hz-lm-4B")
+"""Folder names of the published language models, which write captions and are not trained here."""
 _WANTED: Final = ("*.safetensors", "*.json", "*.pt", "*.txt", "*.py")
 
 OnProgress = Callable[[int, int], None]
@@ -67,7 +70,7 @@ class RemoteFile:
 
 
 def plan_download(name: str, folder: Path) -> list[RemoteFile]:
-    """The files of a model, and of the VAE and text encoder where `folder` lacks them, with their sizes.
+    """The files of a model, and of the VAE and text encoder where `folder` lacks what it needs, with their sizes.
 
     Args:
         name: an official folder name, or `OWNER/NAME` of any model on the Hub.
@@ -76,18 +79,21 @@ def plan_download(name: str, folder: Path) -> list[RemoteFile]:
     Raises:
         SidestepError: there is no such model, or the Hub cannot be reached.
     """
-    if name not in OFFICIAL and "/" not in name:
+    if name not in (*OFFICIAL, *LANGUAGE_MODELS) and "/" not in name:
         raise SidestepError(
             f"There is no published model {name!r}.",
             where=name,
-            fix=f"choose one of {', '.join(OFFICIAL)}, or OWNER/NAME",
+            fix=f"choose one of {', '.join((*OFFICIAL, *LANGUAGE_MODELS))}, or OWNER/NAME",
         )
     files: list[RemoteFile] = []
-    shared = [part for part in _SHARED if not (folder / part / "config.json").is_file()]
-    in_main = [*([name] if name == _IN_MAIN else []), *shared]
+    wanted = () if name in LANGUAGE_MODELS else _SHARED
+    in_main = [part for part in wanted if not (folder / part / "config.json").is_file()]
+    whole_in_main = name in (_IN_MAIN, _LANGUAGE_MODEL_IN_MAIN)
+    if whole_in_main:
+        in_main.append(name)
     if in_main:
         files += [file for file in _files(_MAIN, "") if file.path.split("/")[0] in in_main]
-    if name != _IN_MAIN:
+    if not whole_in_main:
         repository = name if "/" in name else f"ACE-Step/{name}"
         files += _files(repository, name.rpartition("/")[2])
     return files

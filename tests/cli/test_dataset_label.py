@@ -88,6 +88,11 @@ def test_provider_without_key_is_a_wrong_usage(
     [
         (("--provider", "lrclib", "--per-minute", "-3"), "per_minute: must be more than 0, not -3"),
         (("--captioner", "nowhere"), "captioner: nowhere"),
+        (("--lm", "nowhere"), "lm: nowhere"),
+        (("--lm", ".", "--captioner", "."), "One source fills in what is missing."),
+        (("--lm", ".", "--provider", "lrclib"), "One source fills in what is missing."),
+        (("--codec", "."), "Only the language model hears with another model."),
+        (("--lm", ".", "--fields", "lyrics"), "The model fills none of these fields."),
     ],
 )
 def test_what_no_provider_could_use_is_told_at_once(
@@ -161,11 +166,14 @@ def test_a_run_of_its_own_says_where_its_finds_wait(sidestep: Callable[..., Any]
     [
         (("--by", "gemini"), "needs a key"),
         (("--by", "local"), "No local model is named."),
+        (("--by", "local", "--captioner", ".", "--fields", "lyrics"), "The model fills none of these fields."),
+        (("--by", "acestep"), "No language model is named."),
+        (("--by", "acestep", "--lm", ".", "--fields", "key"), "The model fills none of these fields."),
         (("--fields", "mood"), "Songs have no such field"),
         (("--fields", "caption"), "This field cannot be labelled offline."),
         (("--by", "lrclib", "--fields", "tempo"), "The provider lrclib fills none of these fields."),
     ],
-    ids=["key", "models", "field", "sound", "provider"],
+    ids=["key", "models", "captioner", "no-lm", "lm", "field", "sound", "provider"],
 )
 def test_a_run_that_could_only_fail_is_not_started(
     sidestep: Callable[..., Any], songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -71,6 +71,25 @@ def test_a_model_comes_with_what_it_needs_beside_it(hub: Hub, tmp_path: Path) ->
     assert all(path.startswith("/api/") for _, path, _ in hub.asked[asked:])
 
 
+def test_a_language_model_comes_alone(hub: Hub, tmp_path: Path) -> None:
+    """One is in the main repository, the others have their own; neither needs what a model to train needs."""
+    for name, repository, below in (
+        ("acestep-5Hz-lm-1.7B", "ACE-Step/Ace-Step1.5", "acestep-5Hz-lm-1.7B/"),
+        ("acestep-5Hz-lm-4B", "ACE-Step/acestep-5Hz-lm-4B", ""),
+    ):
+        files = {"config.json": b"{}", "tokenizer.json": b"{}", "model.safetensors": WEIGHTS}
+        here = {f"{below}{file}": content for file, content in files.items()}
+        hub.repositories[repository] = hub.repositories.get(repository, {}) | here
+        done = run(hub, name, "--to", tmp_path / "models")
+        assert done.returncode == 0, done.stderr
+        there = sorted(file.name for file in (tmp_path / "models" / name).iterdir())
+        assert there == ["config.json", "model.safetensors", "tokenizer.json"]
+    assert sorted(folder.name for folder in (tmp_path / "models").iterdir()) == [
+        "acestep-5Hz-lm-1.7B",
+        "acestep-5Hz-lm-4B",
+    ]
+
+
 def test_a_cut_connection_is_taken_up_where_it_broke(hub: Hub, tmp_path: Path) -> None:
     hub.cut_after = [15_000_000]  # the client keeps pieces of 10 MB
     done = run(hub, "acestep-v15-base", "--to", tmp_path / "models")

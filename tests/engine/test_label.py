@@ -12,8 +12,8 @@ from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.dataset.proposals import Proposals, still_missing
 from sidestep_tui.dataset.session import load_dataset, open_session
 from sidestep_tui.dataset.song import Source
-from sidestep_tui.engine import label_models
-from sidestep_tui.engine.label_models import audio_tokens, read_transcript
+from sidestep_tui.engine import label_words
+from sidestep_tui.engine.label_omni import audio_tokens, read_transcript
 from tests.dataset.loopback import KEY, serving
 
 RATE = 48_000
@@ -195,7 +195,7 @@ def test_a_run_that_was_cut_between_two_models_still_asks_the_second(
 
 def _end_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """The model says `count` letters and ends."""
-    wrapped = label_models._Belief.__call__
+    wrapped = label_words._Belief.__call__
 
     def call(self: Any, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         letter, end = 65, 256 + _SPECIAL.index("<|im_end|>")
@@ -204,7 +204,7 @@ def _end_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
         scores[:, end if said == count else letter + said] = 0.0
         return wrapped(self, input_ids, scores)
 
-    monkeypatch.setattr(label_models._Belief, "__call__", call)
+    monkeypatch.setattr(label_words._Belief, "__call__", call)
 
 
 def test_a_folder_that_is_no_model_is_named(engine: Any, folder: Path) -> None:

@@ -19,7 +19,16 @@ from sidestep_tui.texts import _, ngettext
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.dataset.base import ReviewingScreen
 from sidestep_tui.tui.dataset.label_line import LabelLine
-from sidestep_tui.tui.dataset.labelling import FIELDS_OF, SOURCES, TITLES, LabelRun, make_run, prepare, source_note
+from sidestep_tui.tui.dataset.labelling import (
+    FIELDS_OF,
+    SOURCES,
+    TITLES,
+    LabelRun,
+    make_run,
+    model_questions,
+    prepare,
+    source_note,
+)
 from sidestep_tui.tui.dataset.review import Review
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.routes import make_screen
@@ -80,7 +89,7 @@ class LabellingScreen(ReviewingScreen[None]):
                 return None
             keys = marked if scope == "marked" else keys
         settings = prepare(self.review.dataset, source, fields, keys)
-        return await self._local(settings) if source == "local" else settings
+        return await self._with_models(settings) if source in ("acestep", "local") else settings
 
     async def _fields(self, source: LabelSource) -> tuple[str, ...] | None:
         known = FIELDS_OF[source]
@@ -90,17 +99,15 @@ class LabellingScreen(ReviewingScreen[None]):
         picked = await self.app.push_screen_wait(PickScreen(_("What to fill in"), lambda _: choices))
         return None if picked is None else () if picked == _EVERYTHING else (picked,)
 
-    async def _local(self, settings: LabelSettings) -> LabelSettings | None:
+    async def _with_models(self, settings: LabelSettings) -> LabelSettings | None:
         """Asks for the folders of the models that the fields need."""
         given: dict[str, Path] = {}
-        for role, fields in (("captioner", {"caption"}), ("transcriber", {"lyrics", "language"})):
-            if not settings.fields or fields & set(settings.fields):
-                note = _("the folder of ACE-Step/acestep-{role}; empty leaves it out").format(role=role)
-                ask = AskScreen(_("The {role}").format(role=role), "", check=folder_problem, note=note)
-                text = await self.app.push_screen_wait(ask)
-                if text is None:
-                    return None
-                given |= {role: expanded(text).absolute()} if text.strip() else {}
+        for question in model_questions(settings):
+            ask = AskScreen(question.title, question.usual, check=folder_problem, note=question.note)
+            text = await self.app.push_screen_wait(ask)
+            if text is None:
+                return None
+            given |= {question.setting: expanded(text).absolute()} if text.strip() else {}
         return LabelSettings.model_validate(settings.model_dump() | given)
 
     @work(exclusive=True, group="dialog")

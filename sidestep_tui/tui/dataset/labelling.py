@@ -1,13 +1,13 @@
 """Labelling runs of a data set: which can be started, what they need, and what they have found. No Textual here."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, get_args
 
-from sidestep_tui.config.label import LabelSettings, LabelSource
-from sidestep_tui.config.places import runs_home
+from sidestep_tui.config.label import MODEL_FIELDS, LabelSettings, LabelSource, ModelRole
+from sidestep_tui.config.places import model_homes, runs_home
 from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.label import LABEL_FIELDS
@@ -28,7 +28,8 @@ FIELDS_OF: Final = {
     "whisper": ("lyrics", "language"),
     "scribe": ("lyrics", "language"),
     "lrclib": ("lyrics",),
-    "local": ("caption", "lyrics", "language"),
+    "acestep": MODEL_FIELDS["lm"],
+    "local": (*MODEL_FIELDS["captioner"], *MODEL_FIELDS["transcriber"]),
 }
 """What each source can fill, in the order in which it is offered."""
 TITLES: Final = {
@@ -38,9 +39,11 @@ TITLES: Final = {
     "whisper": "Whisper",
     "scribe": "Scribe",
     "lrclib": "LRCLIB",
+    "acestep": "ACE-Step",
     "local": _("Local"),
 }
 """What people call each source."""
+_LANGUAGE_MODELS: Final = "acestep-5Hz-lm-*/"
 SOURCES: Final[tuple[LabelSource, ...]] = get_args(LabelSource)
 
 
@@ -48,9 +51,37 @@ def source_note(source: str) -> str:
     """What a source fills and whether it can be asked now."""
     if source == "sound":
         return _("tempo, key, metre, language; offline")
+    if source == "acestep":
+        return _("captions, genres by acestep-5Hz-lm; offline")
     if source == "local":
         return _("captions, lyrics by ACE-Step's own models; offline")
     return f"{', '.join(FIELDS_OF[source])}; {key_note(source)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelQuestion:
+    """A folder that a source needs: which setting it becomes, how it is asked for, and what is probably meant."""
+
+    setting: str
+    title: str
+    note: str
+    usual: str = ""
+
+
+def model_questions(settings: LabelSettings) -> Iterator[ModelQuestion]:
+    """Which folders must be known before a run with models of this machine can start."""
+    if settings.by == "acestep":
+        found = (path for home in model_homes() for path in home.glob(_LANGUAGE_MODELS))
+        here = max(found, key=lambda path: path.name, default=None)
+        usual = "" if here is None else str(here)
+        yield ModelQuestion("lm", _("The language model"), _("the folder of acestep-5Hz-lm-1.7B or another"), usual)
+        yield ModelQuestion("codec", _("The model that it hears with"), _("empty takes one that lies beside it"))
+        return
+    roles: tuple[ModelRole, ...] = ("captioner", "transcriber")
+    for role in roles:
+        if not settings.fields or not set(settings.fields).isdisjoint(MODEL_FIELDS[role]):
+            note = _("the folder of ACE-Step/acestep-{role}; empty leaves it out").format(role=role)
+            yield ModelQuestion(role, _("The {role}").format(role=role), note)
 
 
 def key_note(source: str) -> str:

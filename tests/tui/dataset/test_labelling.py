@@ -230,6 +230,31 @@ async def test_the_folder_of_a_local_model_is_the_one_that_was_typed(
     assert (settings.captioner, settings.transcriber) == (tmp_path / "captioner", None)
 
 
+async def test_the_language_model_that_is_here_is_meant(
+    open_review: OpenReview, album: Path, tmp_path: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lies in the usual places beside the models that are trained; the larger one writes the better captions."""
+    started: list[RunDirectory] = []
+    monkeypatch.setattr(label_screen, "start_engine", lambda _app, run: bool(started.append(run)) or True)
+    monkeypatch.setattr(labelling, "model_homes", lambda: [tmp_path / "none", tmp_path / "checkpoints"])
+    for size in ("0.6B", "1.7B"):
+        (tmp_path / "checkpoints" / f"acestep-5Hz-lm-{size}").mkdir(parents=True)
+    async with open_review(album, (80, 24)) as pilot:
+        await pilot.press("l", "G", "k", "enter")
+        await pilot.pause()
+        await pilot.press("enter")
+        await eventually(pilot, lambda: isinstance(pilot.app.screen, AskScreen))
+        assert pilot.app.screen.query_one(Input).value == str(tmp_path / "checkpoints" / "acestep-5Hz-lm-1.7B")
+        await pilot.press("enter")
+        await eventually(pilot, lambda: "The model that it hears with" in shown(pilot.app))
+        await pilot.press("enter")
+        await eventually(pilot, lambda: bool(started))
+    settings = started[0].settings()
+    assert isinstance(settings, labelling.LabelSettings)
+    assert (settings.by, settings.codec) == ("acestep", None)
+    assert settings.lm == tmp_path / "checkpoints" / "acestep-5Hz-lm-1.7B"
+
+
 async def test_before_the_first_song_the_phase_is_told(
     make_app: Callable[..., SidestepApp], album: Path, eventually: Eventually
 ) -> None:
