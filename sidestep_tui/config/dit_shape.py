@@ -16,6 +16,7 @@ from sidestep_tui.config.adapter import (
     LoraSettings,
     TargetSettings,
 )
+from sidestep_tui.config.target_modules import chosen_modules, layer_beyond, module_names
 
 _PATCH: Final = 2
 _TIME_CHANNELS: Final = 256
@@ -127,17 +128,11 @@ SHAPE_XL: Final = DitShape(hidden=2560, layers=32, heads=32, kv_heads=8, head_di
 
 def adapted_modules(shape: DitShape, targets: TargetSettings) -> tuple[tuple[Linear, ...], ...]:
     """The linear layers that carry an adapter, for each block of the DiT."""
-    if targets.modules is not None:
-        named = set(targets.modules)
-        return tuple(
-            tuple(module for module in shape.modules() if f"layers.{layer}.{module.name}" in named)
-            for layer in range(shape.layers)
-        )
-    attentions = {"both": ("self", "cross"), "self": ("self",), "cross": ("cross",), "none": ()}[targets.attention]
-    wanted = {f"{attention}_attn.{name}_proj" for attention in attentions for name in targets.projections}
-    chosen = tuple(m for m in shape.modules() if m.name in wanted or (targets.mlp and m.name.startswith("mlp.")))
-    layers = chosen_layers(targets.layers, shape.layers)
-    return tuple(chosen if layer in layers else () for layer in range(shape.layers))
+    chosen = set(chosen_modules(targets, shape.layers))
+    return tuple(
+        tuple(module for module in shape.modules() if f"layers.{layer}.{module.name}" in chosen)
+        for layer in range(shape.layers)
+    )
 
 
 def absent_target(shape: DitShape, targets: TargetSettings) -> tuple[str, str] | None:
@@ -147,29 +142,12 @@ def absent_target(shape: DitShape, targets: TargetSettings) -> tuple[str, str] |
         The name of the setting within its section, and what it names; None where all is there. `""` stands for nothing.
     """
     if targets.modules is not None:
-        known = {f"layers.{layer}.{module.name}" for layer in range(shape.layers) for module in shape.modules()}
+        known = set(module_names(shape.layers))
         unknown = next((name for name in targets.modules if name not in known), None)
         return None if unknown is None and targets.modules else ("modules", unknown or "")
     if (beyond := layer_beyond(targets.layers, shape.layers)) is not None:
         return "layers", str(beyond)
-    return None if any(adapted_modules(shape, targets)) else ("attention", "")
-
-
-def chosen_layers(text: str, count: int) -> frozenset[int]:
-    """The layer numbers that `all` or a list such as `0-11,20` names, as far as they exist."""
-    if text == "all":
-        return frozenset(range(count))
-    chosen: set[int] = set()
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        chosen.update(range(int(first), int(last or first) + 1))
-    return frozenset(layer for layer in chosen if layer < count)
-
-
-def layer_beyond(text: str, count: int) -> int | None:
-    """The highest layer number in such a list that is not below `count`; None where all of them exist."""
-    highest = -1 if text == "all" else max(int(part.rpartition("-")[2]) for part in text.split(","))
-    return highest if highest >= count else None
+    return None if chosen_modules(targets, shape.layers) else ("attention", "")
 
 
 def adapter_parameters(shape: DitShape, adapter: AdapterSettings) -> int:

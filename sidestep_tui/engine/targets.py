@@ -1,21 +1,12 @@
 """Which modules of the DiT get an adapter, by their original names, with a rank and alpha of their own if proposed."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from sidestep_tui.acestep.model_config import ModelConfig
 from sidestep_tui.config.adapter import AdapterBase, TargetSettings
-from sidestep_tui.config.dit_shape import chosen_layers, layer_beyond
+from sidestep_tui.config.target_modules import chosen_modules, layer_beyond, module_names
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.sensitivity_file import read_sensitivity
-
-_ATTENTIONS: Final = {
-    "both": ("self_attn", "cross_attn"),
-    "self": ("self_attn",),
-    "cross": ("cross_attn",),
-    "none": (),
-}
-_MLP: Final = ("gate_proj", "up_proj", "down_proj")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +20,7 @@ class Target:
 
 def all_targets(config: ModelConfig) -> tuple[str, ...]:
     """Every module that can carry an adapter, layer by layer."""
-    return tuple(
-        f"layers.{layer}.{module}"
-        for layer in range(config.num_hidden_layers)
-        for module in (
-            *(f"{attention}.{p}_proj" for attention in _ATTENTIONS["both"] for p in "qkvo"),
-            *(f"mlp.{name}" for name in _MLP),
-        )
-    )
+    return module_names(config.num_hidden_layers)
 
 
 def choose_targets(settings: AdapterBase, config: ModelConfig) -> tuple[Target, ...]:
@@ -49,10 +33,9 @@ def choose_targets(settings: AdapterBase, config: ModelConfig) -> tuple[Target, 
         chosen = tuple(
             Target(entry.module, entry.rank, entry.alpha) for entry in read_sensitivity(settings.targets_from).proposal
         )
-    elif settings.targets.modules is not None:
-        chosen = tuple(Target(name) for name in settings.targets.modules)
     else:
-        chosen = tuple(Target(name) for name in _by_kind(settings.targets, config))
+        _refuse_layers_beyond(settings.targets, config.num_hidden_layers)
+        chosen = tuple(Target(name) for name in chosen_modules(settings.targets, config.num_hidden_layers))
     known = {name: index for index, name in enumerate(all_targets(config))}
     if unknown := [target.module for target in chosen if target.module not in known]:
         raise SidestepError(
@@ -67,15 +50,10 @@ def choose_targets(settings: AdapterBase, config: ModelConfig) -> tuple[Target, 
     return tuple(sorted(chosen, key=lambda target: known[target.module]))
 
 
-def _by_kind(settings: TargetSettings, config: ModelConfig) -> list[str]:
-    count = config.num_hidden_layers
-    if (beyond := layer_beyond(settings.layers, count)) is not None:
+def _refuse_layers_beyond(targets: TargetSettings, count: int) -> None:
+    if targets.modules is None and (beyond := layer_beyond(targets.layers, count)) is not None:
         raise SidestepError(
             f"The model has {count} layers, counted from 0; there is no {beyond}.",
             where="adapter.targets.layers",
             fix=f"use numbers up to {count - 1}",
         )
-    attentions = _ATTENTIONS[settings.attention]
-    kinds = [f"{attention}.{p}_proj" for attention in attentions for p in settings.projections]
-    kinds += [f"mlp.{name}" for name in _MLP] if settings.mlp else []
-    return [f"layers.{layer}.{kind}" for layer in sorted(chosen_layers(settings.layers, count)) for kind in kinds]

@@ -19,10 +19,10 @@ from sidestep_tui.config.dit_shape import (
     Linear,
     adapted_modules,
     adapter_parameters,
-    chosen_layers,
     kronecker_cut,
     module_parameters,
 )
+from sidestep_tui.config.target_modules import chosen_layers
 
 
 def test_published_parameter_counts() -> None:
