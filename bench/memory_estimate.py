@@ -19,11 +19,10 @@ from bench.train_step import load_argument, make_batch, our_step
 from sidestep_tui.config.dit_shape import DitShape
 from sidestep_tui.config.memory import estimate_memory
 from sidestep_tui.config.memory_load import Load
-from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine.recompute import Policy
+from sidestep_tui.config.train import Checkpointing, TrainSettings
 
 GB = 1e9
-POLICIES: Final[tuple[Policy, ...]] = ("none", "half", "all", "offload")
+POLICIES: Final[tuple[Checkpointing, ...]] = ("none", "half", "all", "offload")
 
 
 def main() -> None:
@@ -51,7 +50,9 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measured(shape: DitShape, load: tuple[int, int], policy: Policy, graphs: bool, compiled: bool) -> tuple[int, int]:
+def _measured(
+    shape: DitShape, load: tuple[int, int], policy: Checkpointing, graphs: bool, compiled: bool
+) -> tuple[int, int]:
     """Bytes at the peak of a third step, allocated and reserved."""
     gc.collect()
     torch.cuda.empty_cache()
@@ -63,7 +64,7 @@ def _measured(shape: DitShape, load: tuple[int, int], policy: Policy, graphs: bo
     return torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
 
 
-def _estimated(shape: DitShape, load: tuple[int, int], policy: Policy, graphs: bool, compiled: bool) -> int:
+def _estimated(shape: DitShape, load: tuple[int, int], policy: Checkpointing, graphs: bool, compiled: bool) -> int:
     document = {
         "model": {"checkpoint": "model"},
         "data": {"tensors": "tensors"},

@@ -27,12 +27,13 @@ from sidestep_tui.acestep.flash import trust_flash
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.optimisation import OptimizerSettings
+from sidestep_tui.config.train import Checkpointing
 from sidestep_tui.engine.adapter import trainable
 from sidestep_tui.engine.batches import Batch
 from sidestep_tui.engine.graphs import RecordedPasses, cuda_record
 from sidestep_tui.engine.optimizer import build_optimizer
 from sidestep_tui.engine.ranks import Ranks
-from sidestep_tui.engine.recompute import Policy, use_checkpointing
+from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.step import Passes, StepShare, accumulate_gradients, plain_passes
 
 RATE = 1e-4
@@ -174,7 +175,7 @@ def our_step(
     transformer: AceStepTransformer1DModel,
     batch: Batch,
     rank: int,
-    policy: Policy,
+    policy: Checkpointing,
     *,
     graphs: bool = False,
     compiled: bool = False,

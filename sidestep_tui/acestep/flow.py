@@ -6,11 +6,10 @@ float32 on the CPU from a generator that the caller derives from the run's seed,
 """
 
 import hashlib
-from typing import Literal
 
 import torch
 
-TimestepLaw = Literal["model", "logit_normal", "uniform", "turbo"]
+from sidestep_tui.config.objective import TimestepLaw
 
 TURBO_STEPS = 8
 TURBO_SHIFT = 3.0

@@ -7,27 +7,27 @@ gradients stay in the precision of the rest; the backward pass widens the weight
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
 from sidestep_tui.config.libraries import has_bitsandbytes
+from sidestep_tui.config.train import Quantised
 from sidestep_tui.errors import SidestepError
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
 
 Widen = Callable[["QuantisedLinear"], Tensor]
-Format = Literal["nf4", "int8", "fp8"]
 
 _NF4_BLOCK: Final = 64
 _SMALLEST_REACH: Final = 1e-20  # of a row of zeros
 
 
 def quantise_blocks(
-    transformer: "AceStepTransformer1DModel", kind: Format, device: torch.device | str | None = None
+    transformer: "AceStepTransformer1DModel", kind: Quantised, device: torch.device | str | None = None
 ) -> None:
     """Replaces every linear layer of the blocks by a quantised one; call it before an adapter is on.
 
@@ -59,7 +59,7 @@ def is_quantised(module: nn.Module) -> bool:
 class QuantisedLinear(nn.Linear):
     """A frozen linear layer without bias, whose `weight` is made anew at every reading. `dtype` is the weight's."""
 
-    def __init__(self, layer: nn.Linear, kind: Format, device: torch.device | str | None = None) -> None:
+    def __init__(self, layer: nn.Linear, kind: Quantised, device: torch.device | str | None = None) -> None:
         nn.Module.__init__(self)  # nn.Linear's own would make a weight
         self.in_features, self.out_features = layer.in_features, layer.out_features
         weight = layer.weight.detach()
@@ -141,7 +141,7 @@ def _widen_nf4(layer: QuantisedLinear) -> Tensor:
     return wide
 
 
-_PACKERS: Final[dict[Format, Callable[[QuantisedLinear, Tensor], Widen]]] = {
+_PACKERS: Final[dict[Quantised, Callable[[QuantisedLinear, Tensor], Widen]]] = {
     "int8": _pack_int8,
     "fp8": _pack_fp8,
     "nf4": _pack_nf4,

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from sidestep_tui.config.adapter import AdapterBase, adapter_family
 from sidestep_tui.config.base import Section
-from sidestep_tui.config.fields import leaves, setting_fields
+from sidestep_tui.config.fields import adapter_families, leaves, setting_fields
 from sidestep_tui.errors import UsageError
 from sidestep_tui.told import told
 
@@ -113,9 +113,8 @@ def _problems(model: type[Section], error: ValidationError) -> Iterator[Problem]
 
 
 def _problem(entry: Any) -> Problem:
-    families = {"lora", "dora", "lokr", "loha", "oft"}
     parts = [str(part) for part in entry["loc"]]
-    if len(parts) > 1 and parts[0] == "adapter" and parts[1] in families:
+    if len(parts) > 1 and parts[0] == "adapter" and parts[1] in adapter_families():
         parts.pop(1)  # pydantic names the union's tag; people know it as a setting of its own
     return Problem(".".join(parts), _plain_words(entry), entry.get("input"))
 

@@ -6,11 +6,13 @@ from pydantic import Field, model_validator
 
 from sidestep_tui.config.base import Section, Shown, When, split_captions
 
+TimestepLaw = Literal["model", "logit_normal", "uniform", "turbo"]
+
 
 class ObjectiveSettings(Section):
     """The flow-matching objective."""
 
-    timesteps: Annotated[Literal["model", "logit_normal", "uniform", "turbo"], Shown("advanced")] = "model"
+    timesteps: Annotated[TimestepLaw, Shown("advanced")] = "model"
     """`model` is the model's own law (the larger of two logit-normal draws); `turbo` the eight of its sampler."""
 
     timestep_mu: Annotated[

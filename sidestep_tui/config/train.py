@@ -13,6 +13,8 @@ from sidestep_tui.config.optimisation import OptimizerSettings, ScheduleSettings
 from sidestep_tui.config.samples import SampleSettings
 
 Residence = Literal["auto", "device", "memory", "stream"]
+Checkpointing = Literal["none", "half", "all", "offload", "auto"]
+Quantised = Literal["int8", "fp8", "nf4"]
 MOST_BLOCKS: Final = 64
 """More than any published model has."""
 _SMALLEST_SET_WITH_VALIDATION: Final = 4
@@ -60,7 +62,7 @@ def _blocks_of_a_switch(value: object) -> object:
 class MemorySettings(Section):
     """What is traded for card memory."""
 
-    checkpointing: Annotated[Literal["none", "half", "all", "offload", "auto"], Shown(resumable=True)] = "all"
+    checkpointing: Annotated[Checkpointing, Shown(resumable=True)] = "all"
     """Recompute the activations of no layer, every second one, or all: less memory, slower, same numbers. `offload`
     recomputes all of them and keeps what they start from in the host's memory. `auto` takes the fastest that fits into
     what is free, as a preflight measured it, else as estimated."""
@@ -68,7 +70,7 @@ class MemorySettings(Section):
     attention: Annotated[Literal["banded", "reference"], Shown("advanced", resumable=True)] = "banded"
     """`banded` computes windowed layers in windows; `reference` is the library's dense mask, for comparison."""
 
-    weights: Annotated[Literal["full", "int8", "fp8", "nf4"], Shown("advanced")] = "full"
+    weights: Annotated[Literal["full", Quantised], Shown("advanced")] = "full"
     """How the frozen weights of the blocks are kept: `full` as model.precision says, or quantised to 8 bits (`int8`,
     `fp8`) or 4 (`nf4`, with bitsandbytes), and widened while they are used: less memory, slower, and a model that is
     a little rounded while the adapter learns on it. The adapter itself is never quantised."""

@@ -14,17 +14,16 @@ from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.config.dit_shape import DitShape
 from sidestep_tui.config.memory import MARGIN, estimate_memory
 from sidestep_tui.config.memory_load import Load
-from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.config.train import Checkpointing, TrainSettings
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.devices import choose_device, choose_dtype
 from sidestep_tui.engine.library import read_library
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.engine.peak import PeakMemory
-from sidestep_tui.engine.recompute import Policy
 from sidestep_tui.runs.measured import CPU, recall
 from sidestep_tui.told import told
 
-_FASTEST_FIRST: Final[tuple[Policy, ...]] = ("none", "half", "all", "offload")
+_FASTEST_FIRST: Final[tuple[Checkpointing, ...]] = ("none", "half", "all", "offload")
 
 
 def card_name(device: torch.device) -> str:
@@ -32,13 +31,13 @@ def card_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else CPU
 
 
-def policies_for(settings: TrainSettings) -> tuple[Policy, ...]:
+def policies_for(settings: TrainSettings) -> tuple[Checkpointing, ...]:
     """What `auto` may choose, the fastest first: streamed blocks are recomputed, recorded steps stay on the card."""
     policies = _FASTEST_FIRST[2:] if settings.memory.stream_blocks else _FASTEST_FIRST
     return tuple(policy for policy in policies if not (settings.memory.graphs and policy == "offload"))
 
 
-def with_policy(settings: TrainSettings, policy: Policy) -> TrainSettings:
+def with_policy(settings: TrainSettings, policy: Checkpointing) -> TrainSettings:
     """The same settings with another policy."""
     memory = settings.memory.model_copy(update={"checkpointing": policy})
     return settings.model_copy(update={"memory": memory})
@@ -76,7 +75,7 @@ def with_chosen_policy(context: JobContext, settings: TrainSettings) -> TrainSet
     return with_policy(settings, policy)
 
 
-def _choose(settings: TrainSettings, device: torch.device, free: int) -> tuple[Policy, str]:
+def _choose(settings: TrainSettings, device: torch.device, free: int) -> tuple[Checkpointing, str]:
     """The fastest policy that fits; the smallest where none does, and the run will say so itself."""
     card, policies = card_name(device), policies_for(settings)
     for policy in policies:

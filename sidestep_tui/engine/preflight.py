@@ -14,7 +14,7 @@ from typing import Final
 
 from sidestep_tui.config.memory import MARGIN
 from sidestep_tui.config.preflight import PreflightSettings
-from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.config.train import Checkpointing, TrainSettings
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device
 from sidestep_tui.engine.disk import disk_needed
@@ -23,7 +23,6 @@ from sidestep_tui.engine.memory_full import MemoryFullError
 from sidestep_tui.engine.peak import PeakMemory
 from sidestep_tui.engine.plan import StepPlan
 from sidestep_tui.engine.policy import card_name, other_ways, policies_for, with_policy
-from sidestep_tui.engine.recompute import Policy
 from sidestep_tui.engine.setup import prepare
 from sidestep_tui.engine.train import Trainer
 from sidestep_tui.errors import SidestepError, UsageError
@@ -62,7 +61,7 @@ def run(context: JobContext, settings: PreflightSettings) -> Results:
     return _told(context, rehearsals, taken)
 
 
-def _policies(settings: PreflightSettings, training: TrainSettings) -> tuple[Policy, ...]:
+def _policies(settings: PreflightSettings, training: TrainSettings) -> tuple[Checkpointing, ...]:
     """The policies to try, the fastest first.
 
     Raises:

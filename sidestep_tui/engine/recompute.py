@@ -12,16 +12,15 @@ half.
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
+from sidestep_tui.config.train import Checkpointing
+
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
-
-Policy = Literal["none", "half", "all", "offload", "auto"]
-"""`auto` becomes one of the others before a model is loaded (`engine/policy.py`)."""
 
 _LONG_KEYS: Final = 1024
 _SHORT_KEYS: Final = 512
@@ -29,7 +28,7 @@ _SMALL_BYTES: Final = 4 * 1024**2
 _KERNEL: Final = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
 
-def use_checkpointing(transformer: "AceStepTransformer1DModel", policy: Policy, *, draws: bool = True) -> None:
+def use_checkpointing(transformer: "AceStepTransformer1DModel", policy: Checkpointing, *, draws: bool = True) -> None:
     """Sets the policy on the DiT: `all` recomputes every layer in the backward pass, `half` every second one.
 
     `offload` is `all` with each layer's input moved to pinned host memory until its turn comes.
@@ -40,11 +39,11 @@ def use_checkpointing(transformer: "AceStepTransformer1DModel", policy: Policy, 
 
     Args:
         transformer: with its adapter on.
-        policy: what is recomputed.
+        policy: what is recomputed; `engine/policy.py` has put another in place of `auto`.
         draws: layers draw random numbers, and must draw the same when they are repeated.
 
     Raises:
-        ValueError: nobody decided what `auto` is.
+        ValueError: it is still `auto`.
     """
     if policy == "auto":
         raise ValueError("memory.checkpointing auto was not resolved")

@@ -16,7 +16,8 @@ from torch._dynamo.exc import FailOnRecompileLimitHit
 from sidestep_tui.acestep import compiled, products
 from sidestep_tui.acestep.compiled import compile_blocks
 from sidestep_tui.acestep.eagerly import eagerly
-from sidestep_tui.engine.recompute import Policy, use_checkpointing
+from sidestep_tui.config.train import Checkpointing
+from sidestep_tui.engine.recompute import use_checkpointing
 from tests.acestep.test_attention import make_inputs
 from tests.acestep.test_fast import FAMILIES, assert_same, make_pair, outcome
 
@@ -38,7 +39,7 @@ class Told:
         yield
 
 
-def make(config: PeftConfig, policy: Policy = "none") -> tuple[AceStepTransformer1DModel, Any, Told]:
+def make(config: PeftConfig, policy: Checkpointing = "none") -> tuple[AceStepTransformer1DModel, Any, Told]:
     """The same adapter on fast blocks and on compiled ones: a block of either kind, and few modules to compile."""
     torch._dynamo.reset()
     config = copy.deepcopy(config)
@@ -56,7 +57,7 @@ def make(config: PeftConfig, policy: Policy = "none") -> tuple[AceStepTransforme
 @pytest.mark.slow
 @pytest.mark.parametrize(("policy", "onednn"), [("none", False), ("all", False), ("none", True)])
 def test_same_velocity_and_gradients_at_every_length_with_few_graphs(
-    policy: Policy, onednn: bool, monkeypatch: pytest.MonkeyPatch
+    policy: Checkpointing, onednn: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whichever library this processor's products would go to."""
     monkeypatch.setattr(products, "ASK_ONEDNN", onednn)

@@ -15,15 +15,16 @@ from torch import nn
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.acestep.flow import flow_matching_losses, interpolate
-from sidestep_tui.acestep.quantised import Format, QuantisedLinear, is_quantised, quantise_blocks
+from sidestep_tui.acestep.quantised import QuantisedLinear, is_quantised, quantise_blocks
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.dit_shape import SHAPE_2B, SHAPE_XL, DitShape
+from sidestep_tui.config.train import Quantised
 from sidestep_tui.errors import SidestepError
 from tests.acestep.test_attention import make_inputs, make_transformer
 from tests.acestep.test_fast import FAMILIES, outcome
 
 NF4 = pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
-FORMATS = [pytest.param(kind, marks=NF4 if kind == "nf4" else ()) for kind in get_args(Format)]
+FORMATS = [pytest.param(kind, marks=NF4 if kind == "nf4" else ()) for kind in get_args(Quantised)]
 BITS = {"int8": 8, "fp8": 8, "nf4": 4.25}
 
 
@@ -37,7 +38,7 @@ def make_layer(dtype: torch.dtype = torch.float32) -> nn.Linear:
 
 @pytest.mark.parametrize(("kind", "allowed"), [("int8", 0.01), ("fp8", 0.04), pytest.param("nf4", 0.11, marks=NF4)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_weight_comes_back_nearly_as_it_was(kind: Format, allowed: float, dtype: torch.dtype) -> None:
+def test_a_weight_comes_back_nearly_as_it_was(kind: Quantised, allowed: float, dtype: torch.dtype) -> None:
     layer = make_layer(dtype)
     wide = QuantisedLinear(layer, kind).weight
     assert (wide.dtype, wide.shape) == (dtype, layer.weight.shape)
@@ -46,7 +47,7 @@ def test_a_weight_comes_back_nearly_as_it_was(kind: Format, allowed: float, dtyp
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_a_layer_keeps_only_the_bits_of_its_format(kind: Format) -> None:
+def test_a_layer_keeps_only_the_bits_of_its_format(kind: Quantised) -> None:
     packed = QuantisedLinear(make_layer(torch.bfloat16), kind)
     assert not list(packed.parameters())
     kept = sum(buffer.numel() * buffer.element_size() for name, buffer in packed.named_buffers() if name != "quantiles")
@@ -54,7 +55,7 @@ def test_a_layer_keeps_only_the_bits_of_its_format(kind: Format) -> None:
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_its_product_and_gradient_are_those_of_the_widened_weight(kind: Format) -> None:
+def test_its_product_and_gradient_are_those_of_the_widened_weight(kind: Quantised) -> None:
     packed = QuantisedLinear(make_layer(), kind)
     x = torch.randn(2, 7, 128, requires_grad=True)
     result = packed(x)
@@ -86,7 +87,9 @@ def test_adapters_learn_on_quantised_weights_as_on_the_rounded_ones(family: str)
 
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("model", ["acestep-v15-turbo", "acestep-v15-base", "acestep-v15-xl-turbo"])
-def test_the_loss_on_fixed_draws_stays(kind: Format, model: str, reference_checkpoint: Callable[[str], Path]) -> None:
+def test_the_loss_on_fixed_draws_stays(
+    kind: Quantised, model: str, reference_checkpoint: Callable[[str], Path]
+) -> None:
     plain = open_checkpoint(reference_checkpoint(model)).load_transformer()
     quantised = copy.deepcopy(plain)
     quantise_blocks(quantised, kind)
@@ -116,7 +119,7 @@ def test_at_the_true_width_every_format_keeps_the_loss_within_a_percent(shape: D
         if weight.ndim == 2:
             weight.normal_(0, 0.02)  # as transformers of this kind begin
     wanted = fixed_loss(plain, samples=4)
-    for kind in get_args(Format):
+    for kind in get_args(Quantised):
         if kind == "nf4" and find_spec("bitsandbytes") is None:
             continue
         quantised = copy.deepcopy(plain)
@@ -148,7 +151,7 @@ def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("kind", FORMATS)
-def test_on_a_card_each_weight_is_packed_there(kind: Format) -> None:
+def test_on_a_card_each_weight_is_packed_there(kind: Quantised) -> None:
     transformer = make_transformer(banded=False).bfloat16()
     host = copy.deepcopy(transformer)
     quantise_blocks(transformer, kind, "cuda")

@@ -8,8 +8,9 @@ import torch
 
 from sidestep_tui.acestep.compiled import compile_blocks
 from sidestep_tui.acestep.flash import trust_flash
+from sidestep_tui.config.train import Checkpointing
 from sidestep_tui.engine.graphs import cuda_record
-from sidestep_tui.engine.recompute import Policy, use_checkpointing
+from sidestep_tui.engine.recompute import use_checkpointing
 from tests.engine.recorded import Trained, batch
 
 
@@ -18,7 +19,7 @@ from tests.engine.recorded import Trained, batch
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("policy", ["none", "all"])
-def test_a_card_replays_what_it_computed(turbo: Path, policy: Policy, compiled: bool) -> None:
+def test_a_card_replays_what_it_computed(turbo: Path, policy: Checkpointing, compiled: bool) -> None:
     if trust_flash(torch.device("cuda", 0)) is not None:
         pytest.skip("the card has no flash kernel")
     trained, warnings = Trained(turbo, "cuda:0", torch.bfloat16), list[str]()

@@ -12,14 +12,15 @@ from sidestep_tui.acestep import cpu_attention, open_checkpoint
 from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.adapter import LoraSettings
+from sidestep_tui.config.train import Checkpointing
 from sidestep_tui.engine.adapter import inject_new, trainable
-from sidestep_tui.engine.recompute import Policy, use_checkpointing
+from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.targets import choose_targets
 
 FRAMES = 2110  # 1055 tokens: the full-attention layers are long enough for their results to be kept
 
 
-def _gradients(turbo: Path, policy: Policy, device: str = "cpu") -> tuple[dict[str, torch.Tensor], int]:
+def _gradients(turbo: Path, policy: Checkpointing, device: str = "cpu") -> tuple[dict[str, torch.Tensor], int]:
     """The adapter's gradients, and how often an attention kernel ran."""
     checkpoint = open_checkpoint(turbo)
     transformer = checkpoint.load_transformer(device, torch.float32)
@@ -58,13 +59,13 @@ def test_recomputed_gradients_equal_kept_ones_and_long_attention_runs_once(
 
 @pytest.mark.parametrize("lengths", [(21,), (21, 13)])
 @pytest.mark.parametrize("policy", ["half", "all", "offload"])
-def test_what_is_recomputed_drops_the_same(turbo: Path, policy: Policy, lengths: tuple[int, ...]) -> None:
+def test_what_is_recomputed_drops_the_same(turbo: Path, policy: Checkpointing, lengths: tuple[int, ...]) -> None:
     kept, again = (_small_gradients(turbo, which, lengths) for which in ("none", policy))
     for name, gradient in kept.items():
         torch.testing.assert_close(again[name], gradient, atol=1e-7, rtol=1e-5)
 
 
-def _small_gradients(turbo: Path, policy: Policy, lengths: tuple[int, ...]) -> dict[str, torch.Tensor]:
+def _small_gradients(turbo: Path, policy: Checkpointing, lengths: tuple[int, ...]) -> dict[str, torch.Tensor]:
     """Gradients by songs of these lengths of an adapter half of which is dropped, from one state of the generator."""
     checkpoint = open_checkpoint(turbo)
     transformer = checkpoint.load_transformer()

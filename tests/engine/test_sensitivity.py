@@ -13,17 +13,20 @@ from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.acestep.velocity import velocity
+from sidestep_tui.config.train import Checkpointing
 from sidestep_tui.engine.allocation import ModuleShape, RankBounds, allocate_ranks
 from sidestep_tui.engine.estimate.probe import probed
 from sidestep_tui.engine.estimate.ranking import Ranking
 from sidestep_tui.engine.estimate.sensitivity import ModuleStatistics, band_weights
 from sidestep_tui.engine.estimate.weight_gradient import Inputs, SharedInputs, WeightGradient
-from sidestep_tui.engine.recompute import Policy, use_checkpointing
+from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.targets import all_targets
 
 
 @pytest.mark.parametrize("policy", ["none", "all"])
-def test_probed_gradients_equal_those_of_autograd(reference_checkpoint: Callable[[str], Path], policy: Policy) -> None:
+def test_probed_gradients_equal_those_of_autograd(
+    reference_checkpoint: Callable[[str], Path], policy: Checkpointing
+) -> None:
     checkpoint = open_checkpoint(reference_checkpoint("acestep-v15-turbo"))
     transformer = checkpoint.load_transformer("cpu", torch.float32)
     use_banded_attention(transformer)
