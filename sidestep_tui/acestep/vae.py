@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_oobleck import Snake1d
 
 Progress = Callable[[int, int], None]
-"""Called with (latent frames done, latent frames in all) after every tile."""
+"""Called with what is done, and with how much there is in all: of latent frames here, after every tile."""
 
 ENCODE_TILE_SECONDS = 30.0
 DECODE_TILE_SECONDS = 20.0

@@ -90,13 +90,12 @@ def build_prior(context: JobContext, objective: ObjectiveSettings, setup: Setup)
     if not setup.prior or not setup.ranks.measures:
         return Prior((), objective, setup.drawing)
     context.phase("generating the prior", told_many("{count} song", "{count} songs", len(setup.prior)))
-    quiet = JobContext(context.run, None)
     songs = []
     with evaluating(setup.transformer), without_adapter(setup.transformer):
         for song in setup.prior:
             pipeline = known_pipeline(setup.transformer, song.condition, setup.shared)
             sampling = choose_sampling(song.settings, setup.checkpoint.variant)
-            x0 = sample_latents(quiet, pipeline, song.settings, sampling)
+            x0 = sample_latents(pipeline, song.settings, sampling)
             silence = context_latents(setup.shared["silence_latent"], len(x0))
             songs.append(PriorSong(x0[None].float(), pipeline.condition_encoder.condition, silence[None].to(x0.device)))
     share = 1 / setup.ranks.world if setup.ranks.sharded else 1.0

@@ -100,24 +100,22 @@ class Sampler:
     def _latents(self, step: int) -> Iterator[_Made]:
         """Those of each song. A stop leaves out what `make_up_for` can make; the untrained model sings only once."""
         setup = self._setup
-        quiet = JobContext(self._context.run, None)  # its steps are not the run's; a stop waits for the sample's end
         for song in self._songs:
             if self._context.stop_reason is not None and step > 0 and not setup.ranks.sharded:
                 return  # ranks that share weights run every pass together, whichever of them was asked to stop
             pipeline = known_pipeline(setup.transformer, song.condition, setup.shared)
             sampling = choose_sampling(song.settings, setup.checkpoint.variant)
             try:
-                yield _Made(song, pipeline, sample_latents(quiet, pipeline, song.settings, sampling))
+                yield _Made(song, pipeline, sample_latents(pipeline, song.settings, sampling))
             except SidestepError as error:
                 self._context.warn(error.what, song.name)
             self._context.heartbeat()
 
     def _decode(self, checkpoint: Checkpoint, made: list[_Made], step: int) -> None:
         vae = checkpoint.load_vae(self._setup.device, self._setup.dtype)
-        quiet = JobContext(self._context.run, None)
         for one in made:
             one.pipeline.register_modules(vae=vae)
-            waveform = decode_song(one.pipeline, one.latents, self._setup.device, quiet).numpy()
+            waveform = decode_song(one.pipeline, one.latents, self._setup.device).numpy()
             path = self._path(one.song, step)
             write_audio(path, waveform, SAMPLE_RATE)
             write_bytes_atomic(path.with_suffix(".png"), spectrogram_picture(waveform))

@@ -140,10 +140,10 @@ def test_a_song_that_fails_is_told_and_the_others_are_made(
 ) -> None:
     sample = generate.sample_latents
 
-    def failing(context: Any, pipeline: Any, settings: GenerateSettings, *rest: Any) -> Any:
+    def failing(pipeline: Any, settings: GenerateSettings, *rest: Any) -> Any:
         if settings.seed == 1:
             raise SidestepError("This one cannot be made.")
-        return sample(context, pipeline, settings, *rest)
+        return sample(pipeline, settings, *rest)
 
     monkeypatch.setattr(generate, "sample_latents", failing)
     _, state = engine.run("many", "generate", document)
@@ -160,10 +160,10 @@ def test_a_stop_keeps_what_is_done_and_resuming_makes_the_rest(
     run = engine.create("many", "generate", document)
     sample = generate.sample_latents
 
-    def stopping(context: Any, pipeline: Any, settings: GenerateSettings, *rest: Any) -> Any:
+    def stopping(pipeline: Any, settings: GenerateSettings, *rest: Any) -> Any:
         if settings.seed == 1:
             send_command(run, "stop")
-        return sample(context, pipeline, settings, *rest)
+        return sample(pipeline, settings, *rest)
 
     monkeypatch.setattr(generate, "sample_latents", stopping)
     code, state = engine.work(run)

@@ -75,8 +75,9 @@ def run(context: JobContext, settings: GenerateSettings) -> Results:
 def _source(
     context: JobContext, pipeline: AceStepPipeline, settings: GenerateSettings, device: torch.device
 ) -> SourceSong | None:
-    if settings.task != "text2music":
-        context.phase("encoding the source", subject=str(settings.source))
+    if settings.task == "text2music":
+        return None
+    context.phase("encoding the source", subject=str(settings.source))
 
     def progress(done: int, total: int) -> None:
         context.progress(done, total, "frames")
@@ -115,21 +116,26 @@ def _try_song(studio: _Studio, song: PlannedSong, place: int) -> None:
 def _make_song(studio: _Studio, song: PlannedSong, place: int) -> None:
     context, sampling, settings = studio.context, studio.sampling, song.settings
     several = studio.planned > 1
+    title = song.name if several else ""
     steps = f"{sampling.steps} steps, shift {sampling.shift:g}"
     context.phase(
         "generating",
         f"song {place + 1} of {studio.planned}, {steps}" if several else steps,
-        subject=song.name if several else "",
+        subject=title,
     )
 
-    def over_all_songs(step: int, total: int) -> None:
-        context.progress(place * total + step, studio.planned * total, "steps", song.name, len(studio.failed))
+    def after_step(step: int, total: int) -> None:
+        context.progress(place * total + step, studio.planned * total, "steps", title, len(studio.failed))
+        context.stop_if_requested()
 
-    latents = sample_latents(
-        context, studio.pipeline, settings, sampling, over_all_songs if several else None, studio.source
-    )
-    context.phase("decoding", subject=song.name if several else "")
-    waveform = decode_song(studio.pipeline, latents, studio.device, context, silent=several)
+    def after_tile(frames: int, total: int) -> None:
+        if not several:
+            context.progress(frames, total, "frames")
+        context.stop_if_requested()
+
+    latents = sample_latents(studio.pipeline, settings, sampling, after_step, studio.source)
+    context.phase("decoding", subject=title)
+    waveform = decode_song(studio.pipeline, latents, studio.device, after_tile)
     write_audio(settings.output, waveform.numpy(), SAMPLE_RATE)
     context.emit(
         SampleWritten(

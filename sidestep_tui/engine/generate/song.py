@@ -1,6 +1,5 @@
 """One song: from a prompt to latents through diffusers' own pipeline, and from latents to sound."""
 
-from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -9,7 +8,7 @@ from diffusers import AceStepPipeline
 from torch import Tensor
 
 from sidestep_tui.acestep.model_config import LATENT_CHANNELS, LATENT_RATE
-from sidestep_tui.acestep.vae import decode_latents
+from sidestep_tui.acestep.vae import Progress, decode_latents
 from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.variants import Sampling
 from sidestep_tui.dataset.song import INSTRUMENTAL
@@ -23,11 +22,10 @@ _PEAK = 10 ** (-1 / 20)
 
 
 def sample_latents(
-    context: JobContext,
     pipeline: AceStepPipeline,
     settings: GenerateSettings,
     sampling: Sampling,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = lambda _done, _total: None,
     source: SourceSong | None = None,
 ) -> Tensor:
     """The song's latents [T, 64].
@@ -35,16 +33,14 @@ def sample_latents(
     The noise is drawn in float32 on the CPU, so that a seed means the same noise on every device and precision.
 
     Args:
-        context: of the job.
         pipeline: as `build_pipeline` and `place_pipeline` give it.
         settings: of the song.
         sampling: as `choose_sampling` gives it.
-        progress: called with (steps done, steps in all) after each; None tells the job's own progress.
+        progress: called with (steps done, steps in all) after each; what it raises ends the sampling.
         source: of a cover or repaint, whose length the song has.
 
     Raises:
         SidestepError: they are not numbers.
-        StopRequestedError: on request.
     """
     frames = ceil(settings.duration * LATENT_RATE) if source is None else len(source.latents)
     generator = torch.Generator().manual_seed(settings.seed)
@@ -52,11 +48,7 @@ def sample_latents(
     arguments = prompt_arguments(settings) | _sampling_arguments(sampling)
 
     def on_step(done: int) -> None:
-        if progress is None:
-            context.progress(done, sampling.steps, "steps")
-        else:
-            progress(done, sampling.steps)
-        context.stop_if_requested()
+        progress(done, sampling.steps)
 
     def after_step(_pipeline: AceStepPipeline, step: int, *_: object) -> dict[str, Any]:
         on_step(step + 1)
@@ -99,21 +91,17 @@ def prompt_arguments(settings: GenerateSettings) -> dict[str, Any]:
 
 
 def decode_song(
-    pipeline: AceStepPipeline, latents: Tensor, device: torch.device, context: JobContext, *, silent: bool = False
+    pipeline: AceStepPipeline,
+    latents: Tensor,
+    device: torch.device,
+    progress: Progress = lambda _done, _total: None,
 ) -> Tensor:
     """The waveform [2, samples] of latents, decoded in tiles and brought to ACE-Step's own level.
 
-    `silent` leaves the job's progress to the caller.
+    `progress` is called with (frames done, frames in all) after every tile; what it raises ends the decoding.
     """
     pipeline.maybe_free_model_hooks()  # where the parts take turns, the DiT's turn is over
-    vae = pipeline.vae.to(device)
-
-    def progress(done: int, total: int) -> None:
-        if not silent:
-            context.progress(done, total, "frames")
-        context.stop_if_requested()
-
-    waveform = decode_latents(vae, latents, progress=progress)
+    waveform = decode_latents(pipeline.vae.to(device), latents, progress=progress)
     level: Tensor = waveform * (_PEAK / waveform.abs().max().clamp(min=1e-6))
     return level
 

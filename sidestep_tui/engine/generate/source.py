@@ -40,17 +40,14 @@ class SourceSong:
 
 def encode_source(
     pipeline: AceStepPipeline, settings: GenerateSettings, device: torch.device, progress: Callable[[int, int], None]
-) -> SourceSong | None:
-    """The source of a cover or repaint; None where the task needs none.
+) -> SourceSong:
+    """The source of a cover or repaint.
 
     Raises:
-        UsageError: there is no source, or the part to repaint lies beyond its end.
+        UsageError: the part to repaint lies beyond its end.
         SidestepError: the source cannot be decoded or is shorter than a second.
     """
-    if settings.task == "text2music":
-        return None
-    if settings.source is None:
-        raise UsageError(f"A {settings.task} needs a source song.", where="source", fix="give --source SONG")
+    assert settings.source is not None  # by the settings' own rule
     waveform = read_audio(settings.source, max_seconds=_LONGEST_SECONDS)
     mean, _ = encode_audio(pipeline.vae.to(device), torch.from_numpy(waveform), progress=progress)
     pipeline.vae.to("cpu")
