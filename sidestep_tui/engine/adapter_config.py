@@ -1,6 +1,7 @@
 """PEFT's configuration: of a new adapter, from the settings of the run and the modules chosen, and of a saved one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from peft import LoHaConfig, LoKrConfig, LoraConfig, OFTConfig, PeftConfig
 from pydantic import BaseModel, FiniteFloat, NonNegativeInt, PositiveInt, ValidationError
@@ -65,6 +66,17 @@ def new_config(settings: AdapterBase, targets: Sequence[Target]) -> PeftConfig:
             return OFTConfig(r=0, oft_block_size=settings.block_size, target_modules=names)
         case _:
             raise TypeError(type(settings))
+
+
+def unscaled_lora(ranks: Mapping[str, int], usual: int) -> dict[str, Any]:
+    """What a LoRA's configuration says of rank and alpha where the scale is in the weights: alpha equals the rank.
+
+    Args:
+        ranks: of each module.
+        usual: the rank that needs no mention of its own.
+    """
+    others = {name: rank for name, rank in ranks.items() if rank != usual}
+    return {"r": usual, "lora_alpha": usual, "rank_pattern": others, "alpha_pattern": others}
 
 
 def check_numbers(config: object) -> None:

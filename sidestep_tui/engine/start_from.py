@@ -2,19 +2,15 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Final
 
 from torch import Tensor, nn
 
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.config.adapter import AdapterBase, adapter_family
-from sidestep_tui.engine.adapter import PREFIX, adapter_weights, put_weights, scale_of
+from sidestep_tui.engine.adapter import PREFIX, adapter_weights, put_weights, scale_of, split_key
 from sidestep_tui.engine.export.modules import ModuleAdapter
 from sidestep_tui.engine.export.read import read_exported
 from sidestep_tui.errors import SidestepError
-
-_PARTS_OF_A_MODULE: Final = 4
-"""As in `layers.3.self_attn.q_proj`."""
 
 
 def start_from(transformer: nn.Module, settings: AdapterBase, path: Path) -> None:
@@ -47,8 +43,7 @@ def start_from(transformer: nn.Module, settings: AdapterBase, path: Path) -> Non
 
 
 def _refuse_modules_without_start(transformer: nn.Module, modules: Collection[str], path: Path) -> None:
-    keys = (key.removeprefix(PREFIX) for key in adapter_weights(transformer))
-    bare = sorted({".".join(key.split(".")[:_PARTS_OF_A_MODULE]) for key in keys} - set(modules))
+    bare = sorted({split_key(key)[0] for key in adapter_weights(transformer)} - set(modules))
     if bare:
         raise SidestepError(
             f"The adapter to start from has no weights for {len(bare)} of the modules that this run adapts, for "

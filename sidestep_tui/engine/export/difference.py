@@ -17,6 +17,7 @@ from sidestep_tui.acestep.convert import FLOATS, read_weight
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.acestep.safetensors_index import TensorEntry
 from sidestep_tui.engine.adapter import PREFIX, AdapterFile
+from sidestep_tui.engine.adapter_config import unscaled_lora
 from sidestep_tui.engine.targets import all_targets
 from sidestep_tui.errors import SidestepError
 
@@ -93,13 +94,8 @@ def _factors(change: Tensor, rank: int) -> tuple[Tensor, Tensor]:
 
 
 def _config(ranks: dict[str, int], rank: int, base: Checkpoint) -> dict[str, object]:
-    others = {name: own for name, own in ranks.items() if own != rank}
-    return {
+    return unscaled_lora(ranks, rank) | {
         "peft_type": "LORA",
-        "r": rank,
-        "lora_alpha": rank,
-        "rank_pattern": others,
-        "alpha_pattern": others,
         "target_modules": sorted(ranks),
         "base_model_name_or_path": base.path.name,
         "inference_mode": True,

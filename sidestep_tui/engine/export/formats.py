@@ -19,6 +19,7 @@ from sidestep_tui.acestep.keymap import to_diffusers, to_original
 from sidestep_tui.config.adapter import Family
 from sidestep_tui.config.jobs import ExportFormat
 from sidestep_tui.engine.adapter import CONFIG_FILE, PREFIX, WEIGHTS_FILE, AdapterFile, read_adapter
+from sidestep_tui.engine.adapter_config import unscaled_lora
 from sidestep_tui.engine.export.lycoris import (
     LYCORIS_FILE,
     lycoris_metadata,
@@ -80,14 +81,8 @@ def write_diffusers(folder: Path, _file: AdapterFile, modules: Modules, dtype: t
         for name, module in modules.items()
         for suffix, tensor in module.unscaled().tensors.items()
     }
-    ranks = {to_diffusers(name): module.rank for name, module in modules.items()}
-    largest = max(rank for rank in ranks.values() if rank is not None)
-    others = {name: rank for name, rank in ranks.items() if rank != largest}
-    config = {
-        "r": largest,
-        "lora_alpha": largest,
-        "rank_pattern": others,
-        "alpha_pattern": others,
+    ranks = {to_diffusers(name): module.rank for name, module in modules.items() if module.rank is not None}
+    config = unscaled_lora(ranks, max(ranks.values())) | {
         "target_modules": sorted(ranks),
         "use_dora": any(module.family == "dora" for module in modules.values()),
         "lora_bias": False,

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import torch
 
-from sidestep_tui.engine.adapter import AdapterFile
+from sidestep_tui.engine.adapter import PREFIX, AdapterFile
+from sidestep_tui.engine.adapter_config import unscaled_lora
 from sidestep_tui.engine.export.modules import family_of, split_modules
 from sidestep_tui.errors import SidestepError
 
@@ -30,17 +31,9 @@ def reduce_rank(file: AdapterFile, rank: int) -> tuple[AdapterFile, float]:
         left, values, right = torch.linalg.svd(r_up @ r_down.T)
         ranks[name] = min(rank, len(values))
         root = values[: ranks[name]].sqrt()
-        stem = f"base_model.model.{name}"
-        weights[f"{stem}.lora_A.weight"] = root[:, None] * (right[: ranks[name]] @ q_down.T)
-        weights[f"{stem}.lora_B.weight"] = (q_up @ left[:, : ranks[name]]) * root
+        weights[f"{PREFIX}{name}.lora_A.weight"] = root[:, None] * (right[: ranks[name]] @ q_down.T)
+        weights[f"{PREFIX}{name}.lora_B.weight"] = (q_up @ left[:, : ranks[name]]) * root
         kept += float(values[: ranks[name]].square().sum())
         total += float(values.square().sum())
-    others = {name: own for name, own in ranks.items() if own != rank}
-    config = file.config | {
-        "r": rank,
-        "lora_alpha": rank,
-        "use_rslora": False,
-        "rank_pattern": others,
-        "alpha_pattern": others,
-    }
+    config = file.config | unscaled_lora(ranks, rank) | {"use_rslora": False}
     return replace(file, config=config, weights=weights), kept / total if total else 1.0
