@@ -6,9 +6,9 @@ from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.checkpoint import Position
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.keeper import Keeper
+from sidestep_tui.engine.modes import mixed_precision
 from sidestep_tui.engine.optimizer import inference_weights
 from sidestep_tui.engine.setup import Setup
-from sidestep_tui.engine.step import mixed_precision
 from sidestep_tui.engine.validation import build_validator
 from sidestep_tui.runs.events import ValidationCompleted
 
@@ -33,8 +33,7 @@ class Judge:
         if self.last is not None and self.last.step == position.step:
             return position
         setup = self._setup
-        weight = setup.transformer.proj_in_conv.weight
-        with inference_weights(setup.optimizer, setup.parameters), mixed_precision(weight):
+        with inference_weights(setup.optimizer, setup.parameters), mixed_precision(setup.transformer):
             measured = self._validator.measure(setup.transformer, setup.device, position.step)
         self.last = self._context.emit(measured)
         if self.last.loss is None or position.step == 0:

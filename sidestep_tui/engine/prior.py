@@ -21,10 +21,8 @@ from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.generate.known import known_pipeline
 from sidestep_tui.engine.generate.pipeline import choose_sampling
 from sidestep_tui.engine.generate.song import sample_latents
+from sidestep_tui.engine.modes import evaluating, mixed_precision, without_adapter
 from sidestep_tui.engine.setup import Setup
-from sidestep_tui.engine.step import mixed_precision
-from sidestep_tui.engine.validation import evaluating
-from sidestep_tui.engine.without_adapter import without_adapter
 from sidestep_tui.told import told_many
 
 if TYPE_CHECKING:
@@ -59,15 +57,15 @@ class Prior:
         """
         if not self.songs or step % self.objective.prior_every:
             return None
-        weight, drawing = transformer.proj_in_conv.weight, self.drawing
+        drawing, device = self.drawing, transformer.proj_in_conv.weight.device
         generator = seeded_generator(drawing.seed, "prior", step)
         song = self.songs[int(torch.randint(len(self.songs), (1,), generator=generator))]
         law, mu, sigma = self.objective.timesteps, drawing.timestep_mu, drawing.timestep_sigma
         t = sample_timesteps(law, 1, generator, mu=mu, sigma=sigma)
         noise = torch.randn(song.x0.shape, generator=generator)
         torch.manual_seed(seeded_generator(drawing.seed, "prior dropout", step).initial_seed())
-        with mixed_precision(weight):
-            loss = prior_loss(transformer, song, noise.to(weight.device), t.to(weight.device))
+        with mixed_precision(transformer):
+            loss = prior_loss(transformer, song, noise.to(device), t.to(device))
         (self.share * self.objective.prior_weight * loss).backward()  # type: ignore[no-untyped-call]
         return loss.item()
 

@@ -20,11 +20,11 @@ from sidestep_tui.engine.devices import free_memory
 from sidestep_tui.engine.generate.known import KnownConditionPipeline, known_pipeline
 from sidestep_tui.engine.generate.pipeline import choose_sampling
 from sidestep_tui.engine.generate.song import decode_song, keep_latents, sample_latents
+from sidestep_tui.engine.modes import evaluating
 from sidestep_tui.engine.optimizer import inference_weights
 from sidestep_tui.engine.sample_songs import SampleSong, with_conditions
 from sidestep_tui.engine.setup import Setup
 from sidestep_tui.engine.step import sharded_out_of_memory
-from sidestep_tui.engine.validation import evaluating
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_bytes_atomic
 from sidestep_tui.runs.events import SampleWritten

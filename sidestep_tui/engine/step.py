@@ -11,6 +11,7 @@ from torch import nn
 from sidestep_tui.acestep.flow import seeded_generator
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.batches import Batch
+from sidestep_tui.engine.modes import mixed_precision
 from sidestep_tui.engine.objective import sample_losses, weighted
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.errors import SidestepError
@@ -100,11 +101,11 @@ def plain_passes(transformer: "AceStepTransformer1DModel", objective: ObjectiveS
         transformer: the DiT with its adapter, on its device, in training mode.
         objective: the weighting of the losses.
     """
-    weight = transformer.proj_in_conv.weight
+    device = transformer.proj_in_conv.weight.device
 
     def run(batch: Batch, samples: float | torch.Tensor) -> torch.Tensor:
-        batch = batch.to(weight.device)
-        with mixed_precision(weight):
+        batch = batch.to(device)
+        with mixed_precision(transformer):
             losses = sample_losses(transformer, batch)
         terms = weighted(losses, batch.t, objective)
         if batch.importance is not None:
@@ -134,11 +135,6 @@ def sharded_out_of_memory(ranks: Ranks, failure: str) -> SidestepError:
         where="memory",
         fix="memory.checkpointing all; or a smaller training.batch_size or data.crop_seconds; or more cards",
     )
-
-
-def mixed_precision(weight: torch.Tensor) -> torch.autocast:
-    """Frozen weights in bfloat16 meet a float32 adapter in bfloat16 products; float32 weights change nothing."""
-    return torch.autocast(weight.device.type, torch.bfloat16, enabled=weight.dtype == torch.bfloat16)
 
 
 def _split(values: list[float], sizes: list[int]) -> list[list[float]]:

@@ -1,27 +1,24 @@
 """Validation: the loss on fixed songs, timesteps and noise, the same for every checkpoint of a run."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 
 from sidestep_tui.acestep.flow import seeded_generator
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.batches import Batch, Drawing, Sample, collate, condition_of, crop_window
+from sidestep_tui.engine.modes import evaluating
 from sidestep_tui.engine.objective import sample_losses
 from sidestep_tui.engine.songs import Split
 from sidestep_tui.engine.store import SongStore
 from sidestep_tui.engine.tensors import SharedTensors, SongEntry
-from sidestep_tui.runs.events import ValidationCompleted
+from sidestep_tui.runs.events import BANDS, ValidationCompleted
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
-
-BANDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,8 @@ class Validator:
             loss=_mean([loss for song in losses.values() for loss in song]),
             train_loss=_mean([loss for song in trained for loss in song]),
             bands=tuple(
-                _mean([loss for song in losses.values() for loss in song[band::BANDS]]) for band in range(BANDS)
+                _mean([loss for song in losses.values() for loss in song[band :: len(BANDS)]])
+                for band in range(len(BANDS))
             ),
             songs={key: mean for key, song in losses.items() if (mean := _mean(song)) is not None},
         )
@@ -53,7 +51,7 @@ class Validator:
     def _song_losses(
         self, transformer: "AceStepTransformer1DModel", device: torch.device, song: SongEntry
     ) -> list[float]:
-        """One loss for each draw; draw i lies in band i mod BANDS."""
+        """One loss for each draw; the bands of the timestep come in turn."""
         batches = (self._batch(song, draw) for draw in range(self.draws))
         return [sample_losses(transformer, batch.to(device)).item() for batch in batches]
 
@@ -85,20 +83,9 @@ def build_validator(
 
 def fixed_timestep(draw: int, draws: int) -> float:
     """The timestep of a draw: the bands in turn, and within its band the middle of an equal part for each visit."""
-    visits = math.ceil((draws - draw % BANDS) / BANDS)
-    return (draw % BANDS + (draw // BANDS + 0.5) / visits) / BANDS
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """The module in eval mode and without gradients inside the block, as it was before afterwards."""
-    was_training = module.training
-    module.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        module.train(was_training)
+    turn, band = divmod(draw, len(BANDS))
+    visits = math.ceil((draws - band) / len(BANDS))
+    return (band + (turn + 0.5) / visits) / len(BANDS)
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -21,8 +21,7 @@ from sidestep_tui.acestep.eagerly import eagerly
 from sidestep_tui.acestep.flow import seeded_generator
 from sidestep_tui.acestep.model_config import LATENT_CHANNELS
 from sidestep_tui.acestep.velocity import velocity
-from sidestep_tui.engine.whole_float32 import whole_float32
-from sidestep_tui.engine.without_adapter import without_adapter
+from sidestep_tui.engine.modes import evaluating, whole_float32, without_adapter
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_json_atomic
 
@@ -87,15 +86,11 @@ class Recorder:
     def _velocities(self) -> tuple[Tensor, Tensor]:
         """Without the adapter, and with it as it is now."""
         transformer = self._transformer
-        was_training = transformer.training
-        transformer.eval()
-        try:
+        with evaluating(transformer):
             if self._plain is None:
                 with without_adapter(transformer):
                     self._plain = fixed_velocity(transformer)
             return self._plain, fixed_velocity(transformer)
-        finally:
-            transformer.train(was_training)
 
 
 def find_record(adapter: Path) -> VelocityRecord | None:

@@ -20,9 +20,9 @@ from sidestep_tui.config.fields import put
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.adapter import inject_new, trainable
 from sidestep_tui.engine.batches import Drawing
+from sidestep_tui.engine.modes import without_adapter
 from sidestep_tui.engine.prior import Prior, PriorSong, prior_loss
 from sidestep_tui.engine.targets import choose_targets
-from sidestep_tui.engine.without_adapter import without_adapter
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import StepCompleted
 from sidestep_tui.runs.log import read_events

@@ -17,10 +17,10 @@ from sidestep_tui.engine.estimate.probe import probed
 from sidestep_tui.engine.estimate.ranking import Progressed, Ranking, load_progress, save_progress
 from sidestep_tui.engine.estimate.sensitivity import band_weights
 from sidestep_tui.engine.kernels import trust_kernel
+from sidestep_tui.engine.modes import mixed_precision
 from sidestep_tui.engine.objective import sample_losses
 from sidestep_tui.engine.opening import check_same_model, open_model
 from sidestep_tui.engine.recompute import use_checkpointing
-from sidestep_tui.engine.step import mixed_precision
 from sidestep_tui.engine.store import EncodedSong, HeldSong
 from sidestep_tui.engine.targets import all_targets
 from sidestep_tui.engine.tensors import Manifest, SongEntry, read_all, read_manifest, read_shared
@@ -181,7 +181,7 @@ class Estimate:
         # The inputs ask for gradients, so that the backward pass goes through the whole frozen model.
         batch.x0.requires_grad_()
         batch.condition.requires_grad_()
-        with mixed_precision(self._weight):
+        with mixed_precision(self._transformer):
             loss = sample_losses(self._transformer, batch).sum()
         if not torch.isfinite(loss):
             return False

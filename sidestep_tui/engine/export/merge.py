@@ -11,7 +11,7 @@ from sidestep_tui.acestep.convert import write_checkpoint
 from sidestep_tui.acestep.keymap import to_original
 from sidestep_tui.acestep.layout import Layout
 from sidestep_tui.engine.export.modules import ModuleAdapter
-from sidestep_tui.engine.whole_float32 import whole_float32
+from sidestep_tui.engine.modes import whole_float32
 from sidestep_tui.errors import SidestepError
 
 
