@@ -125,6 +125,8 @@ def make_batch(tokens: int, condition_tokens: int, width: int) -> Batch:
         context=torch.randn(1, 2 * tokens, 128, generator=draw),
         lengths=None,
         condition_lengths=None,
+        importance=torch.ones(1),
+        bands=(0,),
     )
 
 

@@ -55,7 +55,7 @@ class Batch:
     """Samples padded with zeros: x0 and noise [B, T, 64], t [B], condition [B, L, D], context [B, T, 128].
 
     `lengths` and `condition_lengths` [B] are None where nothing is padded. `importance` [B] and `bands` say how
-    adaptive sampling drew t; None weighs all samples the same.
+    adaptive sampling drew t: ones and zeros where it did not.
     """
 
     keys: tuple[str, ...]
@@ -66,13 +66,11 @@ class Batch:
     context: Tensor
     lengths: Tensor | None
     condition_lengths: Tensor | None
-    importance: Tensor | None = None
-    bands: tuple[int, ...] = ()
+    importance: Tensor
+    bands: tuple[int, ...]
 
     def draws(self) -> list[Draw]:
         """The timestep draw of every sample."""
-        if self.importance is None:
-            return [Draw(t) for t in self.t.tolist()]
         return list(map(Draw, self.t.tolist(), self.bands, self.importance.tolist()))
 
     def to(self, device: torch.device) -> "Batch":
@@ -99,7 +97,7 @@ class Batch:
             context=move(self.context),
             lengths=None if self.lengths is None else move(self.lengths),
             condition_lengths=None if self.condition_lengths is None else move(self.condition_lengths),
-            importance=None if self.importance is None else move(self.importance),
+            importance=move(self.importance),
         )
 
 

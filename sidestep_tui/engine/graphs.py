@@ -215,6 +215,7 @@ def _places(bucket: tuple[int, int, int], like: Batch) -> _Places:
         lengths=ones,
         condition_lengths=ones.clone(),
         importance=torch.ones_like(like.t),
+        bands=like.bands,
     )
     return _Places(batch, like.t.new_ones(()), torch.zeros_like(like.t, dtype=torch.float32))
 
@@ -227,12 +228,11 @@ def _fill(places: _Places, batch: Batch, samples: float | Tensor) -> None:
         place[:, : values.shape[1]].copy_(values)
         place[:, values.shape[1] :].zero_()
     to.t.copy_(batch.t)
+    to.importance.copy_(batch.importance)
     for length, lengths, most in (
         (to.lengths, batch.lengths, batch.x0.shape[1]),
         (to.condition_lengths, batch.condition_lengths, batch.condition.shape[1]),
     ):
         assert length is not None
         length.fill_(most) if lengths is None else length.copy_(lengths)
-    assert to.importance is not None
-    to.importance.fill_(1.0) if batch.importance is None else to.importance.copy_(batch.importance)
     places.samples.fill_(samples)

@@ -107,9 +107,7 @@ def plain_passes(transformer: "AceStepTransformer1DModel", objective: ObjectiveS
         batch = batch.to(device)
         with mixed_precision(transformer):
             losses = sample_losses(transformer, batch)
-        terms = weighted(losses, batch.t, objective)
-        if batch.importance is not None:
-            terms = terms * batch.importance
+        terms = weighted(losses, batch.t, objective) * batch.importance
         total: torch.Tensor = terms.sum() / samples
         total.backward()  # type: ignore[no-untyped-call]
         return losses.detach()

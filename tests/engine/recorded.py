@@ -82,7 +82,8 @@ def batch(frames: int, tokens: int, lengths: tuple[int, ...] | None = None, seed
         context=torch.randn(1, frames, 128, generator=draw).expand(count, -1, -1),
         lengths=None if lengths is None else torch.tensor(lengths),
         condition_lengths=None,
-        importance=None if seed % 2 else torch.rand(count, generator=draw),
+        importance=torch.ones(count) if seed % 2 else torch.rand(count, generator=draw),
+        bands=(0,) * count,
     )
 
 

@@ -34,6 +34,8 @@ def _batch(sample: dict[str, torch.Tensor], noise: torch.Tensor, t: torch.Tensor
         context=sample["context_latents"][None],
         lengths=None,
         condition_lengths=None,
+        importance=torch.ones(1),
+        bands=(0,),
     )
 
 
