@@ -15,6 +15,7 @@ from diffusers.pipelines import ace_step
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.layout import TEXT_ENCODER_FOLDER, Layout
 from sidestep_tui.acestep.model_config import original_document, read_json
+from sidestep_tui.acestep.precisions import precision_name
 from sidestep_tui.files import directory_atomic, write_json_atomic
 
 ORIGINAL_CONFIG: Final = "original_config.json"
@@ -75,7 +76,7 @@ def write_original_files(folder: Path, checkpoint: Checkpoint, dtype: torch.dtyp
         document = read_json(kept) if kept.is_file() else _assembled(checkpoint)
         torch.save(checkpoint.silence_latent().T[None].contiguous(), folder / "silence_latent.pt")
     if dtype is not None:
-        document["dtype"] = str(dtype).removeprefix("torch.")
+        document["dtype"] = precision_name(dtype)
     write_json_atomic(folder / "config.json", document)
 
 

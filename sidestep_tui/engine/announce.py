@@ -1,5 +1,6 @@
 """What a training run says about itself before its first step: its size, and where open settings came from."""
 
+from sidestep_tui.acestep.precisions import precision_name
 from sidestep_tui.config.train import TrainSettings, ValidationSettings, songs_drawn
 from sidestep_tui.config.variants import ModelTraits, chosen_values
 from sidestep_tui.engine.context import JobContext
@@ -93,5 +94,5 @@ def _reasons(settings: TrainSettings, setup: Setup) -> dict[str, str]:
     traits = ModelTraits(checkpoint.variant.value, checkpoint.is_xl, config.timestep_mu, config.timestep_sigma)
     reasons = {path: str(chosen) for path, chosen in chosen_values(settings, traits).items()}
     if settings.model.precision == "auto":
-        reasons["model.precision"] = f"{str(setup.dtype).removeprefix('torch.')}, what {setup.device} computes in"
+        reasons["model.precision"] = f"{precision_name(setup.dtype)}, what {setup.device} computes in"
     return reasons

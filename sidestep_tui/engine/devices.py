@@ -11,6 +11,7 @@ import psutil
 import pynvml
 import torch
 
+from sidestep_tui.acestep.precisions import PRECISIONS
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.model import ModelSettings
 from sidestep_tui.errors import SidestepError
@@ -19,7 +20,6 @@ from sidestep_tui.runs.events import DeviceSampled
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_MAX: Final = -4
-_PRECISIONS: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def model_settings(settings: Section) -> ModelSettings | None:
@@ -92,7 +92,7 @@ def why_no_card(settings: Section) -> str | None:
 def choose_dtype(settings: ModelSettings, device: torch.device) -> torch.dtype:
     """The precision of the frozen weights: bfloat16 on a card that computes in it, else float32."""
     if settings.precision != "auto":
-        return _PRECISIONS[settings.precision]
+        return PRECISIONS[settings.precision]
     if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.bfloat16
     return torch.float32

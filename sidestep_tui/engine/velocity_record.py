@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from sidestep_tui.acestep.eagerly import eagerly
 from sidestep_tui.acestep.flow import seeded_generator
 from sidestep_tui.acestep.model_config import LATENT_CHANNELS
+from sidestep_tui.acestep.precisions import precision_name
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.engine.modes import evaluating, whole_float32, without_adapter
 from sidestep_tui.errors import SidestepError
@@ -76,7 +77,7 @@ class Recorder:
         change = adapted - plain
         document = {
             "about": _ABOUT,
-            "frozen_weights": str(self._transformer.proj_in_conv.weight.dtype).removeprefix("torch."),
+            "frozen_weights": precision_name(self._transformer.proj_in_conv.weight.dtype),
             "plain_norm": float(plain.norm()),
             "shape": list(change.shape),
             "change": base64.b64encode(change.numpy().astype("<f4").tobytes()).decode("ascii"),

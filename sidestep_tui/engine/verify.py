@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.keymap import to_diffusers
+from sidestep_tui.acestep.precisions import PRECISIONS
 from sidestep_tui.config.jobs import VerifySettings
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device
@@ -28,7 +29,6 @@ _TOLERANCES: Final = {torch.float32: _TOLERANCE, torch.float16: 5e-3, torch.bflo
 """By the precision of the adapter's file: how far the velocity's change may be from the recorded one (relative)."""
 _ROUNDING: Final = 3e-6
 """Of the velocity itself: what float32 arithmetic in another order, or on another device, moves it by."""
-_DTYPES: Final = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def run(context: JobContext, settings: VerifySettings) -> Results:
     context.phase("measuring")
     record = find_record(settings.adapter)
     # A float32 model that was trained in bfloat16 was rounded first: the record is of the rounded weights.
-    stored = torch.float32 if record is None else _DTYPES[record.dtype]
+    stored = torch.float32 if record is None else PRECISIONS[record.dtype]
     transformer = checkpoint.load_transformer(choose_device(settings), stored).float()
     plain = fixed_velocity(transformer)
     reports = put_into(transformer, modules)

@@ -11,7 +11,8 @@ from safetensors import SafetensorError
 from sidestep_tui.acestep.checkpoint import Checkpoint, open_checkpoint
 from sidestep_tui.acestep.layout import Layout
 from sidestep_tui.acestep.model_config import Variant
-from sidestep_tui.config.jobs import ExportFormat, ExportPrecision, ExportSettings
+from sidestep_tui.acestep.precisions import PRECISIONS
+from sidestep_tui.config.jobs import ExportFormat, ExportSettings
 from sidestep_tui.engine.adapter import AdapterFile, read_adapter
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.export.difference import extract_lora
@@ -29,11 +30,6 @@ from sidestep_tui.runs.log import read_events
 
 _DESCRIBING: Final = "writing the model card"
 _RANK: Final = 64  # of a LoRA from a difference, where none is given
-_DTYPES: Final[dict[ExportPrecision, torch.dtype]] = {
-    "float32": torch.float32,
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-}
 
 
 def run(context: JobContext, settings: ExportSettings) -> Results:
@@ -97,7 +93,7 @@ def _extract(context: JobContext, settings: ExportSettings) -> tuple[AdapterFile
 def _write(context: JobContext, settings: ExportSettings, file: AdapterFile, output: Path) -> Results:
     """The adapter alone, read back as its consumer reads it before the folder gets its name."""
     modules, family = split_modules(file), family_of(file.config)
-    form, dtype = FORMATS[settings.format], _DTYPES[settings.precision or "float32"]
+    form, dtype = FORMATS[settings.format], PRECISIONS[settings.precision or "float32"]
     if family not in form.families:
         takers = [name for name, other in FORMATS.items() if family in other.families]
         raise SidestepError(
@@ -136,7 +132,7 @@ def _merge(context: JobContext, settings: ExportSettings, file: AdapterFile, out
         checkpoint,
         modules,
         None if settings.layout is None else Layout(settings.layout),
-        None if settings.precision is None else _DTYPES[settings.precision],
+        None if settings.precision is None else PRECISIONS[settings.precision],
         lambda done, total: context.progress(done, total, "tensors"),
     )
     return {"modules": len(modules)}
