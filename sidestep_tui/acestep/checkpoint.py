@@ -53,8 +53,8 @@ def open_checkpoint(path: Path, base: Variant | None = None) -> "Checkpoint":
         document = read_json(folders.part("transformer") / "config.json")
         encoder = read_json(folders.part("condition_encoder") / "config.json")
         config = parse_config(document, encoder, folders.root)
-    variant = find_variant(document, base, folders.root)
-    return Checkpoint(folders, variant, replace(config, is_turbo=variant is Variant.TURBO))
+    variant, reason = find_variant(document, base, folders.root)
+    return Checkpoint(folders, variant, reason, replace(config, is_turbo=variant is Variant.TURBO))
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,12 @@ class Checkpoint:
 
     Every `load_…` returns a frozen module in eval mode, on `device`, with all weights in `dtype`; it raises
     SidestepError when files are missing or damaged, or tensors are missing, unexpected or misshaped.
+    `variant_because` says in words how the variant is known.
     """
 
     folders: Folders
     variant: Variant
+    variant_because: str
     config: ModelConfig
 
     @property

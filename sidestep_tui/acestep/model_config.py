@@ -203,27 +203,14 @@ def parse_config(transformer: dict[str, Any], encoder: dict[str, Any], source: P
         ) from error
 
 
-def find_variant(config: dict[str, Any], base: Variant | None, folder: Path) -> Variant:
-    """The variant that the config names, or the one that the caller gave, which always wins.
+def find_variant(config: dict[str, Any], base: Variant | None, folder: Path) -> tuple[Variant, str]:
+    """The variant that the config names, or the one that the caller gave, which always wins; and how it is known.
 
     XL configs have no `model_version`; where they are not turbo, the published folder names tell base from sft.
 
     Raises:
         SidestepError: nothing says what the model was made from (community fine-tunes).
     """
-    return _variant_and_reason(config, base, folder)[0]
-
-
-def variant_reason(config: dict[str, Any], base: Variant | None, folder: Path) -> str:
-    """Why `find_variant` answers as it does.
-
-    Raises:
-        SidestepError: nothing says what the model was made from.
-    """
-    return _variant_and_reason(config, base, folder)[1]
-
-
-def _variant_and_reason(config: dict[str, Any], base: Variant | None, folder: Path) -> tuple[Variant, str]:
     if base is not None:
         return base, "as given with --base"
     version = config.get("model_version")

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from sidestep_tui.acestep.checkpoint import Checkpoint, open_checkpoint
 from sidestep_tui.acestep.layout import Folders, Layout, find_folders
-from sidestep_tui.acestep.model_config import Variant, read_json, variant_reason
+from sidestep_tui.acestep.model_config import Variant
 from sidestep_tui.acestep.safetensors_index import index_folder
 from sidestep_tui.cli.models_fetch import configure_convert, configure_download
 from sidestep_tui.cli.output import Output
@@ -58,7 +58,7 @@ def _list(options: Namespace, out: Output) -> int:
 
 def _inspect(options: Namespace, out: Output) -> int:
     base = None if options.base is None else Variant(options.base)
-    document = _details(open_checkpoint(options.model, base), base)
+    document = _details(open_checkpoint(options.model, base))
     if options.checksum:
         files = sorted({Path(file) for part in document["parts"].values() for file in part["files"]})
         document["sha256"] = {str(file): _sha256(file) for file in files}
@@ -100,7 +100,7 @@ def _summary(found: Folders) -> dict[str, Any]:
     return {"name": found.root.name, "path": found.root, "layout": found.layout, **facts}
 
 
-def _details(checkpoint: Checkpoint, base: Variant | None) -> dict[str, Any]:
+def _details(checkpoint: Checkpoint) -> dict[str, Any]:
     """Everything that can be told about a model without loading it."""
     config = checkpoint.config
     missing: list[dict[str, str | None]] = []
@@ -119,7 +119,7 @@ def _details(checkpoint: Checkpoint, base: Variant | None) -> dict[str, Any]:
         "path": checkpoint.path,
         "layout": checkpoint.layout,
         "variant": checkpoint.variant,
-        "variant_because": variant_reason(_config_of(checkpoint), base, checkpoint.path),
+        "variant_because": checkpoint.variant_because,
         "fingerprint": checkpoint.fingerprint() if not missing else None,
         "is_xl": checkpoint.is_xl,
         "dit_parameters": checkpoint.parameter_count,
@@ -129,12 +129,6 @@ def _details(checkpoint: Checkpoint, base: Variant | None) -> dict[str, Any]:
         "parts": parts,
         "missing": missing,
     }
-
-
-def _config_of(checkpoint: Checkpoint) -> dict[str, Any]:
-    """The document that may name the variant."""
-    folder = checkpoint.path if checkpoint.layout is Layout.ORIGINAL else checkpoint.folders.part("transformer")
-    return read_json(folder / "config.json")
 
 
 def _needed_files(checkpoint: Checkpoint) -> Iterator[tuple[Path, str]]:
