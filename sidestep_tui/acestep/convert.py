@@ -19,6 +19,7 @@ from sidestep_tui.acestep.convert_files import write_diffusers_files, write_orig
 from sidestep_tui.acestep.layout import Layout
 from sidestep_tui.acestep.safetensors_index import TensorEntry
 from sidestep_tui.acestep.safetensors_write import SHARD_BYTES, PlannedTensor, write_model
+from sidestep_tui.acestep.weights import read_tensor
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import directory_atomic
 
@@ -83,7 +84,7 @@ def read_weight(entry: TensorEntry) -> Tensor:
     """A stored floating-point tensor in its own precision.
 
     Raises:
-        SidestepError: it is quantised.
+        SidestepError: it is quantised, or the file cannot be read.
     """
     if entry.dtype not in FLOATS:
         raise SidestepError(
@@ -91,7 +92,7 @@ def read_weight(entry: TensorEntry) -> Tensor:
             where=entry.file,
             fix="use the unquantised model",
         )
-    return torch.frombuffer(bytearray(_read_bytes(entry)), dtype=FLOATS[entry.dtype]).reshape(entry.shape)
+    return read_tensor(entry)
 
 
 def _planned(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from torch import Tensor
 
 from sidestep_tui.engine.tensor_files import write_tensors
@@ -46,8 +47,7 @@ class Scratch:
         """
         path = self._path(kind, source)
         try:
-            with safe_open(path, "pt") as stored:
-                return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a dict
+            return load_file(path)
         except (OSError, SafetensorError) as error:
             raise SidestepError(
                 f"Unfinished tensors cannot be read: {error}.", where=path, fix="start the run again"
