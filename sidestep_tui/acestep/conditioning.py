@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.dataset.prompts import (
     LYRIC_TOKEN_LIMIT,
     TEXT_TOKEN_LIMIT,
@@ -22,8 +21,6 @@ from sidestep_tui.dataset.prompts import (
 if TYPE_CHECKING:
     from diffusers.pipelines.ace_step import AceStepConditionEncoder
     from transformers import PreTrainedTokenizerFast, Qwen3Model
-
-TIMBRE_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -97,7 +94,7 @@ def encode_states(
     condition_encoder: "AceStepConditionEncoder",
     states: TextStates,
     silence_latent: torch.Tensor,
-    timbre_frames: int = TIMBRE_SECONDS * LATENT_RATE,
+    timbre_frames: int,
 ) -> torch.Tensor:
     """The condition sequence [L, D]: lyric tokens, one timbre token, text tokens.
 

@@ -6,13 +6,14 @@ float32 on the CPU from a generator that the caller derives from the run's seed,
 """
 
 import hashlib
+from typing import Final
 
 import torch
 
 from sidestep_tui.config.objective import TimestepLaw
+from sidestep_tui.config.variants import TIMESTEP_MU, TIMESTEP_SIGMA, VARIANT_SAMPLING
 
-TURBO_STEPS = 8
-TURBO_SHIFT = 3.0
+_TURBO: Final = VARIANT_SAMPLING["turbo"]
 
 
 def seeded_generator(*key: int | str) -> torch.Generator:
@@ -28,7 +29,7 @@ def max_logit_normal(a: torch.Tensor, b: torch.Tensor, mu: float, sigma: float) 
 
 
 def sample_timesteps(
-    law: TimestepLaw, count: int, generator: torch.Generator, *, mu: float = -0.4, sigma: float = 1.0
+    law: TimestepLaw, count: int, generator: torch.Generator, *, mu: float = TIMESTEP_MU, sigma: float = TIMESTEP_SIGMA
 ) -> torch.Tensor:
     """Timesteps in [0, 1], float32 [count].
 
@@ -47,11 +48,13 @@ def sample_timesteps(
         return torch.sigmoid(torch.randn(count, generator=generator) * sigma + mu)
     if law == "uniform":
         return torch.rand(count, generator=generator)
-    schedule = inference_schedule(TURBO_STEPS, TURBO_SHIFT)
+    schedule = inference_schedule(_TURBO.steps, _TURBO.shift)
     return schedule[torch.randint(len(schedule), (count,), generator=generator)]
 
 
-def timestep_quantile(law: TimestepLaw, share: torch.Tensor, *, mu: float = -0.4, sigma: float = 1.0) -> torch.Tensor:
+def timestep_quantile(
+    law: TimestepLaw, share: torch.Tensor, *, mu: float = TIMESTEP_MU, sigma: float = TIMESTEP_SIGMA
+) -> torch.Tensor:
     """The timesteps below which `share` (float32 [B], 0 to 1) of a law's draws lie: the inverse of its distribution.
 
     The larger of two draws lies below t when both do, so its distribution is the square of one draw's. `turbo` gives
@@ -60,8 +63,8 @@ def timestep_quantile(law: TimestepLaw, share: torch.Tensor, *, mu: float = -0.4
     if law == "uniform":
         return share
     if law == "turbo":
-        schedule = inference_schedule(TURBO_STEPS, TURBO_SHIFT).flip(0)
-        return schedule[(share * TURBO_STEPS).long().clamp(max=TURBO_STEPS - 1)]
+        schedule = inference_schedule(_TURBO.steps, _TURBO.shift).flip(0)
+        return schedule[(share * _TURBO.steps).long().clamp(max=_TURBO.steps - 1)]
     single = share.sqrt() if law == "model" else share
     return torch.sigmoid(torch.special.ndtri(single) * sigma + mu)
 

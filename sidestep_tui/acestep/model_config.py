@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from sidestep_tui.config.variants import TIMESTEP_MU, TIMESTEP_SIGMA
 from sidestep_tui.errors import SidestepError
 
 SAMPLE_RATE = 48_000
@@ -190,8 +191,8 @@ def parse_config(transformer: dict[str, Any], encoder: dict[str, Any], source: P
             patch_size=int(transformer["patch_size"]),
             in_channels=int(transformer["in_channels"]),
             latent_channels=int(transformer["audio_acoustic_hidden_dim"]),
-            timestep_mu=float(transformer.get("timestep_mu", -0.4)),
-            timestep_sigma=float(transformer.get("timestep_sigma", 1.0)),
+            timestep_mu=float(transformer.get("timestep_mu", TIMESTEP_MU)),
+            timestep_sigma=float(transformer.get("timestep_sigma", TIMESTEP_SIGMA)),
             timbre_fix_frame=int(transformer.get("timbre_fix_frame", 750)),
             is_turbo=bool(transformer.get("is_turbo", False)),
         )

@@ -8,12 +8,12 @@ from typing import Any, Final, Literal
 
 from sidestep_tui.config import preset_fields as table
 from sidestep_tui.config.fields import look_up, put, remove, setting_fields
+from sidestep_tui.config.memory_load import FRAMES_PER_SECOND
 from sidestep_tui.config.presets import preset_problems
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import SidestepError
 
 Fate = Literal["mapped", "changed", "dropped"]
-_LATENTS_A_SECOND: Final = 25
 _LONGEST_VALUE: Final = 80
 
 
@@ -185,7 +185,7 @@ def _checkpointing(converter: Converter, name: str, value: Any) -> None:
 def _crop(converter: Converter, name: str, value: Any) -> None:
     number = converter.number(name, value)
     in_frames = name == "max_latent_length"
-    seconds = number / _LATENTS_A_SECOND if in_frames else number
+    seconds = number / FRAMES_PER_SECOND if in_frames else number
     if seconds > 0:
         converter.set(name, "data.crop_seconds", float(seconds), table.IN_FRAMES if in_frames else "")
     else:

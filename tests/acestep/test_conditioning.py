@@ -109,7 +109,7 @@ def test_condition_holds_lyrics_then_timbre_then_text(checkpoint: Checkpoint) ->
     encoder = checkpoint.load_condition_encoder()
     tokens = tokenize_song(checkpoint.load_tokenizer(), FULL)
     states = encode_text(checkpoint.load_text_encoder(), tokens)
-    condition = encode_states(encoder, states, checkpoint.silence_latent())
+    condition = encode_states(encoder, states, checkpoint.silence_latent(), checkpoint.config.timbre_fix_frame)
     assert len(condition) == len(tokens.lyrics.ids) + 1 + len(tokens.text.ids)
     torch.testing.assert_close(condition[len(tokens.lyrics.ids) + 1 :], encoder.text_projector(states.text))
 

@@ -67,7 +67,9 @@ def test_encode_states_is_the_original_with_the_silence_reference(
     text, lyrics = data["enc.text"][0], data["enc.lyric"][1]
     text_kept, lyrics_kept = data["enc.text_mask"][0].bool(), data["enc.lyric_mask"][1].bool()
     states = TextStates(text[text_kept], lyrics[lyrics_kept])
-    ours = encode_states(checkpoint.load_condition_encoder(), states, checkpoint.silence_latent())
+    ours = encode_states(
+        checkpoint.load_condition_encoder(), states, checkpoint.silence_latent(), checkpoint.config.timbre_fix_frame
+    )
     theirs = data["enc.silref"][0][: len(ours)]
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 
