@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from sidestep_tui.acestep.keymap import to_diffusers, to_original
@@ -29,6 +27,7 @@ from sidestep_tui.engine.export.lycoris import (
     write_lycoris,
 )
 from sidestep_tui.engine.export.modules import ModuleAdapter, split_modules
+from sidestep_tui.engine.export.weights_file import load_weights, save_weights
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.told import told
 
@@ -62,7 +61,7 @@ class Format:
 def write_peft(folder: Path, file: AdapterFile, _modules: Modules, dtype: torch.dtype) -> None:
     """Original module names, alpha in the configuration: ACE-Step's Gradio and API, and PEFT itself."""
     write_json_atomic(folder / CONFIG_FILE, file.config)
-    _save(folder / WEIGHTS_FILE, file.weights, dtype, {"format": "pt"})
+    save_weights(folder / WEIGHTS_FILE, file.weights, dtype, {"format": "pt"})
 
 
 def read_peft(folder: Path) -> dict[str, ModuleAdapter]:
@@ -88,13 +87,13 @@ def write_diffusers(folder: Path, _file: AdapterFile, modules: Modules, dtype: t
         "lora_bias": False,
     }
     metadata = json.dumps({f"{_DIFFUSERS_PREFIX}{key}": value for key, value in config.items()}, sort_keys=True)
-    _save(folder / DIFFUSERS_FILE, tensors, dtype, {"format": "pt", _METADATA_KEY: metadata})
+    save_weights(folder / DIFFUSERS_FILE, tensors, dtype, {"format": "pt", _METADATA_KEY: metadata})
 
 
 def read_diffusers(path: Path) -> dict[str, ModuleAdapter]:
     """What diffusers makes of a LoRA file with its own module names: the scale is 1 where no metadata gives another."""
     file = _in(path, DIFFUSERS_FILE)
-    tensors, metadata = load_tensors(file)
+    tensors, metadata = load_weights(file)
     weights = {PREFIX + to_original(key.removeprefix(_DIFFUSERS_PREFIX)): value for key, value in tensors.items()}
     refuse_leftover_keys([key for key in weights if not _LORA_KEY.search(key)], file)
     stored: dict[str, Any] = json.loads(metadata.get(_METADATA_KEY, "{}"))
@@ -117,7 +116,7 @@ def write_comfyui(folder: Path, file: AdapterFile, modules: Modules, dtype: torc
         tensors[f"{PREFIX}{name}.lora_down.weight"] = down
         tensors[f"{PREFIX}{name}.lora_up.weight"] = module.tensors["lora_B.weight"]
         tensors[f"{PREFIX}{name}.alpha"] = torch.tensor(module.scale * len(down))
-    _save(folder / COMFYUI_FILE, tensors, dtype, {"format": "pt"})
+    save_weights(folder / COMFYUI_FILE, tensors, dtype, {"format": "pt"})
 
 
 def read_comfyui(path: Path) -> dict[str, ModuleAdapter]:
@@ -126,7 +125,7 @@ def read_comfyui(path: Path) -> dict[str, ModuleAdapter]:
     It finds modules under several names and takes PEFT's names of the factors too (`comfy/lora.py`).
     """
     file = _in(path, COMFYUI_FILE)
-    tensors, _ = load_tensors(file)
+    tensors, _ = load_weights(file)
     if any(".lokr_w" in key or ".hada_w" in key for key in tensors):
         return read_lycoris(file)
     modules: dict[str, ModuleAdapter] = {}
@@ -172,19 +171,3 @@ FORMATS: Final[dict[ExportFormat, Format]] = {
 
 def _in(path: Path, name: str) -> Path:
     return path / name if path.is_dir() else path
-
-
-def _save(path: Path, tensors: Mapping[str, Tensor], dtype: torch.dtype, metadata: dict[str, str]) -> None:
-    """Writes tensors in a dtype. Single numbers (alpha) and the lengths of weights' rows (DoRA) are never rounded.
-
-    In bfloat16 the lengths would be off by up to 0.4%, as much as many an adapter changes a weight.
-    """
-    stored = {key: (tensor.to(dtype) if tensor.ndim > 1 else tensor).contiguous() for key, tensor in tensors.items()}
-    save_file(stored, path, metadata)
-
-
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a safetensors file."""
-    with safe_open(path, "pt") as stored:
-        tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 - not a dict
-        return tensors, stored.metadata() or {}

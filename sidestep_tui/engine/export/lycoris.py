@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from sidestep_tui.engine.export.modules import ModuleAdapter
+from sidestep_tui.engine.export.weights_file import load_weights, save_weights
 from sidestep_tui.errors import SidestepError
 
 LYCORIS_FILE: Final = "lokr_weights.safetensors"
@@ -35,15 +34,13 @@ def write_lycoris(
     Readers scale by alpha / rank, with the rank of a factor that is stored as a product, but not all of them once:
     LyCORIS 4.1 squares the scale of LoKr where it merges, and a network that is built from the metadata keeps the
     scale that it was built with. So the scale is in the weights and alpha equals the rank, which all of them take as 1.
-    Alpha is never rounded to `dtype`.
     """
     tensors: dict[str, Tensor] = {}
     for name, module in modules.items():
         stem = f"lycoris_{name.replace('.', '_')}"
-        stored = module.unscaled().tensors
-        tensors |= {f"{stem}.{key}": tensor.to(dtype).contiguous() for key, tensor in stored.items()}
+        tensors |= {f"{stem}.{key}": tensor for key, tensor in module.unscaled().tensors.items()}
         tensors[f"{stem}.alpha"] = torch.tensor(float(module.rank or 1))
-    save_file(tensors, path, metadata)
+    save_weights(path, tensors, dtype, metadata)
 
 
 def read_lycoris(path: Path) -> dict[str, ModuleAdapter]:
@@ -54,14 +51,13 @@ def read_lycoris(path: Path) -> dict[str, ModuleAdapter]:
     """
     grouped: dict[str, dict[str, Tensor]] = {}
     leftover: list[str] = []
-    with safe_open(path, "pt") as stored:
-        for key in stored.keys():  # noqa: SIM118 - not a dict
-            stem, _, tensor = key.rpartition(".")
-            name = module_of_stem(stem)
-            if name is not None and tensor in _TENSORS:
-                grouped.setdefault(name, {})[tensor] = stored.get_tensor(key)
-            else:
-                leftover.append(key)
+    for key, value in load_weights(path)[0].items():
+        stem, _, tensor = key.rpartition(".")
+        name = module_of_stem(stem)
+        if name is not None and tensor in _TENSORS:
+            grouped.setdefault(name, {})[tensor] = value
+        else:
+            leftover.append(key)
     refuse_leftover_keys(leftover, path)
     return {name: _module(tensors) for name, tensors in grouped.items()}
 

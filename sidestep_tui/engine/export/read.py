@@ -7,9 +7,10 @@ from safetensors import SafetensorError
 
 from sidestep_tui.config.jobs import ExportFormat
 from sidestep_tui.engine.adapter import CONFIG_FILE, WEIGHTS_FILE, no_adapter
-from sidestep_tui.engine.export.formats import COMFYUI_FILE, DIFFUSERS_FILE, FORMATS, load_tensors
+from sidestep_tui.engine.export.formats import COMFYUI_FILE, DIFFUSERS_FILE, FORMATS
 from sidestep_tui.engine.export.lycoris import LYCORIS_FILE
 from sidestep_tui.engine.export.modules import ModuleAdapter, refuse_unusable
+from sidestep_tui.engine.export.weights_file import load_weights
 from sidestep_tui.errors import SidestepError
 
 _OWN_FILES: Final = (DIFFUSERS_FILE, LYCORIS_FILE, COMFYUI_FILE)
@@ -76,7 +77,7 @@ def _pickled(path: Path) -> SidestepError:
 
 
 def _form(file: Path) -> ExportFormat:
-    tensors, _ = load_tensors(file)
+    tensors, _ = load_weights(file)
     if any(key.startswith("transformer.") for key in tensors):
         return "diffusers"
     if any(".lokr_w" in key or ".hada_w" in key for key in tensors):
