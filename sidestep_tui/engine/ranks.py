@@ -110,6 +110,15 @@ class Ranks:
         return box[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a process computes: its device, the precision of the frozen weights there, and with whom it works."""
+
+    device: torch.device
+    dtype: torch.dtype
+    ranks: Ranks
+
+
 def join_ranks(device: torch.device, *, sharded: bool = False) -> Ranks:
     """Joins the other processes that torchrun or the engine has started; alone where there are none."""
     world = int(os.environ.get("WORLD_SIZE", "1"))

@@ -13,14 +13,13 @@ from sidestep_tui.config.adapter import AdapterBase, OftSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.adapter import trainable
 from sidestep_tui.engine.batches import Drawing
-from sidestep_tui.engine.checkpoint import list_checkpoints
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.devices import choose_device, choose_dtype
 from sidestep_tui.engine.ema import MovingAverage
 from sidestep_tui.engine.library import Mixture, read_library
 from sidestep_tui.engine.opening import check_same_model, open_model
 from sidestep_tui.engine.optimizer import build_optimizer
-from sidestep_tui.engine.ranks import Ranks, join_ranks
+from sidestep_tui.engine.ranks import Place, Ranks, join_ranks
 from sidestep_tui.engine.sample_songs import SampleSong, prior_songs, songs_to_sample, with_conditions
 from sidestep_tui.engine.songs import Split, split_songs
 from sidestep_tui.engine.store import SongStore
@@ -85,10 +84,10 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
     device = choose_device(settings)
     dtype = choose_dtype(settings.model, device)
     ranks = join_ranks(device, sharded=settings.training.sharding == "fsdp")
-    samples, prior = _songs_to_make(context, settings, manifest, checkpoint, device, dtype, ranks)
+    place = Place(device, dtype, ranks)
+    samples, prior = _songs_to_make(context, settings, manifest, checkpoint, place)
     context.phase("loading the model", subject=checkpoint.path.name)
-    resumed = bool(list_checkpoints(context.run))
-    transformer, adapter = open_trainable(context, checkpoint, settings, targets, device, dtype, ranks, resumed=resumed)
+    transformer, adapter = open_trainable(context, checkpoint, settings, targets, place)
     parameters = trainable(transformer)
     decay = settings.training.ema_decay
     return Setup(
@@ -114,20 +113,15 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
 
 
 def _songs_to_make(
-    context: JobContext,
-    settings: TrainSettings,
-    manifest: Manifest,
-    checkpoint: Checkpoint,
-    device: torch.device,
-    dtype: torch.dtype,
-    ranks: Ranks,
+    context: JobContext, settings: TrainSettings, manifest: Manifest, checkpoint: Checkpoint, place: Place
 ) -> tuple[tuple[SampleSong, ...], tuple[SampleSong, ...]]:
     """Samples and the songs of the prior, with their conditions where this rank makes them and will surely be asked."""
     samples, prior = songs_to_sample(context, settings, manifest), prior_songs(settings)
-    if context.events is not None or ranks.sharded:  # who speaks generates alone, or with all that share its weights
+    # Who speaks generates alone, or with all that share its weights.
+    if context.events is not None or place.ranks.sharded:
         announced = samples if settings.samples.every_epochs is not None else ()
-        samples = with_conditions(checkpoint, announced, device, dtype) or samples
-        prior = with_conditions(checkpoint, prior, device, dtype)
+        samples = with_conditions(checkpoint, announced, place.device, place.dtype) or samples
+        prior = with_conditions(checkpoint, prior, place.device, place.dtype)
     return samples, prior
 
 
