@@ -55,7 +55,7 @@ class DataSettings(Section):
 
 
 def _blocks_of_a_switch(value: object) -> object:
-    """All or none of the blocks, as presets and runs have it that know only these."""
+    """`true` and `false` mean all blocks and none: presets and runs may have been written when this was a switch."""
     return MOST_BLOCKS * value if isinstance(value, bool) else value
 
 

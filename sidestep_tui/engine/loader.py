@@ -8,7 +8,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 AHEAD: Final = 2
-"""Entries under way while the caller works on one. The caller has done all but these when `plan` gives another."""
+"""Entries that are made ahead. When `plan` is asked for another, the caller has finished all but this many."""
 
 
 def prefetch(make: Callable[[T], R], plan: Iterator[T]) -> Iterator[R]:

@@ -61,7 +61,7 @@ def out_of_memory(
 
 
 def _others(device: torch.device) -> int:
-    """Bytes of a card that are neither free nor torch's in this process: also its own context, of half a GiB."""
+    """Bytes of a card that other processes hold, and what CUDA itself takes in this one, about half a GiB."""
     if device.type != "cuda":
         return 0
     free, total = torch.cuda.mem_get_info(device)
