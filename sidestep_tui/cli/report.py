@@ -29,6 +29,8 @@ def configure(parser: Parser) -> None:
 
 
 def _run(options: Namespace, out: Output) -> int:
+    if options.port is not None and not options.serve:
+        raise UsageError("--port is where the page is served, and it is not.", fix="add --serve, or leave --port out")
     run = find_run(options.name)
     page = whole_path(options.output or run.path / "report.html")
     if page.suffix.lower() not in (".html", ".htm"):

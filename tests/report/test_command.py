@@ -29,6 +29,7 @@ def test_what_cannot_be_used_is_said(training_run, tmp_path, capsys):
         (["--output", "page.txt"], "HTML page"),
         (["--serve", "--port", "70000"], "no port 70000"),
         (["--port", "x"], "no port x"),
+        (["--port", "8080"], "add --serve"),
     ):
         assert main(["report", run, *arguments]) == 2
         assert words in capsys.readouterr().err
