@@ -2,13 +2,14 @@
 
 import base64
 import math
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sidestep_tui.dataset.audio import write_audio
+from sidestep_tui.dataset.audio import SAMPLE_RATE, read_audio, write_audio
 from sidestep_tui.dataset.providers import listening
 from sidestep_tui.dataset.providers.base import Answer, Provider, Usage
 from sidestep_tui.dataset.providers.catalogue import PROVIDERS
@@ -40,6 +41,14 @@ def test_no_more_of_a_song_is_sent_than_providers_take(tmp_path: Path, monkeypat
     (tmp_path / "sent.mp3").write_bytes(listening.as_mp3(found))
     assert asked == [600.0]
     assert scan_folder(tmp_path).songs[1].duration == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_song_is_sent_also_where_no_temporary_file_can_be_made(
+    tmp_path: Path, heard: Song, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+    (tmp_path / "sent.mp3").write_bytes(listening.as_mp3(heard))
+    assert read_audio(tmp_path / "sent.mp3").shape[1] == pytest.approx(SAMPLE_RATE, rel=0.1)
 
 
 def open_on(server: Loopback, name: str) -> Provider:

@@ -1,10 +1,12 @@
 """What is sent of a song: MP3, because every provider takes it and a song stays under their limits of 20 to 25 MB."""
 
-import tempfile
-from pathlib import Path
+import io
 from typing import Any
 
-from sidestep_tui.dataset.audio import read_audio, write_audio
+import numpy as np
+import soundfile
+
+from sidestep_tui.dataset.audio import read_audio
 from sidestep_tui.dataset.song import Song
 
 _RATE = 44_100
@@ -18,10 +20,9 @@ def as_mp3(song: Song) -> bytes:
         SidestepError: it cannot be read.
     """
     waveform = read_audio(song.audio_path, _RATE, max_seconds=_LONGEST_SECONDS)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "song.mp3"
-        write_audio(path, waveform, _RATE)
-        return path.read_bytes()
+    sound = io.BytesIO()  # no file: labelling needs no room where temporary ones lie
+    soundfile.write(sound, np.clip(waveform.T, -1.0, 1.0), _RATE, format="MP3")
+    return sound.getvalue()
 
 
 def number(value: Any) -> float:
