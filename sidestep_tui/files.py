@@ -14,6 +14,7 @@ from typing import Any, Final
 from sidestep_tui.errors import SidestepError
 
 _HARDLY_ANY_BYTES: Final = 1 << 20
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _UMASK: Final = os.umask(0o022)
 os.umask(_UMASK)  # asked for while no other thread runs: to ask is to set it
 
@@ -144,6 +145,11 @@ def is_full(folder: Path) -> bool:
         return False
 
 
+def lacks_room(error: OSError) -> bool:
+    """Whether an error of the system says that the disk is full, or somebody's share of it."""
+    return error.errno in _NO_ROOM
+
+
 def _write_or_say_full(write: Callable[[Path], None], temporary: Path) -> None:
     """Libraries with writers of their own (torch, libsndfile) do not name a full disk, a quota or a limit on files.
 
@@ -224,7 +230,7 @@ def disk_errors_named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         number = _number_of(error)
-        if number in (errno.ENOSPC, errno.EDQUOT):
+        if number in _NO_ROOM:
             raise SidestepError(
                 "No space is left on the device.", where=path, fix="free some space or choose another output folder"
             ) from error
@@ -248,4 +254,4 @@ def _number_of(error: OSError) -> int | None:
     if not isinstance(error, shutil.Error):
         return error.errno
     told = str(error.args)
-    return next((number for number in (errno.ENOSPC, errno.EDQUOT, errno.EACCES) if f"[Errno {number}]" in told), None)
+    return next((number for number in (*_NO_ROOM, errno.EACCES) if f"[Errno {number}]" in told), None)

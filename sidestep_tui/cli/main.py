@@ -3,7 +3,6 @@
 Without arguments it opens the terminal application. Nothing is imported before it is known to be needed.
 """
 
-import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -170,12 +169,13 @@ def _find_verb(name: str) -> Verb:
 def _fail(error: Exception, arguments: list[str]) -> int:
     """Tells a failure and gives its exit code; an error that is not a SidestepError is a bug of ours."""
     from sidestep_tui.cli.output import report_error
+    from sidestep_tui.files import lacks_room
 
     if "--debug" in arguments:
         import traceback
 
         traceback.print_exception(error)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and lacks_room(error):
         fix = "free some space, also where the output goes"
         error = SidestepError("No space is left on the device.", where=error.filename, fix=fix)
     if isinstance(error, FileNotFoundError) and _is_nowhere():

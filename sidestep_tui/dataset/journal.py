@@ -19,7 +19,7 @@ import portalocker
 from sidestep_tui.dataset.edits import Edit, History
 from sidestep_tui.dataset.song import Dataset, Finding, Severity
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import line_end_missing, write_text_atomic
+from sidestep_tui.files import lacks_room, line_end_missing, write_text_atomic
 from sidestep_tui.told import told, told_many
 
 JOURNAL_FILE = ".sidestep-edits.jsonl"
@@ -109,7 +109,9 @@ class Journal:
             raise SidestepError(
                 f"The edit cannot be kept safe ({error.strerror}).",
                 where=self.file,
-                fix="make its folder writable, or edit a list of the songs elsewhere, which "
+                fix="free some disk space"
+                if lacks_room(error)
+                else "make its folder writable, or edit a list of the songs elsewhere, which "
                 "`sidestep dataset convert SONGS FILE.json` writes",
             ) from error
 

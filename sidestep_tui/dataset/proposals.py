@@ -13,7 +13,7 @@ from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.fields import FIELDS
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import line_end_missing, write_text_atomic
+from sidestep_tui.files import lacks_room, line_end_missing, write_text_atomic
 
 PROPOSALS_FILE = "proposals.jsonl"
 _TAKEN_FILE = "proposals.taken"
@@ -43,7 +43,11 @@ class Proposals:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise SidestepError(f"A label cannot be kept ({error.strerror}).", where=self._file) from error
+            raise SidestepError(
+                f"A label cannot be kept ({error.strerror}).",
+                where=self._file,
+                fix="free some disk space" if lacks_room(error) else "check its permissions",
+            ) from error
 
     def all(self) -> list[Edit]:
         """Every whole proposal so far, in order. A line that cannot be read holds its place with an empty edit."""

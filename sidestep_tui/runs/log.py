@@ -12,6 +12,7 @@ from typing import BinaryIO, Self, TypeVar
 import msgspec
 
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.files import lacks_room
 from sidestep_tui.runs.events import AnyEvent, Event
 
 E = TypeVar("E", bound=Event)
@@ -111,7 +112,9 @@ def _disk_errors_named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise SidestepError(
-            f"The event log cannot be written: {error.strerror}.", where=path, fix="free some disk space"
+            f"The event log cannot be written: {error.strerror}.",
+            where=path,
+            fix="free some disk space" if lacks_room(error) else "check its permissions",
         ) from error
 
 

@@ -1,5 +1,6 @@
 """Edits with undo, the journal that survives a crash, and the filter language."""
 
+import errno
 import json
 import os
 import threading
@@ -185,12 +186,31 @@ def test_an_edit_of_which_a_full_disk_took_a_part_is_not_kept(
     with monkeypatch.context() as full:
         write = os.write
         full.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:40]))
-        with pytest.raises(SidestepError, match="cannot be kept safe"):
+        with pytest.raises(SidestepError, match="cannot be kept safe") as told:
             session.edit(["a.wav"], {"bpm": 120})
+    assert told.value.fix == "free some disk space"
     assert session.dataset.songs[0].bpm is None
     session.edit(["a.wav"], {"genre": "pop"})
     song = load_dataset(root).songs[0]
     assert (song.bpm, song.genre) == (None, "pop")
+
+
+@pytest.mark.parametrize(
+    ("number", "fix"), [(errno.EDQUOT, "free some disk space"), (errno.EROFS, "make its folder writable")]
+)
+def test_what_to_do_about_an_edit_that_cannot_be_kept_fits_the_reason(
+    make_song: MakeSong, root: Path, monkeypatch: pytest.MonkeyPatch, number: int, fix: str
+) -> None:
+    make_song("a.wav")
+    session = open_session(root)
+
+    def refuse(_descriptor: int, _data: bytes) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "write", refuse)
+    with pytest.raises(SidestepError, match="cannot be kept safe") as told:
+        session.edit(["a.wav"], {"bpm": 120})
+    assert str(told.value.fix).startswith(fix)
 
 
 def test_edits_of_one_step_are_undone_together_and_survive_a_crash(make_song: MakeSong, root: Path) -> None:
