@@ -15,6 +15,9 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 _TRAILING_SPACE = re.compile(r"[ \t]+$", re.MULTILINE)
 
+_LONGEST_NAME = 90
+"""Bytes, which are 30 characters of Chinese: what is named after a song adds its own, and some disks take 143."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -59,6 +62,13 @@ def printable(text: str) -> str:
 def same_name(name: str) -> str:
     """The form in which file names are compared: composed Unicode, folded case, forward slashes."""
     return unicodedata.normalize("NFC", name.replace("\\", "/")).casefold()
+
+
+def safe_name(text: str) -> str:
+    """A part of a file name that every system takes: words of any script joined by hyphens, not too long."""
+    letters = "".join(c if unicodedata.category(c)[0] in "LMN" or c == "_" else "-" for c in text)
+    words = "-".join(filter(None, letters.split("-")))
+    return words.encode()[:_LONGEST_NAME].decode(errors="ignore").strip("-") or "song"
 
 
 def _shown(character: str) -> str:

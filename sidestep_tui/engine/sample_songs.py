@@ -14,6 +14,7 @@ from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.dataset.language import language_code
 from sidestep_tui.dataset.prompts import SongFields, read_prompts
+from sidestep_tui.dataset.text import safe_name
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.prompt_conditions import encode_conditions
 from sidestep_tui.engine.tensors import Manifest, SongEntry
@@ -100,7 +101,7 @@ def _song(settings: TrainSettings, number: int, title: str, told: SongFields) ->
     samples = settings.samples
     document = {
         "model": settings.model.model_dump(),
-        "output": f"{number}-{_slug(title)}{SUFFIX}",
+        "output": f"{number}-{safe_name(title)}{SUFFIX}",
         "prompt": told.caption,
         "lyrics": told.lyrics or "",
         "language": told.language or "unknown",
@@ -117,9 +118,3 @@ def _song(settings: TrainSettings, number: int, title: str, told: SongFields) ->
         return SampleSong(GenerateSettings.model_validate(document))
     except ValidationError:
         return None
-
-
-def _slug(title: str) -> str:
-    """A readable file name, safe on every system."""
-    words = "".join(c if c.isalnum() and c.isascii() else "-" for c in title)
-    return "-".join(filter(None, words.split("-")))[:40].strip("-").lower() or "song"

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.dataset.probe import Progress
+from sidestep_tui.dataset.text import safe_name
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import check_place, directory_atomic, write_text_atomic
 from sidestep_tui.report import overview
@@ -41,7 +42,7 @@ EMBEDDED_BYTES: Final = 24 * 2**20
 """Songs of up to so much in all are inside the page; more lie in a folder beside it."""
 
 _READERS: Final = 4
-_OUR_NAME: Final = re.compile(rf"\d{{3,}}-[A-Za-z0-9-]+({'|'.join(map(re.escape, MEDIA_TYPES))})")
+_OUR_NAME: Final = re.compile(rf"\d{{3,}}-[^\s./]+({'|'.join(map(re.escape, MEDIA_TYPES))})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def _place(sounds: dict[Path, Sound], page: Path, embedded_bytes: int) -> tuple[
     with directory_atomic(beside, replace=True) as folder:
         for path, name in names.items():
             (folder / name).write_bytes(sounds[path].audio)
-    heard = {path: Heard(sound, f"{quote(beside.name)}/{names[path]}") for path, sound in sounds.items()}
+    heard = {path: Heard(sound, quote(f"{beside.name}/{names[path]}")) for path, sound in sounds.items()}
     return heard, tuple(beside / name for name in names.values())
 
 
@@ -222,6 +223,5 @@ def _settings(run: RunDirectory) -> Section | None:
 
 
 def _file_name(place: int, path: Path, sound: Sound) -> str:
-    """A name that is safe in addresses and on every system, and unique."""
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", path.stem)[:40].strip("-") or "song"
-    return f"{place:03d}-{stem}{sound.suffix}"
+    """A name that is safe on every system, and unique."""
+    return f"{place:03d}-{safe_name(path.stem)}{sound.suffix}"

@@ -12,11 +12,14 @@ import torch
 
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.config.fields import put
+from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.dataset.audio import read_audio
 from sidestep_tui.dataset.prompts import SongFields, lyric_prompt, read_prompts, text_prompt
 from sidestep_tui.engine import sampler, train
+from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.prompt_conditions import encode_conditions
 from sidestep_tui.engine.ranks import Ranks
+from sidestep_tui.engine.sample_songs import songs_to_sample
 from sidestep_tui.engine.sampler import Sampler
 from sidestep_tui.engine.setup import prepare
 from sidestep_tui.engine.tensors import read_manifest, write_manifest
@@ -69,6 +72,20 @@ def test_prompts_are_read_back_as_they_were_told() -> None:
     unknown = SongFields("x\n\n# Metas\n- bpm: 3", 7.0, "[Instrumental]")
     assert read_prompts(text_prompt(unknown), lyric_prompt(unknown)) == unknown
     assert read_prompts("a caption of other tensors", "la la") is None
+
+
+def test_the_names_of_samples_keep_letters_of_any_script(train_document: dict[str, Any], songs: Path) -> None:
+    """Vowel signs belong to their letters; a long title leaves room for what else is named after the song."""
+    prompts = f"雪 / ../夜|हिन्दी गीत|.hidden\x1b[31m|☃|{'長' * 99}"
+    settings = TrainSettings.model_validate(put(train_document, "samples", {"songs": 0, "prompts": prompts}))
+    made = songs_to_sample(JobContext(RunDirectory(songs), None), settings, read_manifest(songs))
+    assert [song.name for song in made] == [
+        "1-雪-夜.flac",
+        "2-हिन्दी-गीत.flac",
+        "3-hidden-31m.flac",
+        "4-song.flac",
+        f"5-{'長' * 30}.flac",
+    ]
 
 
 def test_a_run_is_heard_before_while_and_after_and_sounds_as_generate_does(

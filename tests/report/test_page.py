@@ -3,6 +3,7 @@
 import re
 import time
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 import pytest
 
@@ -207,13 +208,15 @@ def test_a_hundred_thousand_steps_make_a_page_of_bounded_size(page, training_run
     assert len(large.markup) < 400_000
 
 
-def test_songs_too_large_for_the_page_lie_beside_it(page, training_run, generated):
+@pytest.mark.parametrize(("name", "place"), [("a b<c>", "001-a-b-c.mp3"), ("雪 / ../夜", "001-雪-夜.mp3")])
+def test_songs_too_large_for_the_page_lie_beside_it(page, training_run, generated, tmp_path, name, place):
     run = training_run()
-    generated("a b<c>", 4, adapter=run.path / "final")
+    generated("a", 4, adapter=run.path / "final", output=tmp_path / f"{name.replace('/', '')}.wav")
     seen = page(run, embedded_bytes=1000)
     (audio,) = seen.all("audio")
-    assert audio["src"] == "report-songs/001-a-b-c.mp3"
-    assert read_audio(seen.report.page.parent / audio["src"]).shape[0] == 2
+    assert unquote(audio["src"]) == f"report-songs/{place}"
+    assert audio["src"].isascii()
+    assert read_audio(seen.report.page.parent / unquote(audio["src"])).shape[0] == 2
     assert page(run, embedded_bytes=1000).report.songs == seen.report.songs
 
 

@@ -13,13 +13,13 @@ from sidestep_tui.dataset.audio import check_writable
 from sidestep_tui.dataset.effective import genre_songs
 from sidestep_tui.dataset.prompts import as_the_model_reads, song_fields
 from sidestep_tui.dataset.session import load_dataset
+from sidestep_tui.dataset.text import safe_name
 from sidestep_tui.errors import SidestepError, UsageError
 
 _FACTS: Final = ("lyrics", "language", "bpm", "keyscale", "timesignature", "duration")
 FIELDS: Final = ("prompt", *_FACTS, "seed")
 """What a file may say of a song, besides its `name`."""
 
-_LONGEST_NAME: Final = 60
 _BETWEEN_SONGS: Final = re.compile(r"^---+[ \t]*$", re.MULTILINE)
 _FIELD: Final = re.compile(rf"^(name|{'|'.join(FIELDS)})[ \t]*:[ \t]*(.*)$")
 
@@ -106,12 +106,6 @@ def _planned(settings: GenerateSettings, where: str, fields: dict[str, Any], num
 def _as_the_model_reads(settings: GenerateSettings) -> GenerateSettings:
     said = as_the_model_reads(settings.model_dump())
     return settings.model_copy(update={**said, "language": said["language"] or "unknown"})
-
-
-def safe_name(text: str) -> str:
-    """A part of a file name that every system takes: words of any script joined by hyphens, not too long."""
-    words = "-".join(re.findall(r"\w+", text))[:_LONGEST_NAME].strip("-")
-    return words or "song"
 
 
 def _entries(path: Path) -> Iterator[Entry]:
