@@ -9,6 +9,7 @@ step-00001200/
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -97,8 +98,21 @@ def resumed_step(run: RunDirectory) -> int | None:
     return checkpoints[-1].step if checkpoints else None
 
 
-def save_checkpoint(run: RunDirectory, state: TrainerState, config: "PeftConfig", model_name: str) -> Path | None:
+def save_checkpoint(
+    run: RunDirectory,
+    state: TrainerState,
+    config: "PeftConfig",
+    model_name: str,
+    record: Callable[[Path], None],
+) -> Path | None:
     """Writes a checkpoint, whole or not at all; gives None where there is one of this step already.
+
+    Args:
+        run: whose checkpoint it is.
+        state: what it holds.
+        config: the adapter's.
+        model_name: of the model that the adapter is for.
+        record: adds to the folder what was measured of the weights in it.
 
     Raises:
         SidestepError: the disk is full or cannot be written.
@@ -116,6 +130,7 @@ def save_checkpoint(run: RunDirectory, state: TrainerState, config: "PeftConfig"
             save_adapter(folder / "ema", config, state.ema, model_name)
         write_state(folder / _STATE_FILE, stored)
         write_json_atomic(folder / _TRAINER_FILE, asdict(state.position))
+        record(folder)
     return target
 
 
@@ -164,9 +179,14 @@ def remove_old_checkpoints(run: RunDirectory, keep: int) -> None:
 
 
 def replace_folder(
-    target: Path, step: int, config: "PeftConfig", weights: "dict[str, Tensor]", model_name: str
-) -> Path:
-    """Writes `best/` or `final/`: an adapter alone, in place of an earlier one.
+    target: Path,
+    step: int,
+    config: "PeftConfig",
+    weights: "dict[str, Tensor]",
+    model_name: str,
+    record: Callable[[Path], None],
+) -> None:
+    """Writes `best/` or `final/`: an adapter alone, in place of an earlier one; `record` as for a checkpoint.
 
     Raises:
         SidestepError: the disk is full or cannot be written.
@@ -176,4 +196,4 @@ def replace_folder(
     with directory_atomic(target, replace=True) as folder:
         save_adapter(folder, config, weights, model_name)
         write_json_atomic(folder / _TRAINER_FILE, {"step": step})
-    return target
+        record(folder)

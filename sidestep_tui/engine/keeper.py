@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from sidestep_tui.acestep.quantised import is_quantised
@@ -21,7 +22,7 @@ from sidestep_tui.engine.checkpoint import (
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.optimizer import inference_weights, load_state
 from sidestep_tui.engine.setup import Setup
-from sidestep_tui.engine.velocity_record import RECORD_FILE, Recorder
+from sidestep_tui.engine.velocity_record import Recorder
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import sweep
 from sidestep_tui.runs.events import CheckpointSaved
@@ -50,9 +51,8 @@ class Keeper:
             optimizer=setup.optimizer.state_dict(),
             trained=adapter_weights(setup.transformer) if differ else None,
         )
-        path = save_checkpoint(run, state, setup.adapter, setup.model_name)
+        path = save_checkpoint(run, state, setup.adapter, setup.model_name, self._record)
         if path is not None:
-            self._record(path, path / "ema")
             remove_old_checkpoints(run, self._keep_last)
             self._context.emit(CheckpointSaved(step=position.step, path=str(path.relative_to(run.path))))
 
@@ -63,12 +63,12 @@ class Keeper:
             return
         with inference_weights(setup.optimizer, setup.parameters):
             weights = adapter_weights(setup.transformer)
-        path = replace_folder(run.path / kind, position.step, setup.adapter, weights, setup.model_name)
+        about = position.step, setup.adapter
+        replace_folder(run.path / kind, *about, weights, setup.model_name, self._record_trained)
         average = self._average()
         if average is not None:
-            replace_folder(run.path / f"{kind}-ema", position.step, setup.adapter, average, setup.model_name)
-        self._record(path, run.path / f"{kind}-ema")
-        self._context.emit(CheckpointSaved(step=position.step, path=str(path.relative_to(run.path)), kind=kind))
+            replace_folder(run.path / f"{kind}-ema", *about, average, setup.model_name, self._record_average)
+        self._context.emit(CheckpointSaved(step=position.step, path=kind, kind=kind))
 
     def restore(self, trained_on: str) -> Position:
         """Puts the newest whole checkpoint back into adapter and optimizer; where there is none, the start.
@@ -96,7 +96,6 @@ class Keeper:
                     fix="start a new run, or put the tensors back as they were",
                 )
             self._put_back(state)
-            self._make_up_record(checkpoint.path)
             return replace(state.position, changes=self._context.run.count_changes())
         if checkpoints:
             raise SidestepError(
@@ -121,26 +120,33 @@ class Keeper:
             with setup.average.in_place():
                 put_weights(setup.transformer, trained if state.ema is None else state.ema)
 
-    def _record(self, folder: Path, average_folder: Path) -> None:
-        """Leaves beside saved weights what they do to the model, for `sidestep verify`.
+    def _record(self, folder: Path) -> None:
+        """Leaves beside the weights of a checkpoint, before it has its name, what they do: for `sidestep verify`."""
+        self._record_trained(folder)
+        if self._setup.average is not None:
+            self._record_average(folder / "ema")
+
+    def _record_trained(self, folder: Path) -> None:
+        with inference_weights(self._setup.optimizer, self._setup.parameters):
+            self._record_as_it_is(folder)
+
+    def _record_average(self, folder: Path) -> None:
+        assert self._setup.average is not None
+        with self._setup.average.in_place():
+            self._record_as_it_is(folder)
+
+    def _record_as_it_is(self, folder: Path) -> None:
+        """Records what the model does now.
 
         There is none where weights are sharded, since a pass of this rank alone would wait for the others for ever, and
         none where they are quantised while training: such a model answers otherwise than the one the adapter is for.
         """
-        setup = self._setup
-        if setup.ranks.sharded or is_quantised(setup.transformer):
+        if self._setup.ranks.sharded or is_quantised(self._setup.transformer):
             return
-        with inference_weights(setup.optimizer, setup.parameters):
+        try:
             self._recorder.write(folder)
-        if setup.average is not None and average_folder.is_dir():  # none lies in a checkpoint from before it was wanted
-            with setup.average.in_place():
-                self._recorder.write(average_folder)
-
-    def _make_up_record(self, folder: Path) -> None:
-        """Records what the restored weights do, if the engine was killed when it had written them and nothing more."""
-        records = [place / RECORD_FILE for place in (folder, folder / "ema") if place.is_dir()]
-        if self._setup.ranks.speaks and not all(record.is_file() for record in records):
-            self._record(folder, folder / "ema")
+        except torch.OutOfMemoryError:  # the weights are worth more than what is measured of them
+            self._context.warn("The device has no room to record what the adapter does.", "memory")
 
     def _average(self) -> dict[str, Tensor] | None:
         setup = self._setup
