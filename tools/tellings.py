@@ -17,6 +17,7 @@ _ERROR: Final = Telling((0,), ("what", "fix"))
 _TELLING: Final = {
     "ValueError": Telling((0,), only_in=("config", "dataset", "runs")),  # what validators and readers of fields say
     "warn": Telling((0, 2), ("what", "fix"), only_in=("engine",)),
+    "warn_once": Telling((0, 2), ("what", "fix"), only_in=("engine",)),
     "phase": Telling((0, 1), ("phase", "detail"), only_in=("engine",)),
     "during": Telling((0, 1), ("phase", "detail"), only_in=("engine",)),
     "StopRequestedError": Telling((0,)),

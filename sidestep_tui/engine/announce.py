@@ -13,7 +13,7 @@ from sidestep_tui.told import told_many
 def announce(context: JobContext, settings: TrainSettings, setup: Setup, plan: StepPlan) -> None:
     """Emits the plan, and a warning where over-fitting cannot be seen."""
     if not setup.split.validation and settings.validation.songs:
-        context.warn(
+        context.warn_once(
             told_many(
                 "{count} song is too little to hold one out: over-fitting will not be seen.",
                 "{count} songs are too few to hold one out: over-fitting will not be seen.",
@@ -24,7 +24,7 @@ def announce(context: JobContext, settings: TrainSettings, setup: Setup, plan: S
     _warn_of_split(context, settings, setup)
     _warn_of_crops(context, settings, setup)
     if settings.data.genre_ratio is not None and not any(song.has_both_kinds for song in setup.manifest.songs):
-        context.warn(
+        context.warn_once(
             "No song was encoded with its genre beside its caption: data.genre_ratio changes nothing.",
             settings.data.tensors,
             "preprocess with --encode_genre",
@@ -49,13 +49,13 @@ def _warn_of_split(context: JobContext, settings: TrainSettings, setup: Setup) -
     marked = sum(song.held_out for song in songs)
     asked, drawn = settings.validation.songs, songs_drawn(settings.validation.songs, len(songs))
     if not marked and 0 < drawn < asked:
-        context.warn(
+        context.warn_once(
             f"Of {len(songs)} songs {drawn} are held out instead of {asked}: the other half is needed for training.",
             settings.data.tensors,
             f"set validation.songs to {drawn} or less",
         )
     if marked and asked not in (marked, ValidationSettings.model_fields["songs"].default):
-        context.warn(
+        context.warn_once(
             told_many(
                 "The data set holds out {count} song itself: validation.songs={asked} is not used.",
                 "The data set holds out {count} songs itself: validation.songs={asked} is not used.",
@@ -76,7 +76,7 @@ def _warn_of_crops(context: JobContext, settings: TrainSettings, setup: Setup) -
         if crop is not None and song.frames > crop and all(entry.crop_frames != crop for entry in song.further)
     ]
     if whole:
-        context.warn(
+        context.warn_once(
             told_many(
                 "Crops of {count} song are told the whole song's duration and lyrics.",
                 "Crops of {count} songs are told the whole song's duration and lyrics.",

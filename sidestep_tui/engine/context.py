@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import FrameType
 from typing import Final, Protocol, TypeVar
 
@@ -18,7 +19,7 @@ from sidestep_tui.runs.events import (
     Progress,
     WarningRaised,
 )
-from sidestep_tui.runs.log import EventWriter
+from sidestep_tui.runs.log import EventReader, EventWriter
 from sidestep_tui.told import told
 
 E = TypeVar("E", bound=Event)
@@ -104,6 +105,16 @@ class JobContext:
     def warn(self, what: str, where: object = "", fix: str = "") -> None:
         """Tells people something without ending the job."""
         self.emit(WarningRaised(what=what, where=str(where), fix=fix))
+
+    def warn_once(self, what: str, where: object = "", fix: str = "") -> None:
+        """As `warn`, of what lies in the settings and the songs: a resumed run has said it before."""
+        if (what, str(where), fix) not in self._warned_before:
+            self.warn(what, where, fix)
+
+    @cached_property
+    def _warned_before(self) -> frozenset[tuple[str, str, str]]:
+        events = EventReader(self.run.events_file).stream()
+        return frozenset((event.what, event.where, event.fix) for event in events if isinstance(event, WarningRaised))
 
     def progress(self, done: int, total: int, unit: str, item: str = "", failed: int = 0) -> None:
         """Says how far the job is; the figures are this process's."""

@@ -72,7 +72,7 @@ def _passes(context: JobContext, settings: TrainSettings, setup: Setup) -> Passe
         return plain
 
     def warn(reason: str) -> None:
-        context.warn(
+        context.warn_once(
             f"Steps run without CUDA graphs: {reason}", "memory.graphs", "set it to false; the run goes on as it would"
         )
 

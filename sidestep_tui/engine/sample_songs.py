@@ -61,7 +61,7 @@ def songs_to_sample(context: JobContext, settings: TrainSettings, manifest: Mani
         if song is not None:
             songs.append(song)
         elif samples.every_epochs is not None:
-            context.warn("The song's prompt cannot be used for a sample.", entry.key, "give samples.prompts")
+            context.warn_once("The song's prompt cannot be used for a sample.", entry.key, "give samples.prompts")
     for caption in split_captions(samples.prompts):
         language = language_code(samples.language) or samples.language
         told = SongFields(caption, samples.duration, samples.lyrics, language)

@@ -134,7 +134,7 @@ def _warn_of_other_data(context: JobContext, path: Path, manifest: Manifest) -> 
         if theirs != ours
     ]
     if differs:
-        context.warn(
+        context.warn_once(
             f"The sensitivity file was measured with other {' and '.join(differs)}.",
             path,
             "measure these with `sidestep estimate`",
@@ -144,7 +144,7 @@ def _warn_of_other_data(context: JobContext, path: Path, manifest: Manifest) -> 
 def _warn_of_no_ranks(context: JobContext, adapter: AdapterBase) -> None:
     """The size of OFT's rotations is that of its blocks, the same everywhere."""
     if isinstance(adapter, OftSettings):
-        context.warn(
+        context.warn_once(
             "OFT has no ranks: of the sensitivity file only the choice of modules counts.",
             "adapter.targets_from",
             "choose another adapter.family to spend ranks where they pay",

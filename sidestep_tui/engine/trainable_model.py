@@ -85,7 +85,7 @@ def _set_policies(
 
 
 def _not_compiled(context: JobContext) -> Callable[[str], None]:
-    return partial(context.warn, where="memory.compile", fix=told("set it to false, and the run begins sooner"))
+    return partial(context.warn_once, where="memory.compile", fix=told("set it to false, and the run begins sooner"))
 
 
 def _not_pinned(context: JobContext) -> Callable[[str], None]:

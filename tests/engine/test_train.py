@@ -116,6 +116,18 @@ def test_stop_saves_and_can_be_resumed(engine: Engine, train_document: dict[str,
     assert all(torch.equal(value, _weights(run.final)[key]) for key, value in _weights(whole.final).items())
 
 
+def test_a_resumed_run_warns_again_of_what_happened_again_alone(engine: Engine, train_document: dict[str, Any]) -> None:
+    run = engine.create("warned", "train", put(train_document, "data.genre_ratio", 0.5))
+    unknown = {"command": "set", "arguments": {"training.seed": "1"}}
+    for _ in range(2):
+        (run.commands / "1-set.json").write_text(json.dumps(unknown))
+        (run.commands / "2-stop.json").write_text(json.dumps({"command": "stop", "arguments": {}}))
+        _, state = engine.work(run)
+        assert state.status == "stopped"
+    told = [warning.what.split()[0] for warning in state.warnings]
+    assert told == ["No", "training.seed", "training.seed"]
+
+
 def test_a_truncated_checkpoint_is_passed_over(engine: Engine, train_document: dict[str, Any]) -> None:
     document = put(train_document, "checkpoints.every_steps", 1)
     run, _ = engine.run("truncated", "train", document)

@@ -82,7 +82,7 @@ def _extract(context: JobContext, settings: ExportSettings) -> tuple[AdapterFile
         base, tuned, settings.rank or _RANK, lambda done, total: context.progress(done, total, "modules")
     )
     if found.left_out:
-        context.warn(
+        context.warn_once(
             f"{len(found.left_out)} tensors differ that a LoRA does not reach, for instance {found.left_out[0]}.",
             settings.adapter,
             "the adapter lacks their part of the change",

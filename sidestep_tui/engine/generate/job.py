@@ -60,7 +60,7 @@ def run(context: JobContext, settings: GenerateSettings) -> Results:
     place_pipeline(pipeline, device)
     sampling = choose_sampling(settings, checkpoint.variant)
     if checkpoint.variant is Variant.TURBO and (settings.guidance_scale or 1.0) != 1.0:
-        context.warn("Turbo models are not guided; the guidance scale is ignored.", "guidance_scale")
+        context.warn_once("Turbo models are not guided; the guidance scale is ignored.", "guidance_scale")
 
     studio = _Studio(context, pipeline, device, sampling, source, settings, len(songs))
     ready = _written_before(context) if settings.prompts is not None else set()

@@ -101,7 +101,7 @@ def _warn_of_edits(context: JobContext, dataset: Dataset) -> None:
     """Whoever has labelled and saved a folder, and then encodes the folder, would train without the labels."""
     for finding in dataset.findings:
         if finding.code in EDITS_LEFT_OUT:
-            context.warn(finding.message, dataset.root, finding.fix or "")
+            context.warn_once(finding.message, dataset.root, finding.fix or "")
 
 
 def _refuse_to_forget(settings: PreprocessSettings, manifest: Manifest, dataset: Dataset) -> None:
@@ -136,7 +136,7 @@ def _plan(bench: Bench, planner: Planner) -> list[PlannedSong]:
             todo.append(planned)
         bench.context.progress(done, len(dataset.songs), "files", song.key, len(bench.failed))
     if planner.cut:
-        bench.context.warn(
+        bench.context.warn_once(
             f"{len(planner.cut)} of the songs go on after {planner.longest:g} s and are cut there; their lyrics are "
             "not.",
             ", ".join(planner.cut[:5]),

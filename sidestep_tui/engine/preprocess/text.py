@@ -129,7 +129,7 @@ def _named(described: Sequence[Description], tokens: Sequence[SongTokens]) -> tu
 def _warn_of_loss(bench: Bench, songs: Sequence[PlannedSong], prompts: SongPrompts) -> None:
     """Says what the model will not read, and which crops will read more than they hold."""
     if cut := [key for key, of_song in prompts.items() if any(prompt.cut for prompt in of_song)]:
-        bench.context.warn(
+        bench.context.warn_once(
             told_many(
                 "{count} song has more text than the model reads; the end is left out, as at inference.",
                 "{count} songs have more text than the model reads; the end is left out, as at inference.",
@@ -144,7 +144,7 @@ def _warn_of_loss(bench: Bench, songs: Sequence[PlannedSong], prompts: SongPromp
         if song.fields.lyrics != INSTRUMENTAL and any(prompt.description.untimed for prompt in prompts[song.key])
     ]
     if untimed:
-        bench.context.warn(
+        bench.context.warn_once(
             told_many(
                 "The lyrics of {count} song have no times: every crop's prompt holds all of them.",
                 "The lyrics of {count} songs have no times: every crop's prompt holds all of them.",
