@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class MovingAverage:
@@ -22,8 +23,8 @@ class MovingAverage:
     def update(self, step: int) -> None:
         """Takes in the weights after optimizer step `step` (from 1)."""
         decay = min(self._decay, (1 + step) / (10 + step))
-        for name, parameter in self._parameters.items():
-            self._average[name].lerp_(parameter.detach(), 1 - decay)
+        averages, weights = list(self._average.values()), [one.detach() for one in self._parameters.values()]
+        get_ema_multi_avg_fn(decay)(averages, weights, step)  # type: ignore[no-untyped-call]
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
