@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+import torch
+
 from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.announce import announce
@@ -14,10 +16,12 @@ from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.gradients import StepGradients
 from sidestep_tui.engine.judge import Judge
 from sidestep_tui.engine.keeper import Keeper
+from sidestep_tui.engine.memory_full import out_of_memory
 from sidestep_tui.engine.optimizer import change_peak, set_rate
 from sidestep_tui.engine.plan import Step, StepPlan
 from sidestep_tui.engine.policy import with_chosen_policy
 from sidestep_tui.engine.progress import advanced, begun, damping, mean_loss, reason_to_end, skipped
+from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.requests import Action, Requests
 from sidestep_tui.engine.sampler import Sampler
 from sidestep_tui.engine.schedule import learning_rate_ratio
@@ -113,7 +117,7 @@ class Trainer:
             self._skip(loaded, losses)
             self._context.heartbeat()
             return None
-        self._update(step)
+        self._update(loaded)
         loss = mean_loss(draws, losses)
         self._epoch_losses.append(loss)
         completed = self._context.emit(
@@ -134,12 +138,20 @@ class Trainer:
         self._context.heartbeat()
         return completed
 
-    def _update(self, step: Step) -> None:
+    def _update(self, loaded: LoadedStep) -> None:
         setup = self._setup
-        setup.optimizer.step()
+        try:
+            setup.optimizer.step()
+        except torch.OutOfMemoryError as error:
+            if not loaded.share.batches:
+                raise
+            alone = Ranks()  # the others may be past their update and ask nobody
+            raise out_of_memory(
+                self._settings, setup.transformer, setup.device, loaded.share.batches, alone, error
+            ) from error
         setup.optimizer.zero_grad(set_to_none=True)
         if setup.average is not None:
-            setup.average.update(step.number)
+            setup.average.update(loaded.step.number)
         self._bad_steps = 0
 
     def _advance(self, position: Position) -> None:

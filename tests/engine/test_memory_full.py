@@ -1,6 +1,7 @@
 """What is advised where the memory is full: only what works on that device, whatever the settings leave open."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from sidestep_tui.engine.memory_full import out_of_memory
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.errors import SidestepError
 from tests.config.support import train_settings
+from tests.engine.conftest import Engine
 
 # Only the optimizer's state is left to save.
 SPARING = train_settings(
@@ -48,6 +50,20 @@ def test_the_advice_is_for_the_device_that_is_full(device: str, advised: bool, m
     assert error.what == "The device's memory does not suffice for 20 s of song in a batch of 1: Full."
     assert error.fix is not None
     assert ("optimizer.name adamw8bit" in error.fix) == advised
+
+
+def test_a_card_that_is_full_at_the_update_is_told_with_what_would_save_room(
+    engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(_optimizer: torch.optim.AdamW, *_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", fill)
+    code, state = engine.work(engine.create("full", "train", train_document))
+    assert (code, state.step) == (1, 0)
+    assert state.failure is not None
+    assert "does not suffice for 2 s of song in a batch of" in state.failure.what
+    assert "(saves about" in state.failure.fix
 
 
 def test_who_shares_a_card_is_told_that_others_fill_it(others: list[int]) -> None:
