@@ -27,6 +27,9 @@ _LOCK_PATIENCE_SECONDS: Final = 2.0
 WORKER_MODULE: Final = "sidestep_tui.runs.worker"
 _ENDED: Final = ("completed", "failed", "stopped")
 
+Turn = tuple[RunDirectory, int | None]
+"""A run, and how many bytes its log had when it was put in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Queue:
@@ -51,9 +54,13 @@ class Queue:
         """Whether nothing was done for a run since it was put in: one that had been stopped by then is to go on."""
         return self.put_in.get(run) == log_bytes(run)
 
-    def next_run(self, tried: Collection[RunDirectory] = ()) -> RunDirectory | None:
-        """The first run that is not done and was not tried; None where there is none or the queue is paused."""
-        left = (run for run in self.runs if run not in tried and not self.is_done(run))
+    def turn_of(self, run: RunDirectory) -> Turn:
+        """The run as it was put in: put in again after it has failed, it has another turn."""
+        return run, self.put_in.get(run)
+
+    def next_run(self, tried: Collection[Turn] = ()) -> RunDirectory | None:
+        """The first run that is not done and had no turn yet; None where there is none or the queue is paused."""
+        left = (run for run in self.runs if self.turn_of(run) not in tried and not self.is_done(run))
         return None if self.paused else next(left, None)
 
 

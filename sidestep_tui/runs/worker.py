@@ -18,6 +18,7 @@ from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.launch import launch
 from sidestep_tui.runs.queue import (
     Queue,
+    Turn,
     clear_if_finished,
     condition_of,
     is_chain,
@@ -39,7 +40,7 @@ def work_off(
     *,
     start: Callable[[RunDirectory], object] = launch,
     wait: Callable[[float], None] = time.sleep,
-    tried: set[RunDirectory] | None = None,
+    tried: set[Turn] | None = None,
 ) -> None:
     """Starts each run that is not done, after the one before it has ended, until none is left or the queue is paused.
 
@@ -47,7 +48,7 @@ def work_off(
         read: gives the queue as it is now; it is asked before every run, so that a queue can be changed while it works.
         start: starts the engine of a run.
         wait: sleeps for so many seconds.
-        tried: runs that were started before and are not started again; those that are started now are added.
+        tried: turns that runs have had and do not have again; those that they have now are added.
 
     Raises:
         SidestepError: a run did not start or did not complete; the ones after it stay as they are.
@@ -57,10 +58,10 @@ def work_off(
         try:
             with _turn_of(run, queue, read, wait) as it_is:
                 if it_is:
-                    tried.add(run)
+                    tried.add(queue.turn_of(run))
                     _work_on(run, start, wait)
         except SidestepError as error:
-            tried.add(run)
+            tried.add(queue.turn_of(run))
             if not queue.skip_failures:
                 raise
             print(error)
@@ -112,7 +113,7 @@ def _work(file: Path) -> None:
     Whoever adds a run writes it first and then looks for a worker. So a worker that was still seen, and has let go
     since, finds the run when it looks once more without its lock.
     """
-    tried: set[RunDirectory] = set()
+    tried: set[Turn] = set()
     with sole_worker(file):
         _work_off_file(file, tried)
     while file.exists() and read_queue(file).next_run(tried) is not None and not is_worked_on(file):
@@ -120,7 +121,7 @@ def _work(file: Path) -> None:
             _work_off_file(file, tried)
 
 
-def _work_off_file(file: Path, tried: set[RunDirectory]) -> None:
+def _work_off_file(file: Path, tried: set[Turn]) -> None:
     if not (is_chain(file) and not file.exists()):  # its last worker has cleared it away
         work_off(lambda: read_queue(file), tried=tried)
     clear_if_finished(file)

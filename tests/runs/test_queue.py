@@ -168,6 +168,21 @@ def test_a_run_that_had_ended_when_it_was_put_in_goes_on_once(runs: list[RunDire
         assert started == ["first"]
 
 
+def test_a_failed_run_that_is_put_in_again_has_its_turn_while_the_queue_works(runs: list[RunDirectory]) -> None:
+    for run in runs:
+        standing.add(run)
+    started: list[str] = []
+
+    def start(run: RunDirectory) -> None:
+        started.append(run.name)
+        finish(run, well=run.name != "first")
+        if run.name == "second":
+            standing.add(runs[0])
+
+    work_off(standing.read, start=start, wait=no_wait)
+    assert started == ["first", "second", "first"], "the second time it is not put in again"
+
+
 def test_a_queue_is_read_anew_before_every_run(runs: list[RunDirectory]) -> None:
     queues = iter([Queue((runs[0],)), Queue(tuple(runs)), Queue(tuple(runs), paused=True)])
     started: list[str] = []
