@@ -1,7 +1,7 @@
 """Stands in for the engine in tests of what starts and follows it: `python -m stub_engine RUN_DIR`.
 
 The environment variable STUB_ENGINE says what it does: complete, fail, refuse (never take the lock), vanish (die
-without a last word), wait (until it is asked to stop), blunder (fail before the first step).
+without a last word), wait (until it is asked to stop), compile (and wait), blunder (fail before the first step).
 """
 
 import os
@@ -56,7 +56,9 @@ def work(run: RunDirectory, events: EventWriter, behaviour: str) -> None:
         events.write(ev.RunFailed(what="The loss is not a number.", where="step 3", fix="lower --lr"))
     elif behaviour == "vanish":
         os.kill(os.getpid(), signal.SIGKILL)
-    elif behaviour == "wait":
+    elif behaviour in ("wait", "compile"):
+        if behaviour == "compile":
+            events.write(ev.PhaseChanged(phase=ev.COMPILING, detail="full attention"))
         wait_for_stop(run, events)
     else:
         events.write(ev.WarningRaised(what="A [b]song[/b] is short.", where="\x1b[31mred.wav"))

@@ -124,7 +124,12 @@ def _until_end(
             asked = True
             with contextlib.suppress(SidestepError):  # it ended at this very moment; the next round sees it
                 send_command(run, "stop")
-            out.say("Stopping after this step, with everything saved. Ctrl-C again does not wait for it.")
+            after = (
+                "after the step that compiles the blocks, in a minute or so"
+                if state.is_compiling
+                else "after this step"
+            )
+            out.say(f"Stopping {after}, with everything saved. Ctrl-C again does not wait for it.")
         time.sleep(_POLL_SECONDS)
 
 

@@ -60,7 +60,10 @@ def _show(options: Namespace, out: Output) -> int:
 
 
 def _stop(options: Namespace, out: Output) -> int:
-    return _send(options.name, "stop", out)
+    code = _send(options.name, "stop", out)
+    if summarise(find_run(options.name)).state.is_compiling:
+        out.say("It compiles its blocks: that comes first, and takes a minute or so.")
+    return code
 
 
 def _command(options: Namespace, out: Output) -> int:

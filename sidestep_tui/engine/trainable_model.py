@@ -22,6 +22,7 @@ from sidestep_tui.engine.sharding import shard_frozen_weights
 from sidestep_tui.engine.start_from import start_from
 from sidestep_tui.engine.streaming import stream_frozen_blocks
 from sidestep_tui.engine.targets import Target
+from sidestep_tui.runs.events import COMPILING
 from sidestep_tui.told import told
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _set_policies(
         trust_kernel(context, place.device)
     transformer.train()
     if memory.compile:
-        compile_blocks(transformer, partial(context.during, "compiling the blocks"), _not_compiled(context))
+        compile_blocks(transformer, partial(context.during, COMPILING), _not_compiled(context))
     if memory.stream_blocks:
         stream_frozen_blocks(transformer, place.device, memory.stream_blocks, _not_pinned(context))
     use_checkpointing(transformer, memory.checkpointing, draws=has_dropout(settings.adapter))

@@ -7,6 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
+from sidestep_tui.told import told
+
+COMPILING: Final = told("compiling the blocks")
+"""The phase of a step that takes half a minute, and hears nothing meanwhile."""
+
 BANDS: Final = ("texture", "balance", "structure")
 """Three equal parts of the timestep from 0 (the song) to 1 (noise), by what the model decides in them."""
 

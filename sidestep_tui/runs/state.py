@@ -65,6 +65,11 @@ class RunState(msgspec.Struct, frozen=True):
         return len(self.skipped)
 
     @property
+    def is_compiling(self) -> bool:
+        """Whether what it is asked for waits longer than a step."""
+        return self.phase == ev.COMPILING
+
+    @property
     def total_steps(self) -> int | None:
         """Optimizer steps that the whole run takes, once it is planned."""
         return self.plan.total_steps if self.plan else None

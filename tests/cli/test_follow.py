@@ -14,6 +14,7 @@ import pytest
 
 from sidestep_tui.config.places import runs_home
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.cards import Card
 from sidestep_tui.runs.control import send_command
 from sidestep_tui.runs.devices import note_devices
@@ -154,7 +155,7 @@ def test_a_stop_by_someone_else_is_no_failure(sidestep, stub_engine, inputs, tmp
     assert "stopped after step 3: asked to stop" in watched.out
 
 
-def start(tmp_path, inputs, ignored=None):
+def start(tmp_path, inputs, ignored=None, flags=("--json",)):
     program = (
         "import sys\n"
         "from sidestep_tui.runs import launch\n"
@@ -162,7 +163,7 @@ def start(tmp_path, inputs, ignored=None):
         "from sidestep_tui.cli.main import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
-    command = [sys.executable, "-c", program, "train", *inputs, "--output", str(tmp_path / "run"), "--json"]
+    command = [sys.executable, "-c", program, "train", *inputs, "--output", str(tmp_path / "run"), *flags]
     ignore = ignored and (lambda: signal.signal(ignored, signal.SIG_IGN))
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=ignore)
     run = RunDirectory(tmp_path / "run")
@@ -178,6 +179,21 @@ def test_ctrl_c_saves_and_stops(stub_engine, inputs, tmp_path):
     assert (process.returncode, err) == (130, "")
     assert json.loads(out.splitlines()[-1])["type"] == "RunStopped"
     assert not run.alive()
+
+
+def test_a_stop_while_blocks_compile_says_what_it_waits_for(sidestep, stub_engine, inputs, tmp_path):
+    stub_engine("compile")
+    process, run = start(tmp_path, inputs, flags=())
+    for line in process.stdout:
+        if ev.COMPILING in line:
+            break
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert "Stopping after the step that compiles the blocks, in a minute or so, with everything saved." in out
+    sidestep("train", *inputs, "--output", tmp_path / "other", "--detach")
+    until(lambda: summarise(RunDirectory(tmp_path / "other")).state.is_compiling)
+    assert "It compiles its blocks: that comes first" in sidestep("runs", "stop", tmp_path / "other").out
+    until(lambda: not run.alive())
 
 
 def test_sigterm_leaves_the_run_going(stub_engine, inputs, tmp_path):

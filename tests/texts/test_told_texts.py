@@ -13,6 +13,8 @@ OTHERWISE = {
     "config/preset_convert.py: table.": "preset_fields.REASONS are added whole",
     "engine/context.py: phase": "handed on to phase()",
     "engine/context.py: detail": "handed on to phase()",
+    "engine/context.py: what": "handed on to warn()",
+    "engine/context.py: fix": "handed on to warn()",
     "engine/context.py: self.stop_reason": "told where it is set",
     "engine/requests.py: context.stop_reason": "told where it is set",
     "engine/import_tensors.py: warning": "told where the sample is read",

@@ -63,7 +63,10 @@ class EngineKeys(SidestepScreen[None]):
         except SidestepError as error:
             self.sidestep.tell_error(error)
         else:
-            self.sidestep.tell(_("Asked the engine: {name}.").format(name=word(name)))
+            asked = _("Asked the engine: {name}.")
+            if self.summary is not None and self.summary.state.is_compiling:
+                asked = _("Asked the engine: {name}. It answers when its blocks are compiled, in a minute or so.")
+            self.sidestep.tell(asked.format(name=word(name)))
 
     def action_pause(self) -> None:
         """Pauses, or goes on."""

@@ -45,6 +45,16 @@ async def test_requests_reach_the_engine_and_stop_asks_first(watched: Watched, s
     assert [command.name for command in take_commands(run)] == ["save", "validate", "pause", "stop"]
 
 
+async def test_whoever_asks_while_blocks_compile_is_told_what_the_answer_waits_for(
+    watched: Watched, settle: Settle
+) -> None:
+    async with watched(ev.PhaseChanged(phase=ev.COMPILING)) as (pilot, _run):
+        await pilot.press("s")
+        await settle(pilot)
+        (note,) = pilot.app._notifications
+    assert note.message == "Asked the engine: save. It answers when its blocks are compiled, in a minute or so."
+
+
 async def test_a_paused_run_says_so_and_p_resumes_it(watched: Watched) -> None:
     async with watched(ev.CommandApplied(command="pause", step=10)) as (pilot, run):
         assert "● paused" in shown(pilot.app)
