@@ -111,7 +111,7 @@ class _CompiledBlocks:
         if key in self._seen:
             return nullcontext()
         self._seen.add(key)
-        return self._during(kind if key[1] else f"{kind}, without gradients")
+        return self._during(kind if key[1] else told("{kind}, without gradients", kind=kind))
 
 
 def _twice(condition: Tensor) -> Tensor:

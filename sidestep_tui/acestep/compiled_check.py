@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from sidestep_tui.acestep.fast import fast_block
 from sidestep_tui.acestep.model_config import LATENT_CHANNELS
 from sidestep_tui.acestep.velocity import velocity
+from sidestep_tui.told import told
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
@@ -31,7 +32,7 @@ _SPREAD: Final = 0.02
 
 def kind_of(block: "AceStepTransformerBlock") -> str:
     """What one block compiles alike with others, in words."""
-    return "full attention" if block.self_attn.sliding_window is None else "windowed attention"
+    return told("full attention") if block.self_attn.sliding_window is None else told("windowed attention")
 
 
 def met_by_each_kind(transformer: "AceStepTransformer1DModel") -> Met:
