@@ -11,11 +11,16 @@ demo: $(STAMP)
 
 # Three workers for two cores: tests of screens, and those that wait for a process or the disk, leave a core free for
 # half of their time.
-test: $(STAMP)
+test: tests $(STAMP)
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
-test-fast: $(STAMP)
+test-fast: tests $(STAMP)
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow"
+
+# A folder of the repository, which a source archive does not have.
+tests:
+	@echo "The tests are in the repository alone: this source archive is an eighth of it without them." >&2
+	@false
 
 check: $(STAMP)
 	$(BIN)/ruff check .
