@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from sidestep_tui.cli import dataset_check, dataset_edit, dataset_label
-from sidestep_tui.cli.lines import counted, duration
+from sidestep_tui.cli.lines import counted
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.progress import read_dataset
@@ -21,6 +21,7 @@ from sidestep_tui.dataset.fields import FIELDS
 from sidestep_tui.dataset.song import Dataset, Song
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.errors import ExitCode
+from sidestep_tui.report.figures import duration
 
 _LONGEST_CAPTION = 60
 _COLUMNS = (

@@ -3,6 +3,7 @@
 import time
 from typing import Final
 
+from sidestep_tui.report.figures import duration
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.state import RunState
 
@@ -120,15 +121,6 @@ def problem_text(event: ev.WarningRaised | ev.RunFailed) -> str:
 def number(value: float | None) -> str:
     """A loss; a value that was not finite reads as such."""
     return "not finite" if value is None else f"{value:.4f}"
-
-
-def duration(seconds: float) -> str:
-    """A length of time in its two largest units; a clock that was set back makes none negative."""
-    whole = max(0, round(seconds))
-    hours, minutes = whole // 3600, whole // 60 % 60
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
 
 
 def counted(count: int, noun: str) -> str:

@@ -4,9 +4,9 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from sidestep_tui.cli.jobs import JobVerb
-from sidestep_tui.cli.lines import duration
 from sidestep_tui.cli.output import Output
 from sidestep_tui.config.preflight import PreflightSettings
+from sidestep_tui.report.figures import duration
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import RunCompleted
 from sidestep_tui.runs.log import read_events

@@ -9,10 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from sidestep_tui.cli.describe import value_text
-from sidestep_tui.cli.lines import duration, number, problem_text
+from sidestep_tui.cli.lines import number, problem_text
 from sidestep_tui.cli.tables import Column, FittedTable
 from sidestep_tui.config.fields import leaves
 from sidestep_tui.dataset.text import printable
+from sidestep_tui.report.figures import duration
 from sidestep_tui.runs.compare import best_validation_loss, extent_text
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.runs.state import LOSS_STEPS

@@ -6,9 +6,10 @@ from typing import Protocol
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from sidestep_tui.cli.lines import LineWriter, describe, duration, number
+from sidestep_tui.cli.lines import LineWriter, describe, number
 from sidestep_tui.cli.output import Output
 from sidestep_tui.dataset.text import printable
+from sidestep_tui.report.figures import duration
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.state import RunState
 

@@ -8,9 +8,10 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from sidestep_tui.cli.lines import LineWriter, counted, describe, duration
+from sidestep_tui.cli.lines import LineWriter, counted, describe
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.views import JsonView, LinesView, LiveView
+from sidestep_tui.report.figures import duration
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.state import RunState, apply, replay
 
@@ -135,7 +136,15 @@ def test_one_of_each_is_told_as_one():
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(-4000, "0 s"), (0, "0 s"), (59.4, "59 s"), (60, "1 min 00 s"), (3599.6, "1 h 00 min"), (93784, "26 h 03 min")],
+    [
+        (-4000, "0 s"),
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (60, "1 min 00 s"),
+        (3599.6, "1 h 00 min"),
+        (93784, "26 h 03 min"),
+        (176_400, "2 d 1 h"),
+    ],
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
