@@ -71,6 +71,18 @@ class Parser(argparse.ArgumentParser):
         hint = f"did you mean {close[0]}? " if close else ""
         return UsageError(f"There is no such argument: {word}.", fix=f"{hint}`{self.prog} --help` lists all")
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Called by argparse for each value; a verb within a verb is told as one at the top is."""
+        if isinstance(action, argparse._SubParsersAction) and value not in action.choices:
+            close = difflib.get_close_matches(value, action.choices, n=1)
+            hint = f"did you mean `{self.prog} {close[0]}`? " if close else ""
+            fix = f"{hint}it is one of {', '.join(action.choices)}"
+            raise UsageError(f"`{self.prog}` has no verb {value!r}.", fix=fix)
+        super()._check_value(action, value)
+
     def error(self, message: str) -> NoReturn:
         """Called by argparse for everything else that is wrong."""
+        verbs = next((one.choices for one in self._actions if isinstance(one, argparse._SubParsersAction)), None)
+        if verbs is not None:  # there is nothing else to give it
+            raise UsageError(f"`{self.prog}` needs a verb.", fix=f"it is one of {', '.join(verbs)}")
         raise UsageError(f"{message[:1].upper()}{message[1:]}.", fix=f"`{self.prog} --help` shows how it is used")

@@ -66,11 +66,12 @@ def test_version(sidestep):
     [
         (("trian",), "did you mean `sidestep train`?"),
         (("train", "tensors", "--rnak", "3"), "did you mean --rank?"),
-        (("runs", "burn"), "`sidestep runs --help`"),
+        (("runs", "burn"), "it is one of list, show, stop, attach, delete, command, compare"),
+        (("runs", "lst"), "did you mean `sidestep runs list`?"),
         (("dataset", "edit", "songs", "--overwrit"), "did you mean --overwrite? `sidestep dataset edit --help`"),
         (("runs", "list", "tune"), "One argument is too many: tune."),
         (("--json", "--json"), "There is no verb '--json'"),
-        (("runs",), "`sidestep runs --help`"),
+        (("runs",), "it is one of list, show, stop, attach, delete, command, compare"),
         (("runs", "show"), "`sidestep runs show --help`"),
     ],
 )
