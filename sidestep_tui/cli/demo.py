@@ -11,6 +11,7 @@ from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.config.places import data_home, whole_path
 from sidestep_tui.errors import ExitCode, SidestepError, UsageError
+from sidestep_tui.files import check_place
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,12 +38,14 @@ def run_demo(options: Namespace, out: Output) -> int:
 
     Raises:
         UsageError: the folder is taken.
+        SidestepError: it cannot be made.
     """
     from sidestep_tui.cli.demo_stages import Demo
 
     folder = whole_path(options.out or data_home() / "demo" / time.strftime("%Y%m%d-%H%M%S"))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError("The demo's folder is taken.", where=folder, fix="name a new one with --out")
+    check_place(folder)
     demo = Demo(folder, out)
     stages = {
         "model": demo.build_model,
