@@ -16,6 +16,8 @@ from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.queue.screen import QueueScreen
 from sidestep_tui.tui.widgets.table import KeyTable
 
+from .conftest import Eventually
+
 MakeApp = Callable[..., SidestepApp]
 MakeRun = Callable[..., RunDirectory]
 Settle = Callable[[Pilot[None]], Awaitable[None]]
@@ -62,6 +64,29 @@ async def test_runs_are_added_moved_and_removed_after_a_question(
         await settle(pilot)
         assert rows(app) == ["second"]
     assert no_worker
+
+
+async def test_the_cursor_goes_to_the_run_that_followed(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, eventually: Eventually
+) -> None:
+    for name in "abcde":
+        standing.add(make_run(name))
+    app = make_app("queue")
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("j", "j")
+        for left in ("d", "e", "b"):
+            await pilot.press("d")
+            await eventually(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            await pilot.press("y")
+            await settle(pilot)
+            table = app.screen.query_one(KeyTable)
+            assert rows(app)[table.cursor_row] == left
+        standing.remove(standing.read().runs[0])  # from another terminal: one above the cursor
+        await pilot.press("p")
+        await settle(pilot)
+        assert rows(app) == ["b"]
+        assert table.cursor_row == 0
 
 
 async def test_pausing_and_failures(make_app: MakeApp, make_run: MakeRun, settle: Settle) -> None:

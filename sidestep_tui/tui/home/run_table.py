@@ -78,10 +78,7 @@ class RunTable(KeyTable):
         if columns != self._laid_out:
             self._laid_out = columns
             self.set_columns(columns)
-        at, key = self.cursor_row, self.current_key
         self.set_rows([(str(run.run.path), self._cells(run, now)) for run in runs])
-        if key is not None and self.current_key != key:  # it was deleted: the next one comes to where it was
-            self.move_cursor(row=min(at, self.row_count - 1))
 
     def on_resize(self, _event: events.Resize) -> None:
         """Fills the new width."""

@@ -59,7 +59,7 @@ class KeyTable(DataTable[Text], inherit_bindings=False):
             self.add_column(Text(label), width=width)
 
     def set_rows(self, rows: Sequence[Row]) -> None:
-        """Shows these rows; the cursor stays on the row that it was on."""
+        """Shows these rows; the cursor stays on the row that it was on, or on the one that followed where that went."""
         known, given = list(self._shown), [key for key, _ in rows]
         if known != given[: len(known)]:
             self._replace(rows)
@@ -87,11 +87,12 @@ class KeyTable(DataTable[Text], inherit_bindings=False):
             self.move_cursor(row=self.row_count - 1)
 
     def _replace(self, rows: Sequence[Row]) -> None:
-        current = self.current_key
+        keys, at = list(self._shown), max(0, self.cursor_row)
+        nearest = (*keys[at:], *reversed(keys[:at]))
         self.clear()
         self._shown = {}
         self._append(rows)
-        self._go_to(current)
+        self._go_to(next((key for key in nearest if key in self._shown), None))
 
     def _go_to(self, key: str | None) -> None:
         if key in self._shown:
