@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import disk_errors_named
+from sidestep_tui.runs import standing
 from sidestep_tui.runs.directory import RunDirectory
 
 
@@ -21,7 +22,7 @@ def disk_used(run: RunDirectory) -> int:
 
 
 def remove_run(run: RunDirectory) -> None:
-    """Deletes the run directory with everything in it.
+    """Deletes the run directory with everything in it, and takes the run out of the queue.
 
     Raises:
         SidestepError: an engine works on the run, or the folder cannot be deleted.
@@ -34,3 +35,5 @@ def remove_run(run: RunDirectory) -> None:
         raise SidestepError(
             f"Not all of the run could be deleted: {error.strerror}.", where=run.path, fix="delete the rest by hand"
         ) from error
+    with suppress(SidestepError):  # a damaged queue says so itself
+        standing.forget(run)

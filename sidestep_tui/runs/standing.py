@@ -46,6 +46,12 @@ def remove(run: RunDirectory) -> None:
     _change(lambda queue: replace(queue, runs=tuple(other for other in queue.runs if other != run)))
 
 
+def forget(run: RunDirectory) -> None:
+    """Takes a run out if it is in the queue: one that was deleted, which may never have been there."""
+    if run in read().runs:
+        remove(run)
+
+
 def move(run: RunDirectory, by: int) -> None:
     """Moves a run so many places towards the end, or towards the front with a negative number."""
 

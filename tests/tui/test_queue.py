@@ -16,7 +16,7 @@ from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.queue.screen import QueueScreen
 from sidestep_tui.tui.widgets.table import KeyTable
 
-from .conftest import Eventually
+from .conftest import NOW, Eventually
 
 MakeApp = Callable[..., SidestepApp]
 MakeRun = Callable[..., RunDirectory]
@@ -87,6 +87,23 @@ async def test_the_cursor_goes_to_the_run_that_followed(
         await settle(pilot)
         assert rows(app) == ["b"]
         assert table.cursor_row == 0
+
+
+async def test_a_run_that_is_deleted_leaves_the_queue(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, eventually: Eventually
+) -> None:
+    doomed, other = make_run("doomed", start=NOW - 100), make_run("other", start=NOW - 200)
+    for run in (doomed, other):
+        standing.add(run)
+    app = make_app()
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("d")
+        await eventually(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await settle(pilot)
+        assert not doomed.path.exists()
+        assert standing.read().runs == (other,)
 
 
 async def test_pausing_and_failures(make_app: MakeApp, make_run: MakeRun, settle: Settle) -> None:
