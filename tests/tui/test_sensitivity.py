@@ -18,6 +18,8 @@ from sidestep_tui.tui.widgets.table import KeyTable
 from sidestep_tui.tui.wizard.rows import SettingRow
 from sidestep_tui.tui.wizard.screen import WizardScreen
 
+from .conftest import shown
+
 MakeApp = Callable[..., SidestepApp]
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 Estimated = Callable[..., RunDirectory]
@@ -65,6 +67,19 @@ async def test_the_ranking_goes_into_the_wizard(
         assert "targets_from" in {row.setting.path.rpartition(".")[2] for row in wizard.query(SettingRow)}
     assert document["adapter"]["targets_from"] == str(tmp_path / "ranking.json")
     assert document["model"]["checkpoint"] == document["data"]["tensors"] == str(tmp_path)
+
+
+@pytest.mark.parametrize("width", [60, 66, 72, 80, 120])
+async def test_no_column_of_the_ranking_is_out_of_sight(
+    make_app: MakeApp, estimated: Estimated, settle: Settle, width: int
+) -> None:
+    app = make_app("monitor", run=estimated(ev.RunCompleted()))
+    async with app.run_test(size=(width, 24)) as pilot:
+        await settle(pilot)
+        assert app.screen.query_one("#ranking", KeyTable).max_scroll_x == 0
+        heads = next(line for line in shown(app).splitlines() if "Module" in line)
+        assert "Strength" in heads
+        assert "Rank" in heads
 
 
 async def test_nothing_can_be_trained_before_the_estimate_has_ended(

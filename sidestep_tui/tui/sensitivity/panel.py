@@ -4,7 +4,7 @@ Once the estimate has ended, its file tells the rank that each module earns, and
 """
 
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import ClassVar, Final, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -28,7 +28,10 @@ from sidestep_tui.tui.themes import rich_style
 from sidestep_tui.tui.widgets.table import KeyTable, Row, cell
 
 _WIDE = 100
-_PLACE, _NAME, _VALUE, _RANK, _ERROR = 4, 11, 8, 4, 5
+_WIDTHS: Final = {"place": 4, "module": 11, "strength": 8, "rank": 4, "error": 5}
+"""Cells of the columns; the modules' take what is left."""
+_SIGNS: Final = {"place": "   #", "error": "    ±"}
+_FIRST_TO_GO: Final = ("error", "place")
 _PADDING, _SCROLLBAR = 2, 1
 _MARGIN = 3
 
@@ -42,6 +45,9 @@ class SensitivityPanel(Horizontal):
     DEFAULT_CSS = """
     SensitivityPanel { height: 1fr; }
     SensitivityPanel > Vertical { padding: 0 2 0 1; }
+    SensitivityPanel.-without-map { layout: vertical; }
+    SensitivityPanel.-without-map > Vertical { width: 1fr; height: auto; }
+    SensitivityPanel.-without-map HeatMap { display: none; }
     SensitivityPanel KeyTable { width: 1fr; height: 1fr; }
     """
 
@@ -121,42 +127,52 @@ class SensitivityPanel(Horizontal):
         self.call_after_refresh(self._fill)
 
     def _fit(self) -> None:
-        """The map takes what it needs, the ranking the rest."""
-        self.query_one(Vertical).styles.width = self.query_one(HeatMap).natural_width + _MARGIN
+        """The map takes what it needs, the ranking the rest; where that is too little for its figures, all of it."""
+        needed = self.query_one(HeatMap).natural_width + _MARGIN
+        least = _cells([name for name in self._columns() if name not in _FIRST_TO_GO])
+        without_map = self.size.width - needed < least
+        self.set_class(without_map, "-without-map")
+        self.query_one(Vertical).styles.width = None if without_map else needed
+
+    def _columns(self) -> list[str]:
+        return [name for name in _WIDTHS if name != "rank" or self._ranks is not None]
 
     def _fill(self) -> None:
         table = self.query_one(KeyTable)
-        fixed = [_PLACE, _VALUE, _ERROR] + ([_RANK] if self._ranks is not None else [])
-        name_width = max(_NAME, table.size.width - sum(fixed) - (len(fixed) + 1) * _PADDING - _SCROLLBAR)
-        columns = [("   #", _PLACE), (_("Module"), name_width), (_("Strength"), _VALUE)]
-        columns += [(_("Rank"), _RANK)] if self._ranks is not None else []
-        columns.append(("    ±", _ERROR))
-        fits = sum(width + _PADDING for _, width in columns) + _SCROLLBAR <= table.size.width
-        if not fits:  # the error is the first to go
-            columns.pop()
+        names = self._columns()
+        for name in _FIRST_TO_GO:
+            if _cells(names) > table.size.width:
+                names.remove(name)
+        titles = {"module": _("Module"), "strength": _("Strength"), "rank": _("Rank"), **_SIGNS}
+        widths = {**_WIDTHS, "module": _WIDTHS["module"] + max(0, table.size.width - _cells(names))}
+        columns = [(titles[name], widths[name]) for name in names]
         if columns != self._laid_out:
             self._laid_out = columns
             table.set_columns(columns)
-        rows = [self._row(place, module) for place, module in enumerate(self._modules, start=1)]
-        table.set_rows([(key, cells[: len(columns)]) for key, cells in rows])
+        table.set_rows([self._row(place, module, names) for place, module in enumerate(self._modules, start=1)])
 
-    def _row(self, place: int, module: ModuleSensitivity) -> Row:
+    def _row(self, place: int, module: ModuleSensitivity, names: list[str]) -> Row:
         muted = rich_style(self, "text-muted")
         error = f"{100 * module.stderr / module.sensitivity:.0f} %" if module.sensitivity > 0 else "–"
-        cells = [
-            cell(str(place), muted, right=True),
-            cell(_label(module.module)),
-            cell(number(module.sensitivity, 3), right=True),
-        ]
-        if self._ranks is not None:
-            cells.append(cell(str(self._ranks.get(module.module, "–")), right=True))
-        cells.append(cell(error, muted, right=True))
-        return module.module, tuple(cells)
+        rank = self._ranks.get(module.module, "–") if self._ranks is not None else ""
+        cells = {
+            "place": cell(str(place), muted, right=True),
+            "module": cell(_label(module.module)),
+            "strength": cell(number(module.sensitivity, 3), right=True),
+            "rank": cell(str(rank), right=True),
+            "error": cell(error, muted, right=True),
+        }
+        return module.module, tuple(cells[name] for name in names)
 
     @on(KeyTable.RowHighlighted)
     def _mark(self, event: KeyTable.RowHighlighted) -> None:
         key = event.row_key.value
         self.query_one(HeatMap).selected = place_of(key) if key else None
+
+
+def _cells(names: list[str]) -> int:
+    """What these columns take at least."""
+    return sum(_WIDTHS[name] + _PADDING for name in names) + _SCROLLBAR
 
 
 def _label(module: str) -> str:
