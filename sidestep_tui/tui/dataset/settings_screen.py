@@ -65,6 +65,10 @@ class SettingTable(KeyTable):
         Binding("enter", "select_cursor", _("Change"), key_display="enter", tooltip=_("Change the field")),
     ]
 
+    def on_resize(self) -> None:
+        """What is said of a field may take another line, of a low terminal from the table: the cursor stays in it."""
+        self.move_cursor(row=self.cursor_row)
+
 
 class DatasetSettingsScreen(ReviewingScreen[None]):
     """The data set's own fields."""
@@ -74,9 +78,12 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t,escape", "back", _("Back"), tooltip=_("Go back to the songs")),
     ]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]  # noqa: RUF012 - Textual declares it as an instance's
     DEFAULT_CSS = """
-    DatasetSettingsScreen SettingTable { height: 10; margin: 1 1 0 1; }
+    DatasetSettingsScreen SettingTable { height: 1fr; min-height: 3; max-height: 10; margin: 1 1 0 1; }
     DatasetSettingsScreen Static { padding: 0 2; margin-bottom: 1; }
+    DatasetSettingsScreen.-short SettingTable { margin: 0 1; }
+    DatasetSettingsScreen.-short Static { margin: 0; }
     """
 
     def __init__(self, review: Review) -> None:

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 from textual.widgets import Input, Static
 
 from sidestep_tui.tui.dataset.settings_screen import DatasetSettingsScreen
 from sidestep_tui.tui.widgets.bars import TopBar
 
+from ..conftest import shown
 from .conftest import OpenReview, Settle
 from .support import prompts
 
@@ -34,6 +36,19 @@ async def test_the_tag_of_the_data_set_reaches_every_prompt(
         await pilot.press("enter")
         await pilot.pause()
         assert "voice, w4ltz" in prompts(pilot)
+
+
+@pytest.mark.parametrize("size", [(80, 15), (60, 15)])
+async def test_the_hint_is_seen_in_a_low_terminal(
+    open_review: OpenReview, album: Path, size: tuple[int, int]
+) -> None:
+    async with open_review(album, size, "t") as pilot:
+        await pilot.pause()
+        await pilot.press("end")
+        await pilot.pause()
+        await pilot.pause()
+        assert "chooses others." in " ".join(shown(pilot.app).split())
+        assert "Held out" in shown(pilot.app), "the row under the cursor"
 
 
 async def test_a_ratio_that_is_none_is_refused(open_review: OpenReview, album: Path) -> None:
