@@ -58,11 +58,11 @@ def describe(event: ev.AnyEvent, state: RunState) -> str | None:  # noqa: C901 -
             values = "".join(f" {path}={value}" for path, value in event.arguments.items())
             return f"{event.command}{values} after step {event.step}"
         case ev.WarningRaised():
-            return f"warning: {problem_text(event)}"
+            return f"warning: {ev.problem_text(event)}"
         case ev.RunStopped():
             return f"stopped after step {event.step}: {event.reason}"
         case ev.RunFailed():
-            return f"failed: {problem_text(event)}"
+            return f"failed: {ev.problem_text(event)}"
         case ev.RunCompleted():
             results = (f"{name} {_result(value)}" for name, value in event.results.items() if value is not None)
             return ", ".join(["completed", *results])
@@ -110,12 +110,6 @@ def step_text(event: ev.StepCompleted, state: RunState) -> str:
     bands = zip(ev.BANDS, state.recent_band_losses(), strict=True)
     parts.extend(f"{name} {number(loss)}" for name, loss in bands if loss is not None)
     return "  ".join(parts)
-
-
-def problem_text(event: ev.WarningRaised | ev.RunFailed) -> str:
-    """What, where and the fix, in one line."""
-    where = f" ({event.where})" if event.where else ""
-    return f"{event.what}{where}{f' Fix: {event.fix}' if event.fix else ''}"
 
 
 def number(value: float | None) -> str:

@@ -9,11 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from sidestep_tui.cli.describe import value_text
-from sidestep_tui.cli.lines import number, problem_text
+from sidestep_tui.cli.lines import number
 from sidestep_tui.cli.tables import Column, FittedTable
 from sidestep_tui.config.fields import leaves
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.report.figures import duration
+from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.compare import best_validation_loss, extent_text
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.runs.state import LOSS_STEPS
@@ -103,7 +104,7 @@ def details_view(summary: RunSummary) -> RenderableType:
         "best validation": best_validation_loss(state),
         "checkpoints": len(state.checkpoints) or None,
         "warnings": len(state.warnings) or None,
-        "failure": problem_text(state.failure) if state.failure else None,
+        "failure": ev.problem_text(state.failure) if state.failure else None,
         **state.results,
     }
     settings = dict(leaves(summary.run.settings().model_dump(mode="json")))

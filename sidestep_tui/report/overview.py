@@ -59,7 +59,7 @@ def events_section(state: RunState) -> Html | None:
         return None
     rows: list[tuple[float, list[str]]] = []
     for warning in state.warnings:
-        rows.append((warning.time, [moment(warning.time), "warning", _problem(warning)]))
+        rows.append((warning.time, [moment(warning.time), "warning", ev.problem_text(warning)]))
     for command in state.commands:
         given = ", ".join(f"{name} = {value}" for name, value in command.arguments.items())
         said = f"{command.command} {given}".strip()
@@ -99,15 +99,10 @@ def checkpoints_section(summary: RunSummary) -> Html | None:
 
 def _troubles(state: RunState) -> Html | None:
     if state.failure is not None:
-        return element("p", element("strong", "Failed: "), _problem(state.failure), class_="trouble")
+        return element("p", element("strong", "Failed: "), ev.problem_text(state.failure), class_="trouble")
     if state.stopped is not None:
         return element("p", f"Stopped after step {state.stopped.step}: {state.stopped.reason}", class_="trouble")
     return None
-
-
-def _problem(problem: ev.WarningRaised | ev.RunFailed) -> str:
-    where = f" ({problem.where})" if problem.where else ""
-    return f"{problem.what}{where}{f' Fix: {problem.fix}' if problem.fix else ''}"
 
 
 def _duration(summary: RunSummary, now: float) -> str | None:

@@ -206,6 +206,12 @@ class RunFailed(Event, frozen=True):
     fix: str = ""
 
 
+def problem_text(event: WarningRaised | RunFailed) -> str:
+    """What, where and the fix, in one line."""
+    where = f" ({event.where})" if event.where else ""
+    return f"{event.what}{where}{f' Fix: {event.fix}' if event.fix else ''}"
+
+
 class RunCompleted(Event, frozen=True):
     """The run did all of its work. `results` are the figures and paths worth telling."""
 
