@@ -39,9 +39,7 @@ async def test_the_tag_of_the_data_set_reaches_every_prompt(
 
 
 @pytest.mark.parametrize("size", [(80, 15), (60, 15)])
-async def test_the_hint_is_seen_in_a_low_terminal(
-    open_review: OpenReview, album: Path, size: tuple[int, int]
-) -> None:
+async def test_the_hint_is_seen_in_a_low_terminal(open_review: OpenReview, album: Path, size: tuple[int, int]) -> None:
     async with open_review(album, size, "t") as pilot:
         await pilot.pause()
         await pilot.press("end")
