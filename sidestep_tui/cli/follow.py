@@ -19,10 +19,16 @@ from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import summarise
 from sidestep_tui.runs.launch import launch
 from sidestep_tui.runs.log import EventReader
+from sidestep_tui.runs.resuming import way_on
 from sidestep_tui.runs.state import RunState, apply, replay
 
 _POLL_SECONDS: Final = 0.1
 _START_POLL_SECONDS: Final = 0.5
+_WAYS_ON: Final = {
+    "checkpoint": "continues after the newest checkpoint",
+    "rest": "goes on with what is left",
+    "anew": "begins anew",
+}
 
 
 def launch_and_follow(run: RunDirectory, out: Output, *, detach: bool) -> int:
@@ -185,10 +191,10 @@ def _exit_code(run: RunDirectory, state: RunState, out: Output, *, interrupted: 
         raise SidestepError(
             "The engine vanished without a last word: no space is left on the device.",
             where=run.path,
-            fix=f"free some space; `sidestep resume {run.path}` continues after the newest checkpoint",
+            fix=f"free some space; `sidestep resume {run.path}` {_WAYS_ON[way_on(run.job())]}",
         )
     raise SidestepError(
         "The engine vanished without a last word.",
         where=run.engine_log,
-        fix=f"read the end of its log; `sidestep resume {run.path}` continues after the newest checkpoint",
+        fix=f"read the end of its log; `sidestep resume {run.path}` {_WAYS_ON[way_on(run.job())]}",
     )

@@ -1,6 +1,6 @@
 """A question before something that cannot be taken back, or that stops work."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -10,6 +10,9 @@ from textual.widgets import Static
 from sidestep_tui.texts import _
 from sidestep_tui.tui.leaving import Dialog
 from sidestep_tui.tui.text import literal
+
+if TYPE_CHECKING:
+    from sidestep_tui.config.jobs import JobName
 
 
 class ConfirmScreen(Dialog[bool]):
@@ -50,7 +53,15 @@ class ConfirmScreen(Dialog[bool]):
         self.dismiss(answer)
 
 
-def stop_question(name: str) -> ConfirmScreen:
+def stop_question(name: str, job: "JobName") -> ConfirmScreen:
     """Asks whether an engine should stop; the same words wherever it is asked."""
-    detail = _("The engine finishes its step, saves a checkpoint and ends. You can resume it at any time.")
+    from sidestep_tui.runs.resuming import way_on
+
+    match way_on(job):
+        case "checkpoint":
+            detail = _("The engine finishes its step, saves a checkpoint and ends. You can resume it at any time.")
+        case "rest":
+            detail = _("The engine keeps what is done and ends. You can resume it at any time.")
+        case _:
+            detail = _("The engine finishes its step and ends. A run of this kind begins anew when it is resumed.")
     return ConfirmScreen(_("Stop the run {name}?").format(name=name), detail, yes=_("Stop it"))

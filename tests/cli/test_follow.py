@@ -108,6 +108,13 @@ def test_an_engine_that_vanishes_is_a_failure_that_names_its_log(sidestep, stub_
     error = json.loads(result.err)
     assert error["where"] == str(tmp_path / "run" / "engine.log")
     assert "sidestep resume" in error["fix"]
+    assert error["fix"].endswith("continues after the newest checkpoint")
+
+
+def test_a_job_that_keeps_nothing_is_not_promised_to_continue(sidestep, stub_engine, inputs):
+    stub_engine("vanish")
+    fix = json.loads(sidestep("preflight", *inputs, "--json").err)["fix"]
+    assert fix.endswith("begins anew")
 
 
 def test_an_engine_whose_last_word_found_no_space_is_explained(sidestep, stub_engine, inputs, tmp_path, monkeypatch):

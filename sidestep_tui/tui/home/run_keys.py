@@ -21,7 +21,7 @@ class RunKeys(SidestepScreen[None]):
     """A list of runs whose engines are started and stopped. What the keys need is imported when they are pressed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "resume", _("Resume"), tooltip=_("Continue the run after its newest checkpoint, or start it")),
+        Binding("r", "resume", _("Resume"), tooltip=_("Continue the run after what it has saved, or start it")),
         Binding("s", "stop", _("Stop"), tooltip=_("Ask the engine to save and stop (asks first)")),
         Binding("d", "delete", _("Delete"), tooltip=_("Delete the run with all of its files (asks first)")),
     ]
@@ -55,14 +55,14 @@ class RunKeys(SidestepScreen[None]):
         from sidestep_tui.runs.control import send_command
 
         run = self.current()
-        if run is None or not await self.app.push_screen_wait(stop_question(run.run.name)):
+        if run is None or not await self.app.push_screen_wait(stop_question(run.run.name, run.job)):
             return
         try:
             send_command(run.run, "stop")
         except SidestepError as error:
             self.sidestep.tell_error(error)
         else:
-            self.sidestep.tell(_("{name} finishes its step, saves and stops.").format(name=run.run.name))
+            self.sidestep.tell(_("{name} finishes its step and stops.").format(name=run.run.name))
 
     @work
     async def action_delete(self) -> None:

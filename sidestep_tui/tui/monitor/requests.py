@@ -41,7 +41,7 @@ class EngineKeys(SidestepScreen[None]):
         ),
         Binding("p", "pause", _("Pause"), tooltip=_("Pause after this step, or go on")),
         Binding("x", "stop", _("Stop"), tooltip=_("Save and stop (asks first)")),
-        Binding("r", "resume", _("Resume"), tooltip=_("Continue the run after its newest checkpoint, or start it")),
+        Binding("r", "resume", _("Resume"), tooltip=_("Continue the run after what it has saved, or start it")),
     ]
 
     def __init__(self, run: RunDirectory) -> None:
@@ -91,7 +91,7 @@ class EngineKeys(SidestepScreen[None]):
     @work
     async def action_stop(self) -> None:
         """Asks, then asks the engine."""
-        if await self.app.push_screen_wait(stop_question(self.run.name)):
+        if await self.app.push_screen_wait(stop_question(self.run.name, self.job)):
             self.action_send("stop")
 
     @work(thread=True, group="launch")
