@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.screen import Screen
@@ -26,6 +26,7 @@ from sidestep_tui.tui.process import check_terminal, leave_when_terminated
 from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.text import clean
 from sidestep_tui.tui.themes import DEFAULT_VARIABLES, THEMES, for_few_colours
+from sidestep_tui.tui.turns import InTurnApp
 
 if TYPE_CHECKING:
     from sidestep_tui.runs.machine import MachineSnapshot
@@ -38,7 +39,7 @@ _MANY_COLOURS: Final = ("256", "truecolor")
 _NO_COLOUR: Final = NoColor()
 
 
-class SidestepApp(App[None]):
+class SidestepApp(InTurnApp):
     """The application.
 
     Args:
