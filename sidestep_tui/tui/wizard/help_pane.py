@@ -1,11 +1,21 @@
-"""The lines below the list: what the setting under the cursor is, what it takes, and what is wrong with it."""
+"""The lines below the list: what the setting under the cursor is, what it takes, and what is wrong with it.
 
+A long help is cut there, and says with which key all of it is read.
+"""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from sidestep_tui.config.fields import SettingField
 from sidestep_tui.texts import _
+from sidestep_tui.tui.leaving import Dialog
 from sidestep_tui.tui.text import clean
+from sidestep_tui.tui.widgets.scroll import KeyScroll
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.state import EPOCHS, MODEL, SONGS, WizardState
 from sidestep_tui.tui.wizard.values import allowed, spell_value
@@ -17,6 +27,18 @@ class HelpPane(Static):
     DEFAULT_CSS = """
     HelpPane { height: 5; padding: 0 1; }
     """
+
+    def render(self) -> Content:
+        """As much of it as there is room for; where that is not all, the last line says so."""
+        whole = self.content if isinstance(self.content, Content) else Content("")
+        width, height = self.content_size
+        lines = whole.wrap(width) if width and height else []
+        if len(lines) <= height:
+            return whole
+        key, words = ("i", "bold $footer-key-foreground"), (_("shows all of it"), "$text-muted")
+        way_on = Content.assemble(" … ", key, " ", words)
+        last = lines[height - 1].rstrip().truncate(max(0, width - way_on.cell_length))
+        return Content("\n").join([*lines[: height - 1], last + way_on])
 
     def show(self, setting: SettingField, document: WizardDocument, fact: Content | None = None) -> None:
         """Describes the setting as it stands in the document."""
@@ -41,6 +63,23 @@ class HelpPane(Static):
     def say(self, text: str) -> None:
         """Shows a plain text, for rows that are no settings."""
         self.update(Content.styled(text, "$text-muted"))
+
+
+class WholeHelpScreen(Dialog[None]):
+    """All that is said of a setting, in a box that scrolls."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q,i", "dismiss", _("Close"))]
+
+    def __init__(self, told: Content) -> None:
+        super().__init__()
+        self._told = told
+
+    def compose(self) -> ComposeResult:
+        """The text and the way out."""
+        with Vertical(classes="dialog dialog-tall"):
+            with KeyScroll():
+                yield Static(self._told)
+            yield Static(_("[b $footer-key-foreground]esc[/] Close"))
 
 
 def fact_about(path: str, state: WizardState) -> Content | None:

@@ -38,6 +38,7 @@ class WizardKeys(SidestepScreen[None]):
         Binding("a", "advanced", _("Advanced"), tooltip=_("Show or hide the advanced settings")),
         Binding("s", "pick_step", _("Steps"), show=False, tooltip=_("Jump to a step")),
         Binding("e", "epochs", _("Epochs"), show=False, tooltip=_("Take the epochs recommended for so many songs")),
+        Binding("i", "whole_help", _("All its help"), show=False, tooltip=_("Read all that is said of the setting")),
         Binding("down,j", "move(1)", _("Down"), show=False),
         Binding("up,k", "move(-1)", _("Up"), show=False),
     ]

@@ -7,6 +7,7 @@ from typing import Any
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 
 from sidestep_tui.config.presets import Preset
@@ -14,7 +15,7 @@ from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.wizard import finish, reviewing
 from sidestep_tui.tui.wizard.document import WizardDocument
-from sidestep_tui.tui.wizard.help_pane import HelpPane, fact_about
+from sidestep_tui.tui.wizard.help_pane import HelpPane, WholeHelpScreen, fact_about
 from sidestep_tui.tui.wizard.keys import WizardKeys
 from sidestep_tui.tui.wizard.lookups import Lookups
 from sidestep_tui.tui.wizard.memory_bar import MemoryBar
@@ -114,6 +115,12 @@ class WizardScreen(WizardKeys):
             pane.say(_("Enter does what is marked. Earlier steps keep everything: p goes back, s jumps."))
         else:
             pane.show(row.setting, self.state.document, fact_about(row.setting.path, self.state))
+
+    def action_whole_help(self) -> None:
+        """Shows all that is said of the setting under the cursor."""
+        told = self.query_one(HelpPane).content
+        if isinstance(told, Content):
+            self.app.push_screen(WholeHelpScreen(told))
 
     # What is edited
 

@@ -13,6 +13,7 @@ from sidestep_tui.tui.wizard.review import ActionRow
 from sidestep_tui.tui.wizard.rows import SettingRow
 from sidestep_tui.tui.wizard.screen import WizardScreen
 
+from ..conftest import shown
 from .conftest import OpenWizard, settle
 from .support import focused, go_to, help_text, state, value
 
@@ -148,3 +149,21 @@ async def test_songs_that_are_not_encoded_will_do_and_the_wizard_says_so(open_wi
     async with open_wizard(values={"model.checkpoint": "/models/model-turbo"}) as pilot:
         await pilot.press("n")
         assert "A folder of songs will do as well" in help_text(pilot)
+
+
+async def test_a_long_help_says_that_it_is_cut_and_a_key_shows_all_of_it(open_wizard: OpenWizard) -> None:
+    async with open_wizard((60, 20)) as pilot:
+        await pilot.press("slash", *"memory.weights", "enter")
+        await pilot.pause()
+        path = focused(pilot)
+        last_words = " ".join(state(pilot).document.find(path).help.split()[-4:])
+        assert last_words not in " ".join(shown(pilot.app).split())
+        assert "… i shows all of it" in shown(pilot.app)
+        await pilot.press("i")
+        await pilot.pause()
+        await pilot.press("G")
+        await pilot.pause()
+        assert last_words.split()[-1] in shown(pilot.app)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert focused(pilot) == path
