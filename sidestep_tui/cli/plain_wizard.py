@@ -14,8 +14,8 @@ from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
-from sidestep_tui.tui.wizard.facts import inspect_model, look_at_songs
-from sidestep_tui.tui.wizard.state import BASE, EPOCHS, MODEL, SONGS, WizardState
+from sidestep_tui.tui.wizard.facts import inspect_model, look_at_songs, together
+from sidestep_tui.tui.wizard.state import BASE, EPOCHS, MODEL, MORE_SONGS, SONGS, WizardState
 from sidestep_tui.tui.wizard.values import allowed, parse_value, spell_value
 
 _HELP: Final = _(
@@ -198,6 +198,7 @@ class PlainWizard:
             else:
                 state.model_problem = state.model.incomplete
                 self._say(_("The model: {title}.").format(title=state.model.title))
-        if path == SONGS and (songs := state.path(SONGS)):
-            state.data = look_at_songs(songs)
+        if path in (SONGS, MORE_SONGS) and (folders := state.folders()):
+            first, *others = map(look_at_songs, folders)
+            state.data = together(first, others)
             self._say(_("The songs: {title}.").format(title=state.data.title))

@@ -237,3 +237,11 @@ def test_the_command_says_that_nothing_was_started(
     assert main(["wizard", "--plain"]) == 0
     assert capsys.readouterr().out.endswith("Nothing was started.\n")
     assert main(["wizard", "--plain", "--json"]) == 2
+
+
+def test_further_folders_of_tensors_count_too(talk: Talk) -> None:
+    more = (":find data.more_tensors", "/b/tensors", ":review")
+    state, lines, _ = talk("/a/model", "/a/tensors", *more)
+    assert state.data is not None
+    assert state.data.songs == 28
+    assert any("28 preprocessed songs" in line for line in lines)

@@ -10,14 +10,13 @@ from textual import on, work
 from textual.message import Message
 from textual.widget import Widget
 
-from sidestep_tui.config.places import expanded
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.machine import CardSnapshot
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts, inspect_model, look_at_songs, together
 from sidestep_tui.tui.wizard.measurements import figures_of_runs
 from sidestep_tui.tui.wizard.models import FoundModel, find_models
-from sidestep_tui.tui.wizard.state import BASE, MODEL, MORE_SONGS, SONGS, WizardState
+from sidestep_tui.tui.wizard.state import BASE, MODEL, WizardState
 from sidestep_tui.tui.wizard.views import Figures
 
 if TYPE_CHECKING:
@@ -102,8 +101,7 @@ class Lookups(Widget):
             state.model, state.model_problem = None, ""
             if model[0] is not None:
                 self.look_at_model(*model)
-        first, more = state.path(SONGS), state.document.value(state.document.find(MORE_SONGS))
-        songs = () if first is None else (first, *map(expanded, more))
+        songs = state.folders()
         if songs != self._songs_asked:
             self._songs_asked = songs
             state.data = None

@@ -8,6 +8,7 @@ from sidestep_tui.config.dit_shape import SHAPE_2B
 from sidestep_tui.config.fields import SettingField
 from sidestep_tui.config.memory import estimate_memory
 from sidestep_tui.config.memory_advice import cheapest_fit
+from sidestep_tui.config.places import expanded
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.runs.machine import CardSnapshot
 from sidestep_tui.texts import _, ngettext
@@ -54,6 +55,11 @@ class WizardState:
         """The accepted value of a path setting."""
         value = self.document.value(self.document.find(setting))
         return Path(value) if value else None
+
+    def folders(self) -> tuple[Path, ...]:
+        """The folder of songs or tensors and those that are trained on with it; none where the first is not given."""
+        first, more = self.path(SONGS), self.document.value(self.document.find(MORE_SONGS))
+        return () if first is None else (first, *map(expanded, more))
 
     @property
     def free_bytes(self) -> int | None:
