@@ -10,7 +10,7 @@ from sidestep_tui.report.figures import duration
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import RunCompleted
 from sidestep_tui.runs.log import read_events
-from sidestep_tui.runs.measured import TABLE, Measured
+from sidestep_tui.runs.measured import TABLE, Measured, settings_taken
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,14 +36,14 @@ def _show(run: RunDirectory, out: Output) -> None:
 
 def _flags(run: RunDirectory, results: dict[str, str | int | float | None]) -> str:
     """What to give to `sidestep train` beside the settings that were measured."""
-    settings, taken = run.settings(), str(results.get("faster_with") or "").split(", ")
+    settings, taken = run.settings(), settings_taken(results)
     assert isinstance(settings, PreflightSettings)
-    flags = [f"--memory.checkpointing {results['checkpointing']}"]
-    for name, on in (("memory.compile", settings.memory.compile), ("memory.graphs", settings.memory.graphs)):
-        if name in taken:
-            flags.append(f"--{name}")
+    flags = [f"--memory.checkpointing {taken['memory.checkpointing']}"]
+    for path, on in (("memory.compile", settings.memory.compile), ("memory.graphs", settings.memory.graphs)):
+        if taken[path]:
+            flags.append(f"--{path}")
         elif on:
-            flags.append(f"--no-{name}")
+            flags.append(f"--no-{path}")
     return " ".join(flags)
 
 

@@ -7,11 +7,13 @@ from pydantic import Field
 from sidestep_tui.config.base import Section, Shown
 from sidestep_tui.config.train import TrainSettings
 
+Policies = Literal["chosen", "fit", "fastest"]
+
 
 class MeasureSettings(Section):
     """How a preflight measures."""
 
-    policies: Annotated[Literal["chosen", "fit", "fastest"], Shown()] = "chosen"
+    policies: Annotated[Policies, Shown()] = "chosen"
     """`chosen` measures the settings as they are. `fit` tries memory.checkpointing none, half, all and offload, from
     the fastest to the smallest, until one fits; so does memory.checkpointing auto. `fastest` goes on with the one that
     fits, tries memory.compile and memory.graphs with it, alone and together, and says which of them are worth it."""

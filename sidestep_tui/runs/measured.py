@@ -6,6 +6,7 @@ tells, find an entry by the same key; finding it loads no torch.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -43,6 +44,19 @@ class Measured:
     problem: str = ""
     compile: bool = False
     graphs: bool = False
+
+
+def settings_taken(results: Mapping[str, str | int | float | None]) -> dict[str, str | bool]:
+    """The settings that a preflight found the fastest to fit, by dotted path; nothing where its results are not there.
+
+    Args:
+        results: of its run.
+    """
+    if "checkpointing" not in results:
+        return {}
+    with_these = str(results.get("faster_with") or "").split(", ")
+    switches = {path: path in with_these for path in ("memory.compile", "memory.graphs")}
+    return {"memory.checkpointing": str(results["checkpointing"]), **switches}
 
 
 def remember(settings: TrainSettings, card: str, measured: Measured) -> None:

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast
 
+from sidestep_tui.config.preflight import Policies
 from sidestep_tui.config.preset_names import check_name
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
@@ -15,13 +16,19 @@ from sidestep_tui.tui.routes import make_screen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.starting import started_or_told, warn_of_sharing
 from sidestep_tui.tui.wizard import reviewing, saving
-from sidestep_tui.tui.wizard.dialogs import AskScreen
+from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
 from sidestep_tui.tui.wizard.pickers import path_problem
 from sidestep_tui.tui.wizard.start import StartPlan, keep, new_run_path, remember, start, start_preflight
 from sidestep_tui.tui.wizard.state import MODEL, SONGS, WizardState
 
 if TYPE_CHECKING:
     from sidestep_tui.tui.app import SidestepApp
+
+_POLICIES: Final = {
+    "chosen": (_("As they are"), _("measures the settings as they stand")),
+    "fit": (_("What fits"), _("tries less checkpointing first, until it fits")),
+    "fastest": (_("The fastest"), _("then compile and graphs as well")),
+}
 
 
 async def act(screen: SidestepScreen[None], state: WizardState, key: str) -> bool:
@@ -33,6 +40,9 @@ async def act(screen: SidestepScreen[None], state: WizardState, key: str) -> boo
             await start_run(screen, state, keep)
         case "preflight":
             await start_measuring(screen, state)
+        case "take":
+            state.document = state.document.set_all(reviewing.found(state))
+            return True
         case "measure":
             state.measure_first = not state.measure_first
             return True
@@ -89,13 +99,20 @@ def _make(
 
 
 async def start_measuring(screen: SidestepScreen[None], state: WizardState) -> None:
-    """Starts a preflight and shows it above the wizard, which has its figures when it comes back."""
+    """Asks how much is tried, starts a preflight and shows it above the wizard, which then has its figures."""
     try:
-        run = await asyncio.to_thread(start_preflight, reviewing.plan(state))
+        plan = reviewing.plan(state)
+        policies: str | None = "chosen"
+        if plan.train.training.processes == 1:  # several measure one policy at a time
+            choices = [Choice(name, title, note) for name, (title, note) in _POLICIES.items()]
+            policies = await screen.app.push_screen_wait(PickScreen(_("Preflight"), lambda _text: choices))
+        if policies is None:
+            return
+        state.preflight = await asyncio.to_thread(start_preflight, plan, cast(Policies, policies))
     except SidestepError as error:
         screen.sidestep.tell_error(error)
         return
-    screen.sidestep.open("monitor", run=run)
+    screen.sidestep.open("monitor", run=state.preflight)
 
 
 async def name_run(screen: SidestepScreen[None], state: WizardState) -> bool:

@@ -29,7 +29,7 @@ class ActionRow(Static, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "do", _("Do it"))]
     DEFAULT_CSS = """
     ActionRow { height: 1; padding: 0 1; }
-    ActionRow.-refused { height: auto; max-height: 3; }
+    ActionRow.-long { height: auto; max-height: 3; }
     ActionRow:focus { background: $panel; text-style: bold; }
     """
 
@@ -42,7 +42,7 @@ class ActionRow(Static, can_focus=True):
     def __init__(self, action: Action) -> None:
         super().__init__()
         self.action = action
-        self.set_class(not action.enabled, "-refused")  # why it cannot be done is worth a second line
+        self.set_class(action.is_long or not action.enabled, "-long")  # why it cannot be done is worth a second line
 
     def on_mount(self) -> None:
         """Draws the line."""

@@ -1,14 +1,18 @@
 """The end of the wizard without a screen: what keeps a run from starting, what can be done, and what is started."""
 
+from dataclasses import replace
 from typing import Final
 
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.config.variants import Chosen, chosen_values
 from sidestep_tui.errors import UsageError
+from sidestep_tui.runs.history import summarise
+from sidestep_tui.runs.measured import settings_taken
 from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard.command import estimate_command, listen_command, preprocess_command, train_command
 from sidestep_tui.tui.wizard.start import StartPlan, estimate_for, plan_start, run_path, tensors_for
 from sidestep_tui.tui.wizard.state import MODEL, SAMPLES_EVERY, SAVES_EVERY, SONGS, TARGETS_FROM, WizardState
+from sidestep_tui.tui.wizard.values import spell_value
 from sidestep_tui.tui.wizard.views import Action, ReviewView
 
 _WITH_RANKS: Final = ("lora", "dora")
@@ -21,6 +25,7 @@ def review(state: WizardState) -> ReviewView:
     actions = (
         Action("start", _start_words(state), note, problem is None),
         *_preflight(state, problem),
+        *_found(state),
         *_measuring(state),
         Action("samples", _("Listen"), _samples_words(state)),
         Action("name", _("Name of the run"), state.name()),
@@ -96,6 +101,28 @@ def _preflight(state: WizardState, problem: str | None) -> tuple[Action, ...]:
     if problem or known or state.songs_folder() is not None:
         return ()
     return (Action("preflight", _("Preflight"), _("measures time and memory")),)
+
+
+def found(state: WizardState) -> dict[str, str | bool]:
+    """What the preflight that was started from here found to be the fastest that fits, where the settings are others.
+
+    Nothing where they differ in more than that: it was measured for another run then.
+    """
+    if state.preflight is None or not state.preflight.exists():
+        return {}
+    document = state.document
+    taken = settings_taken(summarise(state.preflight).state.results)
+    changes = {path: value for path, value in taken.items() if document.value(document.find(path)) != value}
+    figures = replace(state, document=document.set_all(changes)).figures() if changes else None
+    return changes if figures is not None and not figures.run else {}
+
+
+def _found(state: WizardState) -> tuple[Action, ...]:
+    """Taking what a preflight found into the settings."""
+    if not (changes := found(state)):
+        return ()
+    told = ", ".join(f"{path.rpartition('.')[2]} {spell_value(value)}" for path, value in changes.items())
+    return (Action("take", _("Take what was found"), told, is_long=True),)
 
 
 def _measuring(state: WizardState) -> tuple[Action, ...]:

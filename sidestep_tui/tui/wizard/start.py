@@ -13,7 +13,7 @@ from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import EstimateSettings, JobName, PreprocessSettings
 from sidestep_tui.config.places import data_home, expanded, here, remembered_choices, runs_home, whole_path
-from sidestep_tui.config.preflight import PreflightSettings
+from sidestep_tui.config.preflight import Policies, PreflightSettings
 from sidestep_tui.config.preset_shelf import find_preset
 from sidestep_tui.config.presets import Preset
 from sidestep_tui.config.train import TrainSettings
@@ -135,8 +135,12 @@ def _make(plan: StartPlan) -> list[RunDirectory]:
     return [create_run(_place(plan.output, job), job, settings) for job, settings in plan.jobs]
 
 
-def start_preflight(plan: StartPlan) -> RunDirectory:
+def start_preflight(plan: StartPlan, policies: Policies = "chosen") -> RunDirectory:
     """Starts to measure the training run of a plan whose songs are encoded, and gives the run that measures.
+
+    Args:
+        plan: what would be started.
+        policies: whether other settings of memory are tried too.
 
     Raises:
         SidestepError: the run directory cannot be made, or the engine did not start.
@@ -144,7 +148,7 @@ def start_preflight(plan: StartPlan) -> RunDirectory:
     document = plan.train.model_dump()
     if plan.estimate is not None:  # its ranking is yet to be made, and its ranks come to as many weights
         document["adapter"]["targets_from"] = None
-    settings = PreflightSettings.model_validate(document)
+    settings = PreflightSettings.model_validate({**document, "preflight": {"policies": policies}})
     run = create_run(_place(plan.output, "preflight"), "preflight", settings)
     launch(run)
     return run

@@ -10,6 +10,7 @@ from sidestep_tui.config.memory import estimate_memory
 from sidestep_tui.config.memory_advice import cheapest_fit
 from sidestep_tui.config.places import expanded
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.machine import CardSnapshot
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.wizard.conflicts import absent_files, absent_means, absent_targets
@@ -50,6 +51,8 @@ class WizardState:
     """What earlier training runs took, by the fingerprint of their settings."""
     chosen_name: str | None = None
     measure_first: bool = False
+    preflight: RunDirectory | None = None
+    """The one that was started from here last."""
 
     def path(self, setting: str) -> Path | None:
         """The accepted value of a path setting."""

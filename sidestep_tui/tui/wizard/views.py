@@ -85,12 +85,16 @@ class MemoryView:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that can be done with the finished settings. `note` says what comes of it, or why it cannot be done."""
+    """Something that can be done with the finished settings. `note` says what comes of it, or why it cannot be done.
+
+    A note that `is_long` may take several lines.
+    """
 
     key: str
     name: str
     note: str
     enabled: bool = True
+    is_long: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,18 @@ from textual.widgets import Input, Static
 
 from sidestep_tui.config.memory import GIB, RESERVE_BYTES
 from sidestep_tui.config.places import runs_home, user_presets
+from sidestep_tui.config.preflight import PreflightSettings
+from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.runs.log import EventWriter
+from sidestep_tui.runs.measured import Measured, remember
 from sidestep_tui.tui.monitor.screen import MonitorScreen
 from sidestep_tui.tui.wizard.review import ActionRow, Review
 from sidestep_tui.tui.wizard.screen import WizardScreen
 
-from ..conftest import MACHINE
+from ..conftest import MACHINE, shown
 from .conftest import OpenWizard
-from .support import act, bar, measuring_engine, one_song, state
+from .support import act, bar, measuring_engine, one_song, state, value
 
 
 async def test_start_makes_the_run_and_opens_the_monitor(
@@ -55,6 +59,7 @@ async def test_a_preflight_is_watched_and_its_figures_are_in_the_review_afterwar
     async with open_wizard(values={"model.checkpoint": "/models/model-turbo", "data.tensors": str(tensors)}) as pilot:
         assert not bar(pilot).measured
         await act(pilot, "preflight")
+        await pilot.press("enter")
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
         assert isinstance(pilot.app.screen, MonitorScreen)
@@ -64,6 +69,63 @@ async def test_a_preflight_is_watched_and_its_figures_are_in_the_review_afterwar
         assert bar(pilot).total == 4 * GIB + RESERVE_BYTES
         assert "measured by a preflight" in str(pilot.app.screen.query_one(Review).query(".text").first(Static).content)
         assert "preflight" not in [row.action.key for row in pilot.app.screen.query(ActionRow)]
+
+
+async def test_what_a_preflight_found_is_taken_into_the_settings(
+    open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def launch(run: RunDirectory) -> None:
+        settings = run.settings()
+        assert isinstance(settings, PreflightSettings)
+        asked.append(settings.preflight.policies)
+        better = {"checkpointing": "half", "compile": True, "graphs": False}
+        training = settings.training_run()
+        taken = training.model_copy(update={"memory": training.memory.model_copy(update=better)})
+        measured = Measured("half", fits=True, free_bytes=8 * GIB, peak_bytes=4 * GIB, seconds=0.25, compile=True)
+        remember(taken, MACHINE.cards[0].name, measured)
+        with EventWriter(run.events_file) as log:
+            log.write(ev.RunStarted(job="preflight", pid=1, host="box", device="cuda:0", version="0"))
+            log.write(ev.RunCompleted(results={"checkpointing": "half", "faster_with": "memory.compile"}))
+
+    monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", launch)
+    tensors = one_song(tmp_path / "tensors")
+    async with open_wizard(values={"model.checkpoint": "/models/model-turbo", "data.tensors": str(tensors)}) as pilot:
+        await act(pilot, "preflight")
+        assert "The fastest" in shown(pilot.app)
+        await pilot.press("down", "down", "enter")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.press("escape")
+        await pilot.pause()
+        assert asked == ["fastest"]
+        assert "checkpointing half," in shown(pilot.app)
+        assert "compile on " in shown(pilot.app)
+        await act(pilot, "take")
+        await pilot.pause()
+        assert value(pilot, "memory.checkpointing") == "half"
+        assert value(pilot, "memory.compile") is True
+        time_line = str(pilot.app.screen.query_one(Review).query(".text").first(Static).content)
+        assert "at 0.25 s a step, measured by a preflight" in time_line
+        assert "take" not in [row.action.key for row in pilot.app.screen.query(ActionRow)]
+
+
+async def test_what_was_found_is_not_offered_for_another_run(
+    open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def launch(run: RunDirectory) -> None:
+        with EventWriter(run.events_file) as log:
+            log.write(ev.RunCompleted(results={"checkpointing": "half", "faster_with": None}))
+
+    monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", launch)
+    tensors = one_song(tmp_path / "tensors")
+    async with open_wizard(values={"model.checkpoint": "/models/model-turbo", "data.tensors": str(tensors)}) as pilot:
+        await act(pilot, "preflight")
+        await pilot.press("enter")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "take" not in [row.action.key for row in pilot.app.screen.query(ActionRow)]
 
 
 async def test_songs_are_encoded_first(open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch) -> None:
