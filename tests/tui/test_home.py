@@ -186,7 +186,7 @@ async def test_resume_launches_the_engine_and_opens_the_monitor(
     app = make_app()
     async with app.run_test() as pilot:
         await settle(pilot)
-        assert "Press r to continue it" in advice(app)
+        assert "Press r on its row to continue it" in advice(app)
         await pilot.press("r")
         await settle(pilot)
         assert isinstance(app.screen, MonitorScreen)

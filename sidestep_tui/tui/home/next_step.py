@@ -1,11 +1,10 @@
 """What a person would do next, in one or two sentences, from the state of the runs. Pure."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from sidestep_tui.config.jobs import JobName
 from sidestep_tui.runs.chains import Wait
-from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.runs.resuming import way_on
 from sidestep_tui.texts import _
@@ -30,26 +29,7 @@ _ONE_GO_SECONDS: Final = 5.0
 """Runs that were made within so short a time are of one chain: a person takes longer."""
 
 
-_ON_ITS_ROW: Final = ("train", "estimate", "generate", "export", "verify")
-"""Jobs whose advice, once they are done, names a key that is for the run under the cursor."""
-
-
-class Advice(NamedTuple):
-    """What to do next; `run` is the one whose row the keys in `text` are for, None where they are home's own."""
-
-    text: str
-    run: RunDirectory | None = None
-
-    def told(self, under_cursor: RunDirectory | None) -> str:
-        """The advice, and where its keys work if the cursor is at another run."""
-        if self.run is None or under_cursor in (None, self.run):
-            return self.text
-        return _("{advice} Put the cursor on {name} first.").format(advice=self.text, name=self.run.name)
-
-
-def next_step(
-    runs: list[RunSummary], queue_is_deserted: bool = False, waits: Mapping[str, Wait] | None = None
-) -> Advice:
+def next_step(runs: list[RunSummary], queue_is_deserted: bool = False, waits: Mapping[str, Wait] | None = None) -> str:
     """The advice for the newest run, unless an older one was interrupted and waits to be resumed, or the queue does.
 
     Args:
@@ -58,26 +38,16 @@ def next_step(
         waits: what the runs wait for that a queue starts by itself, by their paths.
     """
     if not runs:
-        return Advice(
-            _(
-                "Press n to set up your first run: it finds your models, or downloads one. "
-                "To try it without a model or songs: `sidestep demo`."
-            )
+        return _(
+            "Press n to set up your first run: it finds your models, or downloads one. "
+            "To try it without a model or songs: `sidestep demo`."
         )
     newest = _telling(runs)
     if queue_is_deserted and newest.condition != "running":
-        return Advice(_("Queued runs wait and nothing works on them, as after a reboot. Press u and they go on."))
+        return _("Queued runs wait and nothing works on them, as after a reboot. Press u and they go on.")
     interrupted = next((run for run in runs if run.condition == "interrupted"), None)
     if interrupted is not None and newest.condition not in ("running", "failed"):
-        return Advice(_interrupted(interrupted), interrupted.run)
-    wait = (waits or {}).get(str(newest.run.path)) if newest.condition == "waiting" else None
-    if wait is not None:
-        return Advice(_starting_by_itself(newest.run.name, wait))
-    has_keys = newest.condition != "completed" or newest.job in _ON_ITS_ROW
-    return Advice(_about(newest), newest.run if has_keys else None)
-
-
-def _about(newest: RunSummary) -> str:
+        return _interrupted(interrupted)
     match newest.condition:
         case "running":
             return _running(newest)
@@ -85,11 +55,13 @@ def _about(newest: RunSummary) -> str:
             what = spoken(newest.state.failure.what) if newest.state.failure else _("it did not say why")
             return _("{name} failed: {what} Enter shows the whole story.").format(name=newest.run.name, what=what)
         case "stopped":
-            return _("{name} was stopped{where}. Press r to continue it.").format(
+            return _("{name} was stopped{where}. Press r on its row to continue it.").format(
                 name=newest.run.name, where=_where(newest)
             )
+        case "waiting" if (wait := (waits or {}).get(str(newest.run.path))) is not None:
+            return _starting_by_itself(newest.run.name, wait)
         case "waiting":
-            return _("{name} was saved but not started. Press r to start it.").format(name=newest.run.name)
+            return _("{name} was saved but not started. Press r on its row to start it.").format(name=newest.run.name)
         case _ if newest.job == "train" and newest.state.samples:
             return _("The adapter is trained. Enter and then a shows the songs that it made on the way.")
         case _:
@@ -129,7 +101,7 @@ def _interrupted(run: RunSummary) -> str:
             how = _("with what is left")
         case _:
             how = _("from the start")
-    return _("{name} was interrupted{where}. Press r to continue it {how}.").format(
+    return _("{name} was interrupted{where}. Press r on its row to continue it {how}.").format(
         name=run.run.name, where=_where(run), how=how
     )
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from sidestep_tui.runs.machine import MachineSnapshot
     from sidestep_tui.tui.follow import RunCatalog
     from sidestep_tui.tui.home.disk_use import DiskUse
-    from sidestep_tui.tui.home.next_step import Advice
 
 
 class RunsReading(SidestepScreen[None]):
@@ -32,7 +31,7 @@ class RunsReading(SidestepScreen[None]):
 
         runs: "list[RunSummary]"
         machine: "MachineSnapshot"
-        advice: "Advice"
+        advice: str
         notes: dict[str, str]
         unreadable: dict[str, str]
         waits: "dict[str, Wait]"

@@ -28,7 +28,6 @@ from sidestep_tui.tui.words import word
 if TYPE_CHECKING:
     from sidestep_tui.runs.chains import Wait
     from sidestep_tui.runs.history import RunSummary
-    from sidestep_tui.tui.home.next_step import Advice
 
 _REFRESH_SECONDS = 2.0
 _LONGEST_NAME = 40
@@ -72,7 +71,6 @@ class HomeScreen(HistoryKeys, RunKeys, RunsReading):
         super().__init__()
         self._title = Content(_("Runs"))
         self._waits: dict[str, Wait] = {}
-        self._advice: Advice | None = None
 
     def compose_body(self) -> ComposeResult:
         """The machine, the advice, the runs."""
@@ -114,16 +112,8 @@ class HomeScreen(HistoryKeys, RunKeys, RunsReading):
         self.show_runs()
         self._tell_unreadable(event.unreadable)
         self.query_one(MachineLines).snapshot = event.machine
-        self._advice = event.advice
-        self._tell_advice()
+        tell(self.query_one("#next", Static), Content.assemble((_("Next  "), "bold $accent"), clean(event.advice)))
         self.refresh_bindings()
-
-    def _tell_advice(self) -> None:
-        """What to do next; where its keys would reach another run, that too."""
-        if self._advice is not None:
-            run = self.current()
-            told = clean(self._advice.told(run.run if run is not None else None))
-            tell(self.query_one("#next", Static), Content.assemble((_("Next  "), "bold $accent"), told))
 
     def show_runs(self) -> None:
         """Fills the table, and says in its title what is left out."""
@@ -188,7 +178,6 @@ class HomeScreen(HistoryKeys, RunKeys, RunsReading):
     @on(RunTable.RowHighlighted)
     def _cursor_moved(self) -> None:
         self._show_details()
-        self._tell_advice()
         self.refresh_bindings()
 
     def action_new(self) -> None:

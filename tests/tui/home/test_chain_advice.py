@@ -31,9 +31,9 @@ def run(name: str, job: JobName, condition: Condition, made: float = NOW) -> Run
 )
 def test_training_waits_for_what_goes_before_it(encoding: Condition, expected: str) -> None:
     runs = [run("tune", "train", "waiting"), run("tune-preprocess", "preprocess", encoding, NOW - 0.01)]
-    assert expected in next_step(runs).text
+    assert expected in next_step(runs)
 
 
 def test_an_older_run_is_no_part_of_the_chain() -> None:
     runs = [run("tune", "train", "waiting"), run("other", "train", "failed", NOW - 60)]
-    assert "tune was saved but not started" in next_step(runs).text
+    assert "tune was saved but not started" in next_step(runs)

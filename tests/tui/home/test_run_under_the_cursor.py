@@ -86,21 +86,6 @@ async def test_after_a_deletion_the_cursor_is_at_the_run_that_followed(
             assert run.run.name == left
 
 
-async def test_the_advice_says_whose_keys_it_means(
-    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
-) -> None:
-    make_run("old", events=training_events(5), start=NOW - 500)
-    make_run("new", events=training_events(5, 5, ev.RunCompleted()), start=NOW - 100)
-    app = make_app()
-    async with app.run_test() as pilot:
-        await settle(pilot)
-        assert "Put the cursor on old first." in " ".join(shown(app).split())
-        await pilot.press("j")
-        await pilot.pause()
-        assert "old was interrupted" in shown(app)
-        assert "Put the cursor on" not in shown(app)
-
-
 async def test_a_note_does_not_bring_a_deleted_run_back(
     make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
 ) -> None:
