@@ -69,6 +69,9 @@ class WholeHelpScreen(Dialog[None]):
     """All that is said of a setting, in a box that scrolls."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q,i", "dismiss", _("Close"))]
+    DEFAULT_CSS = """
+    WholeHelpScreen KeyScroll { height: auto; max-height: 50vh; margin-bottom: 1; }
+    """
 
     def __init__(self, told: Content) -> None:
         super().__init__()
@@ -76,7 +79,7 @@ class WholeHelpScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """The text and the way out."""
-        with Vertical(classes="dialog dialog-tall"):
+        with Vertical(classes="dialog"):
             with KeyScroll():
                 yield Static(self._told)
             yield Static(_("[b $footer-key-foreground]esc[/] Close"))

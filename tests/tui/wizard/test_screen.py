@@ -152,7 +152,7 @@ async def test_songs_that_are_not_encoded_will_do_and_the_wizard_says_so(open_wi
 
 
 async def test_a_long_help_says_that_it_is_cut_and_a_key_shows_all_of_it(open_wizard: OpenWizard) -> None:
-    async with open_wizard((60, 20)) as pilot:
+    async with open_wizard((60, 14)) as pilot:
         await pilot.press("slash", *"memory.weights", "enter")
         await pilot.pause()
         path = focused(pilot)
