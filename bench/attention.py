@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bench.common import CLOCKS, alternate, describe_machine, print_table, ratio_of, seconds_of
 from sidestep_tui.acestep.attention import attend
+from sidestep_tui.acestep.flash import trust_flash
 
 WINDOW = 128
 
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     options = parser.parse_args()
     device, dtype = torch.device(options.device), getattr(torch, options.dtype)
+    trust_flash(device)
     print(f"{describe_machine(device)}\n{vars(options)}\n")
     rows = []
     for tokens in options.tokens:

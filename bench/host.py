@@ -6,7 +6,6 @@ A card that waits for its host computes nothing, so these bound the step from be
 the pretended card, where no kernel runs and launches are counted. Width does not matter to the host; depth does.
 """
 
-import copy
 import ctypes
 import os
 import statistics
@@ -20,7 +19,7 @@ import torch
 
 from bench.common import describe_machine, print_table
 from bench.shapes import SHAPES, build_transformer
-from bench.train_step import make_batch, our_step, plain_step
+from bench.train_step import copy_of, make_batch, our_step, plain_step
 
 MIB = 1024**2
 REPEATS = 9
@@ -48,7 +47,7 @@ def main() -> None:
         "ours, recomputed, recorded": partial(our_step, policy="all", graphs=True),
         "ours, recomputed, compiled and recorded": partial(our_step, policy="all", compiled=True, graphs=True),
     }.items():
-        step = make(copy.deepcopy(base), batch, 64)
+        step = make(copy_of(base), batch, 64)
         rows.append([side, *_measured(step, card)])
     print_table(["side", "host", "range", "kernels", "products", "rise of memory"], rows)
 

@@ -32,18 +32,21 @@ from pathlib import Path
 from diffusers import AceStepTransformer1DModel
 from sidestep_tui.acestep import open_checkpoint
 import torch
-side, model, dtype = sys.argv[1], Path(sys.argv[2]), getattr(torch, sys.argv[3])
+side, model, dtype, device = sys.argv[1], Path(sys.argv[2]), getattr(torch, sys.argv[3]), sys.argv[4]
+torch.zeros(1, device=device)
 def memory():
     fields = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
     return {field[0]: int(field[1]) * 1024 for field in fields if field[0] in ("VmHWM:", "RssAnon:", "RssFile:")}
 before, began = memory(), time.perf_counter()
 if side == "diffusers":
-    dit = AceStepTransformer1DModel.from_pretrained(model / "transformer", torch_dtype=dtype)
+    dit = AceStepTransformer1DModel.from_pretrained(model / "transformer", torch_dtype=dtype).to(device)
 else:
-    dit = open_checkpoint(model).load_transformer("cpu", dtype)
+    dit = open_checkpoint(model).load_transformer(device, dtype)
+torch.zeros(1, device=device).item()
 seconds = time.perf_counter() - began
 for parameter in dit.parameters():
     parameter.sum()
+torch.zeros(1, device=device).item()
 read = time.perf_counter() - began
 risen = {name: value - before[name] for name, value in memory().items()}
 size = sum(p.numel() * p.element_size() for p in dit.parameters())
@@ -60,6 +63,7 @@ def main() -> None:
     parser.add_argument("--shard-gb", type=float, default=5.0)
     parser.add_argument("--folder", type=Path, help="where the model is written, and deleted again")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--device", default="cpu", help="where the model is wanted")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         if options.shape is None:
@@ -74,9 +78,9 @@ def main() -> None:
         found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
         for _ in range(options.repeats + 1):
             for side, results in found.items():
-                results.append(_measure(side, sides[side], options.loaded))
-    print(describe_machine(torch.device("cpu")))
-    precisions = f"stored in {options.stored}, loaded in {options.loaded}"
+                results.append(_measure(side, sides[side], options.loaded, options.device))
+    print(describe_machine(torch.device(options.device)))
+    precisions = f"stored in {options.stored}, loaded in {options.loaded}, to {options.device}"
     print(f"{options.shape or 'tiny'}, {options.layers or 'all'} layers, {precisions}\n")
     header = ["side", "ready", "range", "and read once", "peak", "anonymous", "file", "weights", "peak / weights"]
     print_table(header, [_row(side, results[1:]) for side, results in found.items()])
@@ -90,8 +94,8 @@ def _row(side: str, results: list[dict[str, float]]) -> list[str]:
     return [side, f"{middle['seconds']:.2f} s", spread, read, *sizes, f"{middle['VmHWM:'] / middle['size']:.2f}×"]
 
 
-def _measure(side: str, model: Path, dtype: str) -> dict[str, float]:
-    command = [sys.executable, "-W", "ignore", "-c", _MEASURE, side, str(model), dtype]
+def _measure(side: str, model: Path, dtype: str, device: str) -> dict[str, float]:
+    command = [sys.executable, "-W", "ignore", "-c", _MEASURE, side, str(model), dtype, device]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     result: dict[str, float] = json.loads(output.splitlines()[-1])
     return result

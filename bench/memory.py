@@ -9,7 +9,6 @@ with an allocator that gives every larger block back at once, so that one measur
 """
 
 import argparse
-import copy
 import ctypes
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ import torch
 
 from bench.common import describe_machine, print_table
 from bench.shapes import SHAPES, build_transformer
-from bench.train_step import load_argument, make_batch, our_step, plain_step
+from bench.train_step import copy_of, load_argument, make_batch, our_step, plain_step
 
 MIB = 1024**2
 M_MMAP_THRESHOLD = -3
@@ -31,17 +30,17 @@ def main() -> None:
     if device.type == "cpu":
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 64 * 1024)
     print(f"{describe_machine(device)}\n{options.shape}: {shape}, LoRA rank {options.rank}, batch 1, {options.dtype}\n")
-    base = build_transformer(shape).to(device, dtype)
+    base = build_transformer(shape, options.device, dtype)
     rows = []
     for tokens, condition_tokens in options.load:
         batch = make_batch(tokens, condition_tokens, shape.condition)
         for policy in ("none", "half", "all"):
-            ours = rise_of(our_step(copy.deepcopy(base), batch, options.rank, policy), device)
+            ours = rise_of(our_step(copy_of(base), batch, options.rank, policy), device)
             row = [f"{tokens} + {condition_tokens}", policy]
             if policy == "half":  # diffusers knows all or nothing
                 row += ["", f"{ours / MIB:.0f} MiB", ""]
             else:
-                plain = rise_of(plain_step(copy.deepcopy(base), batch, options.rank, policy == "all"), device)
+                plain = rise_of(plain_step(copy_of(base), batch, options.rank, policy == "all"), device)
                 row += [f"{plain / MIB:.0f} MiB", f"{ours / MIB:.0f} MiB", f"{plain / ours:.2f}×"]
             rows.append(row)
     print_table(["tokens + condition", "recomputed layers", "diffusers + PEFT", "ours", "ratio"], rows)

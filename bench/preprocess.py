@@ -1,7 +1,7 @@
 """How many times faster than it plays music is encoded: decoding ahead of the encoder against one after the other.
 
     python -m bench.preprocess                      # the built-in tiny model on the CPU
-    python -m bench.preprocess --model MODEL --device cuda --songs 13 --seconds 240
+    python -m bench.preprocess --true-size --device cuda --dtype bfloat16 --songs 13 --seconds 240
 
 Songs of noise and tones as MP3 at 44.1 kHz, so that decoding and resampling are what they are for most people. Both
 sides decode, resample and encode the same files with the same model in one process, in turns; texts, whose time is
@@ -20,7 +20,7 @@ from diffusers import AutoencoderOobleck
 from bench.common import alternate, describe_machine, print_table, ratio_of, seconds_of
 from bench.runs import build_model
 from sidestep_tui.acestep import open_checkpoint
-from sidestep_tui.acestep.vae import encode_audio
+from sidestep_tui.acestep.vae import encode_audio, use_one_buffer
 from sidestep_tui.dataset.audio import SAMPLE_RATE, read_audio, write_audio
 from sidestep_tui.engine.loader import prefetch
 
@@ -31,8 +31,7 @@ def main() -> None:
     options = parse_arguments()
     device, dtype = torch.device(options.device), getattr(torch, options.dtype)
     with tempfile.TemporaryDirectory() as name:
-        model = options.model or build_model(Path(name))
-        vae = open_checkpoint(model).load_vae(device, dtype)
+        vae = make_vae(options, Path(name)).to(device, dtype)
         songs = write_songs(Path(name) / "songs", options.songs, options.seconds)
         sides = {
             "one after the other": in_turns(vae, songs, options.tile_seconds),
@@ -53,6 +52,7 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path)
+    parser.add_argument("--true-size", action="store_true", help="random weights in the sizes of the published VAE")
     parser.add_argument("--songs", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--tile-seconds", type=float, default=30.0)
@@ -60,6 +60,15 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     return parser.parse_args()
+
+
+def make_vae(options: argparse.Namespace, folder: Path) -> AutoencoderOobleck:
+    """The VAE of a model folder, one of the published size with random weights, or the tiny model's."""
+    if not options.true_size:
+        return open_checkpoint(options.model or build_model(folder)).load_vae("cpu", torch.float32)
+    vae = AutoencoderOobleck(downsampling_ratios=[2, 4, 4, 6, 10], sampling_rate=SAMPLE_RATE).requires_grad_(False)
+    use_one_buffer(vae)
+    return vae.eval()
 
 
 def write_songs(folder: Path, count: int, seconds: float) -> list[Path]:

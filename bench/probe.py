@@ -20,13 +20,12 @@ from bench.common import CLOCKS, alternate, describe_machine, print_table, secon
 from bench.memory import M_MMAP_THRESHOLD, MIB, rise_of
 from bench.shapes import SHAPES, build_transformer, lora_targets
 from sidestep_tui.acestep.attention import use_banded_attention
+from sidestep_tui.acestep.flash import trust_flash
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.engine.devices import keep_freed_memory
 from sidestep_tui.engine.estimate.probe import probed
 from sidestep_tui.engine.estimate.ranking import Ranking
 from sidestep_tui.engine.recompute import use_checkpointing
-
-CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,8 @@ class Sides:
     ranking: Ranking
 
     def plain(self) -> None:
-        velocity(self.model, self.x, torch.tensor([0.5]), self.condition, self.context).square().mean().backward()
+        t = torch.full((1,), 0.5, device=self.x.device, dtype=self.x.dtype)
+        velocity(self.model, self.x, t, self.condition, self.context).square().mean().backward()
 
     def probed(self) -> None:
         with probed(self.model, lora_targets(self.model), self.ranking.observe):
@@ -57,13 +57,19 @@ class Sides:
 def make_sides(options: argparse.Namespace) -> Sides:
     shape = SHAPES[options.shape]
     shape = replace(shape, layers=options.layers or shape.layers)
-    model = build_transformer(shape)
+    device, dtype = torch.device(options.device), getattr(torch, options.dtype)
+    model = build_transformer(shape, options.device, dtype)
+    trust_flash(device)
     use_banded_attention(model)
     use_checkpointing(model, "all")
     g = torch.Generator().manual_seed(0)
-    x = torch.randn(1, 2 * options.tokens, 64, generator=g, requires_grad=True)
-    condition = torch.randn(1, options.condition, shape.condition, generator=g, requires_grad=True)
-    context = torch.randn(1, 2 * options.tokens, 128, generator=g)
+
+    def drawn(*size: int) -> torch.Tensor:
+        return torch.randn(1, *size, generator=g).to(device, dtype).requires_grad_()
+
+    x = drawn(2 * options.tokens, 64)
+    condition = drawn(options.condition, shape.condition)
+    context = drawn(2 * options.tokens, 128).detach()
     return Sides(model, x, condition, context, Ranking((1 / 3, 1 / 3, 1 / 3)))
 
 
@@ -86,21 +92,25 @@ def main() -> None:
     parser.add_argument("--condition", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--naive", action="store_true", help="also keep every weight's gradient")
     options = parser.parse_args()
-    print(describe_machine(CPU))
+    device = torch.device(options.device)
+    print(describe_machine(device))
     sides = make_sides(options)
     layers = len(sides.model.layers)
     load = f"{options.tokens} + {options.condition} tokens"
-    print(f"{options.shape}, {layers} layers, {load}, float32, {options.clock} time\n")
+    print(f"{options.shape}, {layers} layers, {load}, {options.dtype}, {options.clock} time\n")
     ways: dict[str, Callable[[], None]] = {"plain": sides.plain, "probed": sides.probed}
     if options.naive:
         ways["naive"] = sides.naive
-    ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 64 * 1024)
-    rises = {name: rise_of(way, CPU) for name, way in ways.items()}
+    if device.type == "cpu":
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 64 * 1024)
+    rises = {name: rise_of(way, device) for name, way in ways.items()}
     rises["probed"] += bookkeeping(sides.ranking)
     keep_freed_memory()
-    timings = alternate(ways, options.repeats, CPU, CLOCKS[options.clock])
+    timings = alternate(ways, options.repeats, device, CLOCKS[options.clock])
     rows = [
         [
             name,

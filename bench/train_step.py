@@ -4,7 +4,8 @@
     python -m bench.train_step --shape 2b --dtype bfloat16 --device cuda [--graphs] [--compile]
 
 Both sides train the same random weights on the same draws in one process, in turns. The limit beside the result is the
-number of floating point operations that the step cannot avoid over the matrix rate measured in the same process.
+number of floating point operations that the step cannot avoid over the matrix rate measured in the same process. The
+share of that rate counts four operations for each parameter and token, recomputed or not.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from sidestep_tui.acestep.compiled import compile_blocks
 from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.acestep.flash import trust_flash
 from sidestep_tui.config.adapter import LoraSettings
+from sidestep_tui.config.dit_shape import DitShape
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.config.train import Checkpointing
@@ -35,8 +37,11 @@ from sidestep_tui.engine.optimizer import build_optimizer
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.recompute import use_checkpointing
 from sidestep_tui.engine.step import Passes, StepShare, accumulate_gradients, plain_passes
+from sidestep_tui.engine.streaming import stream_frozen_blocks
 
 RATE = 1e-4
+USEFUL = 4
+"""Operations for each parameter and token that a LoRA step is wanted for: forward, and the gradient of the input."""
 
 
 def main() -> None:
@@ -45,49 +50,56 @@ def main() -> None:
     shape = SHAPES[options.shape]
     if options.layers is not None:
         shape = replace(shape, layers=options.layers)
-    clock = CLOCKS[options.clock]
     print(f"{describe_machine(device)}\n{options.shape}: {shape}")
     print(f"LoRA rank {options.rank}, batch 1, {options.dtype}, {options.clock} time\n")
-    base = build_transformer(shape).to(device, dtype)
-    rows = []
-    for tokens, condition_tokens in options.load:
-        batch = make_batch(tokens, condition_tokens, shape.condition)
-        for checkpointing in options.checkpointing:
-            recomputed = checkpointing == "on"
-            timings = alternate(
-                {
-                    "plain": plain_step(copy.deepcopy(base), batch, options.rank, recomputed),
-                    "ours": our_step(
-                        copy.deepcopy(base),
-                        batch,
-                        options.rank,
-                        "all" if recomputed else "none",
-                        graphs=options.graphs,
-                        compiled=options.compile,
-                    ),
-                },
-                options.repeats,
-                device,
-                clock,
-            )
-            rate = matmul_rate(device, dtype, clock)
-            limit = least_operations(shape, tokens, condition_tokens, options.rank, recomputed) / rate
-            plain, ours = timings["plain"], timings["ours"]
-            rows.append(
-                [
-                    f"{tokens} + {condition_tokens}",
-                    checkpointing,
-                    seconds_of(plain),
-                    seconds_of(ours),
-                    ratio_of(plain, ours),
-                    f"{limit:.3f} s",
-                    f"{rate / 1e9:.0f} GFLOP/s",
-                ]
-            )
-    print_table(
-        ["tokens + condition", "checkpointing", "diffusers + PEFT", "ours", "ratio", "limit", "matrix rate"], rows
-    )
+    base = build_transformer(shape, options.device, dtype)
+    rows = [
+        measured_row(base, shape, load, checkpointing == "on", options)
+        for load in options.load
+        for checkpointing in options.checkpointing
+    ]
+    sides = ["diffusers + PEFT", "ours", "ratio"]
+    print_table(["tokens + condition", "checkpointing", *sides, "limit", "matrix rate", "share of it"], rows)
     print(f"\n{describe_machine(device)}")
+
+
+def measured_row(
+    base: AceStepTransformer1DModel,
+    shape: DitShape,
+    load: tuple[int, int],
+    recomputed: bool,
+    options: argparse.Namespace,
+) -> list[str]:
+    """Both sides in turns, as far as they fit, and what the machine could do."""
+    clock, device = CLOCKS[options.clock], base.device
+    batch, policy = make_batch(*load, shape.condition), "all" if recomputed else "none"
+    faster = {"graphs": options.graphs, "compiled": options.compile}
+    sides = {
+        "plain": plain_step(copy_of(base), batch, options.rank, recomputed),
+        "ours": our_step(copy_of(base), batch, options.rank, policy, **faster),
+    }
+    timings = alternate({name: side for name, side in sides.items() if fits(side)}, options.repeats, device, clock)
+    rate = matmul_rate(device, base.dtype, clock)
+    limit = least_operations(shape, *load, options.rank, recomputed) / rate
+    plain, ours = timings.get("plain"), timings.get("ours")
+    return [
+        f"{load[0]} + {load[1]}",
+        "on" if recomputed else "off",
+        *("does not fit" if timing is None else seconds_of(timing) for timing in (plain, ours)),
+        "" if plain is None or ours is None else ratio_of(plain, ours),
+        f"{1000 * limit:.1f} ms",
+        f"{rate / 1e9:.0f} GFLOP/s",
+        "" if ours is None else f"{USEFUL * shape.parameters * load[0] / ours.median / rate:.0%}",
+    ]
+
+
+def fits(side: Callable[[], object]) -> bool:
+    """Takes a first step, for which a card's memory may not suffice."""
+    try:
+        side()
+    except torch.OutOfMemoryError:
+        return False
+    return True
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -111,6 +123,11 @@ def parse_arguments() -> argparse.Namespace:
 def load_argument(text: str) -> tuple[int, int]:
     tokens, condition = text.split("+")
     return int(tokens), int(condition)
+
+
+def copy_of(base: AceStepTransformer1DModel) -> AceStepTransformer1DModel:
+    """A model of its own, whose frozen weights, which nobody writes to, are the same memory."""
+    return copy.deepcopy(base, {id(weight): weight for weight in base.parameters()})
 
 
 def make_batch(tokens: int, condition_tokens: int, width: int) -> Batch:
@@ -181,13 +198,18 @@ def our_step(
     *,
     graphs: bool = False,
     compiled: bool = False,
+    streamed: int = 0,
 ) -> Callable[[], None]:
-    """The step of the engine's training loop."""
+    """The step of the engine's training loop; `streamed` blocks of the model come from the host, the rest is there."""
+    device = transformer.device
     add_lora(transformer, rank)
     use_fast_blocks(transformer)
-    trust_flash(transformer.device)
+    if (problem := trust_flash(device)) is not None:
+        print(f"without the flash kernel: {problem}\n")
     if compiled:
         compile_blocks(transformer, lambda _kind: nullcontext(), sys.exit)
+    if streamed:
+        stream_frozen_blocks(transformer.cpu(), device, streamed, sys.exit)
     use_checkpointing(transformer, policy, draws=False)
     adapter = trainable(transformer)
     parameters = list(adapter.values())
@@ -195,7 +217,7 @@ def our_step(
 
     passes: Passes = plain_passes(transformer, ObjectiveSettings())
     if graphs:
-        passes = RecordedPasses(passes, parameters, transformer.device, cuda_record(transformer.device), sys.exit)
+        passes = RecordedPasses(passes, parameters, device, cuda_record(device), sys.exit)
 
     def step() -> None:
         accumulate_gradients(passes, parameters, StepShare((batch,), (0,), 1), 1.0, (0, 1), Ranks())

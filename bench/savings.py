@@ -1,0 +1,109 @@
+"""What smaller weights, streamed blocks and recomputation save on a card, what they cost, and whether the loss stays.
+
+    python -m bench.savings --shape 2b xl
+
+Random weights of deviation 0.02, as such models begin. The loss is that of sixteen fixed draws before training, against
+weights in bfloat16; streaming and recomputation do not change it. Each row has the card for itself.
+"""
+
+import argparse
+import gc
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+import torch
+from diffusers import AceStepTransformer1DModel
+
+from bench.common import alternate, describe_machine, print_table, seconds_of
+from bench.memory_estimate import GB
+from bench.shapes import SHAPES, build_transformer
+from bench.train_step import load_argument, make_batch, our_step
+from sidestep_tui.acestep.attention import use_banded_attention
+from sidestep_tui.acestep.flash import trust_flash
+from sidestep_tui.acestep.quantised import Format, quantise_blocks
+from sidestep_tui.config.dit_shape import DitShape
+from sidestep_tui.config.libraries import has_bitsandbytes
+from sidestep_tui.engine.objective import sample_losses
+from sidestep_tui.engine.recompute import Policy
+from sidestep_tui.engine.step import mixed_precision
+
+DRAWS = 16
+DRAWN = (750, 257)
+
+
+class Way(NamedTuple):
+    """How a model is kept; `streamed` blocks are on the host, at most all of them."""
+
+    policy: Policy = "all"
+    weights: Format | None = None
+    streamed: int = 0
+
+
+WAYS: Final = {
+    "recomputed": Way(),
+    "recomputed, offload": Way("offload"),
+    "recomputed, int8": Way(weights="int8"),
+    "recomputed, fp8": Way(weights="fp8"),
+    "recomputed, nf4": Way(weights="nf4"),
+    "recomputed, 4 blocks streamed": Way(streamed=4),
+    "recomputed, all blocks streamed": Way(streamed=1000),
+    "nothing recomputed": Way("none"),
+    "nothing recomputed, int8": Way("none", "int8"),
+    "half recomputed": Way("half"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", nargs="+", choices=SHAPES, default=["2b"])
+    parser.add_argument("--load", type=load_argument, default=(3000, 768), metavar="TOKENS+CONDITION")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--layers", type=int, help="fewer than the shape has")
+    options = parser.parse_args()
+    device, rows = torch.device("cuda", 0), []
+    trust_flash(device)
+    tokens = " + ".join(map(str, options.load))
+    print(f"{describe_machine(device)}\n{tokens} tokens, LoRA rank 64 on everything, batch 1, bfloat16\n")
+    for name in options.shape:
+        shape = replace(SHAPES[name], layers=options.layers or SHAPES[name].layers)
+        usual = None
+        for words, way in WAYS.items():
+            if way.weights == "nf4" and not has_bitsandbytes():
+                continue
+            figures, loss = _measured(shape, options.load, way, options.repeats)
+            usual = loss if usual is None else usual
+            rows.append([name, words, *figures, f"{loss / usual - 1:+.3%}" if way.weights and usual else ""])
+    print_table(["model", "settings", "step", "allocated", "reserved", "loss"], rows)
+
+
+def _measured(shape: DitShape, load: tuple[int, int], way: Way, repeats: int) -> tuple[list[str], float]:
+    """Seconds of a step and its peak of memory, and the loss before any step."""
+    gc.collect()
+    torch.cuda.empty_cache()
+    transformer = build_transformer(shape, "cuda", torch.bfloat16)
+    for weight in transformer.parameters():
+        if weight.ndim == 2:
+            weight.normal_(0, 0.02)
+    if way.weights is not None:
+        quantise_blocks(transformer, way.weights)
+    loss = _loss(transformer, shape)
+    step = our_step(transformer, make_batch(*load, shape.condition), 64, way.policy, streamed=way.streamed)
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    timing = alternate({"step": step}, repeats, torch.device("cuda", 0))["step"]
+    peaks = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+    return [seconds_of(timing), *(f"{peak / GB:.2f} GB" for peak in peaks)], loss
+
+
+def _loss(transformer: AceStepTransformer1DModel, shape: DitShape) -> float:
+    """The mean loss of one song at timesteps from one end to the other."""
+    use_banded_attention(transformer)
+    batch = make_batch(*DRAWN, shape.condition).to(transformer.device)
+    timesteps = torch.linspace(0.03, 0.97, DRAWS, device=transformer.device)
+    with torch.no_grad(), mixed_precision(transformer.proj_in_conv.weight):
+        losses = [sample_losses(transformer, replace(batch, t=t[None])) for t in timesteps]
+    return float(torch.stack(losses).mean())
+
+
+if __name__ == "__main__":
+    main()
