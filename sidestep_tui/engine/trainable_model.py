@@ -52,8 +52,8 @@ def open_trainable(
     adapter = inject_new(transformer, settings.adapter, targets, settings.training.seed)
     if settings.adapter.start_from is not None and not list_checkpoints(context.run):
         start_from(transformer, settings.adapter, settings.adapter.start_from)
-    _set_policies(context, transformer, settings, place)
     transformer.train()
+    _set_policies(context, transformer, settings, place)
     return transformer, adapter
 
 
@@ -75,7 +75,6 @@ def _set_policies(
     if memory.attention == "banded":
         use_fast_blocks(transformer)
         trust_kernel(context, place.device)
-    transformer.train()
     if memory.compile:
         compile_blocks(transformer, partial(context.during, COMPILING), _not_compiled(context))
     if memory.stream_blocks:
