@@ -14,10 +14,10 @@ from sidestep_tui.acestep import Checkpoint
 from sidestep_tui.acestep.keymap import to_diffusers, to_original
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.jobs import EstimateSettings
-from sidestep_tui.engine.adapter import inject_new, trainable
+from sidestep_tui.engine.adapters.adapter import inject_new, trainable
+from sidestep_tui.engine.adapters.targets import Target, all_targets
 from sidestep_tui.engine.estimate.probe import probed
 from sidestep_tui.engine.estimate.ranking import Ranking
-from sidestep_tui.engine.targets import Target, all_targets
 
 DRAWS, SCALE, LEARNING_RATE = 24, 2.0, 2e-3
 

@@ -10,8 +10,8 @@ from sidestep_tui.acestep import Checkpoint
 from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.acestep.velocity import velocity
+from sidestep_tui.engine.adapters.targets import all_targets
 from sidestep_tui.engine.estimate.ranking import Ranking
-from sidestep_tui.engine.targets import all_targets
 
 PLANTED_MODULES, PLANTED_RANK, PLANTED_SIZE = 6, 4, 0.5
 FRAMES, TOKENS, BATCH = 48, 10, 4

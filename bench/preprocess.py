@@ -22,7 +22,7 @@ from bench.runs import build_model
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.vae import encode_audio, use_one_buffer
 from sidestep_tui.dataset.audio import SAMPLE_RATE, read_audio, write_audio
-from sidestep_tui.engine.loader import prefetch
+from sidestep_tui.engine.prefetch import prefetch
 
 RATE = 44_100
 

@@ -25,7 +25,7 @@ from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.engine.devices import keep_freed_memory
 from sidestep_tui.engine.estimate.probe import probed
 from sidestep_tui.engine.estimate.ranking import Ranking
-from sidestep_tui.engine.recompute import use_checkpointing
+from sidestep_tui.engine.memory.recompute import use_checkpointing
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from safetensors.torch import save_file
 from bench.common import describe_machine, print_table
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.train import Residence
-from sidestep_tui.engine.batches import Drawing, collate, draw_sample
-from sidestep_tui.engine.store import SongStore, stored_bytes
-from sidestep_tui.engine.tensors import SharedTensors, SongEntry, song_file
+from sidestep_tui.engine.data.batches import Drawing, collate, draw_sample
+from sidestep_tui.engine.data.store import SongStore, stored_bytes
+from sidestep_tui.engine.data.tensors import SharedTensors, SongEntry, song_file
 
 _MEBI = 2**20
 _TOKENS, _WIDTH = 100, 64

@@ -10,7 +10,7 @@ import torch
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.tiny import build_tiny_checkpoint
 from sidestep_tui.config.jobs import JOBS, JobName
-from sidestep_tui.engine import tensors
+from sidestep_tui.engine.data import tensors
 from sidestep_tui.runs.directory import create_run
 from sidestep_tui.runs.events import Event
 from sidestep_tui.runs.log import read_events

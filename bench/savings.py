@@ -23,9 +23,9 @@ from sidestep_tui.acestep.flash import trust_flash
 from sidestep_tui.acestep.quantised import Format, quantise_blocks
 from sidestep_tui.config.dit_shape import DitShape
 from sidestep_tui.config.libraries import has_bitsandbytes
-from sidestep_tui.engine.objective import sample_losses
-from sidestep_tui.engine.recompute import Policy
-from sidestep_tui.engine.step import mixed_precision
+from sidestep_tui.engine.memory.recompute import Policy
+from sidestep_tui.engine.training.objective import sample_losses
+from sidestep_tui.engine.training.step import mixed_precision
 
 DRAWS = 16
 DRAWN = (750, 257)

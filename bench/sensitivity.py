@@ -26,7 +26,7 @@ from bench.planted_problem import PlantedProblem
 from bench.song_problem import SongProblem, train_base
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.tiny import build_tiny_checkpoint
-from sidestep_tui.engine.adapter import trainable
+from sidestep_tui.engine.adapters.adapter import trainable
 from sidestep_tui.engine.estimate.ranking import Ranking
 
 

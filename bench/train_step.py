@@ -30,14 +30,14 @@ from sidestep_tui.config.dit_shape import DitShape
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.config.train import Checkpointing
-from sidestep_tui.engine.adapter import trainable
-from sidestep_tui.engine.batches import Batch
-from sidestep_tui.engine.graphs import RecordedPasses, cuda_record
-from sidestep_tui.engine.optimizer import build_optimizer
+from sidestep_tui.engine.adapters.adapter import trainable
+from sidestep_tui.engine.data.batches import Batch
+from sidestep_tui.engine.memory.recompute import use_checkpointing
+from sidestep_tui.engine.memory.streaming import stream_frozen_blocks
 from sidestep_tui.engine.ranks import Ranks
-from sidestep_tui.engine.recompute import use_checkpointing
-from sidestep_tui.engine.step import Passes, StepShare, accumulate_gradients, plain_passes
-from sidestep_tui.engine.streaming import stream_frozen_blocks
+from sidestep_tui.engine.training.graphs import RecordedPasses, cuda_record
+from sidestep_tui.engine.training.optimizer import build_optimizer
+from sidestep_tui.engine.training.step import Passes, StepShare, accumulate_gradients, plain_passes
 
 RATE = 1e-4
 USEFUL = 4

@@ -112,6 +112,6 @@ def _moved(parameters: list[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
 
 
 def _as_in_training(like: Tensor) -> Any:
-    """Frozen weights in bfloat16 meet a float32 adapter, as in `engine/step.py`."""
+    """Frozen weights in bfloat16 meet a float32 adapter, as in `engine/training/step.py`."""
     half = like.dtype == torch.bfloat16
     return torch.autocast(like.device.type, torch.bfloat16) if half else nullcontext()

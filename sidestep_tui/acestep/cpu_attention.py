@@ -71,7 +71,7 @@ def _forward(
 ) -> tuple[Tensor, Tensor]:
     """The result, and the logarithm of every row's sum [B, kv heads, S, groups].
 
-    One operation to those who decide what is kept (`engine/recompute.py`). Powers are of two, which this
+    One operation to those who decide what is kept (`engine/memory/recompute.py`). Powers are of two, which this
     processor has a fast instruction for: the queries carry the factor log2(e).
     """
     rows, keys, values = _by_head(query, key, value)

@@ -67,7 +67,7 @@ def activations(settings: TrainSettings, shape: DitShape, load: Load, element: i
 
 
 def _kept_attention(shape: DitShape, load: Load, element: int, batch: int, layer: int) -> int:
-    """Results of long attention, which recomputed layers keep on a CPU (`engine/recompute.py`)."""
+    """Results of long attention, which recomputed layers keep on a CPU (`engine/memory/recompute.py`)."""
     keys = [load.condition_tokens, *([load.tokens] if layer % 2 else [])]
     result = batch * load.tokens * shape.attention * element
     long = sum(count >= 1024 or (count >= 512 and result <= 4 * 1024**2) for count in keys)

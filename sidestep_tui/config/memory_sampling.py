@@ -1,7 +1,7 @@
 """What songs that a training run generates take: samples between its steps, and the songs of prior preservation.
 
 Encoders run before the DiT is loaded and are freed, so they never meet it. Samples are made with the optimizer's state
-on the card: all latents first, then the VAE is loaded to decode them (`engine/sampler.py`).
+on the card: all latents first, then the VAE is loaded to decode them (`engine/training/sampler.py`).
 """
 
 from typing import Final

@@ -94,9 +94,9 @@ def _tell_failure(context: JobContext, failure: RunFailed) -> None:
 def _do_job(context: JobContext) -> dict[str, str | int | float | None]:
     settings = context.run.settings()
     # Imported only now: the lock is taken and the launcher released before torch's seconds of loading begin.
-    from sidestep_tui.engine.checkpoint import resumed_step
     from sidestep_tui.engine.devices import choose_device, device_sampler, keep_freed_memory, make_current, why_no_card
     from sidestep_tui.engine.jobs import load_job
+    from sidestep_tui.engine.training.checkpoint import resumed_step
 
     device = choose_device(settings)
     make_current(device)

@@ -16,12 +16,12 @@ class Job(Protocol):
 
 
 _MODULES: Final[dict[JobName, str]] = {
-    "label": "sidestep_tui.engine.label",
+    "label": "sidestep_tui.engine.labelling.job",
     "preprocess": "sidestep_tui.engine.preprocess.job",
-    "import": "sidestep_tui.engine.import_tensors",
+    "import": "sidestep_tui.engine.importing.job",
     "estimate": "sidestep_tui.engine.estimate.job",
-    "preflight": "sidestep_tui.engine.preflight",
-    "train": "sidestep_tui.engine.train",
+    "preflight": "sidestep_tui.engine.preflight.job",
+    "train": "sidestep_tui.engine.training.job",
     "generate": "sidestep_tui.engine.generate.job",
     "export": "sidestep_tui.engine.export.job",
     "verify": "sidestep_tui.engine.verify",

@@ -27,7 +27,7 @@ _PATIENCE: Final = timedelta(hours=12)
 class Ranks:
     """This process among those of the run; `world` 1 means that it is alone and nothing is sent.
 
-    With `sharded` frozen weights (`engine/sharding.py`) every forward pass is a common one.
+    With `sharded` frozen weights (`engine/memory/sharding.py`) every forward pass is a common one.
     """
 
     rank: int = 0

@@ -116,7 +116,7 @@ def _in_float32(transformer: "AceStepTransformer1DModel") -> Iterator[None]:
     """Half-precision weights as float32 while they are used: the blocks one at a time, the rest for the whole time.
 
     Afterwards they are where they were, bytes and place in memory: recorded steps read them there
-    (`engine/graphs.py`), and streamed blocks were pinned there.
+    (`engine/training/graphs.py`), and streamed blocks were pinned there.
     """
     stored = {parameter: parameter.data for parameter in transformer.parameters() if parameter.dtype in _HALF}
     of_blocks = {parameter for block in transformer.layers for parameter in block.parameters()}

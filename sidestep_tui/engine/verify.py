@@ -12,6 +12,7 @@ from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.acestep.precisions import PRECISIONS
 from sidestep_tui.config.jobs import VerifySettings
+from sidestep_tui.engine.adapters.targets import all_targets
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device
 from sidestep_tui.engine.export.job import largest_difference
@@ -19,7 +20,6 @@ from sidestep_tui.engine.export.merge import merged_weight
 from sidestep_tui.engine.export.modules import ModuleAdapter
 from sidestep_tui.engine.export.read import read_exported
 from sidestep_tui.engine.opening import open_model
-from sidestep_tui.engine.targets import all_targets
 from sidestep_tui.engine.velocity_record import VelocityRecord, find_record, fixed_velocity
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_json_atomic

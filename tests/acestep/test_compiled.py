@@ -17,7 +17,7 @@ from sidestep_tui.acestep import compiled, products
 from sidestep_tui.acestep.compiled import compile_blocks
 from sidestep_tui.acestep.eagerly import eagerly
 from sidestep_tui.config.train import Checkpointing
-from sidestep_tui.engine.recompute import use_checkpointing
+from sidestep_tui.engine.memory.recompute import use_checkpointing
 from tests.acestep.test_attention import make_inputs
 from tests.acestep.test_fast import FAMILIES, assert_same, make_pair, outcome
 

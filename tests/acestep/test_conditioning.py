@@ -16,7 +16,7 @@ from sidestep_tui.acestep.conditioning import (
     tokenize_song,
 )
 from sidestep_tui.dataset.prompts import LYRIC_TOKEN_LIMIT, TEXT_TOKEN_LIMIT, SongFields, lyric_prompt, text_prompt
-from sidestep_tui.engine.prompt_conditions import encode_conditions
+from sidestep_tui.engine.training.prompt_conditions import encode_conditions
 
 FULL = SongFields(
     caption="slow folk, fingerpicked guitar — très doux",

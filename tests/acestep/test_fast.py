@@ -62,7 +62,7 @@ def test_same_velocity_and_gradients_as_diffusers_and_peft(family: str, frames: 
 
 
 def test_same_with_checkpointing() -> None:
-    from sidestep_tui.engine.recompute import use_checkpointing
+    from sidestep_tui.engine.memory.recompute import use_checkpointing
 
     reference, fast = make_pair(FAMILIES["lora"])
     use_checkpointing(fast, "all")

@@ -109,7 +109,7 @@ def test_activations_are_what_autograd_keeps(
 def test_optimizer_state_is_what_the_optimizer_keeps(name: OptimizerName) -> None:
     import torch
 
-    from sidestep_tui.engine.optimizer import build_optimizer
+    from sidestep_tui.engine.training.optimizer import build_optimizer
 
     settings = train_settings(
         adapter__rank=16, adapter__targets__modules=["layers.0.mlp.up_proj"], optimizer__name=name

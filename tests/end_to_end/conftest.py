@@ -79,7 +79,7 @@ def tensors(tmp_path: Path, tiny_checkpoint: Path) -> Path:
     import torch
 
     from sidestep_tui.acestep import open_checkpoint
-    from sidestep_tui.engine import tensors as t
+    from sidestep_tui.engine.data import tensors as t
 
     checkpoint, folder = open_checkpoint(tiny_checkpoint), tmp_path / "tensors"
     width, entries = checkpoint.config.encoder_hidden_size, []

@@ -24,7 +24,7 @@ RATE = 48_000
 
 def write_songs(folder: Path, model: str, condition_size: int, lengths: tuple[int, ...] = LENGTHS) -> Path:
     """A tensor folder with one song for each length in latent frames."""
-    from sidestep_tui.engine import tensors as t
+    from sidestep_tui.engine.data import tensors as t
 
     generator = torch.Generator().manual_seed(7)
     entries = []
@@ -56,8 +56,8 @@ def trained(
 ) -> Path:
     """An adapter with random weights of a trained one's size; `own` gives modules a rank and alpha of their own."""
     from sidestep_tui.acestep import open_checkpoint
-    from sidestep_tui.engine.adapter import adapter_weights, inject_new, save_adapter
-    from sidestep_tui.engine.targets import Target, choose_targets
+    from sidestep_tui.engine.adapters.adapter import adapter_weights, inject_new, save_adapter
+    from sidestep_tui.engine.adapters.targets import Target, choose_targets
 
     checkpoint = open_checkpoint(model)
     transformer = checkpoint.load_transformer()

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from sidestep_tui.engine import step
 from sidestep_tui.engine.__main__ import main
+from sidestep_tui.engine.training import step
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.log import read_events
@@ -22,7 +22,7 @@ from sidestep_tui.runs.state import RunState, replay
 
 _PATIENCE_SECONDS = 240
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["sidestep_tui.engine.train", "sidestep_tui.engine.sharding", __name__])
+_PROCESSES.set_forkserver_preload(["sidestep_tui.engine.training.job", "sidestep_tui.engine.memory.sharding", __name__])
 
 Trouble = Callable[[], None]
 """What befalls a rank before it works; a function of a module, so that it can be sent there."""

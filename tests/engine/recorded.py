@@ -10,11 +10,11 @@ from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.objective import ObjectiveSettings
-from sidestep_tui.engine.adapter import inject_new, trainable
-from sidestep_tui.engine.batches import Batch
-from sidestep_tui.engine.graphs import Record, RecordedPasses
-from sidestep_tui.engine.step import Passes, plain_passes
-from sidestep_tui.engine.targets import choose_targets
+from sidestep_tui.engine.adapters.adapter import inject_new, trainable
+from sidestep_tui.engine.adapters.targets import choose_targets
+from sidestep_tui.engine.data.batches import Batch
+from sidestep_tui.engine.training.graphs import Record, RecordedPasses
+from sidestep_tui.engine.training.step import Passes, plain_passes
 
 Work = Callable[[], None]
 

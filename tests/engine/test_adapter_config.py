@@ -12,9 +12,9 @@ from torch import nn
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.config.adapter import AdapterSettings
 from sidestep_tui.config.optimisation import OptimizerSettings
-from sidestep_tui.engine.adapter import inject_new, scale_of, trainable
-from sidestep_tui.engine.optimizer import build_optimizer, set_rate
-from sidestep_tui.engine.targets import Target
+from sidestep_tui.engine.adapters.adapter import inject_new, scale_of, trainable
+from sidestep_tui.engine.adapters.targets import Target
+from sidestep_tui.engine.training.optimizer import build_optimizer, set_rate
 
 MODULES = ("layers.0.self_attn.q_proj", "layers.2.mlp.up_proj")
 FIRST, SECOND = "layers.0.self_attn.to_q", "layers.2.mlp.up_proj"

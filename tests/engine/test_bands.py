@@ -16,12 +16,12 @@ from sidestep_tui.acestep import flow
 from sidestep_tui.acestep.flow import TimestepLaw
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine.bands import BANDS, LAG, UNIFORM, BandLosses
-from sidestep_tui.engine.batches import Drawing, Sample, draw_sample
-from sidestep_tui.engine.checkpoint import Position
-from sidestep_tui.engine.progress import begun
-from sidestep_tui.engine.store import HeldSong
-from sidestep_tui.engine.tensors import SongEntry
+from sidestep_tui.engine.data.bands import BANDS, LAG, UNIFORM, BandLosses
+from sidestep_tui.engine.data.batches import Drawing, Sample, draw_sample
+from sidestep_tui.engine.data.store import HeldSong
+from sidestep_tui.engine.data.tensors import SongEntry
+from sidestep_tui.engine.training.checkpoint import Position
+from sidestep_tui.engine.training.progress import begun
 from sidestep_tui.runs.events import StepCompleted
 from sidestep_tui.runs.log import read_events
 from tests.engine.conftest import Engine

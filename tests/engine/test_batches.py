@@ -9,10 +9,10 @@ from sidestep_tui.acestep import flow
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine.batches import Drawing, Sample, collate, draw_sample
-from sidestep_tui.engine.objective import weighted
-from sidestep_tui.engine.store import HeldSong
-from sidestep_tui.engine.tensors import SharedTensors, SongEntry
+from sidestep_tui.engine.data.batches import Drawing, Sample, collate, draw_sample
+from sidestep_tui.engine.data.store import HeldSong
+from sidestep_tui.engine.data.tensors import SharedTensors, SongEntry
+from sidestep_tui.engine.training.objective import weighted
 from sidestep_tui.runs.events import StepCompleted
 from sidestep_tui.runs.log import read_events
 from tests.engine.conftest import Engine

@@ -17,11 +17,11 @@ from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.dataset.prompts import SongFields
 from sidestep_tui.dataset.song import LyricTime
 from sidestep_tui.dataset.wordings import Wording
-from sidestep_tui.engine.batches import Drawing, crop_window, draw_sample
-from sidestep_tui.engine.conditions import CONDITION, ConditionEntry, start_at
+from sidestep_tui.engine.data.batches import Drawing, crop_window, draw_sample
+from sidestep_tui.engine.data.conditions import CONDITION, ConditionEntry, start_at
+from sidestep_tui.engine.data.store import SongStore
+from sidestep_tui.engine.data.tensors import Manifest, read_manifest, read_shared
 from sidestep_tui.engine.preprocess.descriptions import CropGrid, Description, describe
-from sidestep_tui.engine.store import SongStore
-from sidestep_tui.engine.tensors import Manifest, read_manifest, read_shared
 from tests.engine.conftest import write_song
 
 FIELDS = SongFields(caption="folk", duration=0, lyrics="[Verse]\none\ntwo\nthree")
@@ -97,7 +97,7 @@ def crop_tensors(
 
 def test_the_condition_of_a_crop_is_that_of_inference(crop_tensors: tuple[Path, dict[str, Any]]) -> None:
     from sidestep_tui.acestep import open_checkpoint
-    from sidestep_tui.engine.prompt_conditions import encode_conditions
+    from sidestep_tui.engine.training.prompt_conditions import encode_conditions
 
     output, settings = crop_tensors
     checkpoint = open_checkpoint(Path(settings["model"]["checkpoint"]))

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sidestep_tui.config.adapter import LoraSettings
-from sidestep_tui.engine.adapter import read_adapter
+from sidestep_tui.engine.adapters.adapter import read_adapter
 from sidestep_tui.engine.export.job import largest_difference
 from sidestep_tui.engine.export.modules import split_modules
 from tests.engine.conftest import trained

@@ -10,7 +10,7 @@ from torch import nn
 
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine.ema import MovingAverage
+from sidestep_tui.engine.training.ema import MovingAverage
 from tests.engine.conftest import Engine
 
 

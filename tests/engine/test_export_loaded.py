@@ -12,7 +12,7 @@ from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.jobs import ExportFormat
-from sidestep_tui.engine.adapter import load_adapter, read_adapter
+from sidestep_tui.engine.adapters.adapter import load_adapter, read_adapter
 from sidestep_tui.engine.export.formats import FORMATS
 from sidestep_tui.engine.export.merge import merged_weight
 from sidestep_tui.engine.export.modules import split_modules

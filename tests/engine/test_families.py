@@ -17,9 +17,16 @@ from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.adapter import AdapterBase, AdapterSettings
 from sidestep_tui.config.optimisation import DEFAULT_RATES, OptimizerSettings
-from sidestep_tui.engine.adapter import adapter_weights, inject_new, load_adapter, save_adapter, set_scale, trainable
-from sidestep_tui.engine.optimizer import build_optimizer, set_rate
-from sidestep_tui.engine.targets import choose_targets
+from sidestep_tui.engine.adapters.adapter import (
+    adapter_weights,
+    inject_new,
+    load_adapter,
+    save_adapter,
+    set_scale,
+    trainable,
+)
+from sidestep_tui.engine.adapters.targets import choose_targets
+from sidestep_tui.engine.training.optimizer import build_optimizer, set_rate
 from sidestep_tui.errors import SidestepError
 from tests.engine.conftest import Engine
 

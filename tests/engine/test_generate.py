@@ -16,10 +16,10 @@ from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.variants import Sampling
 from sidestep_tui.dataset.audio import read_audio
 from sidestep_tui.dataset.prompts import SongFields, lyric_prompt, text_prompt
-from sidestep_tui.engine.adapter import adapter_weights, inject_new, save_adapter
+from sidestep_tui.engine.adapters.adapter import adapter_weights, inject_new, save_adapter
+from sidestep_tui.engine.adapters.targets import choose_targets
 from sidestep_tui.engine.generate.pipeline import build_pipeline, choose_sampling
 from sidestep_tui.engine.generate.song import prompt_arguments
-from sidestep_tui.engine.targets import choose_targets
 from sidestep_tui.runs.control import send_command
 
 SECONDS = 1.0

@@ -21,11 +21,11 @@ from sidestep_tui.config.adapter import (
     TargetSettings,
 )
 from sidestep_tui.config.generate import GenerateSettings, WeightedAdapter
-from sidestep_tui.engine.adapter import adapter_weights, inject_new, load_adapter, save_adapter
+from sidestep_tui.engine.adapters.adapter import adapter_weights, inject_new, load_adapter, save_adapter
+from sidestep_tui.engine.adapters.targets import choose_targets
 from sidestep_tui.engine.export.merge import merged_weight
 from sidestep_tui.engine.export.read import read_exported
 from sidestep_tui.engine.generate.adapter import apply_adapters
-from sidestep_tui.engine.targets import choose_targets
 from sidestep_tui.errors import SidestepError
 
 FAMILIES: dict[str, AdapterBase] = {

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from sidestep_tui.config.fields import put
-from sidestep_tui.engine import step
+from sidestep_tui.engine.training import step
 from tests.engine.conftest import Engine
 
 

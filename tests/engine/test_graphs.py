@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from sidestep_tui.engine import graphs
-from sidestep_tui.engine.batches import Batch
-from sidestep_tui.engine.graphs import rounded
+from sidestep_tui.engine.data.batches import Batch
+from sidestep_tui.engine.training import graphs
+from sidestep_tui.engine.training.graphs import rounded
 from tests.engine.recorded import Recorder, Trained, Work, batch, same
 
 

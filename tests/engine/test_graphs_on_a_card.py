@@ -9,8 +9,8 @@ import torch
 from sidestep_tui.acestep.compiled import compile_blocks
 from sidestep_tui.acestep.flash import trust_flash
 from sidestep_tui.config.train import Checkpointing
-from sidestep_tui.engine.graphs import cuda_record
-from sidestep_tui.engine.recompute import use_checkpointing
+from sidestep_tui.engine.memory.recompute import use_checkpointing
+from sidestep_tui.engine.training.graphs import cuda_record
 from tests.engine.recorded import Trained, batch
 
 

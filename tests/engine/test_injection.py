@@ -19,11 +19,11 @@ from sidestep_tui.config.adapter import (
     OftSettings,
 )
 from sidestep_tui.config.generate import WeightedAdapter
-from sidestep_tui.engine.adapter import adapter_weights, inject_new, read_adapter, save_adapter
+from sidestep_tui.engine.adapters.adapter import adapter_weights, inject_new, read_adapter, save_adapter
+from sidestep_tui.engine.adapters.targets import choose_targets
 from sidestep_tui.engine.export.formats import FORMATS
 from sidestep_tui.engine.export.modules import split_modules
 from sidestep_tui.engine.generate.adapter import apply_adapters
-from sidestep_tui.engine.targets import choose_targets
 
 FAMILIES: dict[str, AdapterBase] = {
     "lora": LoraSettings(rank=4),

@@ -12,8 +12,8 @@ from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.dataset.proposals import Proposals, still_missing
 from sidestep_tui.dataset.session import load_dataset, open_session
 from sidestep_tui.dataset.song import Source
-from sidestep_tui.engine import label_words
-from sidestep_tui.engine.label_omni import audio_tokens, read_transcript
+from sidestep_tui.engine.labelling import words as label_words
+from sidestep_tui.engine.labelling.omni import audio_tokens, read_transcript
 from tests.dataset.loopback import KEY, serving
 
 RATE = 48_000

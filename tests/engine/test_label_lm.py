@@ -13,8 +13,8 @@ from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.vae import encode_audio
 from sidestep_tui.dataset.audio import read_audio, write_audio
 from sidestep_tui.dataset.proposals import Proposals
-from sidestep_tui.engine import label_words
-from sidestep_tui.engine.label_lm import find_codec, read_thought
+from sidestep_tui.engine.labelling import words as label_words
+from sidestep_tui.engine.labelling.language_model import find_codec, read_thought
 from sidestep_tui.errors import UsageError
 
 RATE = 48_000

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from sidestep_tui.engine.memory_full import out_of_memory
+from sidestep_tui.engine.memory.full import out_of_memory
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.errors import SidestepError
 from tests.config.support import train_settings

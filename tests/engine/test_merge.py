@@ -13,7 +13,7 @@ from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.safetensors_index import index_folder
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.adapter import AdapterBase, DoraSettings, LohaSettings, LokrSettings, LoraSettings, OftSettings
-from sidestep_tui.engine.adapter import load_adapter
+from sidestep_tui.engine.adapters.adapter import load_adapter
 from tests.engine.conftest import trained
 
 FAMILIES = {

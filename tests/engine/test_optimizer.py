@@ -12,7 +12,7 @@ from sidestep_tui.config.fields import put
 from sidestep_tui.config.layers import problems_of
 from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine.optimizer import build_optimizer, change_peak, set_rate
+from sidestep_tui.engine.training.optimizer import build_optimizer, change_peak, set_rate
 
 SETTINGS = OptimizerSettings(learning_rate=0.1, beta1=0.6, beta2=0.9, epsilon=0.01, weight_decay=0.5)
 

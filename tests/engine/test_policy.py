@@ -8,9 +8,9 @@ import torch
 
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine import peak
-from sidestep_tui.engine.policy import policies_for, with_policy
-from sidestep_tui.engine.recompute import use_checkpointing
+from sidestep_tui.engine.memory import peak
+from sidestep_tui.engine.memory.policy import policies_for, with_policy
+from sidestep_tui.engine.memory.recompute import use_checkpointing
 from sidestep_tui.runs.events import PhaseChanged, StepCompleted
 from sidestep_tui.runs.log import read_events
 from sidestep_tui.runs.measured import CPU, Measured, remember
@@ -34,7 +34,7 @@ def free(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
             super().__init__(device)
             self.free = state["bytes"]
 
-    monkeypatch.setattr("sidestep_tui.engine.policy.PeakMemory", Watch)
+    monkeypatch.setattr("sidestep_tui.engine.memory.policy.PeakMemory", Watch)
     return state
 
 

@@ -13,9 +13,9 @@ import torch
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine import gradients, trainable_model
-from sidestep_tui.engine.disk import disk_needed
-from sidestep_tui.engine.peak import PeakMemory
+from sidestep_tui.engine.memory.peak import PeakMemory
+from sidestep_tui.engine.preflight.disk import disk_needed
+from sidestep_tui.engine.training import gradients, trainable_model
 from sidestep_tui.runs.events import RunCompleted, StepCompleted
 from sidestep_tui.runs.log import read_events
 from sidestep_tui.runs.measured import CPU, TABLE, Measured, recall
@@ -154,7 +154,7 @@ def test_a_margin_of_the_memory_must_stay_free(
         def __init__(self, _device: torch.device) -> None:
             self.free, self.peak = 1000, peak
 
-    monkeypatch.setattr("sidestep_tui.engine.preflight.PeakMemory", Watch)
+    monkeypatch.setattr("sidestep_tui.engine.preflight.job.PeakMemory", Watch)
     _, state = engine.run("preflight", "preflight", put(train_document, "preflight.steps", 2))
     assert (state.results["fits"], state.results["peak_bytes"]) == (answer, peak)
 
@@ -169,8 +169,8 @@ def test_it_can_be_stopped(engine: Engine, train_document: dict[str, Any]) -> No
 
 
 def test_several_processes_measure_one_policy(engine: Engine, train_document: dict[str, Any]) -> None:
-    from sidestep_tui.engine import preflight
     from sidestep_tui.engine.context import JobContext
+    from sidestep_tui.engine.preflight import job as preflight
     from sidestep_tui.errors import UsageError
 
     document = put(put(train_document, "preflight.policies", "fit"), "training.processes", 2)

@@ -9,12 +9,12 @@ import torch
 
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine import trainable_model
-from sidestep_tui.engine.memory_full import MemoryFullError
-from sidestep_tui.engine.plan import Step
-from sidestep_tui.engine.policy import other_ways
-from sidestep_tui.engine.preflight import Rehearsal
-from sidestep_tui.engine.train import Trainer
+from sidestep_tui.engine.memory.full import MemoryFullError
+from sidestep_tui.engine.memory.policy import other_ways
+from sidestep_tui.engine.preflight.job import Rehearsal
+from sidestep_tui.engine.training import trainable_model
+from sidestep_tui.engine.training.job import Trainer
+from sidestep_tui.engine.training.plan import Step
 from sidestep_tui.runs.events import StepCompleted
 from sidestep_tui.runs.measured import CPU, TABLE, Measured, recall
 from tests.engine.conftest import Engine

@@ -18,11 +18,11 @@ from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.adapter import DoraSettings, LoraSettings
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.objective import ObjectiveSettings
-from sidestep_tui.engine.adapter import inject_new, trainable
-from sidestep_tui.engine.batches import Drawing
+from sidestep_tui.engine.adapters.adapter import inject_new, trainable
+from sidestep_tui.engine.adapters.targets import choose_targets
+from sidestep_tui.engine.data.batches import Drawing
 from sidestep_tui.engine.modes import without_adapter
-from sidestep_tui.engine.prior import Prior, PriorSong, prior_loss
-from sidestep_tui.engine.targets import choose_targets
+from sidestep_tui.engine.training.prior import Prior, PriorSong, prior_loss
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import StepCompleted
 from sidestep_tui.runs.log import read_events
@@ -116,7 +116,7 @@ def test_every_due_step_draws_a_song_noise_and_a_timestep_of_its_own(
         seen.append((int(one is songs[1]), noise[0, 0, 0].item(), t.item()))
         return parameter * 1.0
 
-    monkeypatch.setattr("sidestep_tui.engine.prior.prior_loss", linear)
+    monkeypatch.setattr("sidestep_tui.engine.training.prior.prior_loss", linear)
     songs = (song, replace(song, x0=song.x0 + 1))
     objective = ObjectiveSettings(prior_weight=10.0, prior_prompts="a | b", prior_every=2)
     drawing = Drawing(0, objective, -0.4, 1.0, None, fresh_latents=True)

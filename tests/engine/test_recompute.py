@@ -13,9 +13,9 @@ from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.train import Checkpointing
-from sidestep_tui.engine.adapter import inject_new, trainable
-from sidestep_tui.engine.recompute import use_checkpointing
-from sidestep_tui.engine.targets import choose_targets
+from sidestep_tui.engine.adapters.adapter import inject_new, trainable
+from sidestep_tui.engine.adapters.targets import choose_targets
+from sidestep_tui.engine.memory.recompute import use_checkpointing
 
 FRAMES = 2110  # 1055 tokens: the full-attention layers are long enough for their results to be kept
 

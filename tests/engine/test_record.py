@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.fields import put
-from sidestep_tui.engine.adapter import load_adapter
+from sidestep_tui.engine.adapters.adapter import load_adapter
 from sidestep_tui.engine.velocity_record import RECORD_FILE, Recorder, find_record, fixed_velocity
 from tests.engine.conftest import trained
 

@@ -10,8 +10,8 @@ from sidestep_tui.acestep import flash
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.layers import problems_of
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine import gradients
-from sidestep_tui.engine.policy import policies_for
+from sidestep_tui.engine.memory.policy import policies_for
+from sidestep_tui.engine.training import gradients
 from sidestep_tui.runs.events import WarningRaised
 from sidestep_tui.runs.log import read_events
 from tests.engine.conftest import Engine

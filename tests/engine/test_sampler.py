@@ -15,14 +15,15 @@ from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.dataset.audio import read_audio
 from sidestep_tui.dataset.prompts import SongFields, lyric_prompt, read_prompts, text_prompt
-from sidestep_tui.engine import sampler, train
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.engine.prompt_conditions import encode_conditions
+from sidestep_tui.engine.data.tensors import read_manifest, write_manifest
 from sidestep_tui.engine.ranks import Ranks
-from sidestep_tui.engine.sample_songs import songs_to_sample
-from sidestep_tui.engine.sampler import Sampler
-from sidestep_tui.engine.setup import prepare
-from sidestep_tui.engine.tensors import read_manifest, write_manifest
+from sidestep_tui.engine.training import job as train
+from sidestep_tui.engine.training import sampler
+from sidestep_tui.engine.training.prompt_conditions import encode_conditions
+from sidestep_tui.engine.training.sample_songs import songs_to_sample
+from sidestep_tui.engine.training.sampler import Sampler
+from sidestep_tui.engine.training.setup import prepare
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import PhaseChanged, SampleWritten, StepCompleted
 from sidestep_tui.runs.log import read_events
@@ -52,7 +53,7 @@ def _fields(song: Any) -> dict[str, Any]:
 
 def shared_by_model(folder: Path, model: Path) -> None:
     """Puts the model's own silence and null condition among the tensors, as `preprocess` does."""
-    from sidestep_tui.engine.tensors import SharedTensors, write_shared
+    from sidestep_tui.engine.data.tensors import SharedTensors, write_shared
 
     checkpoint = open_checkpoint(model)
     null = checkpoint.load_condition_encoder().null_condition_emb.detach().reshape(1, -1)

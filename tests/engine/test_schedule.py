@@ -7,7 +7,7 @@ import pytest
 
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.optimisation import ScheduleSettings
-from sidestep_tui.engine.schedule import learning_rate_ratio
+from sidestep_tui.engine.training.schedule import learning_rate_ratio
 from tests.engine.conftest import Engine
 
 TOTAL, WARMUP = 110, 10

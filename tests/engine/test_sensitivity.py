@@ -14,13 +14,13 @@ from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.train import Checkpointing
-from sidestep_tui.engine.allocation import ModuleShape, RankBounds, allocate_ranks
+from sidestep_tui.engine.adapters.targets import all_targets
+from sidestep_tui.engine.estimate.allocation import ModuleShape, RankBounds, allocate_ranks
 from sidestep_tui.engine.estimate.probe import probed
 from sidestep_tui.engine.estimate.ranking import Ranking
 from sidestep_tui.engine.estimate.sensitivity import ModuleStatistics, band_weights
 from sidestep_tui.engine.estimate.weight_gradient import Inputs, SharedInputs, WeightGradient
-from sidestep_tui.engine.recompute import use_checkpointing
-from sidestep_tui.engine.targets import all_targets
+from sidestep_tui.engine.memory.recompute import use_checkpointing
 
 
 @pytest.mark.parametrize("policy", ["none", "all"])

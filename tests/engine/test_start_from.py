@@ -18,9 +18,9 @@ from sidestep_tui.config.adapter import (
     OftSettings,
     TargetSettings,
 )
-from sidestep_tui.engine.adapter import inject_new, load_adapter
-from sidestep_tui.engine.start_from import start_from
-from sidestep_tui.engine.targets import choose_targets
+from sidestep_tui.engine.adapters.adapter import inject_new, load_adapter
+from sidestep_tui.engine.adapters.targets import choose_targets
+from sidestep_tui.engine.training.start_from import start_from
 from sidestep_tui.engine.velocity_record import fixed_velocity
 from sidestep_tui.errors import SidestepError
 from tests.engine.conftest import trained

@@ -10,15 +10,15 @@ from torch import nn
 
 from sidestep_tui.acestep.flow import min_snr_weight
 from sidestep_tui.config.objective import ObjectiveSettings
-from sidestep_tui.engine import step
-from sidestep_tui.engine.batches import Batch, Drawing, Sample, collate
-from sidestep_tui.engine.plan import Step
+from sidestep_tui.engine.data.batches import Batch, Drawing, Sample, collate
+from sidestep_tui.engine.data.songs import Item
+from sidestep_tui.engine.data.store import HeldSong
+from sidestep_tui.engine.data.tensors import SharedTensors, SongEntry
 from sidestep_tui.engine.ranks import Ranks
-from sidestep_tui.engine.songs import Item
-from sidestep_tui.engine.step import StepShare, accumulate_gradients, plain_passes
-from sidestep_tui.engine.step_loader import loaded_steps
-from sidestep_tui.engine.store import HeldSong
-from sidestep_tui.engine.tensors import SharedTensors, SongEntry
+from sidestep_tui.engine.training import step
+from sidestep_tui.engine.training.plan import Step
+from sidestep_tui.engine.training.step import StepShare, accumulate_gradients, plain_passes
+from sidestep_tui.engine.training.step_loader import loaded_steps
 
 SHARED = SharedTensors(silence_latent=torch.zeros(1, 64), null_condition=torch.zeros(1, 64))
 SLOPES = torch.tensor([[1.0, 2.0], [3.0, -4.0], [0.5, 0.0], [-2.0, 8.0]])

@@ -12,8 +12,8 @@ from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine.recompute import use_checkpointing
-from sidestep_tui.engine.streaming import BlockStream, _HostBlock, _pin, spread, stream_frozen_blocks
+from sidestep_tui.engine.memory.recompute import use_checkpointing
+from sidestep_tui.engine.memory.streaming import BlockStream, _HostBlock, _pin, spread, stream_frozen_blocks
 from tests.acestep.test_attention import make_inputs, make_transformer
 from tests.acestep.test_fast import FAMILIES, outcome
 from tests.engine.conftest import Engine

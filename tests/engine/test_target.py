@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sidestep_tui.config.fields import put
-from sidestep_tui.engine.target import TargetState
+from sidestep_tui.engine.training.target import TargetState
 from sidestep_tui.runs.events import PhaseChanged, StepCompleted
 from sidestep_tui.runs.log import read_events
 from sidestep_tui.runs.state import replay

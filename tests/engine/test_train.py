@@ -47,7 +47,7 @@ def test_a_run_does_all_of_its_work(engine: Engine, train_document: dict[str, An
 def test_a_run_without_a_step_has_failed(
     engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sidestep_tui.engine.train.loaded_steps", lambda *_: iter(()))
+    monkeypatch.setattr("sidestep_tui.engine.training.job.loaded_steps", lambda *_: iter(()))
     run = engine.create("nothing", "train", train_document)
     code, state = engine.work(run)
     assert code == 1

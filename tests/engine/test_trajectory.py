@@ -14,14 +14,14 @@ from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.optimisation import OptimizerSettings, ScheduleSettings
-from sidestep_tui.engine.adapter import adapter_weights, inject_new, put_weights, trainable
-from sidestep_tui.engine.batches import Batch
-from sidestep_tui.engine.optimizer import build_optimizer, set_rate
+from sidestep_tui.engine.adapters.adapter import adapter_weights, inject_new, put_weights, trainable
+from sidestep_tui.engine.adapters.targets import choose_targets
+from sidestep_tui.engine.data.batches import Batch
+from sidestep_tui.engine.memory.recompute import use_checkpointing
 from sidestep_tui.engine.ranks import Ranks
-from sidestep_tui.engine.recompute import use_checkpointing
-from sidestep_tui.engine.schedule import learning_rate_ratio
-from sidestep_tui.engine.step import StepShare, accumulate_gradients, plain_passes
-from sidestep_tui.engine.targets import choose_targets
+from sidestep_tui.engine.training.optimizer import build_optimizer, set_rate
+from sidestep_tui.engine.training.schedule import learning_rate_ratio
+from sidestep_tui.engine.training.step import StepShare, accumulate_gradients, plain_passes
 
 
 def _batch(sample: dict[str, torch.Tensor], noise: torch.Tensor, t: torch.Tensor, condition: torch.Tensor) -> Batch:

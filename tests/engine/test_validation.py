@@ -13,13 +13,13 @@ from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine.adapter import inject_new, trainable
-from sidestep_tui.engine.batches import Drawing
-from sidestep_tui.engine.songs import split_songs
-from sidestep_tui.engine.store import SongStore
-from sidestep_tui.engine.targets import choose_targets
-from sidestep_tui.engine.tensors import read_all, read_manifest, read_shared, write_manifest
-from sidestep_tui.engine.validation import Validator, build_validator, fixed_timestep
+from sidestep_tui.engine.adapters.adapter import inject_new, trainable
+from sidestep_tui.engine.adapters.targets import choose_targets
+from sidestep_tui.engine.data.batches import Drawing
+from sidestep_tui.engine.data.songs import split_songs
+from sidestep_tui.engine.data.store import SongStore
+from sidestep_tui.engine.data.tensors import read_all, read_manifest, read_shared, write_manifest
+from sidestep_tui.engine.training.validation import Validator, build_validator, fixed_timestep
 from tests.engine.conftest import Engine
 
 CPU = torch.device("cpu")

@@ -13,10 +13,10 @@ from safetensors.torch import load_file
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.dataset.prompts import SongFields
-from sidestep_tui.engine.batches import Drawing, draw_sample, draw_wording
-from sidestep_tui.engine.conditions import CONDITION, ConditionEntry
-from sidestep_tui.engine.store import SongStore
-from sidestep_tui.engine.tensors import SongEntry, read_manifest, read_shared
+from sidestep_tui.engine.data.batches import Drawing, draw_sample, draw_wording
+from sidestep_tui.engine.data.conditions import CONDITION, ConditionEntry
+from sidestep_tui.engine.data.store import SongStore
+from sidestep_tui.engine.data.tensors import SongEntry, read_manifest, read_shared
 from tests.engine.conftest import write_song
 
 TAGS = "folk, violin, slow, female voice"
@@ -54,7 +54,7 @@ def captions(song: SongEntry) -> list[str]:
 
 def test_every_wording_is_encoded_as_inference_would(worded: tuple[Path, dict[str, Any]]) -> None:
     from sidestep_tui.acestep import open_checkpoint
-    from sidestep_tui.engine.prompt_conditions import encode_conditions
+    from sidestep_tui.engine.training.prompt_conditions import encode_conditions
 
     output, settings = worded
     tags, paragraphs, plain = read_manifest(output).songs
@@ -125,7 +125,7 @@ def test_one_wording_draws_what_it_drew_before() -> None:
         "latent_mean": torch.ones(50, 64), "latent_std": torch.ones(50, 64),
         CONDITION: torch.zeros(2, 8), "condition.wording.1": torch.ones(3, 8),
     }  # fmt: skip
-    from sidestep_tui.engine.store import HeldSong
+    from sidestep_tui.engine.data.store import HeldSong
 
     one, two = (
         [draw_sample(drawing(), epoch, "a", HeldSong(entry, tensors), torch.zeros(1, 8)) for epoch in (0, 1)]

@@ -9,21 +9,21 @@ from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.acestep.keymap import to_diffusers, to_original
 from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.config.jobs import EstimateSettings
-from sidestep_tui.engine.batches import Batch, Drawing, collate, draw_sample
+from sidestep_tui.engine.adapters.targets import all_targets
 from sidestep_tui.engine.context import JobContext, Results, StopRequestedError
+from sidestep_tui.engine.data.batches import Batch, Drawing, collate, draw_sample
+from sidestep_tui.engine.data.store import EncodedSong, HeldSong
+from sidestep_tui.engine.data.tensors import Manifest, SongEntry, read_all, read_manifest, read_shared
 from sidestep_tui.engine.devices import choose_device, choose_dtype, free_memory
 from sidestep_tui.engine.estimate.draws import Draw, draws, songs_to_measure
 from sidestep_tui.engine.estimate.probe import probed
 from sidestep_tui.engine.estimate.ranking import Progressed, Ranking, load_progress, save_progress
 from sidestep_tui.engine.estimate.sensitivity import band_weights
 from sidestep_tui.engine.kernels import trust_kernel
+from sidestep_tui.engine.memory.recompute import use_checkpointing
 from sidestep_tui.engine.modes import mixed_precision
-from sidestep_tui.engine.objective import sample_losses
 from sidestep_tui.engine.opening import check_same_model, open_model
-from sidestep_tui.engine.recompute import use_checkpointing
-from sidestep_tui.engine.store import EncodedSong, HeldSong
-from sidestep_tui.engine.targets import all_targets
-from sidestep_tui.engine.tensors import Manifest, SongEntry, read_all, read_manifest, read_shared
+from sidestep_tui.engine.training.objective import sample_losses
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import check_place
 from sidestep_tui.runs.events import BANDS, SensitivityUpdated

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.config.jobs import EstimateSettings
-from sidestep_tui.engine.allocation import ModuleShape, RankBounds, allocate_ranks
+from sidestep_tui.engine.estimate.allocation import ModuleShape, RankBounds, allocate_ranks
 from sidestep_tui.engine.estimate.sensitivity import Measurement, ModuleStatistics
 from sidestep_tui.engine.estimate.weight_gradient import SharedInputs, WeightGradient
 from sidestep_tui.engine.tensor_files import write_state

@@ -16,9 +16,9 @@ from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.convert import FLOATS, read_weight
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.acestep.safetensors_index import TensorEntry
-from sidestep_tui.engine.adapter import PREFIX, AdapterFile
-from sidestep_tui.engine.adapter_config import unscaled_lora
-from sidestep_tui.engine.targets import all_targets
+from sidestep_tui.engine.adapters.adapter import PREFIX, AdapterFile
+from sidestep_tui.engine.adapters.config import unscaled_lora
+from sidestep_tui.engine.adapters.targets import all_targets
 from sidestep_tui.errors import SidestepError
 
 _OVERSAMPLING: Final = 16

@@ -16,8 +16,8 @@ from torch import Tensor
 from sidestep_tui.acestep.keymap import to_diffusers, to_original
 from sidestep_tui.config.adapter import Family
 from sidestep_tui.config.jobs import ExportFormat
-from sidestep_tui.engine.adapter import CONFIG_FILE, PREFIX, WEIGHTS_FILE, AdapterFile, read_adapter
-from sidestep_tui.engine.adapter_config import unscaled_lora
+from sidestep_tui.engine.adapters.adapter import CONFIG_FILE, PREFIX, WEIGHTS_FILE, AdapterFile, read_adapter
+from sidestep_tui.engine.adapters.config import unscaled_lora
 from sidestep_tui.engine.export.lycoris import (
     LYCORIS_FILE,
     lycoris_metadata,

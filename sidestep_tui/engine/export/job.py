@@ -13,7 +13,7 @@ from sidestep_tui.acestep.layout import Layout
 from sidestep_tui.acestep.model_config import Variant
 from sidestep_tui.acestep.precisions import PRECISIONS
 from sidestep_tui.config.jobs import ExportFormat, ExportSettings
-from sidestep_tui.engine.adapter import AdapterFile, read_adapter
+from sidestep_tui.engine.adapters.adapter import AdapterFile, read_adapter
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.export.difference import extract_lora
 from sidestep_tui.engine.export.formats import COMFYUI_FILE, FORMATS, Modules

@@ -11,7 +11,7 @@ from peft.utils.other import get_pattern_key
 from torch import Tensor
 
 from sidestep_tui.config.adapter import Family
-from sidestep_tui.engine.adapter import AdapterFile, split_key
+from sidestep_tui.engine.adapters.adapter import AdapterFile, split_key
 from sidestep_tui.errors import SidestepError
 
 _MAGNITUDE: Final = "lora_magnitude_vector"

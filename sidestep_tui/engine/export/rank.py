@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import torch
 
-from sidestep_tui.engine.adapter import PREFIX, AdapterFile
-from sidestep_tui.engine.adapter_config import unscaled_lora
+from sidestep_tui.engine.adapters.adapter import PREFIX, AdapterFile
+from sidestep_tui.engine.adapters.config import unscaled_lora
 from sidestep_tui.engine.export.modules import family_of, split_modules
 from sidestep_tui.errors import SidestepError
 

@@ -6,7 +6,7 @@ from typing import Final
 from safetensors import SafetensorError
 
 from sidestep_tui.config.jobs import ExportFormat
-from sidestep_tui.engine.adapter import CONFIG_FILE, WEIGHTS_FILE, no_adapter
+from sidestep_tui.engine.adapters.adapter import CONFIG_FILE, WEIGHTS_FILE, no_adapter
 from sidestep_tui.engine.export.formats import COMFYUI_FILE, DIFFUSERS_FILE, FORMATS
 from sidestep_tui.engine.export.lycoris import LYCORIS_FILE
 from sidestep_tui.engine.export.modules import ModuleAdapter, refuse_unusable

@@ -9,7 +9,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
 from sidestep_tui.config.generate import WeightedAdapter
-from sidestep_tui.engine.adapter import (
+from sidestep_tui.engine.adapters.adapter import (
     CONFIG_FILE,
     PREFIX,
     AdapterFile,

@@ -6,7 +6,7 @@ import torch
 from diffusers import AceStepPipeline, FlowMatchEulerDiscreteScheduler
 from torch import Tensor, nn
 
-from sidestep_tui.engine.tensors import SharedTensors
+from sidestep_tui.engine.data.tensors import SharedTensors
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel

@@ -10,7 +10,7 @@ from sidestep_tui.acestep.vae import encode_audio
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform, read_audio
 from sidestep_tui.dataset.measure import SILENCE_PEAK
 from sidestep_tui.dataset.treatment import treat
-from sidestep_tui.engine.loader import prefetch
+from sidestep_tui.engine.prefetch import prefetch
 from sidestep_tui.engine.preprocess.bench import Bench
 from sidestep_tui.engine.preprocess.plan import PlannedSong
 from sidestep_tui.errors import SidestepError

@@ -7,7 +7,7 @@ from sidestep_tui.dataset.crop_lyrics import TimedLyrics, time_lines
 from sidestep_tui.dataset.prompts import SongFields
 from sidestep_tui.dataset.song import LyricTime
 from sidestep_tui.dataset.wordings import Wording, WordingKind
-from sidestep_tui.engine.conditions import CONDITION, Starts
+from sidestep_tui.engine.data.conditions import CONDITION, Starts
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.session import EDITS_LEFT_OUT, SAVED_BESIDE, load_dataset
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.engine.context import JobContext, Results
+from sidestep_tui.engine.data.lock import writing_to
+from sidestep_tui.engine.data.tensors import DamagedManifestError, Manifest, read_manifest
 from sidestep_tui.engine.devices import choose_device, choose_dtype, free_memory
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.engine.preprocess.audio import encode_songs
@@ -26,8 +28,6 @@ from sidestep_tui.engine.preprocess.plan import PlannedSong, Planner, measure_fi
 from sidestep_tui.engine.preprocess.scratch import Scratch
 from sidestep_tui.engine.preprocess.text import encode_prompts, write_songs
 from sidestep_tui.engine.team import Team, form_team
-from sidestep_tui.engine.tensor_lock import writing_to
-from sidestep_tui.engine.tensors import DamagedManifestError, Manifest, read_manifest
 from sidestep_tui.errors import SidestepError
 
 _WAS_SAVED: Final = "saved"

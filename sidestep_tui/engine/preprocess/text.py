@@ -15,11 +15,11 @@ from sidestep_tui.acestep.conditioning import (
     tokenize_song,
 )
 from sidestep_tui.dataset.song import INSTRUMENTAL
-from sidestep_tui.engine.conditions import ConditionEntry
+from sidestep_tui.engine.data.conditions import ConditionEntry
+from sidestep_tui.engine.data.tensors import SharedTensors, SongEntry, SongTensors, song_file, write_shared, write_song
 from sidestep_tui.engine.preprocess.bench import Bench
 from sidestep_tui.engine.preprocess.descriptions import Description, describe
 from sidestep_tui.engine.preprocess.plan import PlannedSong
-from sidestep_tui.engine.tensors import SharedTensors, SongEntry, SongTensors, song_file, write_shared, write_song
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.told import told, told_many
 

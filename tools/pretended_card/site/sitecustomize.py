@@ -50,7 +50,7 @@ _CHANGES: dict[str, Callable[[Any], None]] = {
     "diffusers.pipelines.ace_step.modeling_ace_step": _timbre,
     "sidestep_tui.acestep.compiled_check": _right,
     "sidestep_tui.acestep.flash": _right,
-    "sidestep_tui.engine.graphs": _right,
+    "sidestep_tui.engine.training.graphs": _right,
 }
 
 

@@ -1,0 +1,1 @@
+"""Adapters on the DiT: which modules get one, how it is put on, saved and loaded."""

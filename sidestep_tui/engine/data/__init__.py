@@ -1,0 +1,1 @@
+"""Encoded songs: the folder of tensors that they lie in, and the batches that training makes of them."""

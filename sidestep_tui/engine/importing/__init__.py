@@ -1,0 +1,1 @@
+"""Takes over the samples that other ACE-Step trainers preprocessed."""

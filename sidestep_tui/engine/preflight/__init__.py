@@ -1,0 +1,1 @@
+"""Measures a few steps of a training run before anybody commits to it."""

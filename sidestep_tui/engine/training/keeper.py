@@ -1,0 +1,156 @@
+"""What a training run leaves on disk: checkpoints to resume from, the best adapter, the final one."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from sidestep_tui.acestep.quantised import is_quantised
+from sidestep_tui.engine.adapters.adapter import adapter_weights, put_weights
+from sidestep_tui.engine.context import JobContext
+from sidestep_tui.engine.training.checkpoint import (
+    Position,
+    TrainerState,
+    list_checkpoints,
+    read_checkpoint,
+    remove_old_checkpoints,
+    replace_folder,
+    save_checkpoint,
+    set_aside,
+)
+from sidestep_tui.engine.training.optimizer import inference_weights, load_state
+from sidestep_tui.engine.training.setup import Setup
+from sidestep_tui.engine.velocity_record import Recorder
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.files import sweep
+from sidestep_tui.runs.events import CheckpointSaved
+
+
+class Keeper:
+    """Saves and restores the state of a run; the last `keep_last` checkpoints stay."""
+
+    def __init__(self, context: JobContext, setup: Setup, keep_last: int) -> None:
+        self._context = context
+        self._setup = setup
+        self._keep_last = keep_last
+        self._recorder = Recorder(setup.transformer)
+
+    def save(self, position: Position) -> None:
+        """Writes a checkpoint: raw weights, their average if there is one, optimizer and position."""
+        setup, run = self._setup, self._context.run
+        if not setup.ranks.speaks:
+            return
+        with inference_weights(setup.optimizer, setup.parameters) as differ:
+            weights = adapter_weights(setup.transformer)
+        state = TrainerState(
+            position=position,
+            weights=weights,
+            ema=self._average(),
+            optimizer=setup.optimizer.state_dict(),
+            trained=adapter_weights(setup.transformer) if differ else None,
+        )
+        path = save_checkpoint(run, state, setup.adapter, setup.model_name, self._record)
+        if path is not None:
+            remove_old_checkpoints(run, self._keep_last)
+            self._context.emit(CheckpointSaved(step=position.step, path=str(path.relative_to(run.path))))
+
+    def write(self, kind: Literal["best", "final"], position: Position) -> None:
+        """Writes the adapter as it is now to `best/` or `final/`, its average beside it where the run keeps one."""
+        setup, run = self._setup, self._context.run
+        if not setup.ranks.speaks:
+            return
+        with inference_weights(setup.optimizer, setup.parameters):
+            weights = adapter_weights(setup.transformer)
+        about = position.step, setup.adapter
+        replace_folder(run.path / kind, *about, weights, setup.model_name, self._record_trained)
+        average = self._average()
+        if average is not None:
+            replace_folder(run.path / f"{kind}-ema", *about, average, setup.model_name, self._record_average)
+        self._context.emit(CheckpointSaved(step=position.step, path=kind, kind=kind))
+
+    def restore(self, trained_on: str) -> Position:
+        """Puts the newest whole checkpoint back into adapter and optimizer; where there is none, the start.
+
+        Args:
+            trained_on: the fingerprint of the data.
+
+        Raises:
+            SidestepError: the checkpoints are of other data, or all of them are damaged.
+        """
+        self._clear_up()
+        checkpoints = list_checkpoints(self._context.run)
+        for checkpoint in reversed(checkpoints):
+            try:
+                state = read_checkpoint(checkpoint)
+            except SidestepError as error:
+                self._context.warn(error.what, checkpoint.path, "an earlier checkpoint is used; this one is set aside")
+                if self._setup.ranks.speaks:
+                    set_aside(checkpoint)
+                continue
+            if state.position.trained_on != trained_on:
+                raise SidestepError(
+                    "The songs have changed since the run began.",
+                    where=checkpoint.path,
+                    fix="start a new run, or put the tensors back as they were",
+                )
+            self._put_back(state)
+            return replace(state.position, changes=self._context.run.count_changes())
+        if checkpoints:
+            raise SidestepError(
+                "No checkpoint of the run can be read.", where=self._context.run.checkpoints, fix="start a new run"
+            )
+        return Position(step=0, trained_on=trained_on, changes=self._context.run.count_changes())
+
+    def _clear_up(self) -> None:
+        """What an engine left that was killed while it wrote takes as much room as a checkpoint, and is none."""
+        run = self._context.run
+        if self._setup.ranks.speaks:
+            sweep(run.checkpoints)
+            sweep(run.path, "best*")
+            sweep(run.path, "final*")
+
+    def _put_back(self, state: TrainerState) -> None:
+        setup = self._setup
+        trained = state.weights if state.trained is None else state.trained
+        put_weights(setup.transformer, trained)
+        load_state(setup.optimizer, state.optimizer, self._context.run.changed_since(state.position.changes))
+        if setup.average is not None:  # one that was asked for since begins with what is trained, not with the start
+            with setup.average.in_place():
+                put_weights(setup.transformer, trained if state.ema is None else state.ema)
+
+    def _record(self, folder: Path) -> None:
+        """Leaves beside the weights of a checkpoint, before it has its name, what they do: for `sidestep verify`."""
+        self._record_trained(folder)
+        if self._setup.average is not None:
+            self._record_average(folder / "ema")
+
+    def _record_trained(self, folder: Path) -> None:
+        with inference_weights(self._setup.optimizer, self._setup.parameters):
+            self._record_as_it_is(folder)
+
+    def _record_average(self, folder: Path) -> None:
+        assert self._setup.average is not None
+        with self._setup.average.in_place():
+            self._record_as_it_is(folder)
+
+    def _record_as_it_is(self, folder: Path) -> None:
+        """Records what the model does now.
+
+        There is none where weights are sharded, since a pass of this rank alone would wait for the others for ever, and
+        none where they are quantised while training: such a model answers otherwise than the one the adapter is for.
+        """
+        if self._setup.ranks.sharded or is_quantised(self._setup.transformer):
+            return
+        try:
+            self._recorder.write(folder)
+        except torch.OutOfMemoryError:  # the weights are worth more than what is measured of them
+            self._context.warn("The device has no room to record what the adapter does.", "memory")
+
+    def _average(self) -> dict[str, Tensor] | None:
+        setup = self._setup
+        if setup.average is None:
+            return None
+        with setup.average.in_place():
+            return adapter_weights(setup.transformer)
