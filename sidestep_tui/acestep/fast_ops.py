@@ -1,7 +1,8 @@
 """The element-wise parts of a DiT block as few passes over memory, with what is cheap computed again going back.
 
 Each function equals the chain of operations in diffusers; only the activation gets a gradient, since norm weights and
-modulation are frozen in every adapter run.
+modulation are frozen in every adapter run. None ends its way forward in place, or with a conversion that changes
+nothing, while it is compiled: torch 2.11 would give it no gradient.
 """
 
 from typing import Any
@@ -76,11 +77,11 @@ class _RmsNorm(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float, shift: Tensor | None) -> Tensor:
         exact = x.float()
-        scale = (torch.linalg.vecdot(exact, exact)[..., None] / x.shape[-1]).add_(eps).rsqrt_()
+        scale = (torch.linalg.vecdot(exact, exact)[..., None] / x.shape[-1] + eps).rsqrt()
         ctx.save_for_backward(x, scale, weight)
         normed = exact * scale
-        weighted = normed.mul_(weight) if shift is None else torch.addcmul(shift.float(), normed, weight.float())
-        return weighted.to(x.dtype)
+        weighted = _times(normed, weight) if shift is None else torch.addcmul(shift.float(), normed, weight.float())
+        return weighted if x.dtype == torch.float32 else weighted.to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -95,7 +96,7 @@ class _SwiGlu(Function):
     @staticmethod
     def forward(ctx: Any, gate: Tensor, up: Tensor) -> Tensor:
         ctx.save_for_backward(gate, up)
-        return F.silu(gate).mul_(up)
+        return _times(F.silu(gate), up)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
@@ -114,6 +115,11 @@ class _Rotate(Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         cos, sin = ctx.saved_tensors
         return _turned(gradients[0], cos, sin, -1), None, None
+
+
+def _times(x: Tensor, factor: Tensor) -> Tensor:
+    """x times a factor; x is used up."""
+    return x * factor if torch.compiler.is_compiling() else x.mul_(factor)
 
 
 def _turned(x: Tensor, cos: Tensor, sin: Tensor, way: int) -> Tensor:
