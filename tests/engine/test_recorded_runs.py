@@ -48,7 +48,7 @@ def test_steps_in_float32_are_not_recorded(train_document: dict[str, Any], monke
     card, warnings = torch.device("cuda", 0), list[str]()
     monkeypatch.setattr(flash, "_trusted", {card})
     settings = TrainSettings.model_validate(put(train_document, "memory.graphs", True))
-    context: Any = SimpleNamespace(warn=lambda what, *_: warnings.append(what))
+    context: Any = SimpleNamespace(warn_once=lambda what, *_: warnings.append(what))
     transformer = SimpleNamespace(proj_in_conv=torch.nn.Linear(1, 1))
     setup: Any = SimpleNamespace(transformer=transformer, device=card, dtype=torch.float32, parameters={})
     gradients._passes(context, settings, setup)

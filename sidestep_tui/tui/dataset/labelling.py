@@ -39,7 +39,7 @@ TITLES: Final = {
     "whisper": "Whisper",
     "scribe": "Scribe",
     "lrclib": "LRCLIB",
-    "acestep": "ACE-Step",
+    "acestep": "5Hz LM",
     "local": _("Local"),
 }
 """What people call each source."""
