@@ -170,7 +170,10 @@ def test_it_hears_with_the_model_beside_it(tmp_path: Path) -> None:
 def test_other_language_models_are_refused(engine: Any, songs: Path, checkpoints: Path, tmp_path: Path) -> None:
     fewer = tiny_language_model(tmp_path / "fewer", codes=1000)
     codec = str(checkpoints / "acestep-v15-turbo")
-    for folder, words in ((fewer, "lacks some of the 64000 audio codes"), (songs, "no language model of ACE-Step")):
+    for folder, words in (
+        (fewer, "lacks some of the 64000 audio codes"),
+        (songs, "no language model of ACE-Step: it has no tokenizer."),
+    ):
         run = engine.create(folder.name, "label", settings_of(songs, checkpoints, lm=str(folder), codec=codec))
         code, state = engine.work(run)
         assert (code, state.failure.where) == (2, str(folder))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -12,6 +12,8 @@ from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria,
 
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.errors import SidestepError, UsageError
+
+_TOKENIZERS: Final = ("tokenizer.json", "vocab.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +88,14 @@ def told_as(kind: str, folder: Path) -> Iterator[None]:
     Raises:
         UsageError: it cannot.
     """
+    fix = "give the folder of a whole download"
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        raise UsageError(f"This is no {kind}: it has no tokenizer.", where=folder, fix=fix)
     try:
         yield
     except (OSError, ValueError, KeyError) as error:
         first = str(error).strip().partition("\n")[0]
-        raise UsageError(
-            f"This is no {kind}: {first}", where=folder, fix="give the folder of a whole download"
-        ) from error
+        raise UsageError(f"This is no {kind}: {first}", where=folder, fix=fix) from error
 
 
 def refuse_when_stopped(context: JobContext) -> None:
