@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pytest
 from textual.app import App
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 from sidestep_tui.config.base import Section
@@ -120,14 +121,22 @@ def patient_pilots(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def _all_handled(app: App[None]) -> None:
-    """Waits until no screen or widget has a message left, for some turns of the loop: one may bring about others."""
+    """Waits until no screen or widget has a message left, for some turns of the loop: one may bring about others.
+
+    A screen lays itself out by a timer of its own, up to a sixtieth of a second later: widgets learn their size then.
+    """
     quiet = 0
     async with asyncio.timeout(60):
         while quiet < _QUIET_TURNS:
             await asyncio.sleep(0)
             nodes = [app, *(node for screen in app.screen_stack for node in screen.walk_children(with_self=True))]
             waits = any(node.message_queue_size for node in nodes) or bool(app.screen._callbacks)
-            quiet = 0 if waits else quiet + 1
+            quiet = 0 if waits or _is_to_be_laid_out(app.screen) else quiet + 1
+
+
+def _is_to_be_laid_out(screen: Screen[Any]) -> bool:
+    waits = screen._layout_required or screen._scroll_required or screen._recompose_required
+    return waits and screen.is_current and not screen.app._batch_count
 
 
 @pytest.fixture

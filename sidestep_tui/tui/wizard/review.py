@@ -7,7 +7,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalGroup
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Static
 
 from sidestep_tui.texts import _
@@ -59,33 +61,24 @@ class ActionRow(Static, can_focus=True):
         self.post_message(self.Chosen(self.action.key))
 
 
-class Review(VerticalGroup):
-    """Everything of the last step, from what to do to the settings behind it."""
+class Differences(Widget):
+    """The settings that differ from the defaults, a line each; the columns follow the width."""
 
     DEFAULT_CSS = """
-    Review Static.text { padding: 0 1; margin-top: 1; }
+    Differences { height: auto; padding: 0 1; margin-top: 1; }
     """
 
     def __init__(self, view: ReviewView) -> None:
-        super().__init__()
+        super().__init__(id="table")
         self.view = view
 
-    def compose(self) -> ComposeResult:
-        """Actions, time, differences, command line."""
-        for action in self.view.actions:
-            yield ActionRow(action)
-        yield Static(self._time(), classes="text")
-        yield Static(id="table", classes="text")
-        if self.view.chosen:
-            yield Static(self._chosen(), classes="text")
-        yield Static(self._command_lines(), classes="text")
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's own
+        """Known before there is a width: no line is ever wrapped."""
+        return 1 + len(self.view.differences)
 
-    def on_resize(self) -> None:
-        """The columns follow the width."""
-        self.query_one("#table", Static).update(self._table(self.size.width - 2))
-
-    def _time(self) -> Content:
-        return Content.assemble((_("Time       "), "bold"), time_words(self.view))
+    def render(self) -> Content:
+        """The lines at the width that there is."""
+        return self._table(self.content_size.width)
 
     def _table(self, width: int) -> Content:
         if not self.view.differences:
@@ -111,6 +104,31 @@ class Review(VerticalGroup):
                 )
             )
         return Content("\n").join(lines)
+
+
+class Review(VerticalGroup):
+    """Everything of the last step, from what to do to the settings behind it."""
+
+    DEFAULT_CSS = """
+    Review Static.text { padding: 0 1; margin-top: 1; }
+    """
+
+    def __init__(self, view: ReviewView) -> None:
+        super().__init__()
+        self.view = view
+
+    def compose(self) -> ComposeResult:
+        """Actions, time, differences, command line."""
+        for action in self.view.actions:
+            yield ActionRow(action)
+        yield Static(self._time(), classes="text")
+        yield Differences(self.view)
+        if self.view.chosen:
+            yield Static(self._chosen(), classes="text")
+        yield Static(self._command_lines(), classes="text")
+
+    def _time(self) -> Content:
+        return Content.assemble((_("Time       "), "bold"), time_words(self.view))
 
     def _chosen(self) -> Content:
         """What is left open, as model and optimizer decide it."""
