@@ -20,12 +20,12 @@ from bench.shapes import SHAPES, build_transformer
 from bench.train_step import load_argument, make_batch, our_step
 from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.acestep.flash import trust_flash
+from sidestep_tui.acestep.precisions import mixed_precision
 from sidestep_tui.acestep.quantised import Format, quantise_blocks
 from sidestep_tui.config.dit_shape import DitShape
 from sidestep_tui.config.libraries import has_bitsandbytes
 from sidestep_tui.engine.memory.recompute import Policy
 from sidestep_tui.engine.training.objective import sample_losses
-from sidestep_tui.engine.training.step import mixed_precision
 
 DRAWS = 16
 DRAWN = (750, 257)
@@ -100,7 +100,7 @@ def _loss(transformer: AceStepTransformer1DModel, shape: DitShape) -> float:
     use_banded_attention(transformer)
     batch = make_batch(*DRAWN, shape.condition).to(transformer.device)
     timesteps = torch.linspace(0.03, 0.97, DRAWS, device=transformer.device)
-    with torch.no_grad(), mixed_precision(transformer.proj_in_conv.weight):
+    with torch.no_grad(), mixed_precision(transformer):
         losses = [sample_losses(transformer, replace(batch, t=t[None])) for t in timesteps]
     return float(torch.stack(losses).mean())
 

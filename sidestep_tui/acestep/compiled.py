@@ -16,7 +16,7 @@ from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 from torch._functorch import config as autograd_config
 
 from sidestep_tui.acestep.attention import Rotary
-from sidestep_tui.acestep.compiled_check import deviation, kind_of, met_by_each_kind
+from sidestep_tui.acestep.compiled_check import deviation, kind_of
 from sidestep_tui.acestep.eagerly import is_eager
 from sidestep_tui.acestep.fast import fast_block
 from sidestep_tui.acestep.fast_ops import row_major
@@ -51,10 +51,9 @@ def compile_blocks(transformer: "AceStepTransformer1DModel", during: During, war
     # (pytorch/pytorch#166926).
     torch._C._dynamo.eval_frame._set_lru_cache(False)  # type: ignore[attr-defined]
     blocks = _CompiledBlocks(during, warn)
-    met = met_by_each_kind(transformer)
     for layer in transformer.layers:
         layer.forward = partial(blocks, layer)
-    off = deviation(met, blocks)
+    off = deviation(transformer, blocks)
     if not off <= _TOLERANCES[transformer.proj_in_conv.weight.dtype]:  # a NaN neither
         blocks.give_up(told("compiled, they are off by {share}", share=f"{off:.1%}"))
 

@@ -1,11 +1,11 @@
 """Whether compiled blocks compute what they compute uncompiled: tried once, before a run relies on them.
 
-A compiler rewrites what it recognises, and can do it wrongly: torch 2.11 to 2.13 forget `alpha` where a product is
+A compiler rewrites what it recognises, and can do it wrongly: torch 2.11 and 2.13 forget `alpha` where a product is
 added to something. A run would then learn something else without a word.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from sidestep_tui.acestep.fast import fast_block
 from sidestep_tui.acestep.model_config import LATENT_CHANNELS
+from sidestep_tui.acestep.precisions import mixed_precision
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.told import told
 
@@ -35,9 +36,24 @@ def kind_of(block: "AceStepTransformerBlock") -> str:
     return told("full attention") if block.self_attn.sliding_window is None else told("windowed attention")
 
 
-def met_by_each_kind(transformer: "AceStepTransformer1DModel") -> Met:
+def deviation(transformer: "AceStepTransformer1DModel", compiled: Callable[..., Tensor]) -> float:
+    """How far compiled blocks are off: of what they add to their input, or of a gradient's norm, of the largest.
+
+    NaN where a number is none.
+
+    Args:
+        transformer: with its adapter on, in the mode of training.
+        compiled: takes a block and what it is given.
+    """
+    with mixed_precision(transformer):
+        met = _met_by_each_kind(transformer)
+        found = [_deviation(block, arguments, compiled) for block, arguments in met.values()]
+    return float(torch.tensor(found).max())
+
+
+def _met_by_each_kind(transformer: "AceStepTransformer1DModel") -> Met:
     """By kind: a block, the last one, and what it is given while the model reads a made-up song of several windows."""
-    weight, met = transformer.proj_in_conv.weight, Met()
+    met = Met()
 
     def watch(block: "AceStepTransformerBlock", *arguments: Any, **named: Any) -> Tensor:
         _, *given = _SIGNATURE.bind(block, *arguments, **named).args
@@ -54,7 +70,7 @@ def met_by_each_kind(transformer: "AceStepTransformer1DModel") -> Met:
     try:
         for layer in transformer.layers:
             layer.forward = partial(watch, layer)
-        with torch.no_grad(), _as_in_training(weight):
+        with torch.no_grad():
             velocity(transformer, t=torch.full((1,), 0.5), **song)
     finally:
         for layer, forward in zip(transformer.layers, before, strict=True):
@@ -62,22 +78,12 @@ def met_by_each_kind(transformer: "AceStepTransformer1DModel") -> Met:
     return met
 
 
-def deviation(met: Met, compiled: Callable[..., Tensor]) -> float:
-    """How far compiled blocks are off: of what they add to their input, or of a gradient's norm, of the largest.
-
-    Args:
-        met: as `met_by_each_kind` gives it.
-        compiled: takes a block and what it is given.
-    """
-    return max(_deviation(block, arguments, compiled) for block, arguments in met.values())
-
-
 def _deviation(block: "AceStepTransformerBlock", arguments: tuple[Any, ...], compiled: Callable[..., Tensor]) -> float:
     with _moved([parameter for parameter in block.parameters() if parameter.requires_grad]) as trained:
         added, gradients = _outcome(fast_block, block, arguments, trained)
         others = _outcome(compiled, block, arguments, trained)
-    off = float((others[0] - added).norm() / added.norm())
-    return max(off, float((others[1] - gradients).abs().max() / gradients.max()))
+    off = (others[0] - added).norm() / added.norm()
+    return float(torch.maximum(off, (others[1] - gradients).abs().max() / gradients.max()))
 
 
 def _outcome(
@@ -86,8 +92,7 @@ def _outcome(
     """What a block adds to its input, and the norms of the gradients of its input and of its trained weights."""
     torch.manual_seed(0)  # of dropout
     hidden = arguments[0].detach().requires_grad_()
-    with _as_in_training(hidden):
-        result = function(block, hidden, *arguments[1:])
+    result = function(block, hidden, *arguments[1:])
     towards = torch.randn(result.shape, generator=torch.Generator().manual_seed(1)).to(result)
     gradients = torch.autograd.grad(result, [hidden, *trained], towards, materialize_grads=True)
     return (result - hidden).detach().float(), torch.stack([gradient.float().norm() for gradient in gradients])
@@ -109,9 +114,3 @@ def _moved(parameters: list[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
             with torch.no_grad():
                 for parameter, value in zip(parameters, kept, strict=True):
                     parameter.copy_(value)
-
-
-def _as_in_training(like: Tensor) -> Any:
-    """Frozen weights in bfloat16 meet a float32 adapter, as in `engine/training/step.py`."""
-    half = like.dtype == torch.bfloat16
-    return torch.autocast(like.device.type, torch.bfloat16) if half else nullcontext()

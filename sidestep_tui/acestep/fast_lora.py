@@ -115,7 +115,7 @@ class _MergedLora(Function):
 def _merged(weight: Tensor, lora_a: Tensor, lora_b: Tensor, scale: float) -> Tensor:
     """W + s B A, [out, in]."""
     update = product(lora_b, lora_a.T)
-    if torch.compiler.is_compiling():  # which makes one product of both, and forgets alpha (torch 2.11 to 2.13)
+    if torch.compiler.is_compiling():  # which makes one product of both, and forgets alpha (torch 2.11, 2.13)
         return weight + scale * update
     return torch.add(weight, update, alpha=scale, out=update)
 

@@ -1,15 +1,11 @@
-"""The DiT in another mode for as long as a block of code lasts: evaluated, without its adapter, or in a precision."""
+"""The DiT in another mode for as long as a block of code lasts: evaluated, without its adapter, or in whole float32."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
-
-if TYPE_CHECKING:
-    from diffusers import AceStepTransformer1DModel
 
 
 @contextmanager
@@ -38,12 +34,6 @@ def without_adapter(transformer: nn.Module) -> Iterator[None]:
             layer.enable_adapters(True)  # which also asks for gradients, wanted or not
         for parameter, before in asks:
             parameter.requires_grad_(before)
-
-
-def mixed_precision(transformer: "AceStepTransformer1DModel") -> torch.autocast:
-    """Frozen weights in bfloat16 meet a float32 adapter in bfloat16 products; float32 weights change nothing."""
-    weight = transformer.proj_in_conv.weight
-    return torch.autocast(weight.device.type, torch.bfloat16, enabled=weight.dtype == torch.bfloat16)
 
 
 @contextmanager

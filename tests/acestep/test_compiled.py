@@ -79,7 +79,16 @@ def test_nothing_is_compiled_in_an_eager_stretch() -> None:
     assert told.kinds == []
 
 
-@pytest.mark.parametrize("wrong", [lambda x: 1.02 * x, lambda x: x + torch.nan, lambda x: x.detach() + 0 * x])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda x: 1.02 * x,
+        lambda x: x + torch.nan,
+        lambda x: x.detach() + 0 * x,
+        lambda x: x + (0 * x).sqrt(),  # whose gradient is no number
+    ],
+    ids=["numbers", "no numbers", "gradients", "no gradients"],
+)
 def test_blocks_that_compile_to_something_else_run_as_they_were(
     wrong: Callable[[torch.Tensor], torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:

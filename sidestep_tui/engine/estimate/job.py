@@ -8,6 +8,7 @@ import torch
 from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.acestep.keymap import to_diffusers, to_original
 from sidestep_tui.acestep.model_config import LATENT_RATE
+from sidestep_tui.acestep.precisions import mixed_precision
 from sidestep_tui.config.jobs import EstimateSettings
 from sidestep_tui.engine.adapters.targets import all_targets
 from sidestep_tui.engine.context import JobContext, Results, StopRequestedError
@@ -21,7 +22,6 @@ from sidestep_tui.engine.estimate.ranking import Progressed, Ranking, load_progr
 from sidestep_tui.engine.estimate.sensitivity import band_weights
 from sidestep_tui.engine.kernels import trust_kernel
 from sidestep_tui.engine.memory.recompute import use_checkpointing
-from sidestep_tui.engine.modes import mixed_precision
 from sidestep_tui.engine.opening import check_same_model, open_model
 from sidestep_tui.engine.training.objective import sample_losses
 from sidestep_tui.errors import SidestepError

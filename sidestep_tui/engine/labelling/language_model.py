@@ -94,8 +94,11 @@ class LanguageModel:
     @torch.inference_mode()
     def _hear(self, waveform: Any) -> list[int]:
         """The codes of a song [2, samples], five for each second."""
-        tell = lambda _done, _total: refuse_when_stopped(self._context)  # noqa: E731
-        latents, _ = encode_audio(self._vae, torch.from_numpy(waveform), progress=tell)
+
+        def after_tile(_done: int, _total: int) -> None:
+            refuse_when_stopped(self._context)
+
+        latents, _ = encode_audio(self._vae, torch.from_numpy(waveform), progress=after_tile)
         _, indices = self._codec.tokenize(latents[None].to(self._silence), self._silence)
         found: list[int] = indices.flatten().tolist()
         return found
@@ -111,7 +114,7 @@ def find_codec(folder: Path) -> Path:
     for beside in sorted(folder.resolve().parent.iterdir()):
         try:
             models.append(find_folders(beside).root)
-        except SidestepError:  # anything else
+        except (SidestepError, OSError):  # anything else, or a folder that may not be read
             continue
     if not models:
         raise UsageError(

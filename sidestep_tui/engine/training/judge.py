@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from sidestep_tui.acestep.precisions import mixed_precision
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.engine.modes import mixed_precision
 from sidestep_tui.engine.training.checkpoint import Position
 from sidestep_tui.engine.training.keeper import Keeper
 from sidestep_tui.engine.training.optimizer import inference_weights

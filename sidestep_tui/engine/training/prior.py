@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sidestep_tui.acestep.conditioning import context_latents
 from sidestep_tui.acestep.flow import flow_matching_losses, interpolate, sample_timesteps, seeded_generator
+from sidestep_tui.acestep.precisions import mixed_precision
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.context import JobContext
@@ -21,7 +22,7 @@ from sidestep_tui.engine.data.batches import Drawing
 from sidestep_tui.engine.generate.known import known_pipeline
 from sidestep_tui.engine.generate.pipeline import choose_sampling
 from sidestep_tui.engine.generate.song import sample_latents
-from sidestep_tui.engine.modes import evaluating, mixed_precision, without_adapter
+from sidestep_tui.engine.modes import evaluating, without_adapter
 from sidestep_tui.engine.training.setup import Setup
 from sidestep_tui.told import told_many
 

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from sidestep_tui.acestep.flow import seeded_generator
+from sidestep_tui.acestep.precisions import mixed_precision
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.data.batches import Batch
-from sidestep_tui.engine.modes import mixed_precision
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.training.objective import sample_losses, weighted
 from sidestep_tui.errors import SidestepError
