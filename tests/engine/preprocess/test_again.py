@@ -12,7 +12,7 @@ from sidestep_tui.engine.data.tensors import read_all, read_manifest, read_share
 from sidestep_tui.engine.preprocess import audio as preprocess_audio
 from sidestep_tui.runs.control import send_command
 from sidestep_tui.runs.directory import RunDirectory
-from tests.engine.conftest import RATE, write_song
+from tests.engine.preprocess.conftest import RATE, write_song
 
 
 def test_unchanged_songs_are_not_encoded_again(

@@ -15,7 +15,8 @@ from sidestep_tui.engine.team import Team
 from sidestep_tui.runs.events import Progress
 from sidestep_tui.runs.log import EventWriter, read_events
 from sidestep_tui.runs.state import replay
-from tests.engine.conftest import Engine, write_song
+from tests.engine.conftest import Engine
+from tests.engine.preprocess.conftest import write_song
 from tests.engine.ranks_of import work_as_torchrun
 
 

@@ -20,7 +20,7 @@ from sidestep_tui.engine.adapters.adapter import load_adapter
 from sidestep_tui.engine.adapters.targets import all_targets
 from sidestep_tui.engine.export.lycoris import LYCORIS_FILE
 from tests.engine.conftest import trained
-from tests.engine.exports import FAMILIES
+from tests.engine.export.families import FAMILIES
 
 OWN_RANKS = {"layers.0.mlp.up_proj": (2, 9.0), "layers.1.self_attn.q_proj": (3, 1.5)}
 

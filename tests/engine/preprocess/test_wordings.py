@@ -17,7 +17,7 @@ from sidestep_tui.engine.data.batches import Drawing, draw_sample, draw_wording
 from sidestep_tui.engine.data.conditions import CONDITION, ConditionEntry
 from sidestep_tui.engine.data.store import SongStore
 from sidestep_tui.engine.data.tensors import SongEntry, read_manifest, read_shared
-from tests.engine.conftest import write_song
+from tests.engine.preprocess.conftest import write_song
 
 TAGS = "folk, violin, slow, female voice"
 

@@ -11,7 +11,7 @@ from sidestep_tui.acestep.flash import trust_flash
 from sidestep_tui.config.train import Checkpointing
 from sidestep_tui.engine.memory.recompute import use_checkpointing
 from sidestep_tui.engine.training.graphs import cuda_record
-from tests.engine.recorded import Trained, batch
+from tests.engine.training.recorded import Trained, batch
 
 
 @pytest.mark.cuda

@@ -11,7 +11,7 @@ from torch import Tensor
 from sidestep_tui.engine.data.batches import Batch
 from sidestep_tui.engine.training import graphs
 from sidestep_tui.engine.training.graphs import rounded
-from tests.engine.recorded import Recorder, Trained, Work, batch, same
+from tests.engine.training.recorded import Recorder, Trained, Work, batch, same
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from sidestep_tui.engine.export.merge import merged_weight
 from sidestep_tui.engine.export.modules import split_modules
 from sidestep_tui.engine.generate.adapter import apply_adapter
 from tests.engine.conftest import trained
-from tests.engine.exports import FAMILIES
+from tests.engine.export.families import FAMILIES
 
 
 def some_velocity(transformer: torch.nn.Module) -> torch.Tensor:

@@ -16,9 +16,8 @@ from sidestep_tui.tui.wizard.facts import look_at_songs, model_facts
 from sidestep_tui.tui.wizard.schema import fields_of
 from sidestep_tui.tui.wizard.state import WizardState
 from sidestep_tui.tui.wizard.values import parse_value
+from tests.engine.conftest import Engine
 from tests.tui.wizard.test_document import typed_text
-
-from .conftest import Engine
 
 _LEFT_ALONE: Final = (
     *("model.checkpoint", "model.base", "model.device", "data.tensors"),

@@ -19,7 +19,7 @@ from sidestep_tui.engine.preprocess import audio as preprocess_audio
 from sidestep_tui.engine.preprocess.plan import repeats_of_folder
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.log import read_events
-from tests.engine.conftest import RATE, write_song
+from tests.engine.preprocess.conftest import RATE, write_song
 
 
 def test_tensors_are_those_of_inference(

@@ -22,7 +22,7 @@ from sidestep_tui.engine.data.conditions import CONDITION, ConditionEntry, start
 from sidestep_tui.engine.data.store import SongStore
 from sidestep_tui.engine.data.tensors import Manifest, read_manifest, read_shared
 from sidestep_tui.engine.preprocess.descriptions import CropGrid, Description, describe
-from tests.engine.conftest import write_song
+from tests.engine.preprocess.conftest import write_song
 
 FIELDS = SongFields(caption="folk", duration=0, lyrics="[Verse]\none\ntwo\nthree")
 TIMES = (LyricTime(2.0, "one"), LyricTime(10.0, "two"), LyricTime(30.0, "three"), LyricTime(34.0, ""))

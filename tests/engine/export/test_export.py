@@ -21,7 +21,7 @@ from sidestep_tui.engine.export.read import read_exported
 from sidestep_tui.runs.events import SampleWritten
 from sidestep_tui.runs.log import EventWriter
 from tests.engine.conftest import trained
-from tests.engine.exports import FAMILIES
+from tests.engine.export.families import FAMILIES
 
 
 @pytest.mark.parametrize(
