@@ -17,8 +17,8 @@ from bench.common import describe_machine, print_table
 from bench.shapes import SHAPES, build_transformer
 from bench.train_step import load_argument, make_batch, our_step
 from sidestep_tui.config.dit_shape import DitShape
-from sidestep_tui.config.memory import estimate_memory
-from sidestep_tui.config.memory_load import Load
+from sidestep_tui.config.memory.estimate import estimate_memory
+from sidestep_tui.config.memory.load import Load
 from sidestep_tui.config.train import Checkpointing, TrainSettings
 
 GB = 1e9

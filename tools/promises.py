@@ -5,8 +5,8 @@ A promise that does not begin with `derived` was measured on a card, and is left
 
 import json
 
-from sidestep_tui.config.preset_promise import derived_promise
-from sidestep_tui.config.preset_shelf import shipped, shipped_presets
+from sidestep_tui.config.presets.promise import derived_promise
+from sidestep_tui.config.presets.shelf import shipped, shipped_presets
 from sidestep_tui.files import write_json_atomic
 
 

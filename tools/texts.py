@@ -20,8 +20,8 @@ from babel.messages.pofile import read_po, write_po
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.fields import adapter_families, setting_fields
 from sidestep_tui.config.jobs import JOBS
-from sidestep_tui.config.preset_fields import REASONS
-from sidestep_tui.config.preset_shelf import shipped
+from sidestep_tui.config.presets.old_fields import REASONS
+from sidestep_tui.config.presets.shelf import shipped
 from sidestep_tui.texts import FOLDER
 from sidestep_tui.texts.language import LANGUAGES, SOURCE
 from tools.told_texts import told_texts

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Final
 
 from sidestep_tui.cli.asking import Asker
-from sidestep_tui.config.memory import GIB
-from sidestep_tui.config.preset_names import check_name
+from sidestep_tui.config.memory.estimate import GIB
+from sidestep_tui.config.presets.names import check_name
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.devices import sharing_with
 from sidestep_tui.runs.directory import RunDirectory

@@ -8,11 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from sidestep_tui.cli.describe import value_text
-from sidestep_tui.config.preset_changes import ABSENT, changes_of
-from sidestep_tui.config.preset_import import Import
-from sidestep_tui.config.preset_promise import promise_of
-from sidestep_tui.config.preset_shelf import Shelf
-from sidestep_tui.config.presets import Preset
+from sidestep_tui.config.presets.changes import ABSENT, changes_of
+from sidestep_tui.config.presets.importing import Import
+from sidestep_tui.config.presets.preset import Preset
+from sidestep_tui.config.presets.promise import promise_of
+from sidestep_tui.config.presets.shelf import Shelf
 from sidestep_tui.dataset.text import printable
 
 LEVELS: Final = {"local": "this folder", "user": "your own", "shipped": "shipped"}

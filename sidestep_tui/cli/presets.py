@@ -11,14 +11,13 @@ from sidestep_tui.cli.clipboard import copy_to_terminal
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.settings import SettingFlags, add_layer_flags, given_layers
-from sidestep_tui.config import preset_keeping as keeping
-from sidestep_tui.config import preset_shelf as shelf
 from sidestep_tui.config.fields import leaves, look_up, put
 from sidestep_tui.config.layers import Layer, merge_layers, resolve
-from sidestep_tui.config.preset_changes import ABSENT, differences
-from sidestep_tui.config.preset_import import import_file, import_text
-from sidestep_tui.config.preset_text import LARGEST_BYTES
-from sidestep_tui.config.presets import Preset, left_out, with_stand_ins, without_personal
+from sidestep_tui.config.presets import keeping, shelf
+from sidestep_tui.config.presets.changes import ABSENT, differences
+from sidestep_tui.config.presets.importing import import_file, import_text
+from sidestep_tui.config.presets.preset import Preset, left_out, with_stand_ins, without_personal
+from sidestep_tui.config.presets.text import LARGEST_BYTES
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import ExitCode, SidestepError, UsageError
 

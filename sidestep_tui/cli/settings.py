@@ -16,7 +16,7 @@ from sidestep_tui.config.base import Section
 from sidestep_tui.config.config_file import read_config_file
 from sidestep_tui.config.fields import SettingField, put, setting_fields
 from sidestep_tui.config.layers import Layer
-from sidestep_tui.config.preset_shelf import find_preset
+from sidestep_tui.config.presets.shelf import find_preset
 
 _NEVER_TYPED: Final = "\0"
 

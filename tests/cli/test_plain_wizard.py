@@ -10,8 +10,8 @@ import pytest
 from sidestep_tui.cli.main import main
 from sidestep_tui.cli.plain_wizard import PlainWizard
 from sidestep_tui.config.dit_shape import SHAPE_2B
-from sidestep_tui.config.memory import GIB
-from sidestep_tui.config.memory_load import Load
+from sidestep_tui.config.memory.estimate import GIB
+from sidestep_tui.config.memory.load import Load
 from sidestep_tui.config.places import runs_home, user_presets
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import SidestepError

@@ -13,9 +13,9 @@ from sidestep_tui.config.adapter import (
     TargetSettings,
 )
 from sidestep_tui.config.dit_shape import SHAPE_2B, SHAPE_XL, DitShape
-from sidestep_tui.config.memory import GIB, estimate_memory
-from sidestep_tui.config.memory_advice import largest_savings
-from sidestep_tui.config.memory_load import Load
+from sidestep_tui.config.memory.advice import largest_savings
+from sidestep_tui.config.memory.estimate import GIB, estimate_memory
+from sidestep_tui.config.memory.load import Load
 from sidestep_tui.config.optimisation import OptimizerName
 from sidestep_tui.config.train import MOST_BLOCKS
 

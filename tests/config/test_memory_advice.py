@@ -10,9 +10,9 @@ from sidestep_tui.config.dit_shape import (
     SHAPE_XL,
     DitShape,
 )
-from sidestep_tui.config.memory import GIB, MemoryEstimate, estimate_memory
-from sidestep_tui.config.memory_advice import Change, cheapest_fit, largest_savings
-from sidestep_tui.config.memory_load import Load
+from sidestep_tui.config.memory.advice import Change, cheapest_fit, largest_savings
+from sidestep_tui.config.memory.estimate import GIB, MemoryEstimate, estimate_memory
+from sidestep_tui.config.memory.load import Load
 
 from .support import train_settings
 
@@ -22,7 +22,7 @@ def bitsandbytes(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     """Takes the library for installed or for absent."""
 
     def take(installed: bool) -> None:
-        monkeypatch.setattr("sidestep_tui.config.memory_advice.has_bitsandbytes", lambda: installed)
+        monkeypatch.setattr("sidestep_tui.config.memory.advice.has_bitsandbytes", lambda: installed)
 
     return take
 

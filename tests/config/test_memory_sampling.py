@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from sidestep_tui.config import memory_sampling
 from sidestep_tui.config.dit_shape import SHAPE_2B, SHAPE_XL, DitShape
-from sidestep_tui.config.memory import RESERVE_BYTES, MemoryEstimate, estimate_memory
-from sidestep_tui.config.memory_advice import cheapest_fit, largest_savings
-from sidestep_tui.config.memory_load import Load
+from sidestep_tui.config.memory import sampling as memory_sampling
+from sidestep_tui.config.memory.advice import cheapest_fit, largest_savings
+from sidestep_tui.config.memory.estimate import RESERVE_BYTES, MemoryEstimate, estimate_memory
+from sidestep_tui.config.memory.load import Load
 
 from .support import train_settings
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from sidestep_tui.config.fields import look_up
-from sidestep_tui.config.preset_fields import REASONS, UNKNOWN
-from sidestep_tui.config.preset_import import import_file, import_given, import_text
-from sidestep_tui.config.presets import preset_problems
+from sidestep_tui.config.presets.importing import import_file, import_given, import_text
+from sidestep_tui.config.presets.old_fields import REASONS, UNKNOWN
+from sidestep_tui.config.presets.preset import preset_problems
 from sidestep_tui.errors import SidestepError
 
 OLD = {

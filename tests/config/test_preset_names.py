@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep_tui.config.preset_names import check_name, name_key
+from sidestep_tui.config.presets.names import check_name, name_key
 from sidestep_tui.errors import SidestepError
 
 

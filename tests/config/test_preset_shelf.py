@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from sidestep_tui.config.places import user_presets
-from sidestep_tui.config.preset_keeping import delete_preset, export_preset, rename_preset, save_preset
-from sidestep_tui.config.preset_shelf import find_preset, local_presets, read_shelf
-from sidestep_tui.config.presets import Preset, parse_preset
+from sidestep_tui.config.presets.keeping import delete_preset, export_preset, rename_preset, save_preset
+from sidestep_tui.config.presets.preset import Preset, parse_preset
+from sidestep_tui.config.presets.shelf import find_preset, local_presets, read_shelf
 from sidestep_tui.errors import SidestepError
 
 RANK_8 = {"adapter": {"rank": 8}}

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep_tui.config.places import whole_path
-from sidestep_tui.config.preset_import import import_text
-from sidestep_tui.config.preset_text import LARGEST_BYTES, read_text
-from sidestep_tui.config.presets import parse_preset, preset_problems
+from sidestep_tui.config.presets.importing import import_text
+from sidestep_tui.config.presets.preset import parse_preset, preset_problems
+from sidestep_tui.config.presets.text import LARGEST_BYTES, read_text
 from sidestep_tui.errors import SidestepError
 
 SETTINGS = '{"adapter": {"rank": 8}}'

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from sidestep_tui.config.memory import GIB
-from sidestep_tui.config.preset_changes import ABSENT, Change, changes_of, differences, whole_settings
-from sidestep_tui.config.preset_promise import MODELS, derived_promise, models_of, preset_memory, promise_of
-from sidestep_tui.config.preset_shelf import shipped_presets
-from sidestep_tui.config.presets import Preset, left_out, preset_problems, read_preset, without_personal
+from sidestep_tui.config.memory.estimate import GIB
+from sidestep_tui.config.presets.changes import ABSENT, Change, changes_of, differences, whole_settings
+from sidestep_tui.config.presets.preset import Preset, left_out, preset_problems, read_preset, without_personal
+from sidestep_tui.config.presets.promise import MODELS, derived_promise, models_of, preset_memory, promise_of
+from sidestep_tui.config.presets.shelf import shipped_presets
 
 SHIPPED = sorted(shipped_presets().glob("*.json"))
 TIERS = [file for file in SHIPPED if re.fullmatch(r"(2b|xl)-\d+gb", file.stem)]

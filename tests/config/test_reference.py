@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sidestep_tui.cli.main import main
 from sidestep_tui.config.jobs import JOBS
-from sidestep_tui.config.preset_shelf import shipped
+from sidestep_tui.config.presets.shelf import shipped
 from sidestep_tui.config.train import TrainSettings
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from sidestep_tui.config.places import user_presets
-from sidestep_tui.config.preset_shelf import find_preset
+from sidestep_tui.config.presets.shelf import find_preset
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import summarise

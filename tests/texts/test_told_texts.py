@@ -10,7 +10,7 @@ from tools.told_texts import carrying_places, told_texts
 
 OTHERWISE = {
     "config/layers.py: message[:1].lower() + message[1:]": "a validator's ValueError, or pydantic's own words",
-    "config/preset_convert.py: table.": "preset_fields.REASONS are added whole",
+    "config/presets/convert.py: table.": "old_fields.REASONS are added whole",
     "engine/context.py: phase": "handed on to phase()",
     "engine/context.py: detail": "handed on to phase()",
     "engine/context.py: what": "handed on to warn()",

@@ -12,8 +12,8 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from sidestep_tui import tui
-from sidestep_tui.config.preset_keeping import save_preset
-from sidestep_tui.config.presets import Preset
+from sidestep_tui.config.presets.keeping import save_preset
+from sidestep_tui.config.presets.preset import Preset
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs import standing
 from sidestep_tui.runs.directory import RunDirectory

@@ -16,8 +16,8 @@ import pytest
 from textual.screen import Screen
 
 from sidestep_tui import tui
-from sidestep_tui.config.preset_keeping import save_preset
-from sidestep_tui.config.presets import Preset
+from sidestep_tui.config.presets.keeping import save_preset
+from sidestep_tui.config.presets.preset import Preset
 from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs import launch, standing

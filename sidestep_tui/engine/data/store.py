@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import torch
 from torch import Tensor
 
-from sidestep_tui.config import memory_load
+from sidestep_tui.config.memory import load as memory_load
 from sidestep_tui.config.train import Residence
 from sidestep_tui.engine.data.tensors import SongEntry, read_all, read_parts
 from sidestep_tui.errors import SidestepError

@@ -7,9 +7,9 @@ import torch
 
 from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.config.dit_shape import DitShape
-from sidestep_tui.config.memory import GIB
-from sidestep_tui.config.memory_advice import Change, largest_savings
-from sidestep_tui.config.memory_load import Load
+from sidestep_tui.config.memory.advice import Change, largest_savings
+from sidestep_tui.config.memory.estimate import GIB
+from sidestep_tui.config.memory.load import Load
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.data.batches import Batch
 from sidestep_tui.engine.ranks import Ranks

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.config.dit_shape import DitShape
-from sidestep_tui.config.memory import MARGIN, estimate_memory
-from sidestep_tui.config.memory_load import Load
+from sidestep_tui.config.memory.estimate import MARGIN, estimate_memory
+from sidestep_tui.config.memory.load import Load
 from sidestep_tui.config.train import Checkpointing, TrainSettings
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.data.library import read_library

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Final
 
-from sidestep_tui.config.memory import MARGIN
+from sidestep_tui.config.memory.estimate import MARGIN
 from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.config.train import Checkpointing, TrainSettings
 from sidestep_tui.engine.context import JobContext, Results

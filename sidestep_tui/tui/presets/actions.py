@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sidestep_tui.config.places import here, user_presets
-from sidestep_tui.config.preset_import import UNNAMED
-from sidestep_tui.config.preset_keeping import (
+from sidestep_tui.config.presets.importing import UNNAMED
+from sidestep_tui.config.presets.keeping import (
     delete_file,
     export_preset,
     export_target,
@@ -20,9 +20,9 @@ from sidestep_tui.config.preset_keeping import (
     save_preset,
     taken_by,
 )
-from sidestep_tui.config.preset_names import name_key
-from sidestep_tui.config.preset_shelf import Damaged, Shelf
-from sidestep_tui.config.presets import Preset, left_out, without_personal
+from sidestep_tui.config.presets.names import name_key
+from sidestep_tui.config.presets.preset import Preset, left_out, without_personal
+from sidestep_tui.config.presets.shelf import Damaged, Shelf
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen

@@ -6,13 +6,13 @@ from typing import Any, Final
 from rich.cells import cell_len
 from textual.content import Content
 
-from sidestep_tui.config.memory import GIB
-from sidestep_tui.config.memory_load import TYPICAL_SECONDS
-from sidestep_tui.config.preset_changes import ABSENT, Change, changes_of, differences
-from sidestep_tui.config.preset_import import Import
-from sidestep_tui.config.preset_promise import derived_promise, models_of, preset_memory
-from sidestep_tui.config.preset_shelf import Damaged
-from sidestep_tui.config.presets import Level, Preset
+from sidestep_tui.config.memory.estimate import GIB
+from sidestep_tui.config.memory.load import TYPICAL_SECONDS
+from sidestep_tui.config.presets.changes import ABSENT, Change, changes_of, differences
+from sidestep_tui.config.presets.importing import Import
+from sidestep_tui.config.presets.preset import Level, Preset
+from sidestep_tui.config.presets.promise import derived_promise, models_of, preset_memory
+from sidestep_tui.config.presets.shelf import Damaged
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.text import clean, pad

@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Static, TextArea
 
-from sidestep_tui.config.preset_import import UNNAMED, Import, import_given
+from sidestep_tui.config.presets.importing import UNNAMED, Import, import_given
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken

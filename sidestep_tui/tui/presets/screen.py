@@ -11,9 +11,9 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from sidestep_tui.config.places import here
-from sidestep_tui.config.preset_names import name_key
-from sidestep_tui.config.preset_shelf import Damaged, Shelf, read_shelf
-from sidestep_tui.config.presets import Level, Preset
+from sidestep_tui.config.presets.names import name_key
+from sidestep_tui.config.presets.preset import Level, Preset
+from sidestep_tui.config.presets.shelf import Damaged, Shelf, read_shelf
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.tui.presets import actions

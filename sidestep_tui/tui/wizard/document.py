@@ -13,7 +13,7 @@ from typing import Any
 from sidestep_tui.config.config_file import read_config_file
 from sidestep_tui.config.fields import SettingField
 from sidestep_tui.config.layers import Layer, Problem
-from sidestep_tui.config.presets import Preset
+from sidestep_tui.config.presets.preset import Preset
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import UsageError
 from sidestep_tui.texts import _

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from sidestep_tui.config.dit_shape import SHAPE_2B, SHAPE_XL, DitShape
-from sidestep_tui.config.memory_load import FRAMES_PER_SECOND, Load
+from sidestep_tui.config.memory.load import FRAMES_PER_SECOND, Load
 from sidestep_tui.config.model import BaseVariant
 from sidestep_tui.config.train import songs_drawn
 from sidestep_tui.config.variants import ModelTraits

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from sidestep_tui.config.preflight import Policies
-from sidestep_tui.config.preset_names import check_name
+from sidestep_tui.config.presets.names import check_name
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.texts import _

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from sidestep_tui.config.memory import GIB, MARGIN
+from sidestep_tui.config.memory.estimate import GIB, MARGIN
 from sidestep_tui.texts import _
 from sidestep_tui.tui.text import shorten
 from sidestep_tui.tui.wizard.views import MemoryView, advice, amount, figure, source

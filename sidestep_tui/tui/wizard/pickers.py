@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from sidestep_tui.config.places import downloads_home, whole_path
-from sidestep_tui.config.presets import Preset
+from sidestep_tui.config.presets.preset import Preset
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken

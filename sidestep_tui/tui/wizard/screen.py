@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 
-from sidestep_tui.config.presets import Preset
+from sidestep_tui.config.presets.preset import Preset
 from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.wizard import finish, reviewing

@@ -14,8 +14,8 @@ from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import EstimateSettings, JobName, PreprocessSettings
 from sidestep_tui.config.places import data_home, expanded, here, remembered_choices, runs_home, whole_path
 from sidestep_tui.config.preflight import Policies, PreflightSettings
-from sidestep_tui.config.preset_shelf import find_preset
-from sidestep_tui.config.presets import Preset
+from sidestep_tui.config.presets.preset import Preset
+from sidestep_tui.config.presets.shelf import find_preset
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.folder import is_folder, is_there

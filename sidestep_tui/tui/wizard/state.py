@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sidestep_tui.config.dit_shape import SHAPE_2B
 from sidestep_tui.config.fields import SettingField
-from sidestep_tui.config.memory import estimate_memory
-from sidestep_tui.config.memory_advice import cheapest_fit
+from sidestep_tui.config.memory.advice import cheapest_fit
+from sidestep_tui.config.memory.estimate import estimate_memory
 from sidestep_tui.config.places import expanded
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.runs.directory import RunDirectory

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sidestep_tui.config.memory import GIB, MARGIN, RESERVE_BYTES, MemoryEstimate
-from sidestep_tui.config.memory_advice import Change
+from sidestep_tui.config.memory.advice import Change
+from sidestep_tui.config.memory.estimate import GIB, MARGIN, RESERVE_BYTES, MemoryEstimate
 from sidestep_tui.config.variants import Chosen
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken

@@ -44,7 +44,7 @@ def told_on(device: str) -> SidestepError:
 @pytest.mark.usefixtures("others")
 @pytest.mark.parametrize(("device", "advised"), [("cuda", True), ("cpu", False)])
 def test_the_advice_is_for_the_device_that_is_full(device: str, advised: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sidestep_tui.config.memory_advice.has_bitsandbytes", lambda: True)
+    monkeypatch.setattr("sidestep_tui.config.memory.advice.has_bitsandbytes", lambda: True)
     assert SPARING.model.device == "auto"
     error = told_on(device)
     assert error.what == "The device's memory does not suffice for 20 s of song in a batch of 1: Full."

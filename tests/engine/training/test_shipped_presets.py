@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from sidestep_tui.config.layers import merge
-from sidestep_tui.config.preset_shelf import shipped_presets
-from sidestep_tui.config.presets import read_preset
+from sidestep_tui.config.presets.preset import read_preset
+from sidestep_tui.config.presets.shelf import shipped_presets
 from tests.engine.conftest import Engine
 
 SHIPPED = sorted(shipped_presets().glob("*.json"))

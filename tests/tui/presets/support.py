@@ -5,8 +5,8 @@ import json
 from textual.pilot import Pilot
 from textual.widgets import Static, TextArea
 
-from sidestep_tui.config.preset_keeping import save_preset
-from sidestep_tui.config.presets import Preset
+from sidestep_tui.config.presets.keeping import save_preset
+from sidestep_tui.config.presets.preset import Preset
 from sidestep_tui.tui.widgets.table import KeyTable
 
 OLD = json.dumps({"name": "old one", "rank": 16, "alpha": 32, "optimizer_type": "adamw8bit-x", "shift": 3.0})

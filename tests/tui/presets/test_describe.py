@@ -3,10 +3,10 @@
 import pytest
 from rich.cells import cell_len
 
-from sidestep_tui.config.preset_changes import whole_settings
-from sidestep_tui.config.preset_import import import_text
-from sidestep_tui.config.preset_shelf import shipped
-from sidestep_tui.config.presets import Preset
+from sidestep_tui.config.presets.changes import whole_settings
+from sidestep_tui.config.presets.importing import import_text
+from sidestep_tui.config.presets.preset import Preset
+from sidestep_tui.config.presets.shelf import shipped
 from sidestep_tui.tui.presets.describe import compare, describe, report
 
 from .support import OLD

@@ -12,8 +12,8 @@ from textual.events import Paste
 from textual.widgets import Input, Static, TextArea
 
 from sidestep_tui.config.places import user_presets
-from sidestep_tui.config.preset_import import import_text
-from sidestep_tui.config.preset_shelf import (
+from sidestep_tui.config.presets.importing import import_text
+from sidestep_tui.config.presets.shelf import (
     find_preset,
     read_shelf,
 )

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from sidestep_tui.config.preset_shelf import (
+from sidestep_tui.config.presets.preset import Preset
+from sidestep_tui.config.presets.shelf import (
     Damaged,
     Shelf,
     read_shelf,
 )
-from sidestep_tui.config.presets import Preset
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.presets import screen as screen_module

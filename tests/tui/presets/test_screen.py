@@ -6,9 +6,9 @@ from pathlib import Path
 from textual.widgets import Input, Static
 
 from sidestep_tui.config.places import user_presets
-from sidestep_tui.config.preset_keeping import save_preset
-from sidestep_tui.config.preset_shelf import find_preset, local_presets
-from sidestep_tui.config.presets import Preset
+from sidestep_tui.config.presets.keeping import save_preset
+from sidestep_tui.config.presets.preset import Preset
+from sidestep_tui.config.presets.shelf import find_preset, local_presets
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.presets.screen import PresetsScreen
 from sidestep_tui.tui.wizard.screen import WizardScreen

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from sidestep_tui.config.preset_shelf import Damaged, Shelf
+from sidestep_tui.config.presets.shelf import Damaged, Shelf
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.presets import screen as screen_module

@@ -9,8 +9,8 @@ import pytest
 from textual.pilot import Pilot
 
 from sidestep_tui.config.dit_shape import SHAPE_2B
-from sidestep_tui.config.memory import GIB
-from sidestep_tui.config.memory_load import Load
+from sidestep_tui.config.memory.estimate import GIB
+from sidestep_tui.config.memory.load import Load
 from sidestep_tui.config.variants import ModelTraits
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.machine import CardSnapshot

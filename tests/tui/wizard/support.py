@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from sidestep_tui.config.memory import GIB
+from sidestep_tui.config.memory.estimate import GIB
 from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.measured import Measured, remember

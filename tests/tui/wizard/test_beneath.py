@@ -9,9 +9,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from sidestep_tui.config.memory import GIB
-from sidestep_tui.config.preset_keeping import save_preset
-from sidestep_tui.config.presets import Preset
+from sidestep_tui.config.memory.estimate import GIB
+from sidestep_tui.config.presets.keeping import save_preset
+from sidestep_tui.config.presets.preset import Preset
 from sidestep_tui.tui.widgets.table import KeyTable
 from sidestep_tui.tui.wizard import facts
 from sidestep_tui.tui.wizard.lookups import Lookups

@@ -12,7 +12,7 @@ from sidestep_tui.cli.settings import SettingFlags, add_layer_flags, given_layer
 from sidestep_tui.config.jobs import JOBS, EstimateSettings, JobName
 from sidestep_tui.config.layers import resolve
 from sidestep_tui.config.model import ModelSettings
-from sidestep_tui.config.preset_shelf import find_preset
+from sidestep_tui.config.presets.shelf import find_preset
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.tui.wizard.command import estimate_command, generate_command, preprocess_command, train_command
 from sidestep_tui.tui.wizard.document import WizardDocument

@@ -11,7 +11,7 @@ from pydantic import Field
 from sidestep_tui.config.base import Section, Shown, When
 from sidestep_tui.config.fields import SettingField, look_up
 from sidestep_tui.config.layers import problems_of
-from sidestep_tui.config.presets import Preset
+from sidestep_tui.config.presets.preset import Preset
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import UsageError
 from sidestep_tui.tui.wizard.document import WizardDocument

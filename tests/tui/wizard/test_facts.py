@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sidestep_tui.config.memory_load import Load
+from sidestep_tui.config.memory.load import Load
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.wizard.facts import (
     DataFacts,

@@ -11,7 +11,7 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
-from sidestep_tui.config.memory import GIB
+from sidestep_tui.config.memory.estimate import GIB
 from sidestep_tui.config.places import remembered_choices, runs_home
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.help import HelpScreen

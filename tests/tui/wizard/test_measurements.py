@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sidestep_tui.config.memory import GIB, RESERVE_BYTES
-from sidestep_tui.config.memory_load import Load
+from sidestep_tui.config.memory.estimate import GIB, RESERVE_BYTES
+from sidestep_tui.config.memory.load import Load
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.measured import CPU, Measured, remember

@@ -3,7 +3,7 @@
 import pytest
 from textual.app import App, ComposeResult
 
-from sidestep_tui.config.memory import GIB, MemoryEstimate
+from sidestep_tui.config.memory.estimate import GIB, MemoryEstimate
 from sidestep_tui.tui.wizard.memory_bar import MemoryBar
 from sidestep_tui.tui.wizard.views import Figures, MemoryView
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input, Static
 
-from sidestep_tui.config.memory import GIB, RESERVE_BYTES
+from sidestep_tui.config.memory.estimate import GIB, RESERVE_BYTES
 from sidestep_tui.config.places import runs_home, user_presets
 from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.runs import events as ev

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from sidestep_tui.config.memory import GIB
+from sidestep_tui.config.memory.estimate import GIB
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.wizard.views import Figures
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from sidestep_tui.config.dit_shape import SHAPE_2B, SHAPE_XL
-from sidestep_tui.config.memory import GIB
-from sidestep_tui.config.memory_load import Load
+from sidestep_tui.config.memory.estimate import GIB
+from sidestep_tui.config.memory.load import Load
 from sidestep_tui.errors import UsageError
 from sidestep_tui.tui.wizard import reviewing
 from sidestep_tui.tui.wizard.document import WizardDocument

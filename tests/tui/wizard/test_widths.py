@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidestep_tui.config.presets import Preset
+from sidestep_tui.config.presets.preset import Preset
 
 from ..conftest import shown
 from .conftest import OpenWizard

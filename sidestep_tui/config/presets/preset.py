@@ -1,6 +1,6 @@
 """What a preset is: a name for partial training settings, as one JSON file that can be given away.
 
-A preset holds no paths and no device. Where presets lie, and which of two with one name counts, is in `preset_shelf`.
+A preset holds no paths and no device. Where presets lie, and which of two with one name counts, is in `shelf`.
 """
 
 import re
@@ -13,8 +13,8 @@ from typing import Any, Final, Literal
 from sidestep_tui import __version__
 from sidestep_tui.config.fields import leaves, look_up, put, setting_fields
 from sidestep_tui.config.layers import Problem, problems_of
-from sidestep_tui.config.preset_names import check_name
-from sidestep_tui.config.preset_text import read_object, read_text
+from sidestep_tui.config.presets.names import check_name
+from sidestep_tui.config.presets.text import read_object, read_text
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.told import told
@@ -33,7 +33,7 @@ class Preset:
     """A named, partial settings document.
 
     `promise` is the figure that it was made for, measured or derived; presets that promise nothing have what
-    `preset_promise.promise_of` derives.
+    `promise.promise_of` derives.
     """
 
     name: str

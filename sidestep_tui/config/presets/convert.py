@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from sidestep_tui.config import preset_fields as table
 from sidestep_tui.config.fields import look_up, put, remove, setting_fields
-from sidestep_tui.config.memory_load import FRAMES_PER_SECOND
-from sidestep_tui.config.presets import preset_problems
+from sidestep_tui.config.memory.load import FRAMES_PER_SECOND
+from sidestep_tui.config.presets import old_fields as table
+from sidestep_tui.config.presets.preset import preset_problems
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import SidestepError
 

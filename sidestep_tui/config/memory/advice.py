@@ -11,8 +11,8 @@ from sidestep_tui.config.adapter import has_dropout
 from sidestep_tui.config.dit_shape import DitShape
 from sidestep_tui.config.fields import look_up, put
 from sidestep_tui.config.libraries import has_bitsandbytes
-from sidestep_tui.config.memory import MemoryEstimate, estimate_memory
-from sidestep_tui.config.memory_load import Load
+from sidestep_tui.config.memory.estimate import MemoryEstimate, estimate_memory
+from sidestep_tui.config.memory.load import Load
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.told import told
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from sidestep_tui.config.places import user_presets, whole_path
-from sidestep_tui.config.preset_names import check_name, name_key
-from sidestep_tui.config.preset_shelf import ENDING, find_preset, is_preset_file, name_of, preset_folders
-from sidestep_tui.config.presets import Preset, make_preset
+from sidestep_tui.config.presets.names import check_name, name_key
+from sidestep_tui.config.presets.preset import Preset, make_preset
+from sidestep_tui.config.presets.shelf import ENDING, find_preset, is_preset_file, name_of, preset_folders
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_json_atomic
 

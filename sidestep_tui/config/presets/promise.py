@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sidestep_tui.config.dit_shape import SHAPE_2B, SHAPE_XL, DitShape
-from sidestep_tui.config.memory import GIB, MemoryEstimate, estimate_memory
-from sidestep_tui.config.memory_load import TYPICAL_SECONDS
-from sidestep_tui.config.presets import Preset, with_stand_ins
+from sidestep_tui.config.memory.estimate import GIB, MemoryEstimate, estimate_memory
+from sidestep_tui.config.memory.load import TYPICAL_SECONDS
+from sidestep_tui.config.presets.preset import Preset, with_stand_ins
 from sidestep_tui.config.train import TrainSettings
 
 MODELS: Final[Mapping[str, DitShape]] = {"2B": SHAPE_2B, "XL": SHAPE_XL}

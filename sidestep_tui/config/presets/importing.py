@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from sidestep_tui.config.places import whole_path
-from sidestep_tui.config.preset_convert import Converter, Fate, Note, is_old_field
-from sidestep_tui.config.preset_names import check_name
-from sidestep_tui.config.preset_text import read_object, read_text
-from sidestep_tui.config.presets import Preset, make_preset
+from sidestep_tui.config.presets.convert import Converter, Fate, Note, is_old_field
+from sidestep_tui.config.presets.names import check_name
+from sidestep_tui.config.presets.preset import Preset, make_preset
+from sidestep_tui.config.presets.text import read_object, read_text
 from sidestep_tui.errors import SidestepError
 
 _MOST_FIELDS: Final = 200

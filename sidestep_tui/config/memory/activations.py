@@ -18,7 +18,7 @@ from sidestep_tui.config.adapter import (
     OftSettings,
 )
 from sidestep_tui.config.dit_shape import DitShape, Linear, adapted_modules, module_parameters
-from sidestep_tui.config.memory_load import Load
+from sidestep_tui.config.memory.load import Load
 from sidestep_tui.config.train import TrainSettings
 
 FP32: Final = 4

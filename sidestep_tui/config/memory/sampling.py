@@ -8,7 +8,7 @@ from typing import Final
 
 from sidestep_tui.config.base import split_captions
 from sidestep_tui.config.dit_shape import DitShape
-from sidestep_tui.config.memory_load import FRAMES_PER_SECOND, Load
+from sidestep_tui.config.memory.load import FRAMES_PER_SECOND, Load
 from sidestep_tui.config.train import TrainSettings
 
 VAE_PARAMETERS: Final = 168_695_426

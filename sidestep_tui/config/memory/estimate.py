@@ -1,20 +1,20 @@
 """How much card memory a training run takes, by arithmetic alone: no torch, no card, instant.
 
 Weights, gradients and optimizer state are exact (an upper bound where the optimizer factors its state). Activations
-(`memory_activations`) and sampling (`memory_sampling`) have modules of their own. What is fixed (`RESERVE_BYTES`) is an
-estimate until a card has measured it. `memory.compile` changes nothing here: compiled blocks keep as much, within one
-percent (docs/benchmarks.md). What `memory.graphs` records keeps its gradients and its pool, which songs of many lengths
-make a fifth larger than the activations of the longest; that is left out. With both, a pass of a new length compiles
-beside the pool before it is recorded, which takes the activations a second time.
+(`activations`) and sampling (`sampling`) have modules of their own. What is fixed (`RESERVE_BYTES`) is an estimate
+until a card has measured it. `memory.compile` changes nothing here: compiled blocks keep as much, within one percent
+(docs/benchmarks.md). What `memory.graphs` records keeps its gradients and its pool, which songs of many lengths make a
+fifth larger than the activations of the longest; that is left out. With both, a pass of a new length compiles beside
+the pool before it is recorded, which takes the activations a second time.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 from sidestep_tui.config.dit_shape import DitShape, adapter_parameters
-from sidestep_tui.config.memory_activations import Activations, activations
-from sidestep_tui.config.memory_load import Load, stored_bytes
-from sidestep_tui.config.memory_sampling import prior_bytes, prior_load, sampling_bytes
+from sidestep_tui.config.memory.activations import Activations, activations
+from sidestep_tui.config.memory.load import Load, stored_bytes
+from sidestep_tui.config.memory.sampling import prior_bytes, prior_load, sampling_bytes
 from sidestep_tui.config.optimisation import OptimizerName
 from sidestep_tui.config.train import TrainSettings
 

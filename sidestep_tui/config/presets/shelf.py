@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from sidestep_tui.config.places import user_presets, whole_path
-from sidestep_tui.config.preset_names import check_name, name_key
-from sidestep_tui.config.presets import Level, Preset, read_preset
+from sidestep_tui.config.presets.names import check_name, name_key
+from sidestep_tui.config.presets.preset import Level, Preset, read_preset
 from sidestep_tui.errors import SidestepError, UsageError
 
 ENDING: Final = ".json"
@@ -55,7 +55,7 @@ def local_presets(working_folder: Path) -> Path:
 
 def shipped_presets() -> Path:
     """The folder of the shipped presets, in a wheel or in a source checkout."""
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
     packaged = package / "presets"
     return packaged if packaged.is_dir() else package.parent / "presets"
 
