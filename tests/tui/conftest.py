@@ -254,3 +254,11 @@ def shown(app: App[object]) -> str:
     """The text on the terminal."""
     lines = (strip.text for strip in app.screen._compositor.render_strips())
     return "\n".join(lines)
+
+
+def notes(app: App[Any]) -> list[str]:
+    """What the notes say that are up, the oldest first.
+
+    Textual's own list of them: their toasts are not in a pilot's picture, which they would make one of their timing.
+    """
+    return [note.message for note in app._notifications]

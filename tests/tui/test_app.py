@@ -26,7 +26,7 @@ from sidestep_tui.tui.themes import THEMES
 from sidestep_tui.tui.wizard.dialogs import BrowseScreen
 from tests.conftest import spare_the_collector
 
-from .conftest import shown
+from .conftest import notes, shown
 
 MakeApp = Callable[..., SidestepApp]
 MakeRun = Callable[..., RunDirectory]
@@ -152,7 +152,7 @@ async def test_an_unknown_screen_is_a_note_not_a_crash(make_app: MakeApp) -> Non
     async with app.run_test() as pilot:
         app.open("nowhere")
         await pilot.pause()
-        assert len(app._notifications) == 1
+        assert len(notes(app)) == 1
 
 
 def test_an_unknown_screen_names_those_there_are() -> None:
@@ -189,7 +189,7 @@ async def test_a_start_screen_that_cannot_open_leads_home_with_the_reason(make_a
     async with app.run_test() as pilot:
         await pilot.pause()
         assert isinstance(app.screen, HomeScreen)
-        assert [note.message.splitlines()[0] for note in app._notifications] == ["This is not a run."]
+        assert [note.splitlines()[0] for note in notes(app)] == ["This is not a run."]
 
 
 @pytest.mark.parametrize("size", [(20, 6), (40, 10), (200, 60)])
@@ -230,7 +230,7 @@ async def test_a_language_is_chosen_by_the_palette_and_holds_from_the_next_start
         choose = next(c.callback for c in app.get_system_commands(app.screen) if c.title == "Language: 中文")
         choose()
         await pilot.pause()
-        assert any("next start" in note.message for note in app._notifications)
+        assert any("next start" in note for note in notes(app))
     code = "from sidestep_tui.texts import LANGUAGE; print(LANGUAGE)"
     said = {name: value for name, value in os.environ.items() if name != "SIDESTEP_LANGUAGE"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=said)

@@ -8,7 +8,7 @@ from sidestep_tui.tui.presets.screen import PresetsScreen
 from sidestep_tui.tui.widgets.lists import KeyList
 from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
 
-from .conftest import MakeApp, Settle
+from .conftest import MakeApp, Settle, notes
 
 
 async def test_enter_twice_takes_one_entry(make_app: MakeApp, settle: Settle) -> None:
@@ -50,7 +50,7 @@ async def test_ctrl_c_ends_nothing_and_says_what_does(make_app: MakeApp, settle:
         await settle(pilot)
         await pilot.press("ctrl+c")
         await pilot.pause()
-        assert [note.message for note in app._notifications] == ["ctrl+q leaves Side-Step; running engines go on."]
+        assert notes(app) == ["ctrl+q leaves Side-Step; running engines go on."]
         await pilot.press("ctrl+q")
         await pilot.pause()
     assert app.return_code == 0

@@ -9,7 +9,7 @@ from sidestep_tui.runs import events as ev
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.monitor.screen import MonitorScreen
 
-from .conftest import MACHINE, NOW, Events, MakeApp, MakeRun, Settle, shown
+from .conftest import MACHINE, NOW, Events, MakeApp, MakeRun, Settle, notes, shown
 
 
 async def test_a_log_that_cannot_be_read_is_told_and_read_again_when_it_can(
@@ -118,7 +118,7 @@ async def test_the_settings_of_another_version_cannot_be_changed_and_that_is_tol
             await pilot.press("e")
             await settle(pilot)
             assert app.screen is app.screen_stack[0]
-            assert any("not valid here" in note.message for note in app._notifications)
+            assert any("not valid here" in note for note in notes(app))
 
 
 async def test_a_run_that_is_deleted_is_not_called_interrupted_and_its_successor_is_followed(

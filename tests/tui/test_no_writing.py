@@ -9,18 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from sidestep_tui.runs import events as ev
 from sidestep_tui.tui.confirm import ConfirmScreen
 from sidestep_tui.tui.home.screen import HomeScreen
 from sidestep_tui.tui.queue.screen import QueueScreen
 
-from .conftest import Events, Eventually, MakeApp, MakeRun, Settle
-
-
-def notes(pilot: Pilot[None]) -> str:
-    return "\n".join(note.message for note in pilot.app._notifications)
+from .conftest import Events, Eventually, MakeApp, MakeRun, Settle, notes
 
 
 @pytest.fixture
@@ -51,7 +46,7 @@ async def test_a_run_that_cannot_be_deleted_says_so(
         await pilot.press("d")
         await eventually(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
         await pilot.press("y")
-        await eventually(pilot, lambda: "The file cannot be written." in notes(pilot))
+        await eventually(pilot, lambda: any("The file cannot be written." in note for note in notes(pilot.app)))
         assert isinstance(pilot.app.screen, HomeScreen)
     assert run.exists()
 
@@ -66,7 +61,7 @@ async def test_a_run_that_somebody_else_deleted_says_so(
         await eventually(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
         shutil.rmtree(run.path)
         await pilot.press("y")
-        await eventually(pilot, lambda: "This is not a run." in notes(pilot))
+        await eventually(pilot, lambda: any("This is not a run." in note for note in notes(pilot.app)))
         assert isinstance(pilot.app.screen, HomeScreen)
 
 
@@ -77,5 +72,5 @@ async def test_a_queue_that_cannot_be_changed_says_so(
     async with make_app("queue").run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await pilot.press("p")
-        await eventually(pilot, lambda: "The file cannot be written." in notes(pilot))
+        await eventually(pilot, lambda: any("The file cannot be written." in note for note in notes(pilot.app)))
         assert isinstance(pilot.app.screen, QueueScreen)

@@ -12,7 +12,7 @@ from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.queue.screen import QueueScreen
 
-from .conftest import shown
+from .conftest import notes, shown
 
 MakeApp = Callable[..., SidestepApp]
 MakeRun = Callable[..., RunDirectory]
@@ -46,7 +46,7 @@ async def test_a_damaged_run_is_called_that_with_what_and_where(
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(pilot.app.screen, QueueScreen)
-        assert any("settings cannot be read" in note.message for note in pilot.app._notifications)
+        assert any("settings cannot be read" in note for note in notes(pilot.app))
 
 
 async def test_a_run_that_is_gone_is_missing(make_app: MakeApp, settle: Settle) -> None:
@@ -58,7 +58,7 @@ async def test_a_run_that_is_gone_is_missing(make_app: MakeApp, settle: Settle) 
         assert "gone cannot be read: the folder is gone" in text
         await pilot.press("enter")
         await pilot.pause()
-        assert any("d takes it out of the queue" in note.message for note in pilot.app._notifications)
+        assert any("d takes it out of the queue" in note for note in notes(pilot.app))
 
 
 async def test_a_run_of_another_place_that_is_gone_is_named_whole(

@@ -18,7 +18,7 @@ from sidestep_tui.tui.queue.screen import QueueScreen
 from sidestep_tui.tui.starting import start_engine
 from sidestep_tui.tui.wizard.dialogs import PickScreen
 
-from .conftest import NOW, SIZES, Events, Eventually, Looks, MakeApp, MakeRun, Settle, shown
+from .conftest import NOW, SIZES, Events, Eventually, Looks, MakeApp, MakeRun, Settle, notes, shown
 
 sizes = pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
 Chain = Callable[[], tuple[RunDirectory, ...]]
@@ -152,8 +152,7 @@ async def test_a_chain_that_cannot_go_on_says_why(
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await pilot.press("r")
-        notes = app._notifications
-        await eventually(pilot, lambda: any("The file cannot be written." in note.message for note in notes))
+        await eventually(pilot, lambda: any("The file cannot be written." in note for note in notes(app)))
         assert isinstance(app.screen, QueueScreen)
 
 
@@ -186,8 +185,7 @@ async def test_a_run_started_by_hand_on_a_card_in_use_is_told(
         await settle(pilot)
         app.run_worker(lambda: start_engine(app, run), thread=True)
         await settle(pilot)
-        notes = [note.message for note in app._notifications]
-        assert "waltz-lora works on the same card: the two share its memory and its time." in notes
+        assert "waltz-lora works on the same card: the two share its memory and its time." in notes(app)
     assert launched == [run]
 
 
@@ -201,7 +199,7 @@ async def test_a_key_pressed_before_the_screen_knows_of_the_chain_starts_nothing
         await settle(pilot)
         app.run_worker(lambda: start_engine(app, RunDirectory(runs_home() / "tune")), thread=True)
         await settle(pilot)
-        assert any("by itself, after tune-preprocess" in note.message for note in app._notifications)
+        assert any("by itself, after tune-preprocess" in note for note in notes(app))
 
 
 @sizes

@@ -18,6 +18,8 @@ from sidestep_tui.tui.dataset.review import Review
 from sidestep_tui.tui.dataset.screen import ReviewScreen
 from sidestep_tui.tui.dataset.song_table import SongTable
 
+from ..conftest import notes as every_note
+
 Settle = Callable[[Pilot[None]], Awaitable[None]]
 OpenReview = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
 
@@ -77,7 +79,7 @@ def stage(pilot: Pilot[None]) -> str:
 
 
 def notes(pilot: Pilot[None]) -> str:
-    return "\n".join(note.message for note in pilot.app._notifications)
+    return "\n".join(every_note(pilot.app))
 
 
 async def type_in(pilot: Pilot[None], text: str) -> None:

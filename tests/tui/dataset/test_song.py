@@ -15,7 +15,7 @@ from sidestep_tui.tui.dataset.song_table import SongTable
 from sidestep_tui.tui.dataset.tokens import TokenCount
 
 from ..conftest import shown
-from .conftest import OpenReview, Settle
+from .conftest import OpenReview, Settle, notes
 from .support import fields, found, prompts, song_screen
 
 
@@ -103,7 +103,7 @@ async def test_accept_goes_to_the_next_and_stops_at_the_end(open_review: OpenRev
     async with open_review(album, (80, 24), "enter", *"aaaaaa") as pilot:
         await pilot.pause()
         assert song_screen(pilot).review.reviewed == 6
-        assert "All songs shown are reviewed." in [note.message for note in pilot.app._notifications]
+        assert "All songs shown are reviewed." in notes(pilot)
         assert "✓ reviewed" in str(song_screen(pilot).query_one(Headline).render())
         assert song_screen(pilot).song.source("reviewed") is Source.EDITED
 

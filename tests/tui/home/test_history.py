@@ -24,6 +24,8 @@ from sidestep_tui.tui.home.screen import HomeScreen
 from sidestep_tui.tui.widgets.table import KeyTable
 from sidestep_tui.tui.wizard.screen import WizardScreen
 
+from ..conftest import notes
+
 MakeApp = Callable[..., SidestepApp]
 MakeRun = Callable[..., RunDirectory]
 Settle = Callable[[Pilot[None]], Awaitable[None]]
@@ -168,7 +170,7 @@ async def test_a_run_of_another_version_is_compared_by_what_can_be_read(
         assert isinstance(app.screen, CompareScreen)
         names = [app.screen.query_one(KeyTable).get_row_at(index)[0].plain for index in range(5)]
         assert names == ["condition", "done", "recent loss", "best validation", "s/step"]
-        assert any("not valid here" in note.message for note in app._notifications)
+        assert any("not valid here" in note for note in notes(app))
 
 
 async def test_a_run_is_repeated_with_changes_or_queued(

@@ -15,7 +15,7 @@ from sidestep_tui.tui.home.screen import HomeScreen
 from sidestep_tui.tui.line_screen import LineScreen
 from sidestep_tui.tui.wizard.screen import WizardScreen
 
-from ..conftest import NOW, Events, Eventually, MakeApp, MakeRun, Settle, shown
+from ..conftest import NOW, Events, Eventually, MakeApp, MakeRun, Settle, notes, shown
 
 
 async def test_a_cursor_that_moves_on_takes_no_other_run_into_the_queue(
@@ -98,7 +98,7 @@ async def test_a_note_does_not_bring_a_deleted_run_back(
         await pilot.press("enter")
         await settle(pilot)
         assert not run.path.exists()
-        assert any("This is not a run." in note.message for note in app._notifications)
+        assert any("This is not a run." in note for note in notes(app))
 
 
 async def test_y_shows_a_whole_command_that_makes_a_song_with_the_adapter(

@@ -9,7 +9,7 @@ from sidestep_tui.runs.curves import Curves
 from sidestep_tui.tui.monitor.columns import StepColumns
 from sidestep_tui.tui.monitor.screen import MonitorScreen
 
-from ..conftest import Events, MakeApp, MakeRun, Settle, shown
+from ..conftest import Events, MakeApp, MakeRun, Settle, notes, shown
 
 
 async def test_other_runs_are_drawn_over_this_one_and_taken_away(
@@ -78,5 +78,5 @@ async def test_another_run_that_goes_takes_nothing_from_this_one(
         shutil.rmtree(other.path)
         await pilot.press("enter")
         await settle(pilot)
-        assert any("the folder is gone" in note.message for note in app._notifications)
+        assert any("the folder is gone" in note for note in notes(app))
         assert app.screen is monitor

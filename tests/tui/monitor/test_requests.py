@@ -16,7 +16,7 @@ from sidestep_tui.tui.monitor.requests import rate_problem
 from sidestep_tui.tui.monitor.screen import MonitorScreen
 from sidestep_tui.tui.wizard.dialogs import AskScreen
 
-from ..conftest import Events, MakeApp, MakeRun, Settle, shown
+from ..conftest import Events, MakeApp, MakeRun, Settle, notes, shown
 
 Watched = Callable[..., AbstractAsyncContextManager[tuple[Pilot[None], RunDirectory]]]
 
@@ -51,8 +51,8 @@ async def test_whoever_asks_while_blocks_compile_is_told_what_the_answer_waits_f
     async with watched(ev.PhaseChanged(phase=ev.COMPILING)) as (pilot, _run):
         await pilot.press("s")
         await settle(pilot)
-        (note,) = pilot.app._notifications
-    assert note.message == "Asked the engine: save. It answers when its blocks are compiled, in a minute or so."
+        (note,) = notes(pilot.app)
+    assert note == "Asked the engine: save. It answers when its blocks are compiled, in a minute or so."
 
 
 async def test_a_paused_run_says_so_and_p_resumes_it(watched: Watched) -> None:
@@ -93,7 +93,7 @@ async def test_a_song_that_arrives_is_told(watched: Watched, settle: Settle) -> 
         assert isinstance(monitor, MonitorScreen)
         monitor.read()
         await settle(pilot)
-        assert ["A song was written: samples/a.wav." in note.message for note in pilot.app._notifications] == [True]
+        assert ["A song was written: samples/a.wav." in note for note in notes(pilot.app)] == [True]
 
 
 def test_a_rate_that_is_none_is_refused_in_words() -> None:

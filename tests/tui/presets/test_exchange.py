@@ -21,7 +21,7 @@ from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.presets.dialogs import ReportScreen
 from sidestep_tui.tui.wizard.dialogs import PickScreen
 
-from ..conftest import Eventually
+from ..conftest import Eventually, notes
 from .support import OLD, mine, paste, text
 
 MakeApp = Callable[..., SidestepApp]
@@ -126,7 +126,7 @@ async def test_a_place_that_cannot_be_written_is_told(make_app: MakeApp, working
             pilot.app.screen.query_one(Input).value = place
             await pilot.press("enter")
             await pilot.pause()
-        first, second, third = (note.message for note in pilot.app._notifications)
+        first, second, third = notes(pilot.app)
         assert "cannot be written" in first
         assert "home folder" in second
         assert "too long" in third
@@ -147,7 +147,7 @@ async def test_runs_that_cannot_be_read_are_told_and_the_logs_are_not_read_where
         await pilot.press("u")
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
-        assert any("The runs cannot be read" in note.message for note in pilot.app._notifications)
+        assert any("The runs cannot be read" in note for note in notes(pilot.app))
         assert threads != [threading.get_ident()]
 
 

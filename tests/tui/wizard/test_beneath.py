@@ -17,7 +17,7 @@ from sidestep_tui.tui.wizard import facts
 from sidestep_tui.tui.wizard.lookups import Lookups
 from sidestep_tui.tui.wizard.memory_bar import MemoryBar
 
-from ..conftest import MACHINE, MakeRun
+from ..conftest import MACHINE, MakeRun, notes
 from .conftest import OpenWizard, settle
 from .support import bar, go_to, help_text, state, value
 
@@ -97,7 +97,7 @@ async def test_a_preset_that_contradicts_the_config_file_is_refused(open_wizard:
     async with open_wizard(config=tmp_path / "mine.json") as pilot:
         before = state(pilot).document
         await load(pilot, Preset("streamed", "", {"memory": {"checkpointing": "all", "stream_blocks": 4}}))
-        assert any("memory.stream_blocks needs" in note.message for note in pilot.app._notifications)
+        assert any("memory.stream_blocks needs" in note for note in notes(pilot.app))
         assert state(pilot).document == before
         assert state(pilot).document.ready()
 
@@ -107,7 +107,7 @@ async def test_a_preset_that_the_config_file_needs_is_not_taken_away(open_wizard
     preset = Preset("level", "", {"schedule": {"formula": "1"}})
     async with open_wizard(config=tmp_path / "mine.json", preset=preset) as pilot:
         await pilot.press("U")
-        assert any("needs schedule.formula" in note.message for note in pilot.app._notifications)
+        assert any("needs schedule.formula" in note for note in notes(pilot.app))
         assert state(pilot).document.has_preset
         assert state(pilot).document.ready()
 
@@ -118,8 +118,8 @@ async def test_a_preset_that_a_whole_config_file_covers_says_that_it_changes_not
     async with open_wizard(config=make_run("before").config_file) as pilot:
         await load(pilot, Preset("small", "", {"adapter": {"rank": 8}}))
         assert value(pilot, "adapter.rank") == 64
-        assert any("small changes nothing" in note.message for note in pilot.app._notifications)
-        assert not any("is loaded" in note.message for note in pilot.app._notifications)
+        assert any("small changes nothing" in note for note in notes(pilot.app))
+        assert not any("is loaded" in note for note in notes(pilot.app))
 
 
 async def load(pilot: Pilot[None], preset: Preset) -> None:

@@ -23,7 +23,7 @@ from sidestep_tui.tui.wizard.rows import SettingRow
 from sidestep_tui.tui.wizard.screen import WizardScreen
 from sidestep_tui.tui.wizard.settings_panel import SettingsPanel
 
-from ..conftest import shown
+from ..conftest import notes, shown
 from .conftest import FACTS, OpenWizard, card, settle
 from .support import bar, focused, go_to, state, value
 
@@ -130,7 +130,7 @@ async def test_what_fails_at_a_start_is_told(
         await choose(pilot, "start")
         await pilot.press("enter")
         await pilot.app.workers.wait_for_complete()
-        await until(pilot, lambda: any(told in note.message for note in pilot.app._notifications))
+        await until(pilot, lambda: any(told in note for note in notes(pilot.app)))
         is_running = fails.endswith("remember")
         await until(pilot, lambda: isinstance(pilot.app.screen, MonitorScreen if is_running else WizardScreen))
 

@@ -18,7 +18,7 @@ from sidestep_tui.tui.monitor.screen import MonitorScreen
 from sidestep_tui.tui.wizard.review import ActionRow, Review
 from sidestep_tui.tui.wizard.screen import WizardScreen
 
-from ..conftest import MACHINE, shown
+from ..conftest import MACHINE, notes, shown
 from .conftest import OpenWizard
 from .support import act, bar, measuring_engine, one_song, state, value
 
@@ -162,7 +162,9 @@ async def test_measuring_first_is_switched_in_the_review(
 async def test_start_says_what_is_missing(open_wizard: OpenWizard) -> None:
     async with open_wizard(values={}) as pilot:
         await act(pilot, "start")
-        assert [n.severity for n in pilot.app._notifications] == ["error"]
+        assert [note.splitlines()[0] for note in notes(pilot.app)] == [
+            "The run cannot start: model.checkpoint is needed."
+        ]
         assert isinstance(pilot.app.screen, WizardScreen)
 
 
