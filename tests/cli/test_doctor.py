@@ -1,5 +1,6 @@
 """`sidestep doctor`: what it says about machines that lack something, without having such a machine."""
 
+import importlib.metadata
 import io
 import sys
 
@@ -20,12 +21,23 @@ def machine(*cards, missing="no NVIDIA driver is installed", disk=10**12):
     )  # fmt: skip
 
 
+def installed(version):
+    """What `importlib.metadata` says of a package of that version, or of one that is not there."""
+
+    def answer(package):
+        if version is None:
+            raise importlib.metadata.PackageNotFoundError(package)
+        return version
+
+    return answer
+
+
 @pytest.fixture
 def torch(monkeypatch):
     """`torch(version, build, answer)`: a torch of this kind is installed; `answer` is what trying it gives."""
 
     def install(version, build=None, answer=(True, "False")):
-        monkeypatch.setattr(checks, "_version", lambda _: version)
+        monkeypatch.setattr(importlib.metadata, "version", installed(version))
         monkeypatch.setattr(checks, "torch_build", lambda: build)
         monkeypatch.setattr(checks, "try_python", lambda _: answer)
 

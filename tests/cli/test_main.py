@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sidestep_tui.cli import main as edge
+from sidestep_tui.cli import doctor
 from sidestep_tui.cli.main import VERBS, help_text
 from sidestep_tui.errors import SidestepError
 
@@ -89,10 +89,10 @@ def test_without_arguments_and_without_a_terminal_the_application_says_so(sidest
 
 
 def fail_with(monkeypatch, error):
-    def dispatch(_):
+    def configure(_):
         raise error
 
-    monkeypatch.setattr(edge, "_dispatch", dispatch)
+    monkeypatch.setattr(doctor, "configure", configure)
 
 
 def test_an_error_is_told_as_what_where_and_fix(sidestep, monkeypatch):

@@ -34,11 +34,15 @@ def hub() -> Iterator[Hub]:
         yield hub
 
 
+def environment_of(hub: Hub) -> dict[str, str]:
+    own = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    return os.environ | own
+
+
 def run(hub: Hub, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own: huggingface_hub reads its endpoint once."""
-    own = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     command = [sys.executable, "-m", "sidestep_tui.cli.main", "models", "download", *map(str, arguments)]
-    return subprocess.run(command, env=os.environ | own | environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env=environment_of(hub) | environment, capture_output=True, text=True, timeout=120)
 
 
 def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
@@ -136,13 +140,12 @@ def test_unknown_names_and_a_silent_hub_are_told_in_words(hub: Hub, tmp_path: Pa
     assert "run the same command again" in done.stderr
 
 
-def test_planning_loads_no_torch() -> None:
-    program = (
-        "import sys\nimport sidestep_tui.runs.model_download as m\n"
-        "m._counter(0, 1, print)\nprint('torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "False"
+def test_a_download_loads_no_torch(hub: Hub, tmp_path: Path) -> None:
+    call = ["models", "download", "acestep-v15-base", "--to", str(tmp_path / "models")]
+    program = f"import sys\nfrom sidestep_tui.cli.main import main\nprint(main({call}), 'torch' in sys.modules)"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment_of(hub), capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines()[-1] == "0 False", done.stderr
 
 
 def test_names_that_lead_out_of_the_folder_are_not_fetched(hub: Hub, tmp_path: Path) -> None:
