@@ -18,17 +18,18 @@ def disk_needed(settings: TrainSettings, setup: Setup, plan: StepPlan) -> int:
 
     Call it after a step: the optimizer makes its state at the first.
     """
-    adapter = sum(parameter.numel() for parameter in setup.parameters.values()) * _FP32
-    copies = 1 if setup.average is None else 2
+    model = setup.model
+    adapter = sum(parameter.numel() for parameter in model.parameters.values()) * _FP32
+    copies = 1 if model.average is None else 2
     state = sum(
         value.numel() * value.element_size()
-        for entry in setup.optimizer.state.values()
+        for entry in model.optimizer.state.values()
         for value in entry.values()
         if isinstance(value, Tensor)
     )
     kept = min(settings.checkpoints.keep_last, _saves(settings, plan)) + 1  # the newest is written before one goes
-    folders = 1 + (1 if setup.split.validation else 0)  # final, best
-    return kept * (copies * adapter + state) + folders * copies * adapter + _samples(settings, setup, plan)
+    folders = 1 + (1 if setup.songs.split.validation else 0)  # final, best
+    return kept * (copies * adapter + state) + folders * copies * adapter + _samples(settings, len(setup.samples), plan)
 
 
 def _saves(settings: TrainSettings, plan: StepPlan) -> int:
@@ -37,9 +38,9 @@ def _saves(settings: TrainSettings, plan: StepPlan) -> int:
     return epochs // settings.checkpoints.every_epochs + (plan.total_steps // every if every else 0) + 1
 
 
-def _samples(settings: TrainSettings, setup: Setup, plan: StepPlan) -> int:
+def _samples(settings: TrainSettings, songs: int, plan: StepPlan) -> int:
     every = settings.samples.every_epochs
     if every is None:
         return 0
     times = 2 + -(-plan.total_steps // plan.steps_per_epoch) // every  # before the first step and after the last too
-    return int(times * len(setup.samples) * settings.samples.duration * _SAMPLE_BYTES_PER_SECOND)
+    return int(times * songs * settings.samples.duration * _SAMPLE_BYTES_PER_SECOND)

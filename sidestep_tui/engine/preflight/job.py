@@ -8,7 +8,7 @@ that of the one with least to spare.
 import gc
 import math
 import statistics
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import Final
 
@@ -134,12 +134,14 @@ class Rehearsal:
     def _rehearse(self, watch: PeakMemory, steps: int) -> Measured:
         """Takes steps of the longest songs, and the run's own first ones, both after a warm-up."""
         context, settings = self._context, self.settings
-        setup = always_told(prepare(context, settings))
-        plan = StepPlan(setup.mixture, settings.training, setup.ranks.world)
+        setup = prepare(context, settings)
+        setup = replace(setup, songs=always_told(setup.songs))
+        ranks = setup.place.ranks
+        plan = StepPlan(setup.songs.mixture, settings.training, ranks.world)
         trainer = Trainer(context, settings, setup)
         policy = ", ".join(filter(None, (f"memory.checkpointing {settings.memory.checkpointing}", _way(settings))))
         context.phase("measuring the longest songs", subject=policy)
-        longest = longest_steps(setup, settings.training.batch_size)
+        longest = longest_steps(setup.songs, ranks.world, settings.training.batch_size)
         for _ in range(1 + self._slower_rounds):
             trainer.rehearse(longest)
         timed = trainer.rehearse(longest)
@@ -153,7 +155,7 @@ class Rehearsal:
             raise SidestepError(
                 "No step gave a finite loss.", where=settings.data.tensors, fix="preprocess the songs again"
             )
-        memory = setup.ranks.gather([[(watch.peak, watch.free)]])
+        memory = ranks.gather([[(watch.peak, watch.free)]])
         return self._figures(memory, timed, usual[_WARM_UP:] or usual)  # a run of a single step is all warm-up
 
     @property

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sidestep_tui.engine.data.batches import Drawing, condition_of, crop_window, draw_wording
 from sidestep_tui.engine.data.songs import Item
 from sidestep_tui.engine.training.plan import Step
-from sidestep_tui.engine.training.setup import Setup
+from sidestep_tui.engine.training.setup import EncodedSongs
 
 
 class _Size(NamedTuple):
@@ -18,12 +18,12 @@ class _Size(NamedTuple):
     tokens: int
 
 
-def longest_steps(setup: Setup, batch_size: int) -> tuple[Step, ...]:
+def longest_steps(songs: EncodedSongs, ranks: int, batch_size: int) -> tuple[Step, ...]:
     """A step whose micro-batches hold the longest latents, and one that holds the longest conditions.
 
     Every rank gets one micro-batch of each step. Both kinds of length meet in one batch where it holds several songs.
     """
-    sizes = [_size(setup.drawing, item) for item in setup.split.training]
+    sizes = [_size(songs.drawing, item) for item in songs.split.training]
     by_frames = sorted(sizes, key=lambda size: (size.frames, size.tokens), reverse=True)
     by_tokens = sorted(sizes, key=lambda size: (size.tokens, size.frames), reverse=True)
     if batch_size > 1:
@@ -32,15 +32,15 @@ def longest_steps(setup: Setup, batch_size: int) -> tuple[Step, ...]:
     else:
         chosen = [[by_frames[0]], [by_tokens[0]]]
     return tuple(
-        Step(number, sizes[0].epoch, False, (tuple(size.item for size in sizes),) * setup.ranks.world)
+        Step(number, sizes[0].epoch, False, (tuple(size.item for size in sizes),) * ranks)
         for number, sizes in enumerate(chosen, start=1)
     )
 
 
-def always_told(setup: Setup) -> Setup:
-    """The setup without condition dropout: a dropped condition is one token long."""
-    objective = setup.drawing.objective.model_copy(update={"condition_dropout": 0.0})
-    return replace(setup, drawing=replace(setup.drawing, objective=objective))
+def always_told(songs: EncodedSongs) -> EncodedSongs:
+    """The songs without condition dropout: a dropped condition is one token long."""
+    objective = songs.drawing.objective.model_copy(update={"condition_dropout": 0.0})
+    return replace(songs, drawing=replace(songs.drawing, objective=objective))
 
 
 def _size(drawing: Drawing, item: Item) -> _Size:

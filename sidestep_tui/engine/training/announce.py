@@ -1,29 +1,33 @@
 """What a training run says about itself before its first step: its size, and where open settings came from."""
 
+from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.precisions import precision_name
 from sidestep_tui.config.train import TrainSettings, ValidationSettings, songs_drawn
 from sidestep_tui.config.variants import ModelTraits, chosen_values
 from sidestep_tui.engine.context import JobContext
+from sidestep_tui.engine.data.tensors import Manifest
+from sidestep_tui.engine.ranks import Place
 from sidestep_tui.engine.training.plan import StepPlan
-from sidestep_tui.engine.training.setup import Setup
+from sidestep_tui.engine.training.setup import EncodedSongs, Setup
 from sidestep_tui.runs.events import Planned
 from sidestep_tui.told import told_many
 
 
 def announce(context: JobContext, settings: TrainSettings, setup: Setup, plan: StepPlan) -> None:
     """Emits the plan, and a warning where over-fitting cannot be seen."""
-    if not setup.split.validation and settings.validation.songs:
+    songs = setup.songs
+    if not songs.split.validation and settings.validation.songs:
         context.warn_once(
             told_many(
                 "{count} song is too little to hold one out: over-fitting will not be seen.",
                 "{count} songs are too few to hold one out: over-fitting will not be seen.",
-                len(setup.manifest.songs),
+                len(songs.manifest.songs),
             ),
             fix="preprocess four songs or more",
         )
-    _warn_of_split(context, settings, setup)
-    _warn_of_crops(context, settings, setup)
-    if settings.data.genre_ratio is not None and not any(song.has_both_kinds for song in setup.manifest.songs):
+    _warn_of_split(context, settings, songs.manifest)
+    _warn_of_crops(context, settings, songs)
+    if settings.data.genre_ratio is not None and not any(song.has_both_kinds for song in songs.manifest.songs):
         context.warn_once(
             "No song was encoded with its genre beside its caption: data.genre_ratio changes nothing.",
             settings.data.tensors,
@@ -34,18 +38,18 @@ def announce(context: JobContext, settings: TrainSettings, setup: Setup, plan: S
             total_steps=plan.total_steps,
             steps_per_epoch=plan.steps_per_epoch,
             epochs=-(-plan.total_steps // plan.steps_per_epoch),
-            songs=len(setup.split.training),
-            validation_songs=len(setup.split.validation),
-            trainable_parameters=sum(parameter.numel() for parameter in setup.parameters.values()),
-            adapted_modules=setup.adapted_modules,
-            reasons=_reasons(settings, setup),
+            songs=len(songs.split.training),
+            validation_songs=len(songs.split.validation),
+            trainable_parameters=sum(parameter.numel() for parameter in setup.model.parameters.values()),
+            adapted_modules=setup.model.adapted_modules,
+            reasons=_reasons(settings, setup.checkpoint, setup.place),
         )
     )
 
 
-def _warn_of_split(context: JobContext, settings: TrainSettings, setup: Setup) -> None:
+def _warn_of_split(context: JobContext, settings: TrainSettings, manifest: Manifest) -> None:
     """Says where not as many songs are held out as the settings ask for."""
-    songs = setup.manifest.songs
+    songs = manifest.songs
     marked = sum(song.held_out for song in songs)
     asked, drawn = settings.validation.songs, songs_drawn(settings.validation.songs, len(songs))
     if not marked and 0 < drawn < asked:
@@ -67,12 +71,12 @@ def _warn_of_split(context: JobContext, settings: TrainSettings, setup: Setup) -
         )
 
 
-def _warn_of_crops(context: JobContext, settings: TrainSettings, setup: Setup) -> None:
+def _warn_of_crops(context: JobContext, settings: TrainSettings, songs: EncodedSongs) -> None:
     """A crop whose prompt is that of the whole song is told a wrong duration, and words that are not sung in it."""
-    crop = setup.drawing.crop_frames
+    crop = songs.drawing.crop_frames
     whole = [
         song.key
-        for song in setup.manifest.songs
+        for song in songs.manifest.songs
         if crop is not None and song.frames > crop and all(entry.crop_frames != crop for entry in song.further)
     ]
     if whole:
@@ -87,12 +91,11 @@ def _warn_of_crops(context: JobContext, settings: TrainSettings, setup: Setup) -
         )
 
 
-def _reasons(settings: TrainSettings, setup: Setup) -> dict[str, str]:
+def _reasons(settings: TrainSettings, checkpoint: Checkpoint, place: Place) -> dict[str, str]:
     """Values that the settings leave open, and where they were taken from."""
-    checkpoint = setup.checkpoint
     config = checkpoint.config
     traits = ModelTraits(checkpoint.variant.value, checkpoint.is_xl, config.timestep_mu, config.timestep_sigma)
     reasons = {path: str(chosen) for path, chosen in chosen_values(settings, traits).items()}
     if settings.model.precision == "auto":
-        reasons["model.precision"] = f"{precision_name(setup.dtype)}, what {setup.device} computes in"
+        reasons["model.precision"] = f"{precision_name(place.dtype)}, what {place.device} computes in"
     return reasons

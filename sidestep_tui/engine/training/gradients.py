@@ -7,9 +7,10 @@ from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.devices import free_memory
 from sidestep_tui.engine.memory.full import out_of_memory
+from sidestep_tui.engine.ranks import Place
 from sidestep_tui.engine.training.graphs import RecordedPasses, cuda_record
 from sidestep_tui.engine.training.prior import build_prior
-from sidestep_tui.engine.training.setup import Setup
+from sidestep_tui.engine.training.setup import Setup, TrainedModel
 from sidestep_tui.engine.training.step import Passes, accumulate_gradients, plain_passes
 from sidestep_tui.engine.training.step_loader import LoadedStep
 
@@ -24,8 +25,10 @@ class StepGradients:
         self.prior_loss: float | None = None
         self._context = context
         self._settings = settings
-        self._setup = setup
-        self._passes = _passes(context, settings, setup)
+        self._model = setup.model
+        self._place = setup.place
+        self._seed = setup.songs.drawing.seed
+        self._passes = _passes(context, settings, setup.model, setup.place)
         self._prior = build_prior(context, settings.objective, setup)
 
     def compute(self, loaded: LoadedStep) -> tuple[list[float], float]:
@@ -37,37 +40,35 @@ class StepGradients:
         try:
             return self._accumulate(loaded)
         except torch.OutOfMemoryError:
-            self._setup.optimizer.zero_grad(set_to_none=True)
+            self._model.optimizer.zero_grad(set_to_none=True)
         free_memory()
         self._context.warn("The device's memory is full; its cache was freed and the step is tried again.")
         try:
             return self._accumulate(loaded)
         except torch.OutOfMemoryError as error:
-            setup = self._setup
+            place = self._place
             raise out_of_memory(
-                self._settings, setup.transformer, setup.device, loaded.share.batches, setup.ranks, error
+                self._settings, self._model.transformer, place.device, loaded.share.batches, place.ranks, error
             ) from error
 
     def _accumulate(self, loaded: LoadedStep) -> tuple[list[float], float]:
-        setup, settings = self._setup, self._settings
-
         def add_prior() -> None:
-            self.prior_loss = self._prior.add_gradients(setup.transformer, loaded.step.number)
+            self.prior_loss = self._prior.add_gradients(self._model.transformer, loaded.step.number)
 
         return accumulate_gradients(
             self._passes,
-            list(setup.parameters.values()),
+            list(self._model.parameters.values()),
             loaded.share,
-            settings.optimizer.gradient_clip,
-            (setup.drawing.seed, loaded.step.number),
-            setup.ranks,
+            self._settings.optimizer.gradient_clip,
+            (self._seed, loaded.step.number),
+            self._place.ranks,
             add_prior,
         )
 
 
-def _passes(context: JobContext, settings: TrainSettings, setup: Setup) -> Passes:
+def _passes(context: JobContext, settings: TrainSettings, model: TrainedModel, place: Place) -> Passes:
     """Plain passes, or recorded ones where the settings ask for them and nothing forbids it."""
-    plain = plain_passes(setup.transformer, settings.objective)
+    plain = plain_passes(model.transformer, settings.objective)
     if not settings.memory.graphs:
         return plain
 
@@ -76,11 +77,11 @@ def _passes(context: JobContext, settings: TrainSettings, setup: Setup) -> Passe
             f"Steps run without CUDA graphs: {reason}", "memory.graphs", "set it to false; the run goes on as it would"
         )
 
-    if setup.device.type != "cuda":
+    if place.device.type != "cuda":
         warn("the device is no CUDA card")
-    elif not is_trusted(setup.device, setup.dtype):
+    elif not is_trusted(place.device, place.dtype):
         warn("the card has no flash kernel, and what stands for it makes masks anew for every length")
     else:
-        parameters, record = list(setup.parameters.values()), cuda_record(setup.device)
-        return RecordedPasses(plain, parameters, setup.device, record, warn, compiled=settings.memory.compile)
+        parameters, record = list(model.parameters.values()), cuda_record(place.device)
+        return RecordedPasses(plain, parameters, place.device, record, warn, compiled=settings.memory.compile)
     return plain

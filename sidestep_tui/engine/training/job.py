@@ -55,10 +55,11 @@ class Trainer:
         self._context = context
         self._settings = settings
         self._setup = setup
-        self._plan = StepPlan(setup.mixture, settings.training, setup.ranks.world)
-        self._keeper = Keeper(context, setup, settings.checkpoints.keep_last)
+        self._ranks = setup.place.ranks
+        self._plan = StepPlan(setup.songs.mixture, settings.training, self._ranks.world)
+        self._keeper = Keeper(context, setup.model, self._ranks, settings.checkpoints.keep_last)
         self._judge = Judge(context, settings, setup, self._keeper)
-        self._position = begun(self._keeper.restore(setup.manifest.fingerprint), settings)
+        self._position = begun(self._keeper.restore(setup.songs.manifest.fingerprint), settings)
         self._sampler = Sampler(context, setup)
         self._gradients = StepGradients(context, settings, setup)
         actions: dict[str, Action] = {
@@ -67,7 +68,7 @@ class Trainer:
             "sample": lambda _: self._sampler.write(self._position.step),
             "set": self._set,
         }
-        self._requests = Requests(context, setup.ranks, actions, self._position.step)
+        self._requests = Requests(context, self._ranks, actions, self._position.step)
         self._bad_steps = 0
         self._epoch_losses: list[float] = []
         self._epoch_began = time.monotonic()
@@ -81,7 +82,8 @@ class Trainer:
             self._sample()
         elif self._is_heard_after(self._position.step):
             self._sampler.make_up_for(self._position.step)
-        for loaded in loaded_steps(self._setup, self._plan.steps_after(self._position.step), self._band_shares):
+        steps = self._plan.steps_after(self._position.step)
+        for loaded in loaded_steps(self._setup.songs, self._ranks, steps, self._band_shares):
             self._take_step(loaded)
             if loaded.step.ends_epoch:
                 self._end_epoch(loaded.step)
@@ -99,7 +101,7 @@ class Trainer:
             SidestepError: the memory does not suffice.
         """
         taken = []
-        for loaded in loaded_steps(self._setup, steps, lambda _: None):
+        for loaded in loaded_steps(self._setup.songs, self._ranks, steps, lambda _: None):
             taken.append(self._take_step(loaded))
             self._context.stop_if_requested()
         return [step for step in taken if step is not None]
@@ -107,13 +109,13 @@ class Trainer:
     def _take_step(self, loaded: LoadedStep) -> StepCompleted | None:
         """Gradients of all micro-batches, then one update; a step that is not finite moves nothing and gives None."""
         began = time.monotonic()
-        setup, step = self._setup, loaded.step
+        optimizer, step = self._setup.model.optimizer, loaded.step
         ratio = learning_rate_ratio(self._settings.schedule, step.number - 1, self._plan.total_steps)
-        rate = set_rate(setup.optimizer, ratio * damping(self._position, self._settings))
+        rate = set_rate(optimizer, ratio * damping(self._position, self._settings))
         losses, norm = self._gradients.compute(loaded)
-        draws = setup.ranks.gather([batch.draws() for batch in loaded.share.batches])
+        draws = self._ranks.gather([batch.draws() for batch in loaded.share.batches])
         if not all(map(math.isfinite, (*losses, norm))):
-            setup.optimizer.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
             self._skip(loaded, losses)
             self._context.heartbeat()
             return None
@@ -139,19 +141,17 @@ class Trainer:
         return completed
 
     def _update(self, loaded: LoadedStep) -> None:
-        setup = self._setup
+        model, batches = self._setup.model, loaded.share.batches
         try:
-            setup.optimizer.step()
+            model.optimizer.step()
         except torch.OutOfMemoryError as error:
-            if not loaded.share.batches:
+            if not batches:
                 raise
-            alone = Ranks()  # the others may be past their update and ask nobody
-            raise out_of_memory(
-                self._settings, setup.transformer, setup.device, loaded.share.batches, alone, error
-            ) from error
-        setup.optimizer.zero_grad(set_to_none=True)
-        if setup.average is not None:
-            setup.average.update(loaded.step.number)
+            device, alone = self._setup.place.device, Ranks()  # the others may be past their update and ask nobody
+            raise out_of_memory(self._settings, model.transformer, device, batches, alone, error) from error
+        model.optimizer.zero_grad(set_to_none=True)
+        if model.average is not None:
+            model.average.update(loaded.step.number)
         self._bad_steps = 0
 
     def _advance(self, position: Position) -> None:
@@ -192,7 +192,7 @@ class Trainer:
                 rate = 0.0
             if path != "optimizer.learning_rate" or not rate:
                 raise UsageError(f"{path} = {value} cannot be set while running.", fix="set optimizer.learning_rate")
-            change_peak(self._setup.optimizer, rate)
+            change_peak(self._setup.model.optimizer, rate)
 
     def _save(self) -> None:
         self._keeper.save(self._position)

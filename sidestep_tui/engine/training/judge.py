@@ -18,9 +18,11 @@ class Judge:
 
     def __init__(self, context: JobContext, settings: TrainSettings, setup: Setup, keeper: Keeper) -> None:
         self._context = context
-        self._setup = setup
+        self._model = setup.model
+        self._place = setup.place
         self._keeper = keeper
-        self._validator = build_validator(settings, setup.split, setup.store, setup.shared, setup.drawing)
+        songs = setup.songs
+        self._validator = build_validator(settings, songs.split, songs.store, songs.shared, songs.drawing)
         self.last: ValidationCompleted | None = None
 
     def validate(self, position: Position) -> Position:
@@ -28,13 +30,13 @@ class Judge:
 
         Weights that were measured already, because the run stands where it stood, are not measured again.
         """
-        if self._validator is None or not self._setup.ranks.measures:
+        if self._validator is None or not self._place.ranks.measures:
             return position
         if self.last is not None and self.last.step == position.step:
             return position
-        setup = self._setup
-        with inference_weights(setup.optimizer, setup.parameters), mixed_precision(setup.transformer):
-            measured = self._validator.measure(setup.transformer, setup.device, position.step)
+        model = self._model
+        with inference_weights(model.optimizer, model.parameters), mixed_precision(model.transformer):
+            measured = self._validator.measure(model.transformer, self._place.device, position.step)
         self.last = self._context.emit(measured)
         if self.last.loss is None or position.step == 0:
             return position

@@ -10,6 +10,7 @@ from torch import Tensor
 from sidestep_tui.acestep.quantised import is_quantised
 from sidestep_tui.engine.adapters.adapter import adapter_weights, put_weights
 from sidestep_tui.engine.context import JobContext
+from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.training.checkpoint import (
     Position,
     TrainerState,
@@ -21,7 +22,7 @@ from sidestep_tui.engine.training.checkpoint import (
     set_aside,
 )
 from sidestep_tui.engine.training.optimizer import inference_weights, load_state
-from sidestep_tui.engine.training.setup import Setup
+from sidestep_tui.engine.training.setup import TrainedModel
 from sidestep_tui.engine.velocity_record import Recorder
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import sweep
@@ -31,43 +32,44 @@ from sidestep_tui.runs.events import CheckpointSaved
 class Keeper:
     """Saves and restores the state of a run; the last `keep_last` checkpoints stay."""
 
-    def __init__(self, context: JobContext, setup: Setup, keep_last: int) -> None:
+    def __init__(self, context: JobContext, model: TrainedModel, ranks: Ranks, keep_last: int) -> None:
         self._context = context
-        self._setup = setup
+        self._model = model
+        self._ranks = ranks
         self._keep_last = keep_last
-        self._recorder = Recorder(setup.transformer)
+        self._recorder = Recorder(model.transformer)
 
     def save(self, position: Position) -> None:
         """Writes a checkpoint: raw weights, their average if there is one, optimizer and position."""
-        setup, run = self._setup, self._context.run
-        if not setup.ranks.speaks:
+        model, run = self._model, self._context.run
+        if not self._ranks.speaks:
             return
-        with inference_weights(setup.optimizer, setup.parameters) as differ:
-            weights = adapter_weights(setup.transformer)
+        with inference_weights(model.optimizer, model.parameters) as differ:
+            weights = adapter_weights(model.transformer)
         state = TrainerState(
             position=position,
             weights=weights,
             ema=self._average(),
-            optimizer=setup.optimizer.state_dict(),
-            trained=adapter_weights(setup.transformer) if differ else None,
+            optimizer=model.optimizer.state_dict(),
+            trained=adapter_weights(model.transformer) if differ else None,
         )
-        path = save_checkpoint(run, state, setup.adapter, setup.model_name, self._record)
+        path = save_checkpoint(run, state, model.adapter, model.name, self._record)
         if path is not None:
             remove_old_checkpoints(run, self._keep_last)
             self._context.emit(CheckpointSaved(step=position.step, path=str(path.relative_to(run.path))))
 
     def write(self, kind: Literal["best", "final"], position: Position) -> None:
         """Writes the adapter as it is now to `best/` or `final/`, its average beside it where the run keeps one."""
-        setup, run = self._setup, self._context.run
-        if not setup.ranks.speaks:
+        model, run = self._model, self._context.run
+        if not self._ranks.speaks:
             return
-        with inference_weights(setup.optimizer, setup.parameters):
-            weights = adapter_weights(setup.transformer)
-        about = position.step, setup.adapter
-        replace_folder(run.path / kind, *about, weights, setup.model_name, self._record_trained)
+        with inference_weights(model.optimizer, model.parameters):
+            weights = adapter_weights(model.transformer)
+        about = position.step, model.adapter
+        replace_folder(run.path / kind, *about, weights, model.name, self._record_trained)
         average = self._average()
         if average is not None:
-            replace_folder(run.path / f"{kind}-ema", *about, average, setup.model_name, self._record_average)
+            replace_folder(run.path / f"{kind}-ema", *about, average, model.name, self._record_average)
         self._context.emit(CheckpointSaved(step=position.step, path=kind, kind=kind))
 
     def restore(self, trained_on: str) -> Position:
@@ -86,7 +88,7 @@ class Keeper:
                 state = read_checkpoint(checkpoint)
             except SidestepError as error:
                 self._context.warn(error.what, checkpoint.path, "an earlier checkpoint is used; this one is set aside")
-                if self._setup.ranks.speaks:
+                if self._ranks.speaks:
                     set_aside(checkpoint)
                 continue
             if state.position.trained_on != trained_on:
@@ -106,33 +108,33 @@ class Keeper:
     def _clear_up(self) -> None:
         """What an engine left that was killed while it wrote takes as much room as a checkpoint, and is none."""
         run = self._context.run
-        if self._setup.ranks.speaks:
+        if self._ranks.speaks:
             sweep(run.checkpoints)
             sweep(run.path, "best*")
             sweep(run.path, "final*")
 
     def _put_back(self, state: TrainerState) -> None:
-        setup = self._setup
+        model = self._model
         trained = state.weights if state.trained is None else state.trained
-        put_weights(setup.transformer, trained)
-        load_state(setup.optimizer, state.optimizer, self._context.run.changed_since(state.position.changes))
-        if setup.average is not None:  # one that was asked for since begins with what is trained, not with the start
-            with setup.average.in_place():
-                put_weights(setup.transformer, trained if state.ema is None else state.ema)
+        put_weights(model.transformer, trained)
+        load_state(model.optimizer, state.optimizer, self._context.run.changed_since(state.position.changes))
+        if model.average is not None:  # one that was asked for since begins with what is trained, not with the start
+            with model.average.in_place():
+                put_weights(model.transformer, trained if state.ema is None else state.ema)
 
     def _record(self, folder: Path) -> None:
         """Leaves beside the weights of a checkpoint, before it has its name, what they do: for `sidestep verify`."""
         self._record_trained(folder)
-        if self._setup.average is not None:
+        if self._model.average is not None:
             self._record_average(folder / "ema")
 
     def _record_trained(self, folder: Path) -> None:
-        with inference_weights(self._setup.optimizer, self._setup.parameters):
+        with inference_weights(self._model.optimizer, self._model.parameters):
             self._record_as_it_is(folder)
 
     def _record_average(self, folder: Path) -> None:
-        assert self._setup.average is not None
-        with self._setup.average.in_place():
+        assert self._model.average is not None
+        with self._model.average.in_place():
             self._record_as_it_is(folder)
 
     def _record_as_it_is(self, folder: Path) -> None:
@@ -141,7 +143,7 @@ class Keeper:
         There is none where weights are sharded, since a pass of this rank alone would wait for the others for ever, and
         none where they are quantised while training: such a model answers otherwise than the one the adapter is for.
         """
-        if self._setup.ranks.sharded or is_quantised(self._setup.transformer):
+        if self._ranks.sharded or is_quantised(self._model.transformer):
             return
         try:
             self._recorder.write(folder)
@@ -149,8 +151,8 @@ class Keeper:
             self._context.warn("The device has no room to record what the adapter does.", "memory")
 
     def _average(self) -> dict[str, Tensor] | None:
-        setup = self._setup
-        if setup.average is None:
+        model = self._model
+        if model.average is None:
             return None
-        with setup.average.in_place():
-            return adapter_weights(setup.transformer)
+        with model.average.in_place():
+            return adapter_weights(model.transformer)

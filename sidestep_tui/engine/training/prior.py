@@ -86,16 +86,17 @@ def build_prior(context: JobContext, objective: ObjectiveSettings, setup: Setup)
     Raises:
         SidestepError: what came out is not a number.
     """
-    if not setup.prior or not setup.ranks.measures:
-        return Prior((), objective, setup.drawing)
+    songs, ranks, transformer = setup.songs, setup.place.ranks, setup.model.transformer
+    if not setup.prior or not ranks.measures:
+        return Prior((), objective, songs.drawing)
     context.phase("generating the prior", told_many("{count} song", "{count} songs", len(setup.prior)))
-    songs = []
-    with evaluating(setup.transformer), without_adapter(setup.transformer):
+    made = []
+    with evaluating(transformer), without_adapter(transformer):
         for song in setup.prior:
-            pipeline = known_pipeline(setup.transformer, song.condition, setup.shared)
+            pipeline = known_pipeline(transformer, song.condition, songs.shared)
             sampling = choose_sampling(song.settings, setup.checkpoint.variant)
             x0 = sample_latents(pipeline, song.settings, sampling)
-            silence = context_latents(setup.shared["silence_latent"], len(x0))
-            songs.append(PriorSong(x0[None].float(), pipeline.condition_encoder.condition, silence[None].to(x0.device)))
-    share = 1 / setup.ranks.world if setup.ranks.sharded else 1.0
-    return Prior(tuple(songs), objective, setup.drawing, share)
+            silence = context_latents(songs.shared["silence_latent"], len(x0))
+            made.append(PriorSong(x0[None].float(), pipeline.condition_encoder.condition, silence[None].to(x0.device)))
+    share = 1 / ranks.world if ranks.sharded else 1.0
+    return Prior(tuple(made), objective, songs.drawing, share)

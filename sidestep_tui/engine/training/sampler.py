@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.model_config import SAMPLE_RATE
 from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.dataset.spectrogram import spectrogram_picture
@@ -63,14 +62,14 @@ class Sampler:
             raise UsageError(
                 "There is no song to sample.", where="samples", fix="give samples.prompts or samples.songs"
             )
-        if not setup.ranks.measures or step == self._sampled_at:
+        if not setup.place.ranks.measures or step == self._sampled_at:
             return
         detail = told_many(
             "{count} song after step {step}", "{count} songs after step {step}", len(self._songs), step=step
         )
         with context.during("sampling", detail):
             if any(song.condition is None for song in self._songs):  # not announced: the card has no room any more
-                self._songs = with_conditions(setup.checkpoint, self._songs, torch.device("cpu"), setup.dtype)
+                self._songs = with_conditions(setup.checkpoint, self._songs, torch.device("cpu"), setup.place.dtype)
             self._make(step)
         self._sampled_at = step
 
@@ -83,16 +82,16 @@ class Sampler:
         return self._context.run.samples / f"step-{step:08d}" / song.name
 
     def _make(self, step: int) -> None:
-        setup = self._setup
+        model, ranks = self._setup.model, self._setup.place.ranks
         made: list[_Made] = []
         try:
-            with inference_weights(setup.optimizer, setup.parameters), evaluating(setup.transformer):
+            with inference_weights(model.optimizer, model.parameters), evaluating(model.transformer):
                 made = list(self._latents(step))
-            if setup.ranks.speaks:
-                self._decode(setup.checkpoint, made, step)
+            if ranks.speaks:
+                self._decode(made, step)
         except torch.OutOfMemoryError as error:
-            if setup.ranks.sharded and not made:
-                raise sharded_out_of_memory(setup.ranks, str(error)) from error
+            if ranks.sharded and not made:
+                raise sharded_out_of_memory(ranks, str(error)) from error
             self._context.warn("The device has no room for samples.", "samples", "set a shorter samples.duration")
         finally:
             free_memory()
@@ -101,9 +100,9 @@ class Sampler:
         """Those of each song. A stop leaves out what `make_up_for` can make; the untrained model sings only once."""
         setup = self._setup
         for song in self._songs:
-            if self._context.stop_reason is not None and step > 0 and not setup.ranks.sharded:
+            if self._context.stop_reason is not None and step > 0 and not setup.place.ranks.sharded:
                 return  # ranks that share weights run every pass together, whichever of them was asked to stop
-            pipeline = known_pipeline(setup.transformer, song.condition, setup.shared)
+            pipeline = known_pipeline(setup.model.transformer, song.condition, setup.songs.shared)
             sampling = choose_sampling(song.settings, setup.checkpoint.variant)
             try:
                 yield _Made(song, pipeline, sample_latents(pipeline, song.settings, sampling))
@@ -111,11 +110,12 @@ class Sampler:
                 self._context.warn(error.what, song.name)
             self._context.heartbeat()
 
-    def _decode(self, checkpoint: Checkpoint, made: list[_Made], step: int) -> None:
-        vae = checkpoint.load_vae(self._setup.device, self._setup.dtype)
+    def _decode(self, made: list[_Made], step: int) -> None:
+        place = self._setup.place
+        vae = self._setup.checkpoint.load_vae(place.device, place.dtype)
         for one in made:
             one.pipeline.register_modules(vae=vae)
-            waveform = decode_song(one.pipeline, one.latents, self._setup.device).numpy()
+            waveform = decode_song(one.pipeline, one.latents, place.device).numpy()
             path = self._path(one.song, step)
             write_audio(path, waveform, SAMPLE_RATE)
             write_bytes_atomic(path.with_suffix(".png"), spectrogram_picture(waveform))

@@ -1,5 +1,6 @@
 """Everything that a training run works with, opened and checked before the first step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.config.adapter import AdapterBase, OftSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.adapters.adapter import trainable
-from sidestep_tui.engine.adapters.targets import choose_targets
+from sidestep_tui.engine.adapters.targets import Target, choose_targets
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.data.batches import Drawing
 from sidestep_tui.engine.data.library import Mixture, read_library
@@ -21,7 +22,7 @@ from sidestep_tui.engine.data.store import SongStore
 from sidestep_tui.engine.data.tensors import Manifest, SharedTensors, read_shared
 from sidestep_tui.engine.devices import choose_device, choose_dtype
 from sidestep_tui.engine.opening import check_same_model, open_model
-from sidestep_tui.engine.ranks import Place, Ranks, join_ranks
+from sidestep_tui.engine.ranks import Place, join_ranks
 from sidestep_tui.engine.training.ema import MovingAverage
 from sidestep_tui.engine.training.optimizer import build_optimizer
 from sidestep_tui.engine.training.sample_songs import SampleSong, prior_songs, songs_to_sample, with_conditions
@@ -33,6 +34,31 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class EncodedSongs:
+    """The songs of a run as `preprocess` left them, and the laws by which its samples are drawn from them."""
+
+    manifest: Manifest
+    split: Split
+    mixture: Mixture
+    store: SongStore
+    shared: SharedTensors
+    drawing: Drawing
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """The DiT with its adapter, and what moves the adapter's parameters; `name` is that of the model's folder."""
+
+    name: str
+    transformer: "AceStepTransformer1DModel"
+    adapter: PeftConfig
+    adapted_modules: int
+    parameters: dict[str, nn.Parameter]
+    optimizer: torch.optim.Optimizer
+    average: MovingAverage | None
+
+
+@dataclass(frozen=True, slots=True)
 class Setup:
     """The opened parts of a training run. Only the DiT is resident: encoders were needed once, before it was loaded.
 
@@ -40,28 +66,11 @@ class Setup:
     """
 
     checkpoint: Checkpoint
-    device: torch.device
-    dtype: torch.dtype
-    manifest: Manifest
-    split: Split
-    mixture: Mixture
-    store: SongStore
-    shared: SharedTensors
-    drawing: Drawing
-    transformer: "AceStepTransformer1DModel"
-    adapter: PeftConfig
-    parameters: dict[str, nn.Parameter]
-    optimizer: torch.optim.Optimizer
-    average: MovingAverage | None
-    adapted_modules: int
-    ranks: Ranks
+    place: Place
+    songs: EncodedSongs
+    model: TrainedModel
     samples: tuple[SampleSong, ...]
     prior: tuple[SampleSong, ...]
-
-    @property
-    def model_name(self) -> str:
-        """The name of the model's folder."""
-        return self.checkpoint.path.name
 
 
 def prepare(context: JobContext, settings: TrainSettings) -> Setup:
@@ -71,44 +80,49 @@ def prepare(context: JobContext, settings: TrainSettings) -> Setup:
         SidestepError: whatever of it cannot be used, and why.
     """
     context.phase("opening the data set")
-    folder = settings.data.tensors
+    folder, seed = settings.data.tensors, settings.training.seed
     manifest, shared = read_library(settings.data), read_shared(folder)
-    split = split_songs(manifest, folder, settings.validation.songs, settings.training.seed)
+    split = split_songs(manifest, folder, settings.validation.songs, seed)
     checkpoint = open_model(settings.model)
     check_same_model(manifest, checkpoint)
     targets = choose_targets(settings.adapter, checkpoint.config)
     if settings.adapter.targets_from is not None:
         _warn_of_other_data(context, settings.adapter.targets_from, manifest)
         _warn_of_no_ranks(context, settings.adapter)
-
-    device = choose_device(settings)
-    dtype = choose_dtype(settings.model, device)
-    ranks = join_ranks(device, sharded=settings.training.sharding == "fsdp")
-    place = Place(device, dtype, ranks)
+    place = _place_of(settings)
     samples, prior = _songs_to_make(context, settings, manifest, checkpoint, place)
     context.phase("loading the model", subject=checkpoint.path.name)
-    transformer, adapter = open_trainable(context, checkpoint, settings, targets, place)
-    parameters = trainable(transformer)
-    decay = settings.training.ema_decay
-    return Setup(
-        checkpoint=checkpoint,
-        device=device,
-        dtype=dtype,
+    model = _trained_model(context, settings, checkpoint, targets, place)
+    songs = EncodedSongs(
         manifest=manifest,
         split=split,
-        mixture=Mixture.weighted(split.training, settings.data.weights, settings.training.seed),
-        store=SongStore(folder, manifest.songs, manifest.condition_size, settings.data.residence, device),
+        mixture=Mixture.weighted(split.training, settings.data.weights, seed),
+        store=SongStore(folder, manifest.songs, manifest.condition_size, settings.data.residence, place.device),
         shared=shared,
         drawing=Drawing.of(settings, checkpoint.config.timestep_mu, checkpoint.config.timestep_sigma),
+    )
+    return Setup(checkpoint, place, songs, model, samples, prior)
+
+
+def _place_of(settings: TrainSettings) -> Place:
+    device = choose_device(settings)
+    dtype = choose_dtype(settings.model, device)
+    return Place(device, dtype, join_ranks(device, sharded=settings.training.sharding == "fsdp"))
+
+
+def _trained_model(
+    context: JobContext, settings: TrainSettings, checkpoint: Checkpoint, targets: Sequence[Target], place: Place
+) -> TrainedModel:
+    transformer, adapter = open_trainable(context, checkpoint, settings, targets, place)
+    parameters, decay = trainable(transformer), settings.training.ema_decay
+    return TrainedModel(
+        name=checkpoint.path.name,
         transformer=transformer,
         adapter=adapter,
+        adapted_modules=len(targets),
         parameters=parameters,
         optimizer=build_optimizer(parameters, settings.optimizer, settings.adapter),
         average=MovingAverage(parameters, decay) if decay > 0 else None,
-        adapted_modules=len(targets),
-        ranks=ranks,
-        samples=samples,
-        prior=prior,
     )
 
 

@@ -198,7 +198,8 @@ def test_a_state_that_its_library_wraps_when_it_is_saved_takes_disk_too(train_do
         state={parameter: {"step": 1, "state1": packed}},
         state_dict=lambda: {"state": {0: {"step": 1, "wrapped": {"state1": packed}}}},
     )
-    parts = {"parameters": {"lora_A": parameter}, "optimizer": optimizer, "average": None, "samples": ()}
-    setup: Any = SimpleNamespace(**parts, split=SimpleNamespace(validation=()))
+    model = SimpleNamespace(parameters={"lora_A": parameter}, optimizer=optimizer, average=None)
+    songs = SimpleNamespace(split=SimpleNamespace(validation=()))
+    setup: Any = SimpleNamespace(songs=songs, model=model, samples=())
     plan: Any = SimpleNamespace(total_steps=8, steps_per_epoch=4)
     assert disk_needed(settings, setup, plan) == 4 * (4000 + 1000) + 4000

@@ -11,6 +11,7 @@ from sidestep_tui.config.fields import put
 from sidestep_tui.config.layers import problems_of
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.memory.policy import policies_for
+from sidestep_tui.engine.ranks import Place, Ranks
 from sidestep_tui.engine.training import gradients
 from sidestep_tui.runs.events import WarningRaised
 from sidestep_tui.runs.log import read_events
@@ -50,6 +51,6 @@ def test_steps_in_float32_are_not_recorded(train_document: dict[str, Any], monke
     settings = TrainSettings.model_validate(put(train_document, "memory.graphs", True))
     context: Any = SimpleNamespace(warn_once=lambda what, *_: warnings.append(what))
     transformer = SimpleNamespace(proj_in_conv=torch.nn.Linear(1, 1))
-    setup: Any = SimpleNamespace(transformer=transformer, device=card, dtype=torch.float32, parameters={})
-    gradients._passes(context, settings, setup)
+    model: Any = SimpleNamespace(transformer=transformer, parameters={})
+    gradients._passes(context, settings, model, Place(card, torch.float32, Ranks()))
     assert "no flash kernel" in warnings[0]

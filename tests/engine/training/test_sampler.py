@@ -203,7 +203,8 @@ def test_a_sample_that_finds_the_memory_full_ends_a_run_whose_other_ranks_wait_f
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.25 GiB.")
 
     def prepared(*arguments: Any) -> Any:
-        return replace(prepare(*arguments), ranks=Ranks(0, 1, sharded=sharded))
+        setup = prepare(*arguments)
+        return replace(setup, place=replace(setup.place, ranks=Ranks(0, 1, sharded=sharded)))
 
     monkeypatch.setattr(sampler, "sample_latents", full)
     monkeypatch.setattr(train, "prepare", prepared)

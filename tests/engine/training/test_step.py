@@ -134,12 +134,11 @@ def test_a_rank_is_dealt_its_share_of_a_step_with_the_numbers_of_its_micro_batch
     tensors = {"latent_mean": one, "latent_std": one, "condition": one}
     whole = Step(7, 0, False, tuple((Item(song),) for song in songs))
     for rank, numbers in ((0, (0, 2, 4)), (1, (1, 3))):
-        setup: Any = SimpleNamespace(
+        encoded: Any = SimpleNamespace(
             shared=SHARED,
             drawing=Drawing(0, ObjectiveSettings(), -0.4, 1.0, None, fresh_latents=True),
             store=SimpleNamespace(get=lambda song: HeldSong(song, tensors)),
-            ranks=Ranks(rank, 2),
         )
-        (loaded,) = loaded_steps(setup, [whole], lambda _: None)
+        (loaded,) = loaded_steps(encoded, Ranks(rank, 2), [whole], lambda _: None)
         assert (loaded.share.numbers, loaded.share.samples, loaded.share.padding) == (numbers, 5, ())
         assert [batch.keys for batch in loaded.share.batches] == [(str(number),) for number in numbers]
