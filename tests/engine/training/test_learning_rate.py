@@ -80,3 +80,16 @@ def test_another_optimizer_cannot_take_over_the_state(engine: Engine, train_docu
     assert code == 1
     assert state.failure is not None
     assert "another optimizer" in state.failure.what
+
+
+def test_a_forced_learning_rate_wins_over_an_earlier_live_one(engine: Engine, train_document: dict[str, Any]) -> None:
+    """What was set after the checkpoint's step is set again, unless the run was since told to go on with another."""
+    document = put(put(train_document, "schedule.name", "constant"), "schedule.warmup_steps", 0)
+    run = engine.create("later", "train", document)
+    ask = {"command": "set", "arguments": {"optimizer.learning_rate": "2e-4"}}
+    (run.commands / "1-set.json").write_text(json.dumps(ask))
+    (run.commands / "2-stop.json").write_text(json.dumps({"command": "stop", "arguments": {}}))
+    engine.work(run)
+    run.change_settings(TrainSettings.model_validate(put(document, "optimizer.learning_rate", 5e-4)), force=True)
+    _, state = engine.work(run)
+    assert list(state.curves.learning_rate) == [1e-3] + [5e-4] * 7
