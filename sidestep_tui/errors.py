@@ -44,6 +44,10 @@ class SidestepError(Exception):
         return {"error": self.what, "where": self.where, "fix": self.fix}
 
 
+class NoRoomError(SidestepError):
+    """The disk is full, or somebody's share of it: the same may succeed later, once something has made room."""
+
+
 class UsageError(SidestepError):
     """The command line or a settings document cannot be used as given (exit code 2)."""
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from sidestep_tui.errors import SidestepError
+from sidestep_tui.errors import NoRoomError, SidestepError
 
 _HARDLY_ANY_BYTES: Final = 1 << 20
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
@@ -231,7 +231,7 @@ def disk_errors_named(path: Path) -> Iterator[None]:
     except OSError as error:
         number = _number_of(error)
         if number in _NO_ROOM:
-            raise SidestepError(
+            raise NoRoomError(
                 "No space is left on the device.", where=path, fix="free some space or choose another output folder"
             ) from error
         if number in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -64,6 +64,7 @@ class Trainer:
         self._gradients = StepGradients(context, settings, setup)
         actions: dict[str, Action] = {
             "save": lambda _: self._save(),
+            "stop": lambda _: self._save(last=True),
             "validate": lambda _: self._validate(),
             "sample": lambda _: self._sampler.write(self._position.step),
             "set": self._set,
@@ -194,8 +195,8 @@ class Trainer:
                 raise UsageError(f"{path} = {value} cannot be set while running.", fix="set optimizer.learning_rate")
             change_peak(self._setup.model.optimizer, rate)
 
-    def _save(self) -> None:
-        self._keeper.save(self._position)
+    def _save(self, *, last: bool = False) -> None:
+        self._keeper.save(self._position, last=last)
 
     def _is_due(self, step: Step) -> bool:
         settings = self._settings.checkpoints
@@ -235,8 +236,8 @@ class Trainer:
             raise SidestepError("Not one step was taken.", where=self._settings.data.tensors, fix="check the data set")
         self._context.phase("finishing", reason_to_end(self._position, self._settings) or "")
         self._validate()
-        self._save()
-        self._keeper.write("final", self._position)
+        self._save(last=True)
+        self._keeper.write_final(self._position)
         self._sample()
         position, last = self._position, self._judge.last
         return {

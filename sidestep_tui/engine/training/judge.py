@@ -42,6 +42,5 @@ class Judge:
             return position
         if position.best_loss is not None and self.last.loss >= position.best_loss:
             return replace(position, without_best=position.without_best + 1)
-        position = replace(position, best_loss=self.last.loss, best_step=position.step, without_best=0)
-        self._keeper.write("best", position)
-        return position
+        better = replace(position, best_loss=self.last.loss, best_step=position.step, without_best=0)
+        return better if self._keeper.write_best(better) else position

@@ -22,6 +22,7 @@ from sidestep_tui.engine.training.checkpoint import (
     set_aside,
 )
 from sidestep_tui.engine.training.optimizer import inference_weights, load_state
+from sidestep_tui.engine.training.room import if_there_is_room, when_there_is_room
 from sidestep_tui.engine.training.setup import TrainedModel
 from sidestep_tui.engine.velocity_record import Recorder
 from sidestep_tui.errors import SidestepError
@@ -39,8 +40,16 @@ class Keeper:
         self._keep_last = keep_last
         self._recorder = Recorder(model.transformer)
 
-    def save(self, position: Position) -> None:
-        """Writes a checkpoint: raw weights, their average if there is one, optimizer and position."""
+    def save(self, position: Position, *, last: bool = False) -> None:
+        """Writes a checkpoint: raw weights, their average if there is one, optimizer and position.
+
+        Args:
+            position: where the run stands.
+            last: nothing is saved after it, so it waits until the disk has room.
+
+        Raises:
+            SidestepError: it cannot be written.
+        """
         model, run = self._model, self._context.run
         if not self._ranks.speaks:
             return
@@ -53,16 +62,24 @@ class Keeper:
             optimizer=model.optimizer.state_dict(),
             trained=adapter_weights(model.transformer) if differ else None,
         )
-        path = save_checkpoint(run, state, model.adapter, model.name, self._record)
+        placed = when_there_is_room if last else if_there_is_room
+        path = placed(self._context, lambda: save_checkpoint(run, state, model.adapter, model.name, self._record))
         if path is not None:
             remove_old_checkpoints(run, self._keep_last)
             self._context.emit(CheckpointSaved(step=position.step, path=str(path.relative_to(run.path))))
 
-    def write(self, kind: Literal["best", "final"], position: Position) -> None:
-        """Writes the adapter as it is now to `best/` or `final/`, its average beside it where the run keeps one."""
+    def write_best(self, position: Position) -> bool:
+        """Writes the adapter as it is now to `best/`, as `write_final`; False where the disk has no room for it."""
+        return if_there_is_room(self._context, lambda: self._write("best", position)) is not None
+
+    def write_final(self, position: Position) -> None:
+        """Writes the adapter as it is now to `final/`, its average beside it; waits until the disk has room."""
+        when_there_is_room(self._context, lambda: self._write("final", position))
+
+    def _write(self, kind: Literal["best", "final"], position: Position) -> bool:
         model, run = self._model, self._context.run
         if not self._ranks.speaks:
-            return
+            return True
         with inference_weights(model.optimizer, model.parameters):
             weights = adapter_weights(model.transformer)
         about = position.step, model.adapter
@@ -71,6 +88,7 @@ class Keeper:
         if average is not None:
             replace_folder(run.path / f"{kind}-ema", *about, average, model.name, self._record_average)
         self._context.emit(CheckpointSaved(step=position.step, path=kind, kind=kind))
+        return True
 
     def restore(self, trained_on: str) -> Position:
         """Puts the newest whole checkpoint back into adapter and optimizer; where there is none, the start.

@@ -25,7 +25,7 @@ class Requests:
     """Takes requests and does them; all ranks do the same ones.
 
     Args:
-        actions: by the name of the request; `save` must be there, `pause`, `resume` and `stop` are done here.
+        actions: by the name of the request; `pause` and `resume` are done here; `stop` saves what is there.
         resumed_at: the optimizer step that the run continues after.
     """
 
@@ -61,7 +61,7 @@ class Requests:
                 if self._did(command.name, command.arguments):
                     context.applied(command, step)
             if context.stop_reason is not None:
-                self._did("save", {})
+                self._did("stop", {})
                 raise StopRequestedError(context.stop_reason, step)
             if not paused:
                 return ending

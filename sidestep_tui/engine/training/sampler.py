@@ -24,7 +24,7 @@ from sidestep_tui.engine.training.optimizer import inference_weights
 from sidestep_tui.engine.training.sample_songs import SampleSong, with_conditions
 from sidestep_tui.engine.training.setup import Setup
 from sidestep_tui.engine.training.step import sharded_out_of_memory
-from sidestep_tui.errors import SidestepError, UsageError
+from sidestep_tui.errors import NoRoomError, SidestepError, UsageError
 from sidestep_tui.files import write_bytes_atomic
 from sidestep_tui.runs.events import SampleWritten
 from sidestep_tui.told import told_many
@@ -93,6 +93,8 @@ class Sampler:
             if ranks.sharded and not made:
                 raise sharded_out_of_memory(ranks, str(error)) from error
             self._context.warn("The device has no room for samples.", "samples", "set a shorter samples.duration")
+        except NoRoomError as error:
+            self._context.warn(error.what, error.where or "", error.fix or "")
         finally:
             free_memory()
 

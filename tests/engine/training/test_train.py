@@ -175,42 +175,6 @@ def test_old_checkpoints_go_and_the_best_stays(engine: Engine, train_document: d
     assert [e.step for e in read_events(run.events_file) if isinstance(e, EpochCompleted)] == [4, 8]
 
 
-@pytest.mark.parametrize("writer", ["save_file", "save"])
-def test_a_full_disk_is_told_in_words_and_costs_nothing_that_was_saved(
-    engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch, writer: str
-) -> None:
-    from safetensors import SafetensorError
-
-    from sidestep_tui.engine import tensor_files
-
-    run = engine.create("full", "train", train_document)
-    written = 0
-    owner = tensor_files if writer == "save_file" else tensor_files.torch
-    original = getattr(owner, writer)
-
-    def full_after_the_first(*arguments: Any, **named: Any) -> Any:
-        nonlocal written
-        written += 1
-        if written > 2 and writer == "save_file":
-            raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
-        if written > 2:
-            arguments[1].unlink()
-            arguments[1].symlink_to("/dev/full")
-        return original(*arguments, **named)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(owner, writer, full_after_the_first)
-        if writer == "save":
-            written = 1
-        code, state = engine.work(run)
-    assert code == 1
-    assert state.failure is not None
-    assert "No space is left" in state.failure.what
-    assert [folder.name for folder in run.checkpoints.iterdir()] == ["step-00000004"]
-    code, state = engine.work(run)
-    assert (code, state.status) == (0, "completed")
-
-
 def test_a_run_that_no_longer_improves_ends_early_and_measures_its_last_weights_once(
     engine: Engine, train_document: dict[str, Any]
 ) -> None:
