@@ -24,38 +24,51 @@ _decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
 class EventWriter:
-    """Appends events, each flushed as one line. A torn last line of a killed engine is cut off on opening."""
+    """Appends events, each at once as one line. A torn last line of a killed engine is cut off on opening.
+
+    On a full disk lines wait in memory for room: telling what a job does ends no job.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file, self._seq = _open_for_append(path)
+        self._unplaced = bytearray()
         self._lock = threading.Lock()
 
     def write(self, event: E) -> E:
         """Numbers, stamps and appends the event; gives it as written. Safe to call from several threads.
 
         Raises:
-            SidestepError: the line cannot be written, for instance because the disk is full.
+            SidestepError: the line cannot be written, for another reason than a full disk.
         """
         with self._lock:
             self._seq += 1
             stamped = msgspec.structs.replace(event, seq=self._seq, time=time.time())
+            self._unplaced += _encoder.encode(stamped) + b"\n"
             with _disk_errors_named(self._path):
-                self._file.write(_encoder.encode(stamped) + b"\n")
-                self._file.flush()
+                try:
+                    self._place()
+                except OSError as error:
+                    if not lacks_room(error):
+                        raise
             return stamped
 
     def close(self) -> None:
         """Makes everything written durable.
 
         Raises:
-            SidestepError: as `write`, when what an earlier `write` could not place still does not fit.
+            SidestepError: what an earlier `write` could not place still does not fit.
         """
         with _disk_errors_named(self._path):
             try:
+                self._place()
                 os.fsync(self._file.fileno())
             finally:
                 self._file.close()
+
+    def _place(self) -> None:
+        while self._unplaced:
+            del self._unplaced[: os.write(self._file.fileno(), self._unplaced)]
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,8 @@
 """The event log: what is written is read back, and damage costs no more than what is damaged."""
 
+import errno
 import json
+import os
 import resource
 import threading
 import tracemalloc
@@ -180,3 +182,38 @@ def test_a_full_disk_is_told_in_words_when_writing_and_when_closing(tmp_path):
             log.close()
     assert caught.value.where == str(path)
     assert [event.phase for event in read_events(path)] == ["fits"]
+
+
+def test_what_finds_no_room_on_a_full_disk_waits_in_memory_and_is_read_whole_and_in_order_later(tmp_path, monkeypatch):
+    path, room = tmp_path / "log", 10
+    write = os.write
+
+    def on_a_full_disk(descriptor, data):
+        nonlocal room
+        taken = bytes(data)[:room]
+        if not taken:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        room -= len(taken)
+        return write(descriptor, taken)
+
+    with EventWriter(path) as log, monkeypatch.context() as patch:
+        patch.setattr(os, "write", on_a_full_disk)
+        for phase in ("one", "two"):
+            assert log.write(ev.PhaseChanged(phase=phase)).phase == phase
+        assert read_events(path) == []
+        room = 10_000
+        log.write(ev.PhaseChanged(phase="three"))
+        assert [(event.seq, event.phase) for event in read_events(path)] == [(1, "one"), (2, "two"), (3, "three")]
+
+
+def test_the_last_words_that_find_no_room_are_told_when_the_log_is_closed(tmp_path, monkeypatch):
+    def full(_descriptor, _data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    log = EventWriter(tmp_path / "log")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        log.write(ev.RunCompleted())
+        with pytest.raises(SidestepError, match="cannot be written: No space left") as caught:
+            log.close()
+    assert caught.value.fix == "free some disk space"

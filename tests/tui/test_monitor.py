@@ -154,6 +154,18 @@ async def test_an_engine_that_could_not_write_its_last_word_is_explained(
         assert "No space is left on the device" in shown(app)
 
 
+async def test_a_run_that_a_full_disk_keeps_silent_is_explained(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=0))
+    run = make_run("silent", events=training_events(10))
+    with run.held():
+        app = make_app("monitor", run=run)
+        async with app.run_test() as pilot:
+            await settle(pilot)
+            assert "The disk is full: the run works on" in shown(app)
+
+
 async def test_a_dead_run_offers_no_requests(
     make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
 ) -> None:

@@ -148,6 +148,9 @@ def _notice(summary: "RunSummary", wait: "Wait | None") -> Content:
         return Content.assemble((_("Stopped  "), "bold $text-warning"), clean(spoken(state.stopped.reason)))
     if state.status == "completed":
         return Content.assemble((_("Done  "), "bold $text-success"), _results(state))
+    if summary.condition == "running" and is_full(summary.run.path):
+        text = _("The disk is full: the run works on, and shows what it does once there is room.")
+        return Content.assemble((_("Warning  "), "bold $text-warning"), text)
     if state.warnings:
         several = _(" ({count} so far, see Events)").format(count=len(state.warnings))
         more = several if len(state.warnings) > 1 else ""
