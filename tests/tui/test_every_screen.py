@@ -24,6 +24,8 @@ from sidestep_tui.tui.routes import ROUTES
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.widgets.table import KeyTable
 
+from .walking import actions, bindings_of
+
 MakeApp = Callable[..., SidestepApp]
 MakeRun = Callable[..., RunDirectory]
 Settle = Callable[[Pilot[None]], Awaitable[None]]
@@ -104,7 +106,7 @@ async def test_every_key_that_destroys_asks_and_escape_leaves_all_as_it_was(
     async with app.run_test() as pilot:
         await settle(pilot)
         screen, before = app.screen, everything(sidestep_home)
-        declared, asked = destructive(screen._bindings), set()
+        declared, asked = destructive(bindings_of(screen)), set()
         rows = max((table.row_count for table in screen.query(KeyTable)), default=0) if declared else 0
         for _ in range(max(1, rows)):
             for action, key in declared.items():
@@ -132,7 +134,7 @@ def test_nothing_outside_of_these_screens_has_a_key_that_destroys() -> None:
 async def test_what_destroys_says_that_it_asks_first(name: str, open_screen: Callable[[str], SidestepApp]) -> None:
     app = open_screen(name)
     async with app.run_test():
-        for entry in app.screen._bindings.key_to_bindings.values():
+        for entry in bindings_of(app.screen).key_to_bindings.values():
             for binding in entry:
                 if isinstance(binding, Binding) and binding.action.partition("(")[0] in DESTRUCTIVE:
                     assert "(asks first)" in binding.tooltip, binding
@@ -145,6 +147,6 @@ async def test_vim_keys_and_arrows_do_the_same(make_app: MakeApp, make_run: Make
     async with app.run_test() as pilot:
         await settle(pilot)
         table = app.screen.query_one(KeyTable)
-        bound = {key: [b.action for b in found] for key, found in table._bindings.key_to_bindings.items()}
+        bound = actions(table)
     for vim, usual in (("j", "down"), ("k", "up"), ("g", "home"), ("G", "end"), ("ctrl+d", "pagedown")):
         assert bound[vim] == bound[usual]

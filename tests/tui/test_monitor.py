@@ -11,6 +11,7 @@ from textual.screen import Screen
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.log import EventWriter
 from sidestep_tui.tui.app import SidestepApp
+from sidestep_tui.tui.chart.widget import Chart
 from sidestep_tui.tui.monitor.log_view import LogView
 from sidestep_tui.tui.monitor.panels import Panels
 from sidestep_tui.tui.monitor.screen import MonitorScreen
@@ -75,7 +76,7 @@ async def test_all_that_was_written_between_two_looks_is_drawn_at_once(
     make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[object] = []
-    display = SidestepApp._display
+    display = SidestepApp._display  # where Textual writes to the terminal; a pilot's shows nothing of how often
 
     def noted(app: SidestepApp, screen: Screen[object], renderable: Any) -> None:
         drawn.extend([renderable] if renderable is not None else [])
@@ -90,7 +91,7 @@ async def test_all_that_was_written_between_two_looks_is_drawn_at_once(
             assert isinstance(monitor, MonitorScreen)
             monkeypatch.setattr(SidestepApp, "_display", noted)
             for look in (1, 2, 3):
-                with monitor._reading:  # no look of its own between the events
+                with monitor._reading:  # held, so that the timer's look does not come between the events
                     for event in training_events(30 + 50 * look)[30 + 50 * (look - 1) :]:
                         writer.write(event)
                 monitor.read()
@@ -108,7 +109,7 @@ async def test_a_resumed_run_forgets_the_steps_it_does_again(
         await settle(pilot)
         monitor = app.screen
         assert isinstance(monitor, MonitorScreen)
-        assert len(monitor._columns) == 100
+        assert monitor.query(Chart).first().extent == (1, 100)
         assert "100 of 1 200 steps" in shown(app)
 
 

@@ -7,6 +7,7 @@ from textual.pilot import Pilot
 
 from sidestep_tui.runs import events as ev
 from sidestep_tui.tui.app import SidestepApp
+from sidestep_tui.tui.chart.widget import Chart
 from sidestep_tui.tui.monitor.screen import MonitorScreen
 
 from .conftest import MACHINE, NOW, Events, MakeApp, MakeRun, Settle, notes, shown
@@ -33,7 +34,7 @@ async def test_a_log_that_cannot_be_read_is_told_and_read_again_when_it_can(
         await settle(pilot)
         assert "cannot be read" not in shown(app)
         assert "10 of 1 200 steps" in shown(app)
-        assert len(monitor._columns) == 10
+        assert monitor.query(Chart).first().extent == (1, 10)
 
 
 async def test_lines_that_are_no_events_are_passed_over(
@@ -138,7 +139,7 @@ async def test_a_run_that_is_deleted_is_not_called_interrupted_and_its_successor
         await look(pilot, monitor, settle)
         assert "30 of 400 steps" in shown(app)
         assert "cannot be read" not in shown(app)
-        assert len(monitor._columns) == 30
+        assert monitor.query(Chart).first().extent == (1, 30)
         shutil.rmtree(run.path)
         make_run("waltz", "estimate", [ev.RunStarted(job="estimate", pid=1, host="b", device="cpu", version="0")])
         await look(pilot, monitor, settle)

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from textual.binding import ActiveBinding
+from textual.binding import ActiveBinding, BindingsMap
 from textual.pilot import Pilot
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
@@ -157,4 +157,9 @@ def unpaired(screen: Screen[object]) -> list[str]:
 
 def actions(widget: Widget) -> dict[str, set[str]]:
     """What each key of a widget does."""
-    return {key: {b.action for b in bindings} for key, bindings in widget._bindings.key_to_bindings.items()}
+    return {key: {b.action for b in bindings} for key, bindings in bindings_of(widget).key_to_bindings.items()}
+
+
+def bindings_of(widget: Widget) -> BindingsMap:
+    """Its own keys and those of its classes, which Textual tells openly only of what has the focus."""
+    return widget._bindings

@@ -56,7 +56,7 @@ class LabelLine(Widget):
 
     def on_mount(self) -> None:
         """Looks about once a second."""
-        self.set_interval(_EVERY_SECONDS, self._tick)
+        self.set_interval(_EVERY_SECONDS, self.look)
 
     @property
     def running(self) -> LabelRun | None:
@@ -72,7 +72,7 @@ class LabelLine(Widget):
         """Shows a run that was just started, unless `find` has come upon it meanwhile."""
         if run not in self._runs:
             self._runs.append(run)
-        self._tick()
+        self.look()
 
     @work(thread=True, group="open-runs")
     def find(self, dataset: Dataset) -> None:
@@ -93,7 +93,8 @@ class LabelLine(Widget):
         if found.is_last and answer != "later":
             self._runs.remove(found.run)
 
-    def _tick(self) -> None:
+    def look(self) -> None:
+        """Asks the runs what they have found, unless they are being asked or an answer is awaited."""
         if self._runs and not self._busy and not self._unanswered:
             self._busy = True
             self._poll(list(self._runs))

@@ -74,8 +74,8 @@ class ListenScreen(SidestepScreen[None]):
         self.query_one(SoundView).can_focus = False
         self.query_one(SoundView).notice = _("Reading the run's history …")
         self.query_one(KeyTable).focus()
-        self._read()
-        self.set_interval(_EVERY_SECONDS, self._read)
+        self.read()
+        self.set_interval(_EVERY_SECONDS, self.read)
 
     def on_resize(self, _event: events.Resize) -> None:
         """Fills the width; the prompt has what the other columns leave, and the name gives way where that is little."""
@@ -85,7 +85,8 @@ class ListenScreen(SidestepScreen[None]):
         self.query_one(KeyTable).set_columns([(_("Song"), name), (_("Made"), _MOMENT), (_("Prompt"), prompt)])
         self._show()
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Looks what the run has made since, unless a look is under way."""
         if not self._reading:
             self._reading = True
             self._poll()

@@ -66,7 +66,7 @@ async def test_labels_that_cannot_be_kept_are_complained_of_once(
             await eventually(pilot, lambda: "cannot be kept safe" in notes(pilot))
             line = screen(pilot).query_one(LabelLine)
             for _ in range(3):
-                line._tick()
+                line.look()
                 await pilot.app.workers.wait_for_complete()
                 await pilot.pause()
             assert notes(pilot).count("cannot be kept safe") == 1

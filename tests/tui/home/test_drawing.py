@@ -24,7 +24,7 @@ async def test_a_look_that_finds_nothing_new_draws_no_more_than_the_key_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn: list[str] = []
-    display = SidestepApp._display
+    display = SidestepApp._display  # where Textual writes to the terminal; a pilot's shows nothing of how much
 
     def noted(app: SidestepApp, top: Screen[object], renderable: Any) -> None:
         if renderable is not None:

@@ -122,7 +122,7 @@ async def test_a_song_that_is_gone_is_told_and_a_new_one_appears(
         assert view.notice
         with EventWriter(sung.events_file) as writer:
             writer.write(sample(200))
-        screen._read()
+        screen.read()
         await settle(pilot)
         assert screen.query_one(KeyTable).row_count == 5
 
@@ -171,7 +171,7 @@ async def test_a_run_that_is_removed_under_the_screen_ends_nothing(
         screen = app.screen
         assert isinstance(screen, ListenScreen)
         shutil.rmtree(sung.path)
-        screen._read()
+        screen.read()
         await settle(pilot)
         assert app.screen is screen
         assert screen.query_one(KeyTable).row_count == 4
@@ -193,7 +193,7 @@ async def test_a_run_of_many_events_is_read_once(
         monkeypatch.setattr(follow, "replay", lambda events, state: replay(read.append(one) or one for one in events))
         with EventWriter(sung.events_file) as writer:
             writer.write(sample(200))
-        screen._read()
+        screen.read()
         await settle(pilot)
         assert [type(one) for one in read] == [ev.SampleWritten]
 
