@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from sidestep_tui.cli.main import main
 
@@ -48,3 +50,18 @@ def inputs(tmp_path: Path) -> tuple[str, ...]:
     tensors.mkdir()
     model.mkdir()
     return (str(tensors), "--model", str(model))
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Path:
+    """Two songs of one second, one of them described, and a file that is no audio."""
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    tone = np.sin(np.arange(48_000) / 20)
+    for name in ("a", "b"):
+        soundfile.write(folder / f"{name}.wav", np.stack([tone, tone], 1) * (0.3 if name == "a" else 0.2), 48_000)
+    (folder / "a.json").write_text(
+        json.dumps({"caption": "warm [piano]", "bpm": 120, "key": "D major", "lyrics": "[Verse]\nla", "language": "fr"})
+    )
+    (folder / "noise.mp3").write_bytes(b"no audio" * 50)
+    return folder

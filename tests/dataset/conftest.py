@@ -28,6 +28,16 @@ def song(key: str = "a.wav", **fields: object) -> Song:
     return Song(key=key, audio_path=Path("/music") / key, audio=audio, **fields)  # type: ignore[arg-type]
 
 
+DATASET = Dataset(
+    root=Path("/music"),
+    songs=(
+        song("a.wav", bpm=190, language="ja", caption="Fast J-Pop", keyscale="F# minor", timesignature="4"),
+        song("b/live.wav", bpm=90, language="en", caption="slow", extra={"tempo": "fast", "theirs": 1}),
+        song("c.wav", is_instrumental=True),
+    ),
+)
+
+
 def set_fields(dataset: Dataset, keys: Collection[str], changes: Mapping[str, Any]) -> Dataset:
     """Sets fields of the songs with these keys, as a person does."""
     return apply_edits(dataset, (Edit(changes, tuple(keys)),))

@@ -20,8 +20,10 @@ from sidestep_tui.report.write import Report, write_report
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.directory import RunDirectory, create_run
 from sidestep_tui.runs.history import remember_run
+from tests.report.reading import read
 
 BEGAN = 1_760_000_000.0
+NOW = BEGAN + 90_000
 PROMPT = "slow piano, warm tape, female voice"
 
 
@@ -170,3 +172,15 @@ def full_report(tmp_path_factory: pytest.TempPathFactory) -> Report:
         make_song(folder, "early", 1, adapter=run.path / "checkpoints" / "step-00000008")
         make_song(folder, "final", 10, adapter=run.path / "final", adapter_scale=0.5)
         return write_report(run, folder / "report.html", now=BEGAN + 90_000)
+
+
+@pytest.fixture
+def page(tmp_path):
+    """`page(run)` writes the report of a run and reads it."""
+    return lambda run, **options: read(write_report(run, tmp_path / "out" / "report.html", now=NOW, **options))
+
+
+@pytest.fixture(scope="module")
+def full(full_report):
+    """The page of a run with everything a page can have but a sensitivity map."""
+    return read(full_report)

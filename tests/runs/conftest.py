@@ -18,3 +18,11 @@ def make_run(tmp_path: Path) -> Callable[..., RunDirectory]:
         return create_run(tmp_path / place, "export", settings)
 
     return make
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[RunDirectory]:
+    """Two runs, and a home of their own."""
+    monkeypatch.setenv("SIDESTEP_HOME", str(tmp_path / "home"))
+    settings = ExportSettings(adapter=Path("a"), output=Path("b"))
+    return [create_run(tmp_path / name, "export", settings) for name in ("first", "second")]
