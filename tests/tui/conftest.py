@@ -193,7 +193,7 @@ def eventually() -> Eventually:
     """Lets the application work until a condition holds; for what a question or a thread stands in the way of."""
 
     async def wait(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition():
                 await pilot.pause()
 

@@ -1,5 +1,6 @@
 """A wizard whose model, songs and machine answer at once."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ FOUND = (
     FoundModel(Path("/models/model-xl-base"), "xl base"),
     FoundModel(Path("/hub/model-sft"), "sft", "The model's vae is missing."),
 )
+_LOOKS = ("model", "models", "songs", "machine")
 OpenWizard = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
 
 
@@ -76,7 +78,7 @@ def open_wizard(make_app: Callable[..., SidestepApp], places: dict[str, str]) ->
 
 async def settle(pilot: Pilot[None]) -> None:
     """Waits until the looks at disk and machine are answered and drawn."""
-    await pilot.app.workers.wait_for_complete(
-        [worker for worker in pilot.app.workers if worker.group in ("model", "models", "songs", "machine")]
-    )
+    async with asyncio.timeout(60):
+        while any(worker.group in _LOOKS and not worker.is_finished for worker in pilot.app.workers):
+            await pilot.pause()
     await pilot.pause()
