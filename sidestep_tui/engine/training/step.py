@@ -68,7 +68,8 @@ def accumulate_gradients(
         gradient_clip: largest norm of the whole gradient; 0 for none.
         dropout_key: run seed and step, from which an adapter's dropout draws are seeded.
         ranks: with whom the step is shared.
-        further: adds gradients that are no sample's, before those of the samples.
+        further: adds gradients that are no sample's, after those of the samples: what comes first is not beside
+            gradients in memory, and the samples are mostly longer.
 
     Returns:
         The unweighted loss of every sample of the step in order, and the gradient's norm before clipping.
@@ -80,8 +81,8 @@ def accumulate_gradients(
     collected: list[torch.Tensor] = []
     failure = None
     try:
-        further()
         collected = _backward(passes, share, dropout_key)
+        further()
     except torch.OutOfMemoryError as error:
         failure = str(error)  # the words alone: the error itself would keep the activations that filled the memory
     if failure is not None and ranks.sharded:

@@ -73,6 +73,21 @@ def test_the_weighting_of_timesteps_enters_the_gradient() -> None:
     torch.testing.assert_close(gradient, (SLOPES * weights[:, None]).mean(dim=0))
 
 
+def test_what_is_no_sample_comes_last() -> None:
+    """So the memory estimate has it: the samples, mostly longer, keep their activations beside no gradients yet."""
+    order: list[str] = []
+    parameter = nn.Parameter(torch.tensor([1.0, 1.0]))
+
+    def samples(batch: Batch, _samples: float | torch.Tensor) -> torch.Tensor:
+        order.append("samples")
+        parameter.grad = torch.ones(2)
+        return torch.ones(len(batch.keys))
+
+    share = StepShare((_batch(0),), (0,), 1)
+    accumulate_gradients(samples, [parameter], share, 0.0, (0, 1), Ranks(), lambda: order.append("prior"))
+    assert order == ["samples", "prior"]
+
+
 def test_the_mean_gradient_is_clipped_as_a_whole() -> None:
     batches = _batch(0, 1, 2), _batch(3)
     whole, _, norm = _gradient(*batches)
