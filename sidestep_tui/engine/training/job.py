@@ -43,7 +43,7 @@ def run(context: JobContext, settings: TrainSettings) -> Results:
     if settings.logging.tensorboard:
         from sidestep_tui.engine.training.tensorboard import tensorboard_observer
 
-        context.observers.append(tensorboard_observer(context.run.path / "tensorboard"))
+        context.observers.append(tensorboard_observer(context.run.path / "tensorboard", context.warn))
     settings = with_chosen_policy(context, settings)
     return Trainer(context, settings, prepare(context, settings)).train()
 

@@ -1,5 +1,7 @@
 """A disk that is full for a while: what a training run has learned is written once there is room."""
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import Any
 
 import pytest
 from safetensors import SafetensorError
+from torch.utils.tensorboard import SummaryWriter
 
 from sidestep_tui.config.fields import put
 from sidestep_tui.dataset.audio import write_audio
@@ -140,3 +143,14 @@ def test_samples_without_room_end_no_training(
     run, state = engine.run("full", "train", put(train_document, "samples", samples))
     assert [warning.what for warning in state.warnings] == ["No space is left on the device."]
     assert [folder.name for folder in sorted(run.samples.iterdir())] == ["step-00000004", "step-00000008"]
+
+
+def test_a_disk_that_takes_no_more_curves_for_tensorboard_ends_no_training(
+    engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add(_writer: SummaryWriter, *_arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(SummaryWriter, "add_scalar", add)
+    _, state = engine.run("full", "train", put(train_document, "logging.tensorboard", True))
+    assert [warning.what for warning in state.warnings] == ["TensorBoard's curves end here: No space left on device."]
