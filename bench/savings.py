@@ -21,10 +21,10 @@ from bench.train_step import load_argument, make_batch, our_step
 from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.acestep.flash import trust_flash
 from sidestep_tui.acestep.precisions import mixed_precision
-from sidestep_tui.acestep.quantised import Format, quantise_blocks
+from sidestep_tui.acestep.quantised import quantise_blocks
 from sidestep_tui.config.dit_shape import DitShape
 from sidestep_tui.config.libraries import has_bitsandbytes
-from sidestep_tui.engine.memory.recompute import Policy
+from sidestep_tui.config.train import Checkpointing, Quantised
 from sidestep_tui.engine.training.objective import sample_losses
 
 DRAWS = 16
@@ -34,8 +34,8 @@ DRAWN = (750, 257)
 class Way(NamedTuple):
     """How a model is kept; `streamed` blocks are on the host, at most all of them."""
 
-    policy: Policy = "all"
-    weights: Format | None = None
+    policy: Checkpointing = "all"
+    weights: Quantised | None = None
     streamed: int = 0
 
 
