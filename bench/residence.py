@@ -20,8 +20,9 @@ from bench.common import describe_machine, print_table
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.train import Residence
 from sidestep_tui.engine.data.batches import Drawing, collate, draw_sample
+from sidestep_tui.engine.data.manifest import SongEntry, song_file
 from sidestep_tui.engine.data.store import SongStore, stored_bytes
-from sidestep_tui.engine.data.tensors import SharedTensors, SongEntry, song_file
+from sidestep_tui.engine.data.tensors import SharedTensors
 
 _MEBI = 2**20
 _TOKENS, _WIDTH = 100, 64

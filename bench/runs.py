@@ -10,7 +10,7 @@ import torch
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.tiny import build_tiny_checkpoint
 from sidestep_tui.config.jobs import JOBS, JobName
-from sidestep_tui.engine.data import tensors
+from sidestep_tui.engine.data import manifest, tensors
 from sidestep_tui.runs.directory import create_run
 from sidestep_tui.runs.events import Event
 from sidestep_tui.runs.log import read_events
@@ -35,16 +35,16 @@ def write_random_songs(folder: Path, model: Path, count: int, frames: int, condi
             latent_std=torch.full((frames, 64), 0.1),
             condition=torch.randn(condition_tokens, width, generator=draw),
         )
-        file = tensors.song_file(key)
+        file = manifest.song_file(key)
         tensors.write_song(folder, file, song)
-        entry = tensors.SongEntry(key, file, frames, condition_tokens, str(index), frames / 25, "prompt", "lyrics")
+        entry = manifest.SongEntry(key, file, frames, condition_tokens, str(index), frames / 25, "prompt", "lyrics")
         entries.append(entry)
     shared = tensors.SharedTensors(
         silence_latent=checkpoint.silence_latent(), null_condition=torch.randn(1, width, generator=draw)
     )
     tensors.write_shared(folder, shared)
-    tensors.write_manifest(
-        folder, tensors.Manifest(checkpoint.fingerprint(), checkpoint.variant, width, {}, tuple(entries))
+    manifest.write_manifest(
+        folder, manifest.Manifest(checkpoint.fingerprint(), checkpoint.variant, width, {}, tuple(entries))
     )
 
 

@@ -17,8 +17,9 @@ from sidestep_tui.acestep import Checkpoint
 from sidestep_tui.acestep.attention import use_banded_attention
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.data.batches import Batch, Drawing, collate, draw_sample
+from sidestep_tui.engine.data.manifest import read_manifest
 from sidestep_tui.engine.data.store import HeldSong
-from sidestep_tui.engine.data.tensors import read_all, read_manifest, read_shared
+from sidestep_tui.engine.data.tensors import read_all, read_shared
 from sidestep_tui.engine.estimate.sensitivity import band_weights
 from sidestep_tui.engine.training.objective import sample_losses
 from sidestep_tui.runs.events import BANDS

@@ -4,7 +4,7 @@ from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.model_config import Variant
 from sidestep_tui.config.model import ModelSettings
-from sidestep_tui.engine.data.tensors import Manifest
+from sidestep_tui.engine.data.manifest import Manifest
 from sidestep_tui.errors import SidestepError
 
 

@@ -79,6 +79,7 @@ def tensors(tmp_path: Path, tiny_checkpoint: Path) -> Path:
     import torch
 
     from sidestep_tui.acestep import open_checkpoint
+    from sidestep_tui.engine.data import manifest as m
     from sidestep_tui.engine.data import tensors as t
 
     checkpoint, folder = open_checkpoint(tiny_checkpoint), tmp_path / "tensors"
@@ -88,8 +89,8 @@ def tensors(tmp_path: Path, tiny_checkpoint: Path) -> Path:
         song = t.SongTensors(
             latent_mean=torch.randn(50, 64), latent_std=torch.full((50, 64), 0.1), condition=torch.randn(9, width)
         )
-        t.write_song(folder, t.song_file(key), song)
-        entries.append(t.SongEntry(key, t.song_file(key), 50, 9, str(index), 2.0, "prompt", "lyrics"))
+        t.write_song(folder, m.song_file(key), song)
+        entries.append(m.SongEntry(key, m.song_file(key), 50, 9, str(index), 2.0, "prompt", "lyrics"))
     t.write_shared(folder, t.SharedTensors(silence_latent=torch.randn(200, 64), null_condition=torch.randn(1, width)))
-    t.write_manifest(folder, t.Manifest(checkpoint.fingerprint(), checkpoint.variant, width, {}, tuple(entries)))
+    m.write_manifest(folder, m.Manifest(checkpoint.fingerprint(), checkpoint.variant, width, {}, tuple(entries)))
     return folder

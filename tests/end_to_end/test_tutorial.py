@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sidestep_tui.dataset.audio import write_audio
-from sidestep_tui.engine.data.tensors import read_manifest
+from sidestep_tui.engine.data.manifest import read_manifest
 
 from .conftest import SIDESTEP, Terminals, needs_tmux, until
 

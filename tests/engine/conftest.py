@@ -20,26 +20,27 @@ LENGTHS = (60, 75, 50, 60, 41)
 
 def write_songs(folder: Path, model: str, condition_size: int, lengths: tuple[int, ...] = LENGTHS) -> Path:
     """A tensor folder with one song for each length in latent frames."""
+    from sidestep_tui.engine.data import manifest as m
     from sidestep_tui.engine.data import tensors as t
 
     generator = torch.Generator().manual_seed(7)
     entries = []
     for index, frames in enumerate(lengths):
         key, tokens = f"song {index}.wav", 9 + index % 3
-        file = t.song_file(key)
+        file = m.song_file(key)
         songs = t.SongTensors(
             latent_mean=torch.randn(frames, 64, generator=generator),
             latent_std=torch.full((frames, 64), 0.1),
             condition=torch.randn(tokens, condition_size, generator=generator),
         )
         t.write_song(folder, file, songs)
-        entries.append(t.SongEntry(key, file, frames, tokens, f"hash{index}", frames / 25, "prompt", "lyrics"))
+        entries.append(m.SongEntry(key, file, frames, tokens, f"hash{index}", frames / 25, "prompt", "lyrics"))
     shared = t.SharedTensors(
         silence_latent=torch.randn(200, 64, generator=generator),
         null_condition=torch.randn(1, condition_size, generator=generator),
     )
     t.write_shared(folder, shared)
-    t.write_manifest(folder, t.Manifest(model, "turbo", condition_size, {}, tuple(entries)))
+    m.write_manifest(folder, m.Manifest(model, "turbo", condition_size, {}, tuple(entries)))
     return folder
 
 

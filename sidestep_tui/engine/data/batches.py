@@ -17,9 +17,10 @@ from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.data.bands import BANDS, Shares
 from sidestep_tui.engine.data.conditions import condition_for, crop_starts, start_at
+from sidestep_tui.engine.data.manifest import SongEntry
 from sidestep_tui.engine.data.songs import Item
 from sidestep_tui.engine.data.store import EncodedSong
-from sidestep_tui.engine.data.tensors import SharedTensors, SongEntry
+from sidestep_tui.engine.data.tensors import SharedTensors
 
 _GOLDEN: Final = 0.6180339887498949
 _BUCKET_BATCHES: Final = 8

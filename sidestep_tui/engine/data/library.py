@@ -10,8 +10,8 @@ import torch
 
 from sidestep_tui.acestep.flow import seeded_generator
 from sidestep_tui.config.train import DataSettings
+from sidestep_tui.engine.data.manifest import Manifest, SongEntry, read_manifest
 from sidestep_tui.engine.data.songs import Item
-from sidestep_tui.engine.data.tensors import Manifest, SongEntry, read_manifest
 from sidestep_tui.errors import SidestepError
 
 _BETWEEN: Final = "//"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sidestep_tui.acestep.flow import seeded_generator
 from sidestep_tui.config.train import songs_drawn
-from sidestep_tui.engine.data.tensors import Manifest, SongEntry
+from sidestep_tui.engine.data.manifest import Manifest, SongEntry
 from sidestep_tui.errors import SidestepError
 
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from sidestep_tui.config.memory import load as memory_load
 from sidestep_tui.config.train import Residence
-from sidestep_tui.engine.data.tensors import SongEntry, read_all, read_parts
+from sidestep_tui.engine.data.manifest import SongEntry
+from sidestep_tui.engine.data.tensors import read_all, read_parts
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.host_memory import host_memory
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from sidestep_tui.config.jobs import EstimateSettings
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.train import ValidationSettings
+from sidestep_tui.engine.data.manifest import Manifest, SongEntry
 from sidestep_tui.engine.data.songs import split_songs
-from sidestep_tui.engine.data.tensors import Manifest, SongEntry
 from sidestep_tui.runs.events import BANDS
 
 

@@ -13,8 +13,9 @@ from sidestep_tui.config.jobs import EstimateSettings
 from sidestep_tui.engine.adapters.targets import all_targets
 from sidestep_tui.engine.context import JobContext, Results, StopRequestedError
 from sidestep_tui.engine.data.batches import Batch, Drawing, collate, draw_sample
+from sidestep_tui.engine.data.manifest import Manifest, SongEntry, read_manifest
 from sidestep_tui.engine.data.store import EncodedSong, HeldSong
-from sidestep_tui.engine.data.tensors import Manifest, SongEntry, read_all, read_manifest, read_shared
+from sidestep_tui.engine.data.tensors import read_all, read_shared
 from sidestep_tui.engine.devices import choose_device, choose_dtype, free_memory
 from sidestep_tui.engine.estimate.draws import Draw, draws, songs_to_measure
 from sidestep_tui.engine.estimate.probe import probed

@@ -13,7 +13,7 @@ from sidestep_tui.config.fields import look_up
 from sidestep_tui.config.jobs import ExportFormat, ExportSettings
 from sidestep_tui.config.variants import VARIANT_SAMPLING
 from sidestep_tui.engine.adapters.adapter import AdapterFile
-from sidestep_tui.engine.data.tensors import Manifest, read_manifest
+from sidestep_tui.engine.data.manifest import Manifest, read_manifest
 from sidestep_tui.engine.export.modules import ModuleAdapter, family_of
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory

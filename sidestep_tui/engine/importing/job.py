@@ -12,16 +12,8 @@ from sidestep_tui.config.jobs import ImportSettings
 from sidestep_tui.dataset.song import DatasetMetadata
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.data.lock import writing_to
-from sidestep_tui.engine.data.tensors import (
-    Manifest,
-    SharedTensors,
-    SongEntry,
-    SongTensors,
-    song_file,
-    write_manifest,
-    write_shared,
-    write_song,
-)
+from sidestep_tui.engine.data.manifest import Manifest, SongEntry, song_file, write_manifest
+from sidestep_tui.engine.data.tensors import SharedTensors, SongTensors, write_shared, write_song
 from sidestep_tui.engine.devices import choose_device
 from sidestep_tui.engine.importing.prompts import data_set_of, prompts_of
 from sidestep_tui.engine.importing.samples import Foreign, find_samples, read_foreign

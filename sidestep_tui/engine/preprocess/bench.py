@@ -12,7 +12,8 @@ from torch import Tensor
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.engine.data.tensors import Manifest, SongEntry, read_all, read_shared, song_file, write_manifest
+from sidestep_tui.engine.data.manifest import Manifest, SongEntry, song_file, write_manifest
+from sidestep_tui.engine.data.tensors import read_all, read_shared
 from sidestep_tui.engine.preprocess.plan import PlannedSong
 from sidestep_tui.engine.preprocess.scratch import Scratch
 from sidestep_tui.errors import SidestepError

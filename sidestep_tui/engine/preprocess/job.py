@@ -19,7 +19,7 @@ from sidestep_tui.dataset.session import EDITS_LEFT_OUT, SAVED_BESIDE, load_data
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.data.lock import writing_to
-from sidestep_tui.engine.data.tensors import DamagedManifestError, Manifest, read_manifest
+from sidestep_tui.engine.data.manifest import DamagedManifestError, Manifest, read_manifest
 from sidestep_tui.engine.devices import choose_device, choose_dtype, free_memory
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.engine.preprocess.audio import encode_songs

@@ -23,7 +23,7 @@ from sidestep_tui.dataset.song import Dataset, LyricTime, Song
 from sidestep_tui.dataset.treatment import Treatment, needs_measures, treated_times, treatment_of
 from sidestep_tui.dataset.wordings import Wording, WordingLaw, word
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.engine.data.tensors import VERSION
+from sidestep_tui.engine.data.manifest import VERSION
 from sidestep_tui.engine.preprocess.descriptions import CropGrid
 from sidestep_tui.told import told_many
 

@@ -16,7 +16,8 @@ from sidestep_tui.acestep.conditioning import (
 )
 from sidestep_tui.dataset.song import INSTRUMENTAL
 from sidestep_tui.engine.data.conditions import ConditionEntry
-from sidestep_tui.engine.data.tensors import SharedTensors, SongEntry, SongTensors, song_file, write_shared, write_song
+from sidestep_tui.engine.data.manifest import SongEntry, song_file
+from sidestep_tui.engine.data.tensors import SharedTensors, SongTensors, write_shared, write_song
 from sidestep_tui.engine.preprocess.bench import Bench
 from sidestep_tui.engine.preprocess.descriptions import Description, describe
 from sidestep_tui.engine.preprocess.plan import PlannedSong

@@ -5,7 +5,7 @@ from sidestep_tui.acestep.precisions import precision_name
 from sidestep_tui.config.train import TrainSettings, ValidationSettings, songs_drawn
 from sidestep_tui.config.variants import ModelTraits, chosen_values
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.engine.data.tensors import Manifest
+from sidestep_tui.engine.data.manifest import Manifest
 from sidestep_tui.engine.ranks import Place
 from sidestep_tui.engine.training.plan import StepPlan
 from sidestep_tui.engine.training.setup import EncodedSongs, Setup

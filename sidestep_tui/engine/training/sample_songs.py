@@ -16,7 +16,7 @@ from sidestep_tui.dataset.language import language_code
 from sidestep_tui.dataset.prompts import SongFields, read_prompts
 from sidestep_tui.dataset.text import safe_name
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.engine.data.tensors import Manifest, SongEntry
+from sidestep_tui.engine.data.manifest import Manifest, SongEntry
 from sidestep_tui.engine.training.prompt_conditions import encode_conditions
 
 SUFFIX = ".flac"

@@ -17,9 +17,10 @@ from sidestep_tui.engine.adapters.targets import Target, choose_targets
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.data.batches import Drawing
 from sidestep_tui.engine.data.library import Mixture, read_library
+from sidestep_tui.engine.data.manifest import Manifest
 from sidestep_tui.engine.data.songs import Split, split_songs
 from sidestep_tui.engine.data.store import SongStore
-from sidestep_tui.engine.data.tensors import Manifest, SharedTensors, read_shared
+from sidestep_tui.engine.data.tensors import SharedTensors, read_shared
 from sidestep_tui.engine.devices import choose_device, choose_dtype
 from sidestep_tui.engine.opening import check_same_model, open_model
 from sidestep_tui.engine.ranks import Place, join_ranks

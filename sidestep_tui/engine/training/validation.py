@@ -10,9 +10,10 @@ import torch
 from sidestep_tui.acestep.flow import seeded_generator
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.data.batches import Batch, Drawing, Sample, collate, condition_of, crop_window
+from sidestep_tui.engine.data.manifest import SongEntry
 from sidestep_tui.engine.data.songs import Split
 from sidestep_tui.engine.data.store import SongStore
-from sidestep_tui.engine.data.tensors import SharedTensors, SongEntry
+from sidestep_tui.engine.data.tensors import SharedTensors
 from sidestep_tui.engine.modes import evaluating
 from sidestep_tui.engine.training.objective import sample_losses
 from sidestep_tui.runs.events import BANDS, ValidationCompleted

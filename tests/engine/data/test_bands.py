@@ -18,8 +18,8 @@ from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.data.bands import BANDS, LAG, UNIFORM, BandLosses
 from sidestep_tui.engine.data.batches import Drawing, Sample, draw_sample
+from sidestep_tui.engine.data.manifest import SongEntry
 from sidestep_tui.engine.data.store import HeldSong
-from sidestep_tui.engine.data.tensors import SongEntry
 from sidestep_tui.engine.training.checkpoint import Position
 from sidestep_tui.engine.training.progress import begun
 from sidestep_tui.runs.events import StepCompleted

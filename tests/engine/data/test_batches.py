@@ -10,8 +10,9 @@ from sidestep_tui.config.fields import put
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.data.batches import Drawing, Sample, collate, draw_sample
+from sidestep_tui.engine.data.manifest import SongEntry
 from sidestep_tui.engine.data.store import HeldSong
-from sidestep_tui.engine.data.tensors import SharedTensors, SongEntry
+from sidestep_tui.engine.data.tensors import SharedTensors
 from sidestep_tui.engine.training.objective import weighted
 from sidestep_tui.runs.events import StepCompleted
 from sidestep_tui.runs.log import read_events

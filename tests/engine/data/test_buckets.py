@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 
 from sidestep_tui.engine.data.batches import epoch_batches
+from sidestep_tui.engine.data.manifest import SongEntry
 from sidestep_tui.engine.data.songs import Item
-from sidestep_tui.engine.data.tensors import SongEntry
 
 BATCH = 4
 

@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import DataSettings
 from sidestep_tui.engine.data.library import Mixture, folder_number, read_library
+from sidestep_tui.engine.data.manifest import SongEntry, read_manifest
 from sidestep_tui.engine.data.songs import Item, split_songs
 from sidestep_tui.engine.data.store import SongStore
-from sidestep_tui.engine.data.tensors import SongEntry, read_manifest
 from sidestep_tui.engine.training.plan import StepPlan
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.events import StepCompleted

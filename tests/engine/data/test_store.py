@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sidestep_tui.config.fields import put
+from sidestep_tui.engine.data.manifest import SongEntry, read_manifest
 from sidestep_tui.engine.data.store import HeldSong, SongStore, StreamedSong
-from sidestep_tui.engine.data.tensors import SongEntry, read_manifest
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.events import StepCompleted, ValidationCompleted
 from sidestep_tui.runs.log import read_events

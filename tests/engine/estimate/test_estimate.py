@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from sidestep_tui.config.optimisation import TrainingSettings
 from sidestep_tui.config.train import ValidationSettings
 from sidestep_tui.engine.adapters.adapter import read_adapter
+from sidestep_tui.engine.data.manifest import read_manifest, write_manifest
 from sidestep_tui.engine.data.songs import split_songs
-from sidestep_tui.engine.data.tensors import read_manifest, write_manifest
 from sidestep_tui.engine.estimate.job import Estimate
 from sidestep_tui.runs.events import SensitivityUpdated
 from sidestep_tui.runs.log import read_events

@@ -10,7 +10,8 @@ import torch
 
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.dataset.prompts import SongFields, read_prompts
-from sidestep_tui.engine.data.tensors import read_all, read_manifest, read_shared
+from sidestep_tui.engine.data.manifest import read_manifest
+from sidestep_tui.engine.data.tensors import read_all, read_shared
 from sidestep_tui.engine.importing.samples import find_samples, read_foreign
 from sidestep_tui.errors import SidestepError
 from tests.engine.conftest import Engine

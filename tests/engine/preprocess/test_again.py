@@ -8,7 +8,8 @@ import torch
 
 from sidestep_tui.dataset.session import open_session
 from sidestep_tui.engine.data.lock import writing_to
-from sidestep_tui.engine.data.tensors import read_all, read_manifest, read_shared
+from sidestep_tui.engine.data.manifest import read_manifest
+from sidestep_tui.engine.data.tensors import read_all, read_shared
 from sidestep_tui.engine.preprocess import audio as preprocess_audio
 from sidestep_tui.runs.control import send_command
 from sidestep_tui.runs.directory import RunDirectory

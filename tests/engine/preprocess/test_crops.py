@@ -19,8 +19,9 @@ from sidestep_tui.dataset.song import LyricTime
 from sidestep_tui.dataset.wordings import Wording
 from sidestep_tui.engine.data.batches import Drawing, crop_window, draw_sample
 from sidestep_tui.engine.data.conditions import CONDITION, ConditionEntry, start_at
+from sidestep_tui.engine.data.manifest import Manifest, read_manifest
 from sidestep_tui.engine.data.store import SongStore
-from sidestep_tui.engine.data.tensors import Manifest, read_manifest, read_shared
+from sidestep_tui.engine.data.tensors import read_shared
 from sidestep_tui.engine.preprocess.descriptions import CropGrid, Description, describe
 from tests.engine.preprocess.conftest import write_song
 

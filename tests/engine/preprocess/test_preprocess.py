@@ -14,7 +14,8 @@ import torch
 from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.dataset.audio import read_audio, write_audio
 from sidestep_tui.dataset.session import open_session
-from sidestep_tui.engine.data.tensors import read_all, read_manifest, read_shared
+from sidestep_tui.engine.data.manifest import read_manifest
+from sidestep_tui.engine.data.tensors import read_all, read_shared
 from sidestep_tui.engine.preprocess import audio as preprocess_audio
 from sidestep_tui.engine.preprocess.plan import repeats_of_folder
 from sidestep_tui.runs import events as ev

@@ -15,8 +15,9 @@ from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.dataset.prompts import SongFields
 from sidestep_tui.engine.data.batches import Drawing, draw_sample, draw_wording
 from sidestep_tui.engine.data.conditions import CONDITION, ConditionEntry
+from sidestep_tui.engine.data.manifest import SongEntry, read_manifest
 from sidestep_tui.engine.data.store import SongStore
-from sidestep_tui.engine.data.tensors import SongEntry, read_manifest, read_shared
+from sidestep_tui.engine.data.tensors import read_shared
 from tests.engine.preprocess.conftest import write_song
 
 TAGS = "folk, violin, slow, female voice"

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from sidestep_tui.config.fields import put
-from sidestep_tui.engine.data.tensors import read_manifest, write_manifest
+from sidestep_tui.engine.data.manifest import read_manifest, write_manifest
 from sidestep_tui.engine.training.validation import Validator
 from sidestep_tui.engine.velocity_record import RECORD_FILE, Recorder
 from sidestep_tui.runs.events import ValidationCompleted

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sidestep_tui.config.fields import put
-from sidestep_tui.engine.data.tensors import read_manifest
+from sidestep_tui.engine.data.manifest import read_manifest
 from sidestep_tui.runs.events import StepSkipped
 from sidestep_tui.runs.log import read_events
 from tests.engine.conftest import Engine

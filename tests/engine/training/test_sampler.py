@@ -16,7 +16,7 @@ from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.dataset.audio import read_audio
 from sidestep_tui.dataset.prompts import SongFields, lyric_prompt, read_prompts, text_prompt
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.engine.data.tensors import read_manifest, write_manifest
+from sidestep_tui.engine.data.manifest import read_manifest, write_manifest
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.training import job as train
 from sidestep_tui.engine.training import sampler

@@ -11,9 +11,10 @@ from torch import nn
 from sidestep_tui.acestep.flow import min_snr_weight
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.data.batches import Batch, Drawing, Sample, collate
+from sidestep_tui.engine.data.manifest import SongEntry
 from sidestep_tui.engine.data.songs import Item
 from sidestep_tui.engine.data.store import HeldSong
-from sidestep_tui.engine.data.tensors import SharedTensors, SongEntry
+from sidestep_tui.engine.data.tensors import SharedTensors
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.training import step
 from sidestep_tui.engine.training.plan import Step

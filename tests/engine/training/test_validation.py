@@ -16,9 +16,10 @@ from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.adapters.adapter import inject_new, trainable
 from sidestep_tui.engine.adapters.targets import choose_targets
 from sidestep_tui.engine.data.batches import Drawing
+from sidestep_tui.engine.data.manifest import read_manifest, write_manifest
 from sidestep_tui.engine.data.songs import split_songs
 from sidestep_tui.engine.data.store import SongStore
-from sidestep_tui.engine.data.tensors import read_all, read_manifest, read_shared, write_manifest
+from sidestep_tui.engine.data.tensors import read_all, read_shared
 from sidestep_tui.engine.training.validation import Validator, build_validator, fixed_timestep
 from tests.engine.conftest import Engine
 
