@@ -15,6 +15,7 @@ from sidestep_tui.tui.chart.widget import Chart
 from sidestep_tui.tui.monitor.log_view import LogView
 from sidestep_tui.tui.monitor.panels import Panels
 from sidestep_tui.tui.monitor.screen import MonitorScreen
+from sidestep_tui.tui.monitor.status import StatusLines
 from sidestep_tui.tui.sensitivity.heat_map import HeatMap
 from sidestep_tui.tui.widgets.table import KeyTable
 
@@ -158,12 +159,15 @@ async def test_an_engine_that_could_not_write_its_last_word_is_explained(
 async def test_a_run_that_a_full_disk_keeps_silent_is_explained(
     make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=0))
     run = make_run("silent", events=training_events(10))
     with run.held():
         app = make_app("monitor", run=run)
         async with app.run_test() as pilot:
             await settle(pilot)
+            assert "The disk is full" not in shown(app)
+            monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=0))
+            app.screen.query_one(StatusLines).tick(0.0)
+            await pilot.pause()
             assert "The disk is full: the run works on" in shown(app)
 
 

@@ -38,12 +38,22 @@ class StatusLines(Widget):
     """What the run waits for where a queue starts it by itself."""
     problem: reactive[str] = reactive("")
     """Why the run cannot be read now; what was read before stays in sight."""
+    full: reactive[bool] = reactive(False)
+    """Whether the run's disk is: its engine is silent then, alive or not."""
 
     def tick(self, now: float) -> None:
         """Lets the time of a living run go on between its events; draws only where it reads differently."""
+        self._look_at_disk()
         summary = self.summary
         if summary and summary.condition == "running" and _time(summary, now) != _time(summary, self.now):
             self.now = now
+
+    def watch_summary(self) -> None:
+        """What the disk is like belongs to what was read."""
+        self._look_at_disk()
+
+    def _look_at_disk(self) -> None:
+        self.full = self.summary is not None and is_full(self.summary.run.path)
 
     def render(self) -> RenderResult:
         """Three lines, each cut at the width."""
@@ -53,7 +63,7 @@ class StatusLines(Widget):
                 return problem
             return Content.styled(_("Reading the run's history …"), "$text-muted")
         width = self.size.width
-        notice = problem if self.problem else _notice(self.summary, self.wait)
+        notice = problem if self.problem else _notice(self.summary, self.wait, self.full)
         lines = [_progress(self.summary, self.now, width), _figures(self.summary, width), notice]
         return Content("\n").join(line.truncate(width, ellipsis=True) for line in lines)
 
@@ -131,7 +141,7 @@ def _memory(state: "RunState") -> list[tuple[str, str]]:
     return [card, *((name, value) for name, value in zip(names, load(memory), strict=True) if value)]
 
 
-def _notice(summary: "RunSummary", wait: "Wait | None") -> Content:
+def _notice(summary: "RunSummary", wait: "Wait | None", full: bool) -> Content:
     """The one thing that a person should know now."""
     state = summary.state
     if state.failure is not None:
@@ -141,14 +151,14 @@ def _notice(summary: "RunSummary", wait: "Wait | None") -> Content:
         )
     if summary.condition == "interrupted":
         text = _("The engine is gone without a last word: r continues the run.")
-        if is_full(summary.run.path):
+        if full:
             text = _("No space is left on the device, and the engine is gone without a last word: free some, then r.")
         return Content.assemble((_("Interrupted  "), "bold $text-warning"), text)
     if state.stopped is not None:
         return Content.assemble((_("Stopped  "), "bold $text-warning"), clean(spoken(state.stopped.reason)))
     if state.status == "completed":
         return Content.assemble((_("Done  "), "bold $text-success"), _results(state))
-    if summary.condition == "running" and is_full(summary.run.path):
+    if summary.condition == "running" and full:
         text = _("The disk is full: the run works on, and shows what it does once there is room.")
         return Content.assemble((_("Warning  "), "bold $text-warning"), text)
     if state.warnings:
