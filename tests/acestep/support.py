@@ -1,12 +1,20 @@
-"""Changes to the files of a model folder."""
+"""Changes to the files of a model folder, and trust in a kernel."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import load_file, save_file
+
+from sidestep_tui.acestep import flash
+
+
+def trust(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a device have passed the check of its flash kernel, which no device of a machine without a card can."""
+    monkeypatch.setattr(flash, "_trusted", {device})
 
 
 def edit_config(folder: Path, remove: tuple[str, ...] = (), **changes: Any) -> None:

@@ -71,6 +71,7 @@ def test_no_dense_mask_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_arguments: object) -> torch.Tensor:
         raise AssertionError("a dense mask was built")
 
+    # The function of diffusers that builds it; a mask leaves no trace in the numbers.
     monkeypatch.setattr(ace_step_transformer, "_create_4d_mask", refuse)
     inputs = make_inputs(1, 64)
     velocity(make_transformer(banded=True), **inputs)

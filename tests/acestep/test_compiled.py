@@ -187,6 +187,7 @@ def test_what_is_no_failure_of_the_compiler_comes_through(monkeypatch: pytest.Mo
 def test_a_recomputed_block_runs_the_graph_that_it_ran_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of several graphs that would do torch asks the latest first, unless told: another may have been used since."""
     latest_first: list[bool] = []
+    # Torch has no other door to it, and no way to ask how it is set.
     monkeypatch.setattr(torch._C._dynamo.eval_frame, "_set_lru_cache", latest_first.append)
     make(FAMILIES["lora"])
     assert latest_first == [False]

@@ -196,6 +196,7 @@ def test_the_norm_of_a_card_is_the_norm(rows: tuple[int, ...], shifted: bool) ->
     draw = torch.Generator().manual_seed(0)
     x, weight = torch.randn(2, 7, 8, generator=draw, requires_grad=True), torch.rand(*rows, 8, generator=draw)
     shift = torch.rand(*rows, 8, generator=draw) if shifted else None
+    # The way of a card, which `rms_norm` does not take here; it computes on any device.
     found, wanted = _by_fused_kernel(x, weight, 1e-6, shift), rms_norm(x, weight, 1e-6, shift)
     torch.testing.assert_close(found, wanted)
     coefficients = torch.randn(2, 7, 8, generator=draw)

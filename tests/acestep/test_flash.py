@@ -10,6 +10,7 @@ from torch import Tensor
 from sidestep_tui.acestep import flash
 from sidestep_tui.acestep.attention import attend, banded_attention, full_attention
 from sidestep_tui.acestep.flash import flash_attention, trust_flash
+from tests.acestep.support import trust
 
 CARD = torch.device("cuda", 0)
 
@@ -116,7 +117,7 @@ def test_a_compiled_block_keeps_it_in_one_graph(window: int | None) -> None:
 def test_what_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     query = torch.zeros(2, 9, 4, 16, dtype=torch.bfloat16)
     assert not flash.serves(query)
-    monkeypatch.setattr(flash, "_trusted", {query.device})
+    trust(query.device, monkeypatch)
     assert flash.serves(query)
     assert not flash.serves(query.float())
     assert not flash.serves(torch.zeros(1, 9, 4, 512, dtype=torch.bfloat16))
@@ -126,11 +127,12 @@ def test_what_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_attention_of_a_trusted_device_goes_there(monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = [each.detach().bfloat16() for each in states(1, 40, 40)]
     wanted = attend(*inputs, 8)
-    monkeypatch.setattr(flash, "_trusted", {inputs[0].device})
+    trust(inputs[0].device, monkeypatch)
     monkeypatch.setattr("sidestep_tui.acestep.attention.banded_attention", None)
     torch.testing.assert_close(attend(*inputs, 8), wanted, atol=0.02, rtol=0.02)
 
 
+# By itself, and not through `trust_flash`, which asks nothing of what is no card.
 def test_the_check_tells_a_right_kernel_from_a_wrong_one(kernel: PlainKernel) -> None:
     assert flash._deviation(torch.device("cpu")) < 0.02
     kernel.reach = 1
@@ -149,11 +151,11 @@ def test_a_card_is_trusted_only_with_the_right_numbers(
             raise deviation
         return deviation
 
-    monkeypatch.setattr(flash, "_trusted", trusted := set())
-    monkeypatch.setattr(flash, "_deviation", measured)
+    monkeypatch.setattr(flash, "_trusted", set())  # so that no other test finds the trust of this one
+    monkeypatch.setattr(flash, "_deviation", measured)  # for which it takes a card: the test above checks it here
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: (8, 0))
     told = trust_flash(CARD)
-    assert trusted == ({CARD} if reason is None else set())
+    assert flash.is_trusted(CARD, torch.bfloat16) == (reason is None)
     assert (told is None) if reason is None else (told is not None and re.search(reason, told))
 
 
@@ -164,7 +166,7 @@ def test_what_has_no_such_kernel_is_not_asked(
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
     monkeypatch.setattr(flash, "_deviation", lambda _device: pytest.fail("asked"))
     assert trust_flash(device) is None
-    assert not flash._trusted
+    assert not flash.is_trusted(device, torch.bfloat16)
 
 
 @pytest.mark.cuda
@@ -173,4 +175,4 @@ def test_this_card_is_trusted() -> None:
     if torch.cuda.get_device_capability() < (8, 0):
         pytest.skip("the kernel needs a card of 2020 or later")
     assert trust_flash(CARD) is None
-    assert CARD in flash._trusted
+    assert flash.is_trusted(CARD, torch.bfloat16)

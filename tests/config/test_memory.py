@@ -54,6 +54,7 @@ def kept_by_autograd(adapter: AdapterSettings, precision: str, layers: int, load
     use_fast_blocks(model)
     device = "meta" if precision == "bfloat16" else "cpu"
     model.to(device)
+    # `_cdata` is a storage's identity: of the meta device no storage has an address.
     weights = {p.untyped_storage()._cdata for p in (*model.parameters(), *model.buffers())}
     kept: dict[int, torch.Tensor] = {}
 
@@ -85,7 +86,9 @@ def test_activations_are_what_autograd_keeps(
 ) -> None:
     import torch
 
-    monkeypatch.setattr("sidestep_tui.acestep.flash._trusted", {torch.device("meta")})
+    from tests.acestep.support import trust
+
+    trust(torch.device("meta"), monkeypatch)
     monkeypatch.setattr(torch, "autocast", lambda *_arguments, **_named: nullcontext())  # knows no such device
     load = Load(frames=320, condition_tokens=24)
     counted = kept_by_autograd(adapter, precision, 4, load) - kept_by_autograd(adapter, precision, 2, load)

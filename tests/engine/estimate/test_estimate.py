@@ -16,7 +16,8 @@ from sidestep_tui.config.train import ValidationSettings
 from sidestep_tui.engine.adapters.adapter import read_adapter
 from sidestep_tui.engine.data.manifest import read_manifest, write_manifest
 from sidestep_tui.engine.data.songs import split_songs
-from sidestep_tui.engine.estimate.job import Estimate
+from sidestep_tui.engine.data.tensors import read_all
+from sidestep_tui.engine.estimate import job
 from sidestep_tui.runs.events import SensitivityUpdated
 from sidestep_tui.runs.log import read_events
 from tests.engine.conftest import Engine
@@ -84,8 +85,7 @@ def test_songs_that_are_held_out_are_not_measured(
 ) -> None:
     """Those that the data set marks; else those that a training run of the same seed and default settings draws."""
     measured: list[str] = []
-    take = Estimate._take
-    monkeypatch.setattr(Estimate, "_take", lambda self, draw: measured.append(draw.song.key) or take(self, draw))
+    monkeypatch.setattr(job, "read_all", lambda place, song: measured.append(song.key) or read_all(place, song))
     manifest = read_manifest(songs)
     engine.run("drawn", "estimate", _document(turbo, songs, tmp_path / "r.json", batches=10))
     split = split_songs(manifest, songs, ValidationSettings().songs, TrainingSettings().seed)

@@ -34,7 +34,7 @@ def original_decoder(model: Path) -> nn.Module:
         *path, leaf = name.split(".")
         parent = root
         for part in path:
-            if part not in parent._modules:
+            if part not in dict(parent.named_children()):
                 parent.add_module(part, nn.Module())
             parent = parent.get_submodule(part)
         parent.add_module(leaf, copy.deepcopy(transformer.get_submodule(to_diffusers(name))))

@@ -91,6 +91,7 @@ def test_prompts_are_the_pipelines_own(
         duration=seconds,
     )
     pipeline = AceStepPipeline.__new__(AceStepPipeline)
+    # What diffusers says to the text encoder; nothing in public gives it as words.
     theirs = pipeline._format_prompt(**prompt_arguments(settings))
     ours = SongFields("a caption", seconds, lyrics, language, bpm, key, signature)
     assert theirs == (text_prompt(ours), lyric_prompt(ours))

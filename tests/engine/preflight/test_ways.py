@@ -9,14 +9,16 @@ import torch
 
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.memory.full import MemoryFullError
 from sidestep_tui.engine.memory.policy import other_ways
-from sidestep_tui.engine.preflight.job import Rehearsal
+from sidestep_tui.engine.preflight import job
 from sidestep_tui.engine.training import trainable_model
 from sidestep_tui.engine.training.job import Trainer
 from sidestep_tui.engine.training.plan import Step
+from sidestep_tui.engine.training.setup import Setup
 from sidestep_tui.runs.events import StepCompleted
-from sidestep_tui.runs.measured import CPU, TABLE, Measured, recall
+from sidestep_tui.runs.measured import CPU, TABLE, recall
 from tests.engine.conftest import Engine
 
 
@@ -25,14 +27,18 @@ def rehearsed(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, bool], float |
     """What a step is said to take, by policy and whether its blocks are compiled; None does not fit."""
     seconds: dict[tuple[str, bool], float | None] = {}
 
-    def rehearse(self: Rehearsal, *_: Any) -> Measured:
-        memory = self.settings.memory
-        taken = seconds[memory.checkpointing, memory.compile]
-        if taken is None:
-            raise MemoryFullError("full")
-        return Measured(memory.checkpointing, True, 1000, 10, taken, taken, taken, taken, 0.0, compile=memory.compile)
+    class Pretended(Trainer):
+        def __init__(self, context: JobContext, settings: TrainSettings, setup: Setup) -> None:
+            self.memory = settings.memory
 
-    monkeypatch.setattr(Rehearsal, "_rehearse", rehearse)
+        def rehearse(self, steps: Iterable[Step]) -> list[StepCompleted]:
+            taken = seconds[self.memory.checkpointing, self.memory.compile]
+            if taken is None:
+                raise MemoryFullError("full")
+            return [StepCompleted(step.number, 1, 1.0, 1.0, 1e-3, taken, 0.0) for step in steps]
+
+    monkeypatch.setattr(job, "Trainer", Pretended)
+    monkeypatch.setattr(trainable_model, "compile_blocks", lambda *_: None)
     return seconds
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import torch
 
-from sidestep_tui.acestep import flash
 from sidestep_tui.config.fields import put
 from sidestep_tui.config.layers import problems_of
 from sidestep_tui.config.train import TrainSettings
@@ -15,6 +14,7 @@ from sidestep_tui.engine.ranks import Place, Ranks
 from sidestep_tui.engine.training import gradients
 from sidestep_tui.runs.events import WarningRaised
 from sidestep_tui.runs.log import read_events
+from tests.acestep.support import trust
 from tests.engine.conftest import Engine
 
 
@@ -47,10 +47,15 @@ def test_a_run_without_a_card_says_so_and_goes_on(engine: Engine, train_document
 def test_steps_in_float32_are_not_recorded(train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel takes no float32; what takes its place keeps its masks where the next recording would write."""
     card, warnings = torch.device("cuda", 0), list[str]()
-    monkeypatch.setattr(flash, "_trusted", {card})
+    trust(card, monkeypatch)
     settings = TrainSettings.model_validate(put(train_document, "memory.graphs", True))
     context: Any = SimpleNamespace(warn_once=lambda what, *_: warnings.append(what))
     transformer = SimpleNamespace(proj_in_conv=torch.nn.Linear(1, 1))
-    model: Any = SimpleNamespace(transformer=transformer, parameters={})
-    gradients._passes(context, settings, model, Place(card, torch.float32, Ranks()))
+    setup: Any = SimpleNamespace(
+        model=SimpleNamespace(transformer=transformer, parameters={}),
+        place=Place(card, torch.float32, Ranks()),
+        songs=SimpleNamespace(drawing=SimpleNamespace(seed=0)),
+        prior=(),
+    )
+    gradients.StepGradients(context, settings, setup)
     assert "no flash kernel" in warnings[0]
