@@ -6,6 +6,7 @@ from torch import Tensor
 
 from sidestep_tui.acestep.model_config import SAMPLE_RATE
 from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.engine.training.optimizer import trains_elsewhere
 from sidestep_tui.engine.training.plan import StepPlan
 from sidestep_tui.engine.training.setup import Setup
 
@@ -27,6 +28,8 @@ def disk_needed(settings: TrainSettings, setup: Setup, plan: StepPlan) -> int:
         for value in entry.values()
         if isinstance(value, Tensor)
     )
+    if trains_elsewhere(model.optimizer):
+        state += adapter
     kept = min(settings.checkpoints.keep_last, _saves(settings, plan)) + 1  # the newest is written before one goes
     folders = 1 + (1 if setup.songs.split.validation else 0)  # final, best
     return kept * (copies * adapter + state) + folders * copies * adapter + _samples(settings, len(setup.samples), plan)

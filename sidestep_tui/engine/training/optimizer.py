@@ -98,6 +98,13 @@ def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any], changed:
         group.update(values)
 
 
+def trains_elsewhere(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether the weights that it trains on are not those that it answers with, so that both are kept."""
+    from pytorch_optimizer import ScheduleFreeAdamW
+
+    return isinstance(optimizer, ScheduleFreeAdamW)
+
+
 @contextmanager
 def inference_weights(optimizer: torch.optim.Optimizer, parameters: dict[str, nn.Parameter]) -> Iterator[bool]:
     """Inside the block the parameters are those to infer with; gives whether they differ from those trained on.
@@ -105,17 +112,15 @@ def inference_weights(optimizer: torch.optim.Optimizer, parameters: dict[str, nn
     Schedule-free optimizers train at a point other than the average they answer with. The trained weights come back
     bit for bit, so looking at a run does not change it.
     """
-    from pytorch_optimizer import ScheduleFreeAdamW
-
-    if not isinstance(optimizer, ScheduleFreeAdamW):
+    if not trains_elsewhere(optimizer):
         yield False
         return
     kept = {name: parameter.detach().clone() for name, parameter in parameters.items()}
-    optimizer.eval()  # type: ignore[no-untyped-call]
+    optimizer.eval()  # type: ignore[attr-defined]
     try:
         yield True
     finally:
-        optimizer.train()  # type: ignore[no-untyped-call]
+        optimizer.train()  # type: ignore[attr-defined]
         with torch.no_grad():
             for name, parameter in parameters.items():
                 parameter.copy_(kept[name])

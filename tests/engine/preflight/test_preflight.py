@@ -16,6 +16,7 @@ from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.memory.peak import PeakMemory
 from sidestep_tui.engine.preflight.disk import disk_needed
 from sidestep_tui.engine.training import gradients, trainable_model
+from sidestep_tui.engine.training.optimizer import build_optimizer
 from sidestep_tui.runs.events import RunCompleted, StepCompleted
 from sidestep_tui.runs.log import read_events
 from sidestep_tui.runs.measured import CPU, TABLE, Measured, recall
@@ -203,3 +204,18 @@ def test_a_state_that_its_library_wraps_when_it_is_saved_takes_disk_too(train_do
     setup: Any = SimpleNamespace(songs=songs, model=model, samples=())
     plan: Any = SimpleNamespace(total_steps=8, steps_per_epoch=4)
     assert disk_needed(settings, setup, plan) == 4 * (4000 + 1000) + 4000
+
+
+def test_weights_that_are_trained_on_beside_those_that_answer_take_disk_too(train_document: dict[str, Any]) -> None:
+    document = put(put(train_document, "validation.songs", 0), "optimizer.name", "schedule_free")
+    settings = TrainSettings.model_validate(document)
+    parameter = torch.nn.Parameter(torch.zeros(1000))
+    optimizer = build_optimizer({"lora_A": parameter}, settings.optimizer, settings.adapter)
+    parameter.grad = torch.ones(1000)
+    optimizer.step()
+    model = SimpleNamespace(parameters={"lora_A": parameter}, optimizer=optimizer, average=None)
+    songs = SimpleNamespace(split=SimpleNamespace(validation=()))
+    setup: Any = SimpleNamespace(songs=songs, model=model, samples=())
+    plan: Any = SimpleNamespace(total_steps=8, steps_per_epoch=4)
+    answering, trained_on, state = 4000, 4000, 8000
+    assert disk_needed(settings, setup, plan) == 4 * (answering + trained_on + state) + answering
