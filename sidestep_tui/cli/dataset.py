@@ -51,7 +51,7 @@ def configure(parser: Parser) -> None:
 
 
 def _verb(verbs: Any, name: str, summary: str) -> Parser:
-    parser: Parser = verbs.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
+    parser: Parser = verbs.add_parser(name, help=summary)
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="a folder of songs, or a data set's JSON file")
     return parser
 

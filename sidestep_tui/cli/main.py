@@ -147,9 +147,9 @@ def _verb_first(arguments: list[str]) -> list[str]:
 
 def _run_verb(verb: Verb, arguments: list[str]) -> int:
     from sidestep_tui.cli.output import Output
-    from sidestep_tui.cli.parser import Parser
+    from sidestep_tui.cli.parser import Parser, sentence
 
-    parser = Parser(prog=f"sidestep {verb.name}", description=f"{verb.summary[:1].upper()}{verb.summary[1:]}.")
+    parser = Parser(prog=f"sidestep {verb.name}", description=sentence(verb.summary))
     verb.configure()(parser)
     options = parser.parse_args(arguments)
     return int(options.call(options, Output(options.json)))

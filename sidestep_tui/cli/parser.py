@@ -24,11 +24,24 @@ def port(text: str) -> int:
     return int(text)
 
 
+def sentence(summary: str) -> str:
+    """A verb's summary as its help text begins."""
+    return f"{summary[:1].upper()}{summary[1:]}."
+
+
+class _Verbs(argparse._SubParsersAction):  # type: ignore[type-arg]  # generic for type checkers alone
+    """Verbs within a verb; what a list says of each begins its own help text, too."""
+
+    def add_parser(self, name: str, **options: Any) -> Any:
+        return super().add_parser(name, **{"description": sentence(options["help"]), **options})
+
+
 class Parser(argparse.ArgumentParser):
     """`ArgumentParser` with `--json` and `--debug` on every level, that raises UsageError for a wrong command line."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
+        self.register("action", "parsers", _Verbs)
         for flag, text in COMMON_FLAGS.items():
             # Suppressed, so that a nested parser's default does not overwrite what its parent was given.
             self.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=text)

@@ -46,7 +46,7 @@ def configure(parser: Parser) -> None:
 
 
 def _verb(verbs: Any, name: str, summary: str, call: Any = None) -> Parser:
-    parser: Parser = verbs.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
+    parser: Parser = verbs.add_parser(name, help=summary)
     parser.add_argument("name", metavar="NAME", help="a preset's name")
     parser.set_defaults(call=call)
     return parser

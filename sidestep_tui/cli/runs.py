@@ -39,7 +39,7 @@ def configure(parser: Parser) -> None:
 
 
 def _verb_on_run(verbs: Any, name: str, summary: str, call: Any) -> Parser:
-    parser: Parser = verbs.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
+    parser: Parser = verbs.add_parser(name, help=summary)
     parser.add_argument("name", metavar="RUN", help="a run's folder or name")
     parser.set_defaults(call=call)
     return parser

@@ -14,10 +14,11 @@ from sidestep_tui.errors import SidestepError
 
 FULL = Path("/dev/full")
 NESTED = {
-    "models": ("list", "inspect"),
     "dataset": ("scan", "check", "edit", "convert"),
     "runs": ("list", "show", "stop", "attach", "delete", "command", "compare"),
     "preset": ("list", "show", "save", "delete", "rename", "import", "export"),
+    "models": ("list", "inspect", "download", "convert"),
+    "queue": ("list", "add", "remove", "move", "pause", "resume", "failures"),
 }
 
 
@@ -34,6 +35,7 @@ def test_every_nested_verb_has_help(sidestep, verb, nested):
     result = sidestep(verb, nested, "--help")
     assert result.code == 0
     assert f"usage: sidestep {verb} {nested}" in result.out
+    assert result.out.split("\n\n")[1].endswith("."), "what the verb does"
 
 
 def test_the_overview_lists_every_verb_that_is_not_hidden(sidestep):
