@@ -107,6 +107,8 @@ def save_checkpoint(
 ) -> Path | None:
     """Writes a checkpoint, whole or not at all; gives None where there is one of this step already.
 
+    That one learns what was measured of its weights since: validated after it was saved, they may be the best so far.
+
     Args:
         run: whose checkpoint it is.
         state: what it holds.
@@ -122,6 +124,7 @@ def save_checkpoint(
 
     target = run.checkpoints / f"step-{state.position.step:08d}"
     if target.exists():
+        write_json_atomic(target / _TRAINER_FILE, asdict(state.position))
         return None
     stored = {"optimizer": state.optimizer, "trained": state.trained}
     with directory_atomic(target) as folder:

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from sidestep_tui.config.fields import put
+from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.data.manifest import read_manifest, write_manifest
 from sidestep_tui.engine.training.validation import Validator
 from sidestep_tui.engine.velocity_record import RECORD_FILE, Recorder
@@ -37,6 +38,24 @@ def test_the_best_are_those_of_the_lowest_loss_after_training_began_and_the_fina
     assert _same_weights(run.best, run.checkpoints / "step-00000008")
     assert _same_weights(run.final, run.checkpoints / "step-00000012")
     assert not _same_weights(run.best, run.final)
+
+
+def test_the_best_of_a_run_that_is_made_longer_may_be_those_of_its_former_end(
+    engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were measured when their checkpoint had been saved already."""
+    told = {0: 9.0, 12: 1.0, 16: 2.0}
+
+    def measure(_validator: Validator, _transformer: object, _device: object, step: int) -> ValidationCompleted:
+        return ValidationCompleted(step=step, loss=told[step], train_loss=None, bands=(), songs={})
+
+    monkeypatch.setattr(Validator, "measure", measure)
+    document = put(put(train_document, "training.epochs", 3), "validation.every_epochs", 9)
+    run, _ = engine.run("longer", "train", document)
+    run.change_settings(TrainSettings.model_validate(put(document, "training.epochs", 4)), force=True)
+    _, state = engine.work(run)
+    assert (state.results["best_step"], state.results["best_validation_loss"]) == (12, 1.0)
+    assert _same_weights(run.best, run.checkpoints / "step-00000012")
 
 
 def test_a_run_does_not_go_on_with_other_songs(engine: Engine, train_document: dict[str, Any], songs: Path) -> None:
