@@ -1,15 +1,19 @@
 """What the wizard lets through, the engine takes: documents of random edits are planned, started and trained on."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file
 
-from sidestep_tui.config.fields import SettingField
+from sidestep_tui.config.fields import SettingField, put
+from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.tui.wizard import reviewing
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.facts import look_at_songs, model_facts
@@ -28,6 +32,10 @@ _SHORT: Final = {
     "training.epochs": 1, "training.max_steps": 1, "training.batch_size": 1, "training.gradient_accumulation": 1,
     "validation.draws": 1, "samples.duration": 1.0, "samples.songs": 1, "samples.steps": 1,
     "objective.prior_seconds": 1.0, "objective.prior_every": 1,
+}  # fmt: skip
+_THREE_STEPS: Final = {
+    "training.epochs": 3, "training.max_steps": 3, "training.gradient_accumulation": 3, "training.target_loss": None,
+    "checkpoints.every_steps": 1, "checkpoints.keep_last": 3, "validation.patience": None,
 }  # fmt: skip
 _EDITS: Final = st.lists(
     st.sampled_from([f for f in fields_of(WizardDocument().schema) if f.path not in _LEFT_ALONE]).flatmap(
@@ -49,20 +57,46 @@ def edited(state: WizardState, edits: list[tuple[SettingField, str]]) -> None:
     state.document = state.document.set_all(_SHORT)
 
 
+def planned(turbo: Path, songs: Path, edits: list[tuple[SettingField, str]]) -> TrainSettings:
+    """What the wizard would start after these edits."""
+    places = {"model.checkpoint": str(turbo), "data.tensors": str(songs), "model.device": "cpu"}
+    config = json.loads((turbo / "config.json").read_text(encoding="utf-8"))
+    facts = model_facts({"variant": "turbo", "layout": "original", "is_xl": False}, config)
+    state = WizardState(WizardDocument().set_all(places), model=facts, data=look_at_songs(songs))
+    edited(state, edits)
+    return reviewing.plan(state).train
+
+
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits=_EDITS)
 def test_every_document_that_can_be_started_is_trained_on(
     engine: Engine, turbo: Path, songs: Path, edits: list[tuple[SettingField, str]]
 ) -> None:
-    places = {"model.checkpoint": str(turbo), "data.tensors": str(songs), "model.device": "cpu"}
-    config = json.loads((turbo / "config.json").read_text(encoding="utf-8"))
-    facts = model_facts({"variant": "turbo", "layout": "original", "is_xl": False}, config)
-    state = WizardState(WizardDocument().set_all(places), model=facts, data=look_at_songs(songs))
-    edited(state, edits)
-    plan = reviewing.plan(state)
-    code, run = engine.work(engine.create(uuid4().hex, "train", plan.train.model_dump()))
+    train = planned(turbo, songs, edits)
+    code, run = engine.work(engine.create(uuid4().hex, "train", train.model_dump()))
     assert (run.failure, code, run.step) == (None, 0, 1)
+
+
+@pytest.mark.slow
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(edits=_EDITS)
+def test_every_run_goes_on_to_the_same_bits(
+    engine: Engine, turbo: Path, songs: Path, edits: list[tuple[SettingField, str]]
+) -> None:
+    """Cut off after any step of three; an epoch ends within them."""
+    document = planned(turbo, songs, edits).model_dump()
+    for path, value in _THREE_STEPS.items():
+        document = put(document, path, value)
+    whole, _ = engine.run(uuid4().hex, "train", document)
+    for last in (1, 2):
+        run = engine.create(uuid4().hex, "train", document)
+        shutil.copytree(whole.checkpoints / f"step-{last:08d}", run.checkpoints / f"step-{last:08d}")
+        code, state = engine.work(run)
+        assert (state.failure, code, state.step) == (None, 0, 3)
+        for file in sorted(whole.path.glob("final*/adapter_model.safetensors")):
+            wanted, found = load_file(file), load_file(run.path / file.relative_to(whole.path))
+            assert {name for name in wanted if not torch.equal(wanted[name], found[name])} == set(), f"after {last}"
 
 
 @pytest.mark.parametrize(
