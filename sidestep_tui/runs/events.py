@@ -10,6 +10,7 @@ import msgspec
 from sidestep_tui.told import told
 
 COMPILING: Final = told("compiling the blocks")
+WAITING_FOR_ROOM: Final = told("waiting for room on the disk")
 """The phase of a step that takes half a minute, and hears nothing meanwhile."""
 
 BANDS: Final = ("texture", "balance", "structure")

@@ -20,6 +20,7 @@ OTHERWISE = {
     "engine/importing/job.py: warning": "told where the sample is read",
     "engine/memory/full.py: '; or '.join(advice)": "each piece is told",
     "engine/training/job.py: reason_to_end(": "told where it is made",
+    "engine/training/room.py: WAITING_FOR_ROOM": "told where it is named",
     "engine/preprocess/bench.py: phase": "told by those who begin a pass",
     "tui/": "a command's own words, and what is translated already",
 }

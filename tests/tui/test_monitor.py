@@ -168,7 +168,19 @@ async def test_a_run_that_a_full_disk_keeps_silent_is_explained(
             monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=0))
             app.screen.query_one(StatusLines).tick(0.0)
             await pilot.pause()
-            assert "The disk is full: the run works on" in shown(app)
+            assert "The disk is full: the run goes on unseen until there is room." in shown(app)
+
+
+async def test_what_waits_for_room_on_the_disk_is_said_above_earlier_warnings(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
+) -> None:
+    waiting = (ev.WarningRaised(what="No space is left on the device."), ev.PhaseChanged(phase=ev.WAITING_FOR_ROOM))
+    run = make_run("full", events=[*training_events(10), *waiting])
+    with run.held():
+        app = make_app("monitor", run=run)
+        async with app.run_test() as pilot:
+            await settle(pilot)
+            assert "No room on the disk: free some, and the run saves and goes on." in shown(app)
 
 
 async def test_a_dead_run_offers_no_requests(

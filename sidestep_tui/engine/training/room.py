@@ -1,11 +1,14 @@
 """A full disk ends no training: what was learned waits in memory until there is room for it."""
 
+import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.errors import NoRoomError
+from sidestep_tui.runs.events import WAITING_FOR_ROOM
 from sidestep_tui.told import told
 
 T = TypeVar("T")
@@ -29,24 +32,16 @@ def if_there_is_room(context: JobContext, write: Callable[[], T]) -> T | None:
 def when_there_is_room(context: JobContext, write: Callable[[], T]) -> T:
     """What `write` gives, tried until the disk has room for it: for what would be lost otherwise.
 
-    Raises:
-        NoRoomError: there is none, and somebody asked meanwhile that the waiting ends.
+    A request to stop is heard and ends no waiting: whoever asks for it is promised that everything is saved.
     """
     try:
         return write()
     except NoRoomError as error:
-        fix = told("free some space, and it is written; a request to stop now gives up what is not saved")
+        fix = told("free some space, and it is written; `kill -9 {pid}` would give it up", pid=os.getpid())
         context.warn(error.what, error.where or "", fix)
-    asked, context.stop_reason = context.stop_reason, None  # what has asked for this writing does not end it
-    with context.during("waiting for room on the disk"):
+    with context.during(WAITING_FOR_ROOM):
         while True:
             time.sleep(_POLL_SECONDS)
-            try:
-                written = write()
-            except NoRoomError:
-                context.take_commands()
-                if context.stop_reason is not None:
-                    raise
-            else:
-                context.stop_reason = asked
-                return written
+            context.take_commands()
+            with suppress(NoRoomError):
+                return write()

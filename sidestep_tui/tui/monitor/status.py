@@ -9,6 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from sidestep_tui.files import is_full
+from sidestep_tui.runs.events import WAITING_FOR_ROOM
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, duration, load, number, share, size
@@ -158,8 +159,11 @@ def _notice(summary: "RunSummary", wait: "Wait | None", full: bool) -> Content:
         return Content.assemble((_("Stopped  "), "bold $text-warning"), clean(spoken(state.stopped.reason)))
     if state.status == "completed":
         return Content.assemble((_("Done  "), "bold $text-success"), _results(state))
+    if summary.condition == "running" and state.phase == WAITING_FOR_ROOM:
+        text = _("No room on the disk: free some, and the run saves and goes on.")
+        return Content.assemble((_("Waiting  "), "bold $text-warning"), text)
     if summary.condition == "running" and full:
-        text = _("The disk is full: the run works on, and shows what it does once there is room.")
+        text = _("The disk is full: the run goes on unseen until there is room.")
         return Content.assemble((_("Warning  "), "bold $text-warning"), text)
     if state.warnings:
         several = _(" ({count} so far, see Events)").format(count=len(state.warnings))
