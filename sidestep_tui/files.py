@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from sidestep_tui.errors import NoRoomError, SidestepError
+from sidestep_tui.disk_errors import disk_errors_named, sources_named
+from sidestep_tui.errors import SidestepError
 
 _HARDLY_ANY_BYTES: Final = 1 << 20
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _UMASK: Final = os.umask(0o022)
 os.umask(_UMASK)  # asked for while no other thread runs: to ask is to set it
 
@@ -77,7 +77,7 @@ def directory_atomic(path: Path, *, replace: bool = False) -> Iterator[Path]:
             raise SidestepError("The folder exists already.", where=path, fix="choose another name or remove it")
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp"))
         try:
-            with _named_as(temporary, path), _sources_named(temporary):
+            with _named_as(temporary, path), sources_named(temporary):
                 yield temporary
             for file in temporary.rglob("*"):
                 if file.is_file():
@@ -145,11 +145,6 @@ def is_full(folder: Path) -> bool:
         return False
 
 
-def lacks_room(error: OSError) -> bool:
-    """Whether an error of the system says that the disk is full, or somebody's share of it."""
-    return error.errno in _NO_ROOM
-
-
 def _write_or_say_full(write: Callable[[Path], None], temporary: Path) -> None:
     """Libraries with writers of their own (torch, libsndfile) do not name a full disk, a quota or a limit on files.
 
@@ -175,34 +170,6 @@ def _named_as(temporary: Path, path: Path) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _sources_named(temporary: Path) -> Iterator[None]:
-    """Missing permission at a file that lies elsewhere is one to read what is copied into the folder.
-
-    Raises:
-        SidestepError: it is so.
-    """
-    try:
-        yield
-    except OSError as error:
-        refused = _refused(error)
-        if refused is None or refused.is_relative_to(temporary):
-            raise
-        raise SidestepError(
-            "The file cannot be read.", where=refused, fix="check its permissions, or who owns it"
-        ) from error
-
-
-def _refused(error: OSError) -> Path | None:
-    """The file at which permission was missing; None where it was another thing."""
-    if _number_of(error) not in (errno.EACCES, errno.EPERM):
-        return None
-    if isinstance(error, shutil.Error):  # a list of (source, target, the system's words, which name one of them)
-        met = [entry for entry in error.args[0] if f"[Errno {errno.EACCES}]" in entry[2]]
-        return next((Path(one if str(one) in why else other) for one, other, why in met), None)
-    return None if error.filename is None else Path(error.filename)
-
-
 def _write_bytes(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
@@ -217,41 +184,3 @@ def _sync(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def disk_errors_named(path: Path) -> Iterator[None]:
-    """Says in words that the disk is full or may not be written; for what is no file of `write_atomic`, a lock.
-
-    Raises:
-        SidestepError: it is so. Other errors of the system pass.
-    """
-    try:
-        yield
-    except OSError as error:
-        number = _number_of(error)
-        if number in _NO_ROOM:
-            raise NoRoomError(
-                "No space is left on the device.", where=path, fix="free some space or choose another output folder"
-            ) from error
-        if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise SidestepError(
-                "The file cannot be written.", where=path, fix="check the permissions or choose another folder"
-            ) from error
-        if number == errno.EFBIG:
-            fix = "`ulimit -f` tells the limit on the size of files; raise it, or choose another disk"
-            raise SidestepError("The file cannot be written: it grows too large.", where=path, fix=fix) from error
-        if number in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
-            reason = os.strerror(number)
-            raise SidestepError(
-                f"The file cannot be written: {reason}.", where=path, fix="choose another place"
-            ) from error
-        raise
-
-
-def _number_of(error: OSError) -> int | None:
-    """The system's number of an error; of the many that a folder's copy has met, which are text by then, the worst."""
-    if not isinstance(error, shutil.Error):
-        return error.errno
-    told = str(error.args)
-    return next((number for number in (*_NO_ROOM, errno.EACCES) if f"[Errno {number}]" in told), None)

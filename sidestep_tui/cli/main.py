@@ -169,7 +169,7 @@ def _find_verb(name: str) -> Verb:
 def _fail(error: Exception, arguments: list[str]) -> int:
     """Tells a failure and gives its exit code; an error that is not a SidestepError is a bug of ours."""
     from sidestep_tui.cli.output import report_error
-    from sidestep_tui.files import lacks_room
+    from sidestep_tui.disk_errors import lacks_room
 
     if "--debug" in arguments:
         import traceback

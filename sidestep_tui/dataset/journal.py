@@ -18,8 +18,9 @@ import portalocker
 
 from sidestep_tui.dataset.edits import Edit, History
 from sidestep_tui.dataset.song import Dataset, Finding, Severity
+from sidestep_tui.disk_errors import lacks_room
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import lacks_room, line_end_missing, write_text_atomic
+from sidestep_tui.files import line_end_missing, write_text_atomic
 from sidestep_tui.told import told, told_many
 
 JOURNAL_FILE = ".sidestep-edits.jsonl"

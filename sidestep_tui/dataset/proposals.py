@@ -12,8 +12,9 @@ from pathlib import Path
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.fields import FIELDS
 from sidestep_tui.dataset.song import Dataset
+from sidestep_tui.disk_errors import lacks_room
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import lacks_room, line_end_missing, write_text_atomic
+from sidestep_tui.files import line_end_missing, write_text_atomic
 
 PROPOSALS_FILE = "proposals.jsonl"
 _TAKEN_FILE = "proposals.taken"

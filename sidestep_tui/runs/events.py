@@ -10,8 +10,9 @@ import msgspec
 from sidestep_tui.told import told
 
 COMPILING: Final = told("compiling the blocks")
-WAITING_FOR_ROOM: Final = told("waiting for room on the disk")
 """The phase of a step that takes half a minute, and hears nothing meanwhile."""
+WAITING_FOR_ROOM: Final = told("waiting for room on the disk")
+"""The phase in which what would be lost is tried again and again until the disk takes it."""
 
 BANDS: Final = ("texture", "balance", "structure")
 """Three equal parts of the timestep from 0 (the song) to 1 (noise), by what the model decides in them."""

@@ -7,8 +7,9 @@ from typing import Final, Literal
 
 from sidestep_tui.config.jobs import JobName
 from sidestep_tui.config.places import run_index, runs_home, whole_path
+from sidestep_tui.disk_errors import disk_errors_named
 from sidestep_tui.errors import SidestepError, UsageError
-from sidestep_tui.files import disk_errors_named, write_json_atomic
+from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.locks import trying_to_hold
 from sidestep_tui.runs.log import EventReader

@@ -12,8 +12,8 @@ from typing import Final
 
 import portalocker
 
+from sidestep_tui.disk_errors import disk_errors_named
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import disk_errors_named
 
 _POLL_SECONDS: Final = 0.02
 

@@ -11,8 +11,8 @@ from typing import BinaryIO, Self, TypeVar
 
 import msgspec
 
+from sidestep_tui.disk_errors import lacks_room
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import lacks_room
 from sidestep_tui.runs.events import AnyEvent, Event
 
 E = TypeVar("E", bound=Event)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from sidestep_tui.config.places import data_home
+from sidestep_tui.disk_errors import disk_errors_named
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import disk_errors_named, write_json_atomic
+from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.detached import start_detached
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import condition, remember_run

@@ -5,8 +5,8 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from sidestep_tui.disk_errors import disk_errors_named
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import disk_errors_named
 from sidestep_tui.runs import standing
 from sidestep_tui.runs.directory import RunDirectory
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from sidestep_tui.disk_errors import disk_errors_named
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import disk_errors_named, write_json_atomic
+from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import remember_run
 from sidestep_tui.runs.locks import trying_to_hold

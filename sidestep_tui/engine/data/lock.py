@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from sidestep_tui.disk_errors import disk_errors_named
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import disk_errors_named
 from sidestep_tui.runs.locks import trying_to_hold
 
 _LOCK: Final = ".lock"
