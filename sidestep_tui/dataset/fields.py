@@ -150,8 +150,7 @@ def read_record(record: Mapping[str, Any], *, song: str | None, where: str) -> R
             read = target.read(value)
         except ValueError as error:
             extra[name] = value
-            message = told("{name} in {what}: {problem}.", name=target.name, what=where, problem=str(error))
-            findings.append(_finding("unreadable-value", message, song, target.name))
+            findings.append(_unreadable(target.name, where, error, song, target.name))
             continue
         if read is None:
             continue
@@ -159,13 +158,7 @@ def read_record(record: Mapping[str, Any], *, song: str | None, where: str) -> R
             found[target.name] = read
         elif found[target.name] != read:
             extra[name] = value
-            message = told(
-                "{where} gives {name} twice; {ignored} is ignored.",
-                where=where,
-                name=target.name,
-                ignored=printable(name),
-            )
-            findings.append(_finding("two-values", message, song, target.name))
+            findings.append(_given_twice(target.name, where, name, song))
     findings += _take_captions(found, extra, song, where)
     return Reading(found, extra, tuple(findings))
 
@@ -176,8 +169,7 @@ def _take_captions(found: dict[str, Any], extra: dict[str, Any], song: str | Non
         try:
             caption = captions.joined(found.get("caption", ""), extra[name])
         except ValueError as error:
-            message = told("{name} in {what}: {problem}.", name=printable(name), what=where, problem=str(error))
-            return [_finding("unreadable-value", message, song, "caption")]
+            return [_unreadable(printable(name), where, error, song, "caption")]
         del extra[name]
         if caption:
             found["caption"] = caption
@@ -188,6 +180,18 @@ def _take_captions(found: dict[str, Any], extra: dict[str, Any], song: str | Non
 def _rank(name: str) -> int:
     target = field_named(name)
     return 0 if target is None else (target.name, *target.aliases).index(normal_name(name))
+
+
+def _unreadable(shown: str, where: str, error: ValueError, song: str | None, name: str) -> Finding:
+    message = told("{name} in {what}: {problem}.", name=shown, what=where, problem=str(error))
+    return _finding("unreadable-value", message, song, name)
+
+
+def _given_twice(name: str, where: str, ignored: str, song: str | None) -> Finding:
+    message = told(
+        "{where} gives {name} twice; {ignored} is ignored.", where=where, name=name, ignored=printable(ignored)
+    )
+    return _finding("two-values", message, song, name)
 
 
 def _finding(code: str, message: str, song: str | None, name: str) -> Finding:

@@ -51,21 +51,13 @@ def scan_folder(root: Path, *, progress: Progress | None = None) -> Dataset:
     found.sort(key=lambda one: one.key)
     probes = probe_files((one.path for one in found), cache_name=root, progress=progress)
     rows, findings = match_tables(_tables(folders), (one.key for one in found))
-    failures = list(walk.failures)
-    songs: list[Song] = []
-    for one in found:
-        song, noticed = _song(one, probes[one.path], rows.get(one.key))
-        if isinstance(song, Song):
-            songs.append(song)
-        else:
-            failures.append(song)
-        findings += noticed
+    read = [_song(one, probes[one.path], rows.get(one.key)) for one in found]
     return Dataset(
         root=root,
-        songs=tuple(songs),
+        songs=tuple(song for song, _ in read if isinstance(song, Song)),
         metadata=DatasetMetadata(name=root.resolve().name or "untitled"),
-        failures=tuple(failures),
-        findings=tuple(findings),
+        failures=(*walk.failures, *(failure for failure, _ in read if isinstance(failure, Failure))),
+        findings=(*findings, *(finding for _, noticed in read for finding in noticed)),
     )
 
 

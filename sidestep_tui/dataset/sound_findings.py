@@ -3,7 +3,7 @@
 from sidestep_tui.dataset.measure import Measures
 from sidestep_tui.dataset.song import DatasetMetadata, Finding, Severity, Song
 from sidestep_tui.dataset.song_findings import SHORTEST
-from sidestep_tui.dataset.treatment import treatment_of
+from sidestep_tui.dataset.treatment import Treatment, treatment_of
 from sidestep_tui.told import told, told_many
 
 QUIET = -30.0
@@ -40,15 +40,7 @@ def check_sound(song: Song, metadata: DatasetMetadata, measures: Measures) -> li
         message = told_many("It clips in one place.", "It clips in {count} places.", measures.clipped_runs)
         fix = told("use a master with headroom if there is one")
         found.append(finding(Severity.INFO, "clipped", message, fix))
-    before = max(0.0, measures.silence_start - treatment.start)
-    cut = 0.0 if treatment.end is None else song.duration - treatment.end
-    after = max(0.0, measures.silence_end - cut)
-    if max(before, after) > _LONG_SILENCE:
-        message = told(
-            "It begins with {before:.1f} s and ends with {after:.1f} s of silence.", before=before, after=after
-        )
-        fix = told("set trim_silence for the data set, or trim it")
-        found.append(finding(Severity.WARNING, "silent-ends", message, fix))
+    found += _silent_ends(song, measures, treatment)
     if measures.false_stereo and song.audio.channels > 1:
         message, fix = told("Both sides are the same."), told("use a stereo version if there is one")
         found.append(finding(Severity.INFO, "false-stereo", message, fix))
@@ -57,6 +49,18 @@ def check_sound(song: Song, metadata: DatasetMetadata, measures: Measures) -> li
         fix = told("use a better source if there is one")
         found.append(finding(Severity.WARNING, "narrow-bandwidth", message, fix))
     return found
+
+
+def _silent_ends(song: Song, measures: Measures, treatment: Treatment) -> list[Finding]:
+    """Silence at either end that trimming leaves there."""
+    before = max(0.0, measures.silence_start - treatment.start)
+    cut = 0.0 if treatment.end is None else song.duration - treatment.end
+    after = max(0.0, measures.silence_end - cut)
+    if max(before, after) <= _LONG_SILENCE:
+        return []
+    message = told("It begins with {before:.1f} s and ends with {after:.1f} s of silence.", before=before, after=after)
+    fix = told("set trim_silence for the data set, or trim it")
+    return [Finding(Severity.WARNING, "silent-ends", message, song.key, fix)]
 
 
 def _breaks_off(song: Song, measures: Measures) -> list[Finding]:

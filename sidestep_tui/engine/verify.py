@@ -1,6 +1,6 @@
 """The job `verify`: an adapter loaded as its consumer loads it, and what it changes in the model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -54,9 +54,8 @@ def run(context: JobContext, settings: VerifySettings) -> Results:
     form, modules = read_exported(settings.adapter)
     checkpoint = open_model(settings.model)
     _check_partners(settings.adapter, modules, checkpoint)
-    difference = None
-    if settings.against is not None:
-        difference = largest_difference(read_exported(settings.against)[1], modules)
+    against = settings.against
+    difference = None if against is None else largest_difference(read_exported(against)[1], modules)
 
     context.phase("measuring")
     record = find_record(settings.adapter)
@@ -66,17 +65,12 @@ def run(context: JobContext, settings: VerifySettings) -> Results:
     plain = fixed_velocity(transformer)
     reports = put_into(transformer, modules)
     change = fixed_velocity(transformer) - plain
-    dead = [report.module for report in reports if report.dead]
     report_file = settings.output or context.run.path / "verify.json"
     write_json_atomic(report_file, {"form": form, "modules": [asdict(report) for report in reports]})
-    scales = [report.scale for report in reports]
     results: Results = {
         "form": form,
         "family": next(iter(modules.values())).family,
-        "modules": len(modules),
-        "dead_modules": len(dead),
-        "smallest_scale": min(scales),
-        "largest_scale": max(scales),
+        **_summary(reports),
         "velocity_change": float(change.norm() / plain.norm()),
         "largest_relative_difference": difference,
         "report": str(report_file),
@@ -86,6 +80,16 @@ def run(context: JobContext, settings: VerifySettings) -> Results:
         context.warn("There is no record of the training beside the adapter.", settings.adapter, "compare: --against")
         return results
     return results | _compare(settings.adapter, record, plain, change, modules)
+
+
+def _summary(reports: Sequence[ModuleReport]) -> Results:
+    scales = [report.scale for report in reports]
+    return {
+        "modules": len(reports),
+        "dead_modules": sum(report.dead for report in reports),
+        "smallest_scale": min(scales),
+        "largest_scale": max(scales),
+    }
 
 
 def _check_partners(adapter: Path, modules: Mapping[str, ModuleAdapter], checkpoint: Checkpoint) -> None:

@@ -51,21 +51,10 @@ def extract_lora(
     Raises:
         SidestepError: the models differ in size or not at all, or hold weights that are no floating-point numbers.
     """
-    if base.config.hidden_size != tuned.config.hidden_size or base.config.layer_types != tuned.config.layer_types:
-        raise SidestepError(
-            "The two models are not of the same size.", where=tuned.path, fix="give the model that it was made from"
-        )
-    targets = all_targets(base.config)
-    ours, theirs = base.entries("transformer"), tuned.entries("transformer")
     weights: dict[str, Tensor] = {}
     ranks: dict[str, int] = {}
     kept = total = 0.0
-    for done, module in enumerate(targets, start=1):
-        name = f"{to_diffusers(module)}.weight"
-        change = read_weight(theirs[name]).float() - read_weight(ours[name]).float()
-        on_module(done, len(targets))
-        if not torch.isfinite(change).all():
-            raise SidestepError(f"Not a number in {name}.", where=tuned.path, fix="take another copy of the model")
+    for module, change in _changes(base, tuned, on_module):
         energy = float(change.square().sum())
         if energy == 0.0:
             continue
@@ -81,6 +70,29 @@ def extract_lora(
             fix="give the model that it was made from",
         )
     return Extracted(AdapterFile(_config(ranks, rank, base), weights), kept / total, _left_out(base, tuned))
+
+
+def _changes(
+    base: Checkpoint, tuned: Checkpoint, on_module: Callable[[int, int], None]
+) -> Iterator[tuple[str, Tensor]]:
+    """What `tuned` adds to the weight of every module that a LoRA can adapt, in float32.
+
+    Raises:
+        SidestepError: the models differ in size, or hold weights that are no floating-point numbers.
+    """
+    if base.config.hidden_size != tuned.config.hidden_size or base.config.layer_types != tuned.config.layer_types:
+        raise SidestepError(
+            "The two models are not of the same size.", where=tuned.path, fix="give the model that it was made from"
+        )
+    targets = all_targets(base.config)
+    ours, theirs = base.entries("transformer"), tuned.entries("transformer")
+    for done, module in enumerate(targets, start=1):
+        name = f"{to_diffusers(module)}.weight"
+        change = read_weight(theirs[name]).float() - read_weight(ours[name]).float()
+        on_module(done, len(targets))
+        if not torch.isfinite(change).all():
+            raise SidestepError(f"Not a number in {name}.", where=tuned.path, fix="take another copy of the model")
+        yield module, change
 
 
 def _factors(change: Tensor, rank: int) -> tuple[Tensor, Tensor]:

@@ -30,8 +30,6 @@ def sample_latents(
 ) -> Tensor:
     """The song's latents [T, 64].
 
-    The noise is drawn in float32 on the CPU, so that a seed means the same noise on every device and precision.
-
     Args:
         pipeline: as `build_pipeline` and `place_pipeline` give it.
         settings: of the song.
@@ -43,8 +41,7 @@ def sample_latents(
         SidestepError: they are not numbers.
     """
     frames = ceil(settings.duration * LATENT_RATE) if source is None else len(source.latents)
-    generator = torch.Generator().manual_seed(settings.seed)
-    noise = torch.randn((1, frames, LATENT_CHANNELS), generator=generator)
+    noise = _seeded_noise(settings.seed, frames)
     arguments = prompt_arguments(settings) | _sampling_arguments(sampling)
 
     def on_step(done: int) -> None:
@@ -62,6 +59,11 @@ def sample_latents(
     if not torch.isfinite(latents).all():
         raise _not_numbers(settings)
     return latents
+
+
+def _seeded_noise(seed: int, frames: int) -> Tensor:
+    """Noise [1, T, 64], drawn in float32 on the CPU: a seed means the same on every device and precision."""
+    return torch.randn((1, frames, LATENT_CHANNELS), generator=torch.Generator().manual_seed(seed))
 
 
 def _sampling_arguments(sampling: Sampling) -> dict[str, Any]:
