@@ -16,6 +16,7 @@ from sidestep_tui.engine.memory.policy import with_chosen_policy
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.training.announce import announce
 from sidestep_tui.engine.training.checkpoint import Position
+from sidestep_tui.engine.training.epochs import losses_so_far
 from sidestep_tui.engine.training.gradients import StepGradients
 from sidestep_tui.engine.training.judge import Judge
 from sidestep_tui.engine.training.keeper import Keeper
@@ -71,7 +72,7 @@ class Trainer:
         }
         self._requests = Requests(context, self._ranks, actions, self._position.step)
         self._bad_steps = 0
-        self._epoch_losses: list[float] = []
+        self._epoch_losses = losses_so_far(context.run, self._position.step, self._plan.steps_per_epoch)
         self._epoch_began = time.monotonic()
 
     def train(self) -> Results:
