@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import pytest
 from textual.app import App
 from textual.pilot import Pilot
-from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 from sidestep_tui.config.base import Section
@@ -30,15 +29,13 @@ from sidestep_tui.runs.log import EventWriter
 from sidestep_tui.runs.machine import CardSnapshot, MachineSnapshot
 from sidestep_tui.tui.app import SidestepApp
 
-from . import recorded
+from . import patience, recorded
 
 NOW = 1_760_000_000.0
 """The moment at which every test of a screen happens, in seconds since the epoch."""
 
 SIZES = ((80, 24), (120, 36))
 """The terminals that every screen is looked at on."""
-
-_QUIET_TURNS = 8
 
 MakeApp = Callable[..., SidestepApp]
 Settle = Callable[[Pilot[None]], Awaitable[None]]
@@ -105,38 +102,8 @@ def still_cursors(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def patient_pilots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pilot waits until all is handled; Textual's takes a process that a loaded machine passes over for idle."""
-    press, pause = Pilot.press, Pilot.pause
-
-    async def patient_press(pilot: Pilot[None], *keys: str) -> None:
-        await press(pilot, *keys)
-        await _all_handled(pilot.app)
-
-    async def patient_pause(pilot: Pilot[None], delay: float | None = None) -> None:
-        await pause(pilot, delay)
-        await _all_handled(pilot.app)
-
-    monkeypatch.setattr(Pilot, "press", patient_press)
-    monkeypatch.setattr(Pilot, "pause", patient_pause)
-
-
-async def _all_handled(app: App[None]) -> None:
-    """Waits until no screen or widget has a message left, for some turns of the loop: one may bring about others.
-
-    A screen lays itself out by a timer of its own, up to a sixtieth of a second later: widgets learn their size then.
-    """
-    quiet = 0
-    async with asyncio.timeout(60):
-        while quiet < _QUIET_TURNS:
-            await asyncio.sleep(0)
-            nodes = [app, *(node for screen in app.screen_stack for node in screen.walk_children(with_self=True))]
-            waits = any(node.message_queue_size for node in nodes) or bool(app.screen._callbacks)
-            quiet = 0 if waits or _is_to_be_laid_out(app.screen) else quiet + 1
-
-
-def _is_to_be_laid_out(screen: Screen[Any]) -> bool:
-    waits = screen._layout_required or screen._scroll_required or screen._recompose_required
-    return waits and screen.is_current and not screen.app._batch_count
+    """See `patience`."""
+    patience.wait_for_what_is_asked(monkeypatch)
 
 
 @pytest.fixture
