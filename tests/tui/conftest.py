@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pytest
 from textual.app import App
 from textual.pilot import Pilot
+from textual.strip import Strip
 from textual.widgets import Input, TextArea
 
 from sidestep_tui.config.base import Section
@@ -219,8 +220,12 @@ def matches(looks: Looks) -> Matches:
 
 def shown(app: App[object]) -> str:
     """The text on the terminal."""
-    lines = (strip.text for strip in app.screen._compositor.render_strips())
-    return "\n".join(lines)
+    return "\n".join(strip.text for strip in strips(app))
+
+
+def strips(app: App[Any]) -> list[Strip]:
+    """The lines of the terminal with their colours, of which Textual openly gives nothing but a picture."""
+    return app.screen._compositor.render_strips()
 
 
 def notes(app: App[Any]) -> list[str]:

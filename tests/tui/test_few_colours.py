@@ -14,6 +14,8 @@ from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.sensitivity.heat_map import HeatMap
 from sidestep_tui.tui.wizard.dialogs import Choice, PickScreen
 
+from .conftest import strips
+
 MakeApp = Callable[..., SidestepApp]
 MakeRun = Callable[..., RunDirectory]
 Settle = Callable[[Pilot[None]], Awaitable[None]]
@@ -57,7 +59,7 @@ def of_eight(colour: Color | None, default: int) -> int:
 
 
 def lines(app: SidestepApp) -> list[list[Segment]]:
-    return [[segment for segment in strip if segment.style] for strip in app.screen._compositor.render_strips()]
+    return [[segment for segment in strip if segment.style] for strip in strips(app)]
 
 
 def unreadable(app: SidestepApp) -> list[str]:

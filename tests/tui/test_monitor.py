@@ -103,13 +103,17 @@ async def test_all_that_was_written_between_two_looks_is_drawn_at_once(
 async def test_a_resumed_run_forgets_the_steps_it_does_again(
     make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
 ) -> None:
-    again = [ev.RunStarted(job="train", pid=2, host="box", device="cpu", version="0", resumed_from_step=100)]
-    run = make_run("again", events=[*training_events(150), *again])
+    run = make_run("again", events=training_events(150))
     app = make_app("monitor", run=run)
     async with app.run_test() as pilot:
         await settle(pilot)
         monitor = app.screen
         assert isinstance(monitor, MonitorScreen)
+        assert monitor.query(Chart).first().extent == (1, 150)
+        with EventWriter(run.events_file) as writer:
+            writer.write(ev.RunStarted(job="train", pid=2, host="b", device="cpu", version="0", resumed_from_step=100))
+        monitor.read()
+        await settle(pilot)
         assert monitor.query(Chart).first().extent == (1, 100)
         assert "100 of 1 200 steps" in shown(app)
 
