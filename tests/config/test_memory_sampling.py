@@ -136,6 +136,7 @@ def peak_of(work: Any) -> int:
             for tensor in tree_leaves(result):
                 if isinstance(tensor, torch.Tensor):
                     storage = tensor.untyped_storage()
+                    # `_cdata` is its identity: of the meta device no storage has an address.
                     if storage._cdata not in self.living:
                         self.living[storage._cdata] = storage.nbytes()
                         weakref.finalize(storage, self.living.pop, storage._cdata, None)

@@ -47,11 +47,15 @@ def assert_equal(resident: Any, streamed: Any) -> None:
 
 
 class Brought(TorchDispatchMode):
-    """The blocks whose memory is copied to the device, as it goes on: a block begins with its first frozen weight."""
+    """The blocks whose memory is copied to the device, as it goes on, and the memory there.
+
+    A block begins with its first frozen weight. What was copied to is kept: what is given back could be found again.
+    """
 
     def __init__(self, streamed: Any) -> None:
         super().__init__()
         self.blocks: list[int] = []
+        self.places: dict[int, torch.UntypedStorage] = {}
         self._begins = {
             next(p for p in layer.parameters() if not p.requires_grad).data_ptr(): index
             for index, layer in enumerate(streamed.layers)
@@ -60,6 +64,8 @@ class Brought(TorchDispatchMode):
     def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), named: Any = None) -> Any:
         if function is torch.ops.aten.copy_.default and arguments[1].dtype == torch.uint8:
             self.blocks.append(self._begins[arguments[1].data_ptr()])
+            place = arguments[0].untyped_storage()
+            self.places[place.data_ptr()] = place
         return function(*arguments, **(named or {}))
 
 
@@ -110,15 +116,12 @@ def test_a_block_that_nobody_expected_is_brought_as_well() -> None:
 
 
 def test_the_device_holds_two_blocks() -> None:
-    _, streamed, stream = make_pair("lora")
+    _, streamed, _ = make_pair("lora")
     frozen = sum(p.numel() * p.element_size() for p in streamed.layers[0].parameters() if not p.requires_grad)
-    places: dict[int, torch.UntypedStorage] = {}  # kept, or one that is given back could be found again
-    for index in (0, 1, 2, 3, 2, 1, 0):
-        with stream.visiting(index):
-            weights = (p.untyped_storage() for p in streamed.layers[index].parameters() if not p.requires_grad)
-            places |= {storage.data_ptr(): storage for storage in weights}
-    assert len(places) == 2
-    assert all(frozen <= storage.nbytes() < 1.5 * frozen + 256 * 32 for storage in places.values())
+    with Brought(streamed) as brought:
+        outcome(streamed, make_inputs(1, 20))
+    assert len(brought.places) == 2
+    assert all(frozen <= place.nbytes() < 1.5 * frozen + 256 * 32 for place in brought.places.values())
 
 
 def test_nothing_of_a_block_stays_where_it_visited() -> None:
