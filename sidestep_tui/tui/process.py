@@ -1,6 +1,7 @@
 """What the application settles with its process: its terminal, and how it ends from outside."""
 
 import asyncio
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -17,13 +18,19 @@ def check_terminal() -> None:
     """Looks whether there is anything to draw on. A browser has a driver of its own.
 
     Raises:
-        SidestepError: there is no terminal, or its locale has no lines and no letters but a few.
+        SidestepError: there is no terminal, it has no places to draw at, or its locale has no lines and few letters.
     """
     if constants.DRIVER is not None:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SidestepError(
             "There is no terminal to draw on.", fix="use a command instead, such as `sidestep runs list`"
+        )
+    if os.environ.get("TERM") == "dumb":
+        raise SidestepError(
+            "TERM says that this terminal is dumb: it shows lines alone.",
+            fix="`sidestep wizard --plain` asks line by line, and `sidestep --help` lists the commands;"
+            " where it can draw, export TERM=xterm-256color",
         )
     encoding = sys.stderr.encoding  # the stream that Textual draws on
     if not encoding.lower().startswith("utf"):
