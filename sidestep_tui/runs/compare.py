@@ -1,9 +1,12 @@
 """What differs between runs: how they did, and the settings in which they are not alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sidestep_tui.config.adapter import OftSettings, used_alpha
+from sidestep_tui.config.base import Section
 from sidestep_tui.config.fields import leaves
+from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.runs.state import RunState
 
@@ -24,15 +27,31 @@ def outcomes(summaries: Sequence[RunSummary]) -> list[Row]:
 
 
 def differing_settings(summaries: Sequence[RunSummary]) -> list[Row]:
-    """The settings that are not the same in all of the runs.
+    """The settings that are not the same in all of the runs; one that a run left open has the value that it took.
 
     Raises:
         SidestepError: a run's settings are not valid for this version.
     """
-    flat = [dict(leaves(summary.run.settings().model_dump(mode="json"))) for summary in summaries]
-    paths = dict.fromkeys(path for settings in flat for path in settings)
-    rows = ((path, [settings.get(path) for settings in flat]) for path in paths)
+    settings = [summary.run.settings() for summary in summaries]
+    flat = [dict(leaves(one.model_dump(mode="json"))) for one in settings]
+    used = [{**values, **_taken(one)} for values, one in zip(flat, settings, strict=True)]
+    rows = ((path, [values.get(path) for values in used]) for path in _unlike(flat))
     return [(path, values) for path, values in rows if any(value != values[0] for value in values)]
+
+
+def _unlike(flat: Sequence[Mapping[str, Any]]) -> list[str]:
+    paths = dict.fromkeys(path for values in flat for path in values)
+    return [path for path in paths if any(values.get(path) != flat[0].get(path) for values in flat)]
+
+
+def _taken(settings: Section) -> dict[str, Any]:
+    """By path what a run takes for settings that may be left open."""
+    if not isinstance(settings, TrainSettings):
+        return {}
+    taken = {"optimizer.learning_rate": settings.optimizer.peak_rate}
+    if not isinstance(settings.adapter, OftSettings):
+        taken["adapter.alpha"] = used_alpha(settings.adapter)
+    return taken
 
 
 def extent_text(state: RunState) -> str:

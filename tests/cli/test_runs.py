@@ -7,6 +7,7 @@ import pytest
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.jobs import VerifySettings
 from sidestep_tui.config.model import ModelSettings
+from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.config.places import run_index, runs_home
 from sidestep_tui.config.train import DataSettings, TrainSettings
 from sidestep_tui.runs import events as ev
@@ -21,13 +22,13 @@ START = ev.RunStarted(job="train", pid=1, host="box", device="cuda:0", version="
 def make_run(tmp_path):
     """`make_run(name, last_event, rank=…)`: a training run of two steps, or more, with a last word."""
 
-    def make(name, *last, rank=64, steps=2):
-        settings = TrainSettings(
+    def make(name, *last, rank=64, steps=2, **settings):
+        document = TrainSettings(
             model=ModelSettings(checkpoint=Path("/m")),
             data=DataSettings(tensors=Path("/t")),
-            adapter=LoraSettings(rank=rank),
+            **{"adapter": LoraSettings(rank=rank), **settings},
         )
-        run = create_run(tmp_path / name, "train", settings)
+        run = create_run(tmp_path / name, "train", document)
         remember_run(run.path)
         with EventWriter(run.events_file) as log:
             log.write(START)
@@ -132,6 +133,16 @@ def test_compare_names_what_differs_and_nothing_else(sidestep, make_run):
     assert differences["recent loss"] == [0.75, 0.75]
     assert "adapter.alpha" not in differences
     assert "adapter.rank" in sidestep("runs", "compare", "a", "b").out
+
+
+def test_compare_tells_what_was_taken_where_a_setting_was_left_open(sidestep, make_run):
+    """An empty learning rate beside one that was typed said nothing; and the default typed is no difference."""
+    make_run("open", rank=8)
+    typed = OptimizerSettings(learning_rate=2 * OptimizerSettings().peak_rate)
+    make_run("typed", adapter=LoraSettings(rank=8, alpha=16), optimizer=typed)
+    differences = sidestep("runs", "compare", "open", "typed", "--json").json()["differences"]
+    assert differences["optimizer.learning_rate"] == [typed.peak_rate / 2, typed.peak_rate]
+    assert "adapter.alpha" not in differences
 
 
 def test_delete_asks_somebody_or_needs_yes(sidestep, make_run):
