@@ -1,7 +1,7 @@
 """Pilots that wait until all is handled, and after a key no longer.
 
 Textual's take a process for idle that has worked little for a fiftieth of a second. Where the machine is loaded that is
-too early, and where it is not, twice that for every key is a third of what the tests of screens take.
+too early, and where it is not, twice that for every key is a fifth of what the tests of screens take.
 """
 
 import asyncio
