@@ -79,7 +79,7 @@ def test_every_document_that_can_be_started_is_trained_on(
 
 
 @pytest.mark.slow
-@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits=_EDITS)
 def test_every_run_goes_on_to_the_same_bits(
     engine: Engine, turbo: Path, songs: Path, edits: list[tuple[SettingField, str]]
