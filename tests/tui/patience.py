@@ -1,7 +1,7 @@
-"""Pilots that wait until all is handled, and after a key no longer.
+"""Pilots that wait until all is handled.
 
 Textual's take a process for idle that has worked little for a fiftieth of a second. Where the machine is loaded that is
-too early, and where it is not, twice that for every key is a fifth of what the tests of screens take.
+too early. Threads need that time besides: without it these tests take a fifth less, and now and then one fails.
 """
 
 import asyncio
@@ -16,24 +16,19 @@ _QUIET_TURNS = 8
 
 
 def wait_for_what_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets every pilot wait for messages: `press` instead of the clock, `pause` besides, for the sake of threads."""
+    """Lets every pilot wait for messages besides the clock."""
     press, pause = Pilot.press, Pilot.pause
 
     async def patient_press(pilot: Pilot[None], *keys: str) -> None:
-        for key in keys:
-            await press(pilot, key)
-            await _all_handled(pilot.app)
+        await press(pilot, *keys)
+        await _all_handled(pilot.app)
 
     async def patient_pause(pilot: Pilot[None], delay: float | None = None) -> None:
         await pause(pilot, delay)
         await _all_handled(pilot.app)
 
-    async def next_turn(*_: float) -> None:
-        await asyncio.sleep(0)
-
     monkeypatch.setattr(Pilot, "press", patient_press)
     monkeypatch.setattr(Pilot, "pause", patient_pause)
-    monkeypatch.setattr("textual.app.wait_for_idle", next_turn)
 
 
 async def _all_handled(app: App[None]) -> None:
