@@ -10,28 +10,13 @@ from torch import Tensor, nn
 
 from sidestep_tui.acestep import Checkpoint, open_checkpoint
 from sidestep_tui.acestep.quantised import quantise_blocks
-from sidestep_tui.config.adapter import (
-    AdapterBase,
-    DoraSettings,
-    LohaSettings,
-    LokrSettings,
-    LoraSettings,
-    OftSettings,
-)
 from sidestep_tui.config.generate import WeightedAdapter
 from sidestep_tui.engine.adapters.adapter import adapter_weights, inject_new, read_adapter, save_adapter
 from sidestep_tui.engine.adapters.targets import choose_targets
 from sidestep_tui.engine.export.formats import FORMATS
 from sidestep_tui.engine.export.modules import split_modules
 from sidestep_tui.engine.generate.adapter import apply_adapters
-
-FAMILIES: dict[str, AdapterBase] = {
-    "lora": LoraSettings(rank=4),
-    "dora": DoraSettings(rank=4),
-    "lokr": LokrSettings(rank=4),
-    "loha": LohaSettings(rank=4),
-    "oft": OftSettings(block_size=8),
-}
+from tests.engine.families import FAMILIES
 
 
 @pytest.fixture

@@ -1,20 +1,9 @@
-"""Adapters of every family that is exported, as their settings have them."""
+"""Adapters of every kind that is exported, as their settings have them."""
 
-from sidestep_tui.config.adapter import (
-    AdapterBase,
-    DoraSettings,
-    LohaSettings,
-    LokrSettings,
-    LoraSettings,
-    OftSettings,
-)
+from sidestep_tui.config.adapter import AdapterBase, LokrSettings, LoraSettings
+from tests.engine.families import FAMILIES
 
-FAMILIES: dict[str, AdapterBase] = {
-    "lora": LoraSettings(rank=4, alpha=12),
+EXPORTED: dict[str, AdapterBase] = FAMILIES | {
     "lora, rank-stabilised": LoraSettings(rank=4, alpha=12, rank_stabilised=True),
-    "dora": DoraSettings(rank=4, alpha=12),
-    "lokr": LokrSettings(rank=2, alpha=5),
     "lokr, whole factors": LokrSettings(rank=512, alpha=256),
-    "loha": LohaSettings(rank=4, alpha=12),
-    "oft": OftSettings(block_size=8),
 }

@@ -20,7 +20,7 @@ from sidestep_tui.engine.adapters.adapter import load_adapter
 from sidestep_tui.engine.adapters.targets import all_targets
 from sidestep_tui.engine.export.lycoris import LYCORIS_FILE
 from tests.engine.conftest import trained
-from tests.engine.export.families import FAMILIES
+from tests.engine.export.families import EXPORTED
 
 OWN_RANKS = {"layers.0.mlp.up_proj": (2, 9.0), "layers.1.self_attn.q_proj": (3, 1.5)}
 
@@ -85,7 +85,7 @@ def exported(engine: Any, turbo: Path, tmp_path: Path) -> Callable[..., tuple[Pa
     """Trains (random weights) and exports an adapter of a family: the adapter's folder and the export's."""
 
     def make(family: str, form: str, own: dict[str, tuple[int, float]] | None = None) -> tuple[Path, Path]:
-        adapter = trained(turbo, tmp_path / "adapter", FAMILIES[family], own)
+        adapter = trained(turbo, tmp_path / "adapter", EXPORTED[family], own)
         output = tmp_path / "exported"
         engine.run("export", "export", {"adapter": str(adapter), "output": str(output), "format": form})
         return adapter, output
@@ -95,7 +95,7 @@ def exported(engine: Any, turbo: Path, tmp_path: Path) -> Callable[..., tuple[Pa
 
 @pytest.mark.parametrize(
     ("family", "own"),
-    [*((name, None) for name in FAMILIES), ("lora", OWN_RANKS), ("dora", OWN_RANKS), ("loha", OWN_RANKS)],
+    [*((name, None) for name in EXPORTED), ("lora", OWN_RANKS), ("dora", OWN_RANKS), ("loha", OWN_RANKS)],
 )
 def test_peft_loads_the_folder_onto_the_original_modules(
     exported: Callable[..., tuple[Path, Path]], turbo: Path, family: str, own: dict[str, tuple[int, float]] | None

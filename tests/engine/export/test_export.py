@@ -21,14 +21,14 @@ from sidestep_tui.engine.export.read import read_exported
 from sidestep_tui.runs.events import SampleWritten
 from sidestep_tui.runs.log import EventWriter
 from tests.engine.conftest import trained
-from tests.engine.export.families import FAMILIES
+from tests.engine.export.families import EXPORTED
 
 
 @pytest.mark.parametrize(
     ("family", "form"),
     [
         (name, form)
-        for name, settings in FAMILIES.items()
+        for name, settings in EXPORTED.items()
         for form, consumer in FORMATS.items()
         if settings.model_dump()["family"] in consumer.families
     ],
@@ -37,7 +37,7 @@ def test_the_exported_file_does_what_was_trained(
     export: Callable[..., tuple[Path, Any]], tiny_checkpoint: Path, tmp_path: Path, family: str, form: str
 ) -> None:
     own = {"layers.0.mlp.up_proj": (2, 9.0)} if "lora" in family else None
-    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES[family], own)
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", EXPORTED[family], own)
     output, results = export(adapter, form)
     wanted = split_modules(read_adapter(adapter))
     assert largest_difference(wanted, read_exported(output)[1]) < 1e-6
@@ -51,7 +51,7 @@ def test_the_exported_file_does_what_was_trained(
 def test_what_a_consumer_cannot_take_is_refused(
     engine: Any, tiny_checkpoint: Path, tmp_path: Path, family: str, form: str
 ) -> None:
-    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES[family])
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", EXPORTED[family])
     document = {"adapter": str(adapter), "output": str(tmp_path / "out"), "format": form}
     code, state = engine.work(engine.create("run", "export", document))
     assert code == 1
@@ -83,7 +83,7 @@ def test_what_a_killed_export_left_goes_with_the_next(engine: Any, tiny_checkpoi
 def test_a_missing_alpha_is_caught(
     export: Callable[..., tuple[Path, Any]], tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
-    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES["lora"])
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", EXPORTED["lora"])
     output, _ = export(adapter, "comfyui")
     tensors = load_file(output / f"{output.name}.safetensors")
     save_file(
@@ -98,7 +98,7 @@ def test_a_missing_alpha_is_caught(
 def test_a_lycoris_file_that_lost_alpha_still_does_what_was_trained(
     export: Callable[..., tuple[Path, Any]], tiny_checkpoint: Path, tmp_path: Path, family: str
 ) -> None:
-    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES[family])
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", EXPORTED[family])
     output, _ = export(adapter, "lycoris")
     tensors = load_file(output / LYCORIS_FILE)
     save_file({key: value for key, value in tensors.items() if not key.endswith(".alpha")}, output / LYCORIS_FILE)
@@ -110,7 +110,7 @@ def test_a_missing_module_is_named(
 ) -> None:
     from sidestep_tui.errors import SidestepError
 
-    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES["lora"])
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", EXPORTED["lora"])
     output, _ = export(adapter, "comfyui")
     tensors = load_file(output / f"{output.name}.safetensors")
     kept = {key: value for key, value in tensors.items() if "layers.2.mlp.down_proj" not in key}
@@ -200,7 +200,7 @@ def test_the_adapters_of_a_run_have_names_of_their_own_and_the_settings_that_it_
 def test_a_model_folder_around_an_adapter_is_no_run(engine: Any, tiny_checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text('{"hidden_size": 64}', encoding="utf-8")
-    adapter = trained(tiny_checkpoint, tmp_path / "model" / "voice", FAMILIES["lora"])
+    adapter = trained(tiny_checkpoint, tmp_path / "model" / "voice", EXPORTED["lora"])
     _, state = engine.run("run", "export", {"adapter": str(adapter)})
     assert Path(state.results["output"]).name.startswith("voice-lora-")
 
@@ -216,7 +216,7 @@ def test_a_run_in_place_of_its_adapter_is_told_where_that_lies(engine: Any, trai
 def test_an_existing_output_is_not_overwritten(
     export: Callable[..., tuple[Path, Any]], engine: Any, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
-    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES["lora"])
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", EXPORTED["lora"])
     output, _ = export(adapter, "peft")
     document = {"adapter": str(adapter), "output": str(output), "format": "peft"}
     code, state = engine.work(engine.create("again", "export", document))

@@ -18,7 +18,7 @@ from sidestep_tui.engine.export.merge import merged_weight
 from sidestep_tui.engine.export.modules import split_modules
 from sidestep_tui.engine.generate.adapter import apply_adapter
 from tests.engine.conftest import trained
-from tests.engine.export.families import FAMILIES
+from tests.engine.export.families import EXPORTED
 
 
 def some_velocity(transformer: torch.nn.Module) -> torch.Tensor:
@@ -47,7 +47,7 @@ def test_diffusers_own_pipeline_gives_the_full_effect(
 ) -> None:
     from diffusers import AceStepPipeline
 
-    settings = FAMILIES[family].model_validate(FAMILIES[family].model_dump() | {"targets": targets})
+    settings = EXPORTED[family].model_validate(EXPORTED[family].model_dump() | {"targets": targets})
     own = {"layers.0.mlp.up_proj": (2, 9.0)} if settings.targets.mlp else None
     adapter = trained(tiny_checkpoint, tmp_path / "adapter", settings, own)
     output, _ = export(adapter, "diffusers")
@@ -79,7 +79,7 @@ def test_generation_takes_exported_files_back(
     form: str,
     strength: float,
 ) -> None:
-    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES[family])
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", EXPORTED[family])
     output, _ = export(adapter, form)
     answers = []
     for path in (adapter, output):
@@ -92,7 +92,7 @@ def test_generation_takes_exported_files_back(
 def test_peft_files_have_the_original_names(
     export: Callable[..., tuple[Path, Any]], tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
-    adapter = trained(tiny_checkpoint, tmp_path / "adapter", FAMILIES["lora"])
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", EXPORTED["lora"])
     output, _ = export(adapter, "peft")
     keys = load_file(output / "adapter_model.safetensors").keys()
     assert "base_model.model.layers.3.cross_attn.o_proj.lora_B.weight" in keys
@@ -104,7 +104,7 @@ def test_peft_files_have_the_original_names(
 def test_a_small_change_by_dora_is_not_lost_in_the_rounding_of_the_weights_lengths(
     turbo: Path, tmp_path: Path, form: ExportFormat, precision: torch.dtype
 ) -> None:
-    file = read_adapter(trained(turbo, tmp_path / "trained", FAMILIES["dora"], size=3e-3))
+    file = read_adapter(trained(turbo, tmp_path / "trained", EXPORTED["dora"], size=3e-3))
     modules = split_modules(file)
     (tmp_path / "exported").mkdir()
     FORMATS[form].write(tmp_path / "exported", file, modules, precision)

@@ -11,15 +11,7 @@ from torch import Tensor
 from sidestep_tui.acestep import Checkpoint, open_checkpoint
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.acestep.velocity import velocity
-from sidestep_tui.config.adapter import (
-    AdapterBase,
-    DoraSettings,
-    LohaSettings,
-    LokrSettings,
-    LoraSettings,
-    OftSettings,
-    TargetSettings,
-)
+from sidestep_tui.config.adapter import TargetSettings
 from sidestep_tui.config.generate import GenerateSettings, WeightedAdapter
 from sidestep_tui.engine.adapters.adapter import adapter_weights, inject_new, load_adapter, save_adapter
 from sidestep_tui.engine.adapters.targets import choose_targets
@@ -27,14 +19,7 @@ from sidestep_tui.engine.export.merge import merged_weight
 from sidestep_tui.engine.export.read import read_exported
 from sidestep_tui.engine.generate.adapter import apply_adapters
 from sidestep_tui.errors import SidestepError
-
-FAMILIES: dict[str, AdapterBase] = {
-    "lora": LoraSettings(rank=4, alpha=8),
-    "dora": DoraSettings(rank=4, alpha=8),
-    "lokr": LokrSettings(rank=4, alpha=8),
-    "loha": LohaSettings(rank=4, alpha=8),
-    "oft": OftSettings(block_size=8),
-}
+from tests.engine.families import FAMILIES
 
 
 @pytest.fixture

@@ -9,29 +9,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sidestep_tui.acestep import open_checkpoint
-from sidestep_tui.config.adapter import (
-    AdapterBase,
-    DoraSettings,
-    LohaSettings,
-    LokrSettings,
-    LoraSettings,
-    OftSettings,
-    TargetSettings,
-)
+from sidestep_tui.config.adapter import AdapterBase, LokrSettings, LoraSettings, TargetSettings
 from sidestep_tui.engine.adapters.adapter import inject_new, load_adapter
 from sidestep_tui.engine.adapters.targets import choose_targets
 from sidestep_tui.engine.training.start_from import start_from
 from sidestep_tui.engine.velocity_record import fixed_velocity
 from sidestep_tui.errors import SidestepError
 from tests.engine.conftest import trained
+from tests.engine.families import FAMILIES
 
-FAMILIES: dict[str, AdapterBase] = {
-    "lora": LoraSettings(rank=4, alpha=12),
-    "dora": DoraSettings(rank=4, alpha=12),
-    "lokr": LokrSettings(rank=2, alpha=5),
-    "loha": LohaSettings(rank=4, alpha=12),
-    "oft": OftSettings(block_size=8),
-}
 FORMS = {
     "lora": ("peft", "diffusers", "comfyui"),
     "dora": ("peft", "diffusers"),
