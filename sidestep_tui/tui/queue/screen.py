@@ -223,6 +223,7 @@ class QueueScreen(ChainKeys):
     def _change(self, change: Callable[[], None]) -> None:
         try:
             change()
+            self._queue = standing.read()  # a second key may be pressed before the thread has read it
         except SidestepError as error:
             self.sidestep.tell_error(error)
         self.read_queue()
