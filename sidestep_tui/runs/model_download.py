@@ -154,6 +154,7 @@ def _fetch(file: RemoteFile, folder: Path, counter: Any) -> None:
             expected_size=file.size or None,
             tqdm_class=counter,
         )
+        stream.flush()  # the last bytes may still be Python's, and the checksum is that of the file
         os.fsync(stream.fileno())
         _check(file, partial)
         partial.replace(target)
