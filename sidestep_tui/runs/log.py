@@ -133,7 +133,7 @@ def _disk_errors_named(path: Path) -> Iterator[None]:
 
 def _open_for_append(path: Path) -> tuple[BinaryIO, int]:
     """The log opened at the end of its last whole line, and the number of lines before it."""
-    file = path.open("a+b")
+    file = path.open("a+b", buffering=0)  # lines go through its descriptor, each at once
     file.seek(0)
     lines = whole = read = 0
     while data := file.read(_BLOCK_BYTES):
