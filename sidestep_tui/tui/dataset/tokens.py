@@ -4,23 +4,17 @@ Only the model's side has the tokenizer. The command applies the unsaved edits f
 by the prompt's text, so a count is shown for exactly the words that it was made from or not at all.
 """
 
-import json
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sidestep_tui.dataset.song import Dataset
-from sidestep_tui.errors import SidestepError
-from sidestep_tui.runs.detached import environment
 from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.labelling import dataset_path
+from sidestep_tui.tui.programs import command_json
 
 _LONGEST_WAIT: Final = 600.0
-_LOOKS_EVERY: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,52 +44,12 @@ def count_tokens(dataset: Dataset, model: Path, *, is_wanted: Callable[[], bool]
     Raises:
         SidestepError: the model has no tokenizer, or the data set cannot be read any more.
     """
-    command = [sys.executable, "-m", "sidestep_tui.cli.main", "dataset", "check", str(dataset_path(dataset))]
-    command += ["--prompts", "--no-sound", "--model", str(model.absolute()), "--json"]
-    try:
-        said = _said(command, is_wanted)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise SidestepError(f"The tokens could not be counted: {error}.", where=model) from error
-    if said is None:
-        return {}
-    try:
-        return _read(json.loads(said[0]))
-    except (ValueError, KeyError, TypeError) as error:
-        raise _failed(said[1], model) from error
-
-
-def _said(command: list[str], is_wanted: Callable[[], bool]) -> tuple[str, str] | None:
-    """What a process of this package has printed, and complained of; None where nobody waited for its end."""
-    pipe, none = subprocess.PIPE, subprocess.DEVNULL
-    deadline = time.monotonic() + _LONGEST_WAIT
-    with subprocess.Popen(command, stdin=none, stdout=pipe, stderr=pipe, text=True, env=environment()) as process:
-        while True:
-            try:
-                return process.communicate(timeout=_LOOKS_EVERY)
-            except subprocess.TimeoutExpired:
-                wanted = is_wanted()
-                if not wanted or time.monotonic() > deadline:
-                    process.kill()
-                    if not wanted:
-                        return None
-                    raise
-
-
-def _read(document: Mapping[str, Any]) -> Counts:
+    words = ["dataset", "check", str(dataset_path(dataset)), "--prompts", "--no-sound"]
+    words += ["--model", str(model.absolute())]
+    fix = _("see `sidestep models inspect`")
+    document = command_json(*words, where=model, fix=fix, seconds=_LONGEST_WAIT, is_wanted=is_wanted) or {}
     counts: Counts = {}
-    for prompt in document["prompts"]:
-        counts[prompt["text"]] = TokenCount(int(prompt["text_tokens"]), bool(prompt["text_cut"]))
-        counts[prompt["lyrics"]] = TokenCount(int(prompt["lyric_tokens"]), bool(prompt["lyrics_cut"]))
+    for prompt in document.get("prompts", ()):
+        counts[prompt["text"]] = TokenCount(prompt["text_tokens"], prompt["text_cut"])
+        counts[prompt["lyrics"]] = TokenCount(prompt["lyric_tokens"], prompt["lyrics_cut"])
     return counts
-
-
-def _failed(errors: str, model: Path) -> SidestepError:
-    """The command's own words: one JSON document on the last line, or plain text."""
-    last = errors.strip().rpartition("\n")[2]
-    try:
-        said = json.loads(last)
-        return SidestepError(str(said["error"]), where=said.get("where"), fix=said.get("fix"))
-    except (ValueError, KeyError, TypeError):
-        return SidestepError(
-            "The tokens could not be counted.", where=model, fix=last or _("see `sidestep models inspect`")
-        )

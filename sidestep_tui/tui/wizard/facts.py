@@ -17,7 +17,7 @@ from sidestep_tui.dataset.folder import Walk, is_folder, is_there
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.texts.spoken import spoken
-from sidestep_tui.tui.wizard.programs import command_json
+from sidestep_tui.tui.programs import command_json
 
 FolderKind = Literal["tensors", "songs", "damaged", "empty", "missing"]
 _CHOOSE: Final = _("choose a model folder")

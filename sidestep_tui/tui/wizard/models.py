@@ -11,7 +11,7 @@ from sidestep_tui.runs.model_download import OFFICIAL
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import size
-from sidestep_tui.tui.wizard.programs import RunningCommand, command_json
+from sidestep_tui.tui.programs import RunningCommand, command_json
 
 _FIX: Final = _("see `sidestep models list`")
 _AGAIN: Final = _("try again: it goes on where it stopped")

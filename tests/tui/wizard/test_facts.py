@@ -1,12 +1,13 @@
 """What the wizard learns about folders: the model by a command, songs and tensors by a look, names by completion."""
 
 import json
-import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import sidestep_tui
 from sidestep_tui.config.memory.load import Load
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.tui.wizard.facts import (
@@ -58,32 +59,28 @@ def test_folders_tell_what_they_hold(tmp_path: Path) -> None:
     assert (look_at_songs(saved).kind, look_at_songs(saved).songs) == ("songs", 3)
 
 
-def answer(monkeypatch: pytest.MonkeyPatch, out: str, error: str = "") -> list[list[str]]:
-    calls: list[list[str]] = []
+def answer(folder: Path, monkeypatch: pytest.MonkeyPatch, out: str, error: str = "") -> Path:
+    """In place of Python: gives an answer, and tells its path for modules and its arguments in the file returned."""
+    python, told = folder / "python", folder / "told"
+    (folder / "out").write_text(out)
+    (folder / "error").write_text(error)
+    script = f'echo "$PYTHONPATH" "$@" > "{told}"\ncat "{folder}/out"\ncat "{folder}/error" >&2\n'
+    python.write_text(f"#!/bin/sh\n{script}")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    return told
 
-    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        calls.append(command)
-        return subprocess.CompletedProcess(command, 0, out, error)
 
-    monkeypatch.setattr("sidestep_tui.tui.wizard.programs.subprocess.run", run)
-    return calls
-
-
-def test_the_model_is_looked_at_by_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_model_is_looked_at_by_the_command_of_this_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Wherever the application was started from: where it is not installed, `python -m` did not find the package."""
     document = {"variant": "sft", "layout": "diffusers", "is_xl": False, "dit_parameters": 1575458880, "missing": []}
-    calls = answer(monkeypatch, json.dumps(document))
+    told = answer(tmp_path, monkeypatch, json.dumps(document))
     facts = inspect_model(tmp_path, "sft")
     assert (facts.title, facts.incomplete) == ("sft · 2B · diffusers layout", "")
-    assert calls[0][1:] == [
-        "-m",
-        "sidestep_tui.cli.main",
-        "models",
-        "inspect",
-        str(tmp_path),
-        "--base",
-        "sft",
-        "--json",
-    ]
+    path, *words = told.read_text().split()
+    assert Path(path) == Path(sidestep_tui.__file__).parents[1]
+    assert words == ["-m", "sidestep_tui.cli.main", "models", "inspect", str(tmp_path), "--base", "sft", "--json"]
 
 
 def test_an_incomplete_model_says_what_is_missing() -> None:
@@ -102,7 +99,7 @@ def test_an_incomplete_model_says_what_is_missing() -> None:
 def test_the_words_of_the_command_are_passed_on(
     stderr: str, what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    answer(monkeypatch, "", stderr)
+    answer(tmp_path, monkeypatch, "", stderr)
     with pytest.raises(SidestepError) as caught:
         inspect_model(tmp_path)
     assert caught.value.what == what
