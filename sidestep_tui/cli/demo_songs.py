@@ -4,18 +4,19 @@ import csv
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from sidestep_tui.dataset.analysis.key import NOTES
 from sidestep_tui.dataset.audio import SAMPLE_RATE, write_audio
 from sidestep_tui.files import write_text_atomic
 
 Mono = npt.NDArray[np.float64]
 
-_NAMES: Final = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _MAJOR_SCALE: Final = (0, 2, 4, 5, 7, 9, 11)
 _MINOR_SCALE: Final = (0, 2, 3, 5, 7, 8, 10)
 _A4_MIDI: Final = 69
@@ -48,7 +49,7 @@ class DemoSong:
     @property
     def keyscale(self) -> str:
         """As the model reads it: `F# minor`."""
-        return f"{_NAMES[self.tonic]} {'minor' if self.minor else 'major'}"
+        return f"{NOTES[self.tonic]} {'minor' if self.minor else 'major'}"
 
     @property
     def seconds(self) -> float:
@@ -165,8 +166,6 @@ def _write_table(path: Path, songs: list[DemoSong]) -> None:
         "Key": lambda song: song.keyscale,
         "Caption": lambda song: song.caption,
     }
-    from io import StringIO
-
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)

@@ -1,6 +1,5 @@
 """A setting in words, for help texts and the reference."""
 
-from pathlib import Path
 from typing import Any, Final
 
 from sidestep_tui.config.fields import SettingField
@@ -33,8 +32,6 @@ def value_text(value: Any) -> str:
             return ",".join(value_text(item) for item in value)
         case float():
             return f"{value:g}"
-        case Path():
-            return str(value)
         case _:
             return str(value)
 

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from pathlib import Path
+from statistics import correlation
 from typing import TYPE_CHECKING, Any
 
 from sidestep_tui.cli.output import Output
@@ -23,11 +24,9 @@ def configure(parser: Parser) -> None:
 
 
 def rank_correlation(first: tuple[str, ...], second: tuple[str, ...]) -> float:
-    """Spearman's correlation of two orders of the same names: 1 - 6 sum(d^2) / (n (n^2 - 1)), without ties."""
+    """Spearman's correlation of two orders of the same names: that of their places."""
     places = {name: place for place, name in enumerate(second)}
-    squares = sum((place - places[name]) ** 2 for place, name in enumerate(first))
-    count = len(first)
-    return 1.0 if count < 2 else 1 - 6 * squares / (count * (count**2 - 1))
+    return 1.0 if len(first) < 2 else correlation(range(len(first)), [places[name] for name in first])
 
 
 def _compare(options: Namespace, out: Output) -> int:

@@ -77,7 +77,7 @@ def attach(run: RunDirectory, out: Output) -> int:
     reader = EventReader(run.events_file)
     _await_start(run, out)
     with view_for(out, live=False) as view:
-        state = _show_until_end(run, reader, view)
+        state, _ = _until_end(run, reader, RunState(), view, _Interrupts(), out)  # Ctrl-C is no request here: it leaves
     return _exit_code(run, state, out, interrupted=False)
 
 
@@ -160,16 +160,6 @@ def _words_of_waiting(run: RunDirectory, wait: Wait) -> str:
     if wait.kept_by is not None:
         return f"{run.name} starts when {wait.kept_by.name} leaves the device."
     return f"{run.name} starts by itself{f' after {wait.after.name}' if wait.after else ''}."
-
-
-def _show_until_end(run: RunDirectory, reader: EventReader, view: View) -> RunState:
-    state = RunState()
-    while True:
-        alive = run.alive()
-        state = _show_new(reader, state, view)
-        if not alive:
-            return state
-        time.sleep(_POLL_SECONDS)
 
 
 def _show_new(reader: EventReader, state: RunState, view: View) -> RunState:

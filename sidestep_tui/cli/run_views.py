@@ -1,7 +1,6 @@
 """Runs as documents for programs, and as tables for people."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -128,5 +127,5 @@ def _pairs(facts: dict[str, Any]) -> Table:
     table.add_column(overflow="fold")
     for name, value in facts.items():
         if value is not None and value != "":
-            table.add_row(name, Text(printable(str(value) if isinstance(value, Path) else value_text(value))))
+            table.add_row(name, Text(printable(value_text(value))))
     return table

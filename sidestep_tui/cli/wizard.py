@@ -1,12 +1,12 @@
 """`sidestep wizard`: the settings wizard, as a screen or, with `--plain`, asked line by line."""
 
 from argparse import Namespace
-from pathlib import Path
 
 from sidestep_tui.cli.asking import terminal_asker
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.plain_wizard import PlainWizard
+from sidestep_tui.cli.settings import add_layer_flags
 from sidestep_tui.config.places import data_home, whole_path
 from sidestep_tui.errors import ExitCode, UsageError
 from sidestep_tui.runs.directory import RunDirectory
@@ -22,8 +22,7 @@ def configure(parser: Parser) -> None:
     """Adds the verb's arguments."""
     parser.add_argument("--plain", action="store_true", help="ask line by line: for screen readers and dumb terminals")
     parser.add_argument("--advanced", action="store_true", help="ask for the advanced settings as well (with --plain)")
-    parser.add_argument("--preset", metavar="NAME", help="start from a preset: a name or a JSON file")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings as JSON, or the config.json of a run")
+    add_layer_flags(parser, presets=True)
     parser.set_defaults(call=_run)
 
 
