@@ -76,9 +76,8 @@ def _review(options: Namespace, _out: Output) -> int:
 def _convert(options: Namespace, out: Output) -> int:
     saved = save_dataset(read_dataset(options.dataset), options.output, overwrite=options.overwrite)
     place = saved.saved.path if saved.saved else options.output
-    if out.as_json:
-        out.json_line({"saved": place, "songs": len(saved.songs)})
-    out.say(f"{counted(len(saved.songs), 'song')} saved: {place}")
+    songs = len(saved.songs)
+    out.tell({"saved": place, "songs": songs}, f"{counted(songs, 'song')} saved: {place}")
     return ExitCode.DONE
 
 

@@ -70,10 +70,8 @@ def _edit(options: Namespace, out: Output) -> int:
             session.edit_metadata(metadata_changes)
         saved = session.save(options.output, overwrite=options.overwrite)
     place = saved.saved.path if saved.saved else options.output
-    if out.as_json:
-        out.json_line({"saved": place, "songs": keys})
     changed = [*([counted(len(keys), "song")] if changes else []), *(["the data set"] if metadata_changes else [])]
-    out.say(f"{' and '.join(changed)} changed, saved: {place}")
+    out.tell({"saved": place, "songs": keys}, f"{' and '.join(changed)} changed, saved: {place}")
     return ExitCode.DONE
 
 

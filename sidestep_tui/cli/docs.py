@@ -27,8 +27,5 @@ def _run(options: Namespace, out: Output) -> int:
         path = options.folder / f"{job}.schema.json"
         write_json_atomic(path, model.model_json_schema())
         written.append(path)
-    if out.as_json:
-        out.json_line({"written": written})
-    for path in written:
-        out.say(f"written: {path}")
+    out.tell({"written": written}, *(f"written: {path}" for path in written))
     return ExitCode.DONE

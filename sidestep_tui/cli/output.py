@@ -46,6 +46,13 @@ class Output:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
+    def tell(self, document: Any, *lines: str) -> None:
+        """What a command has done: the JSON document, or the lines for people."""
+        if self.as_json:
+            self.json_line(document)
+        for line in lines:
+            self.say(line)
+
     def say(self, text: str) -> None:
         """One line for people; nothing under `--json`. The line is never wrapped, so that paths can be copied."""
         if not self.as_json:

@@ -187,8 +187,5 @@ def _kept(deed: str, path: Path, out: Output) -> int:
 
 
 def _done(document: dict[str, Any], out: Output) -> int:
-    if out.as_json:
-        out.json_line(document)
-    for deed, result in document.items():
-        out.say(f"{deed}: {result}")
+    out.tell(document, *(f"{deed}: {result}" for deed, result in document.items()))
     return ExitCode.DONE

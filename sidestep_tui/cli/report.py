@@ -57,11 +57,12 @@ def _document(report: Report) -> dict[str, object]:
 def _serve(server: ReportServer, document: dict[str, object], out: Output) -> int:
     """Serves until Ctrl-C, which is the usual end."""
     tunnel = tunnel_command(server.port)
-    if out.as_json:
-        out.json_line({**document, "url": server.url, "tunnel": tunnel})
-    out.say(f"Over SSH, first on the machine in front of you: {tunnel}")
-    out.say(f"Then open: {server.url}")
-    out.say("Ctrl-C ends it.")
+    out.tell(
+        {**document, "url": server.url, "tunnel": tunnel},
+        f"Over SSH, first on the machine in front of you: {tunnel}",
+        f"Then open: {server.url}",
+        "Ctrl-C ends it.",
+    )
     try:
         server.serve_forever()
     except KeyboardInterrupt:

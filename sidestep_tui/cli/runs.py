@@ -89,9 +89,8 @@ def _values(command: str, given: list[str]) -> dict[str, str]:
 def _send(name: str, command: str, out: Output, values: dict[str, str] | None = None) -> int:
     run = find_run(name)
     send_command(run, command, values)
-    if out.as_json:
-        out.json_line({"run": run.path, "command": command})
-    out.say(f"{run.name} was asked to {command}; `sidestep watch {run.path}` shows when it has.")
+    shown = f"`sidestep watch {run.path}` shows when it has"
+    out.tell({"run": run.path, "command": command}, f"{run.name} was asked to {command}; {shown}.")
     return ExitCode.DONE
 
 
@@ -111,9 +110,7 @@ def _delete(options: Namespace, out: Output) -> int:
     if not options.yes and not _agreed(f"Delete {run.path} and everything in it? [y/N] "):
         raise SidestepError("Nothing was deleted.", where=run.path, fix="answer y, or give --yes")
     remove_run(run)
-    if out.as_json:
-        out.json_line({"deleted": run.path})
-    out.say(f"{run.path} is gone.")
+    out.tell({"deleted": run.path}, f"{run.path} is gone.")
     return ExitCode.DONE
 
 

@@ -25,11 +25,12 @@ def _run(options: Namespace, out: Output) -> int:
 
     server = AppServer(options.port)
     tunnel = tunnel_command(server.port)
-    if out.as_json:
-        out.json_line({"url": server.url, "tunnel": tunnel})
-    out.say(f"Over SSH, first on the machine in front of you: {tunnel}")
-    out.say(f"Then open: {server.url}")
-    out.say("Whoever has this address can do everything that you can here. Ctrl-C ends it; runs go on.")
+    out.tell(
+        {"url": server.url, "tunnel": tunnel},
+        f"Over SSH, first on the machine in front of you: {tunnel}",
+        f"Then open: {server.url}",
+        "Whoever has this address can do everything that you can here. Ctrl-C ends it; runs go on.",
+    )
     server.run()
     out.say("Not served any more.")
     return ExitCode.DONE
