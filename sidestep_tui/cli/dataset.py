@@ -75,9 +75,8 @@ def _review(options: Namespace, _out: Output) -> int:
 
 def _convert(options: Namespace, out: Output) -> int:
     saved = save_dataset(read_dataset(options.dataset), options.output, overwrite=options.overwrite)
-    place = saved.saved.path if saved.saved else options.output
     songs = len(saved.songs)
-    out.tell({"saved": place, "songs": songs}, f"{counted(songs, 'song')} saved: {place}")
+    out.tell({"saved": saved.place, "songs": songs}, f"{counted(songs, 'song')} saved: {saved.place}")
     return ExitCode.DONE
 
 

@@ -68,8 +68,7 @@ def _edit(options: Namespace, out: Output) -> int:
             session.edit(keys, changes)
         if metadata_changes:
             session.edit_metadata(metadata_changes)
-        saved = session.save(options.output, overwrite=options.overwrite)
-    place = saved.saved.path if saved.saved else options.output
+        place = session.save(options.output, overwrite=options.overwrite).place
     changed = [*([counted(len(keys), "song")] if changes else []), *(["the data set"] if metadata_changes else [])]
     out.tell({"saved": place, "songs": keys}, f"{' and '.join(changed)} changed, saved: {place}")
     return ExitCode.DONE
@@ -88,8 +87,7 @@ def _fix(options: Namespace, out: Output) -> int:
     if fix.edits and not options.dry_run:
         with _nothing_left_unsaved(session):
             session.apply_all(fix.edits)
-            saved = session.save(options.output, overwrite=options.overwrite)
-        place = saved.saved.path if saved.saved else options.output
+            place = session.save(options.output, overwrite=options.overwrite).place
     changes = {key: dict(edit.changes) for edit in fix.edits for key in edit.keys or ()}
     if out.as_json:
         out.json_line({"saved": place, "set": changes, "left": list(fix.left)})

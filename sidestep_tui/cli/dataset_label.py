@@ -69,7 +69,7 @@ def _run(options: Namespace, out: Output) -> int:
             told.take(labels.key, labels.edit, labels.findings)
     else:
         _ask(options, fields, keys, told)
-    saved = _save(session, options) if options.save else None
+    saved = session.save().place if options.save else None
     return told.finish(saved)
 
 
@@ -153,11 +153,6 @@ def _fields(options: Namespace) -> list[str]:
         if target is None:
             raise UsageError("Songs have no such field.", where=name, fix="write it like --fields bpm,key")
     return [target.name for _, target in named if target is not None]
-
-
-def _save(session: EditSession, options: Namespace) -> Path | None:
-    saved = session.save().saved
-    return options.dataset if saved is None else saved.path
 
 
 class _Told:

@@ -121,7 +121,7 @@ class EditSession:
             SidestepError: another session has saved in between, or the file cannot be written.
         """
         present = self._history.present
-        saved = save_dataset(present, path or self._place(), overwrite=overwrite)
+        saved = save_dataset(present, path or present.place, overwrite=overwrite)
         self._journal.clear(present.replayed)
         self._journal = journal_of(saved)
         self._history = History(saved)
@@ -130,11 +130,7 @@ class EditSession:
 
     def check_place(self, path: Path | None = None, *, overwrite: bool = False) -> None:
         """Makes sure that `save` with these arguments would find its place free; errors as there."""
-        check_target(self.dataset, path or self._place(), overwrite=overwrite)
-
-    def _place(self) -> Path:
-        present = self._history.present
-        return present.saved.path if present.saved is not None else present.root
+        check_target(self.dataset, path or self.dataset.place, overwrite=overwrite)
 
     def apply(self, edit: Edit) -> None:
         """Does an edit of any source, such as those that the labelling makes; errors as `edit`."""

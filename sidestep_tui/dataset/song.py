@@ -239,6 +239,11 @@ class Dataset:
     replayed: tuple[str, ...] = ()
     """Editing sessions whose unsaved edits were found in the journal and applied."""
 
+    @property
+    def place(self) -> Path:
+        """What it is opened by: the file that it was saved in, else the folder that it was scanned from."""
+        return self.root if self.saved is None else self.saved.path
+
     def by_key(self) -> dict[str, Song]:
         """Songs by key, for look-ups."""
         return {song.key: song for song in self.songs}

@@ -165,7 +165,7 @@ class ReviewingScreen(SidestepScreen[Result], Generic[Result]):
         self.review.saved()
         self.show_changes()
         self.refresh_bindings()
-        self.sidestep.tell(_("Saved: {path}").format(path=saved.saved.path if saved.saved else saved.root))
+        self.sidestep.tell(_("Saved: {path}").format(path=saved.place))
         return True
 
     def leave_question(self) -> str | None:

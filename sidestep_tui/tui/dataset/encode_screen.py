@@ -14,12 +14,11 @@ from sidestep_tui.texts import _, ngettext
 from sidestep_tui.tui.dataset import encoding
 from sidestep_tui.tui.dataset.dialogs import BusyScreen
 from sidestep_tui.tui.dataset.label_screen import LabellingScreen, folder_problem
-from sidestep_tui.tui.dataset.labelling import dataset_path
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.starting import start_engine
 from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
 from sidestep_tui.tui.wizard.models import find_models
-from sidestep_tui.tui.wizard.start import remembered
+from sidestep_tui.tui.wizard.start import remembered, tensors_for
 
 _TYPED: Final = "typed"
 _WIZARD: Final = "wizard"
@@ -39,7 +38,7 @@ class EncodingScreen(LabellingScreen):
             return
         chosen = await self._choose()
         if chosen == _WIZARD:
-            self.sidestep.open("wizard", values={encoding.SONGS: str(dataset_path(self.review.dataset))})
+            self.sidestep.open("wizard", values={encoding.SONGS: str(self.review.dataset.place.absolute())})
         elif chosen is not None and (model := await self._model(chosen)) is not None:
             await self._start(model)
 
@@ -86,7 +85,7 @@ class EncodingScreen(LabellingScreen):
 
     async def _start(self, model: Path) -> None:
         """Asks where the tensors go, and starts the engine."""
-        usual = str(encoding.usual_output(self.review.dataset))
+        usual = str(tensors_for(self.review.dataset.place))
         note = _("songs that are there already and have not changed are not encoded again")
         text = await self.app.push_screen_wait(AskScreen(_("Where the tensors go"), usual, note=note))
         if not text:

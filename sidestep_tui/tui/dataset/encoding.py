@@ -8,16 +8,10 @@ from sidestep_tui.config.model import ModelSettings
 from sidestep_tui.config.places import runs_home
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.runs.directory import RunDirectory, create_run
-from sidestep_tui.tui.dataset.labelling import dataset_path
-from sidestep_tui.tui.wizard.start import free_path, remember, songs_name, tensors_for
+from sidestep_tui.tui.wizard.start import free_path, remember, songs_name
 
 MODEL: Final = "model.checkpoint"
 SONGS: Final = "data.tensors"
-
-
-def usual_output(dataset: Dataset) -> Path:
-    """Where the tensors of a data set go when nobody says otherwise, as in the wizard."""
-    return tensors_for(dataset_path(dataset))
 
 
 def prepare(dataset: Dataset, model: Path, output: Path) -> PreprocessSettings:
@@ -29,7 +23,7 @@ def prepare(dataset: Dataset, model: Path, output: Path) -> PreprocessSettings:
         output: where the tensors go; the songs that are there and have not changed are not encoded again.
     """
     return PreprocessSettings(
-        model=ModelSettings(checkpoint=model.absolute()), dataset=dataset_path(dataset), output=output.absolute()
+        model=ModelSettings(checkpoint=model.absolute()), dataset=dataset.place.absolute(), output=output.absolute()
     )
 
 

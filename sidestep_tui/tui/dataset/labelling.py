@@ -3,7 +3,6 @@
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, get_args
 
 from sidestep_tui.config.label import MODEL_FIELDS, LabelSettings, LabelSource, ModelRole
@@ -95,15 +94,10 @@ def key_note(source: str) -> str:
         return _("{name} cannot be used").format(name=keys_file().name)
 
 
-def dataset_path(dataset: Dataset) -> Path:
-    """What a run of this data set reads."""
-    return dataset.saved.path if dataset.saved is not None else dataset.root.absolute()
-
-
 def prepare(dataset: Dataset, source: LabelSource, fields: Collection[str], keys: Collection[str]) -> LabelSettings:
     """The settings of a run on these songs; all of them are written as none, so that the file stays small."""
     chosen = () if len(keys) == len(dataset.songs) else tuple(keys)
-    return LabelSettings(dataset=dataset_path(dataset), by=source, fields=tuple(fields), songs=chosen)
+    return LabelSettings(dataset=dataset.place.absolute(), by=source, fields=tuple(fields), songs=chosen)
 
 
 def make_run(settings: LabelSettings) -> RunDirectory:
@@ -150,7 +144,7 @@ def open_runs(dataset: Dataset) -> list[LabelRun]:
     Those on its folder count for what was saved there meanwhile, and the other way round: the songs are the same.
     """
     found, root = [], dataset.root
-    paths = {path.resolve() for path in (dataset_path(dataset), root, root / DATASET_FILE)}
+    paths = {path.resolve() for path in (dataset.place, root, root / DATASET_FILE)}
     for folder in run_folders():
         run = RunDirectory(folder)
         try:

@@ -77,7 +77,7 @@ class ReviewScreen(ArrangingScreen):
     def show_changes(self) -> None:
         """Draws the table and its figures again, and which file it is: saving may have made it another."""
         dataset = self.review.dataset
-        self.set_context(str(dataset.saved.path if dataset.saved else dataset.root))
+        self.set_context(str(dataset.place))
         table, nothing = self.query_one(SongTable), self.query_one("#nothing", Static)
         table.renew()
         table.display = bool(self.review.shown)

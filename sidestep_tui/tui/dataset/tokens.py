@@ -11,7 +11,6 @@ from typing import Final
 
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.texts import _
-from sidestep_tui.tui.dataset.labelling import dataset_path
 from sidestep_tui.tui.programs import command_json
 
 _LONGEST_WAIT: Final = 600.0
@@ -44,7 +43,7 @@ def count_tokens(dataset: Dataset, model: Path, *, is_wanted: Callable[[], bool]
     Raises:
         SidestepError: the model has no tokenizer, or the data set cannot be read any more.
     """
-    words = ["dataset", "check", str(dataset_path(dataset)), "--prompts", "--no-sound"]
+    words = ["dataset", "check", str(dataset.place.absolute()), "--prompts", "--no-sound"]
     words += ["--model", str(model.absolute())]
     fix = _("see `sidestep models inspect`")
     document = command_json(*words, where=model, fix=fix, seconds=_LONGEST_WAIT, is_wanted=is_wanted) or {}

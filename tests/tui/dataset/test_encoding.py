@@ -13,14 +13,14 @@ from sidestep_tui.dataset.session import load_dataset
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.tui.dataset import encode_screen
-from sidestep_tui.tui.dataset.encoding import make_run, prepare, usual_output
+from sidestep_tui.tui.dataset.encoding import make_run, prepare
 from sidestep_tui.tui.dataset.screen import ReviewScreen
 from sidestep_tui.tui.dataset.song_screen import SongScreen
 from sidestep_tui.tui.monitor.screen import MonitorScreen
 from sidestep_tui.tui.wizard.dialogs import AskScreen, PickScreen
 from sidestep_tui.tui.wizard.models import FoundModel
 from sidestep_tui.tui.wizard.screen import WizardScreen
-from sidestep_tui.tui.wizard.start import remembered
+from sidestep_tui.tui.wizard.start import remembered, tensors_for
 
 from .conftest import OpenReview, notes
 
@@ -129,7 +129,7 @@ async def test_the_wizard_opens_with_these_songs(
 
 def test_the_next_wizard_begins_with_the_tensors(album: Path, model: Path) -> None:
     dataset = load_dataset(album)
-    settings = prepare(dataset, model, usual_output(dataset))
+    settings = prepare(dataset, model, tensors_for(dataset.place))
     settings.output.mkdir(parents=True)
     assert make_run(settings).name == "album-preprocess"
     assert make_run(settings).name == "album-preprocess-2"
