@@ -25,7 +25,7 @@ from sidestep_tui.config.jobs import (
     VerifySettings,
 )
 from sidestep_tui.config.layers import resolve
-from sidestep_tui.config.places import expanded, runs_home, whole_path
+from sidestep_tui.config.places import expanded, free_path, runs_home, whole_path
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import ExitCode, UsageError
 from sidestep_tui.files import check_place
@@ -179,9 +179,4 @@ def _new_place(job: JobName, settings: Section) -> Path:
     result = settings.model_dump().get(_RESULT)
     named = job if result is None else f"{job}-{Path(str(result)).stem}"
     named = named.encode()[:_LONGEST_NAME].decode(errors="ignore")
-    base = runs_home() / f"{named}-{time.strftime('%Y%m%d-%H%M%S')}"
-    place, count = base, 1
-    while RunDirectory(place).exists():
-        count += 1
-        place = base.with_name(f"{base.name}-{count}")
-    return place
+    return free_path(runs_home() / f"{named}-{time.strftime('%Y%m%d-%H%M%S')}")

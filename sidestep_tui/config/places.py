@@ -1,4 +1,4 @@
-"""Where things live on this machine: runs, user presets, caches. `SIDESTEP_HOME` moves all of it."""
+"""Where things live on this machine (runs, presets, caches), and what is at a place. `SIDESTEP_HOME` moves all."""
 
 import os
 from pathlib import Path
@@ -55,6 +55,27 @@ def whole_path(path: Path | str) -> Path:
     except RuntimeError as error:
         raise SidestepError("There is no such home folder.", where=path, fix="write the whole path") from error
     return whole.resolve() if ".." in whole.parts else whole
+
+
+def is_there(path: Path) -> bool:
+    """Whether a path leads to something; False also where a folder above it may not be entered (pathlib raises)."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path leads to a folder; False also where a folder above it may not be entered (pathlib raises)."""
+    return is_there(path) and path.is_dir()
+
+
+def free_path(path: Path) -> Path:
+    """The path, or the first of `path-2`, `path-3`, … that is not taken."""
+    candidate, number = path, 2
+    while is_there(candidate):
+        candidate, number = path.with_name(f"{path.name}-{number}"), number + 1
+    return candidate
 
 
 def data_home() -> Path:

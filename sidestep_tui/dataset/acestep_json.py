@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sidestep_tui.config.places import is_folder, is_there
 from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.captions import MEMBER, paragraphs
 from sidestep_tui.dataset.document import Document, read_document, read_metadata
 from sidestep_tui.dataset.effective import effective_lyrics, is_instrumental
 from sidestep_tui.dataset.fields import FIELDS, field_named
-from sidestep_tui.dataset.folder import is_folder, is_there
 from sidestep_tui.dataset.probe import Progress, probe_files
 from sidestep_tui.dataset.resolve import find_audio, song_key
 from sidestep_tui.dataset.samples import read_sample

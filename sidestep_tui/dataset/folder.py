@@ -13,19 +13,6 @@ _NOT_MUSIC = frozenset({"node_modules", "__pycache__", "site-packages"})
 _ENVIRONMENT_MARKS = frozenset({"pyvenv.cfg", "conda-meta"})
 
 
-def is_there(path: Path) -> bool:
-    """Whether a path leads to something; False also where a folder above it may not be entered (pathlib raises)."""
-    try:
-        return path.exists()
-    except OSError:
-        return False
-
-
-def is_folder(path: Path) -> bool:
-    """Whether a path leads to a folder; False also where a folder above it may not be entered (pathlib raises)."""
-    return is_there(path) and path.is_dir()
-
-
 @dataclass(frozen=True, slots=True)
 class Folder:
     """One folder of the walk."""

@@ -5,11 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from sidestep_tui.config.places import expanded
+from sidestep_tui.config.places import expanded, is_folder, is_there
 from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.acestep_json import check_target, read_dataset_file, save_dataset
 from sidestep_tui.dataset.edits import Edit, History
-from sidestep_tui.dataset.folder import is_folder, is_there
 from sidestep_tui.dataset.journal import journal_of
 from sidestep_tui.dataset.probe import Progress
 from sidestep_tui.dataset.scan import scan_folder

@@ -10,12 +10,11 @@ from textual import events, on, work
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from sidestep_tui.config.places import expanded
+from sidestep_tui.config.places import expanded, is_there
 from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.acestep_json import changed_since_read
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.findings import check_dataset
-from sidestep_tui.dataset.folder import is_there
 from sidestep_tui.dataset.song import Dataset, Finding, Song
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _, ngettext

@@ -5,10 +5,10 @@ from typing import Final
 
 from sidestep_tui.config.jobs import PreprocessSettings
 from sidestep_tui.config.model import ModelSettings
-from sidestep_tui.config.places import runs_home
+from sidestep_tui.config.places import free_path, runs_home
 from sidestep_tui.dataset.song import Dataset
 from sidestep_tui.runs.directory import RunDirectory, create_run
-from sidestep_tui.tui.wizard.start import free_path, remember, songs_name
+from sidestep_tui.tui.wizard.start import remember, songs_name
 
 MODEL: Final = "model.checkpoint"
 SONGS: Final = "data.tensors"

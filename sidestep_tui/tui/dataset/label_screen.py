@@ -9,8 +9,7 @@ from textual import on, work
 from textual.binding import Binding, BindingType
 
 from sidestep_tui.config.label import LabelSettings, LabelSource
-from sidestep_tui.config.places import expanded
-from sidestep_tui.dataset.folder import is_folder
+from sidestep_tui.config.places import expanded, is_folder
 from sidestep_tui.dataset.proposals import still_missing
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.control import send_command

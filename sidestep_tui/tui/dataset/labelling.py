@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from sidestep_tui.config.label import MODEL_FIELDS, LabelSettings, LabelSource, ModelRole
-from sidestep_tui.config.places import model_homes, runs_home
+from sidestep_tui.config.places import free_path, model_homes, runs_home
 from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.edits import Edit
 from sidestep_tui.dataset.label import LABEL_FIELDS
@@ -106,12 +106,8 @@ def make_run(settings: LabelSettings) -> RunDirectory:
     Raises:
         SidestepError: it cannot be written.
     """
-    base = runs_home() / f"label-{settings.by}-{time.strftime('%Y%m%d-%H%M%S')}"
-    place, count = base, 1
-    while RunDirectory(place).exists():
-        count += 1
-        place = base.with_name(f"{base.name}-{count}")
-    return create_run(place, "label", settings)
+    place = runs_home() / f"label-{settings.by}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return create_run(free_path(place), "label", settings)
 
 
 @dataclass

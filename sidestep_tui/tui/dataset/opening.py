@@ -12,9 +12,8 @@ from textual.content import Content
 from textual.widgets import Input, Static
 from textual.widgets.option_list import Option
 
-from sidestep_tui.config.places import expanded
+from sidestep_tui.config.places import expanded, is_folder, is_there
 from sidestep_tui.dataset import DATASET_FILE
-from sidestep_tui.dataset.folder import is_folder, is_there
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.tui.dataset.opening_words import reading, refusal

@@ -3,8 +3,7 @@
 import json
 from pathlib import Path
 
-from sidestep_tui.config.places import data_home, expanded
-from sidestep_tui.dataset.folder import is_there
+from sidestep_tui.config.places import data_home, expanded, is_there
 from sidestep_tui.files import write_json_atomic
 
 _MOST = 9

@@ -5,9 +5,8 @@ from typing import Final
 from sidestep_tui.config.dit_shape import DitShape, absent_target
 from sidestep_tui.config.fields import SettingField
 from sidestep_tui.config.libraries import has_bitsandbytes
-from sidestep_tui.config.places import expanded
+from sidestep_tui.config.places import expanded, is_there
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.dataset.folder import is_there
 from sidestep_tui.texts import _
 from sidestep_tui.tui.wizard.document import WizardDocument
 

@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widgets import DirectoryTree, Input, Static
 from textual.widgets.option_list import Option
 
+from sidestep_tui.config.places import is_folder
 from sidestep_tui.texts import _
 from sidestep_tui.tui.leaving import Dialog
 from sidestep_tui.tui.text import clean, literal, pad, shorten
@@ -221,8 +222,6 @@ class BrowseScreen(Dialog[Path | None]):
     """
 
     def __init__(self, start: Path) -> None:
-        from sidestep_tui.dataset.folder import is_folder
-
         super().__init__()
         self._start = next(folder for folder in (start.absolute(), *start.absolute().parents) if is_folder(folder))
 

@@ -9,11 +9,12 @@ from typing import Any, Final, Literal, get_args
 from sidestep_tui.config.dit_shape import SHAPE_2B, SHAPE_XL, DitShape
 from sidestep_tui.config.memory.load import FRAMES_PER_SECOND, Load
 from sidestep_tui.config.model import BaseVariant
+from sidestep_tui.config.places import is_folder, is_there
 from sidestep_tui.config.train import songs_drawn
 from sidestep_tui.config.variants import ModelTraits
 from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.document import read_document
-from sidestep_tui.dataset.folder import Walk, is_folder, is_there
+from sidestep_tui.dataset.folder import Walk
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.texts.spoken import spoken

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sidestep_tui.dataset.folder import is_folder
+from sidestep_tui.config.places import is_folder
 from sidestep_tui.runs.model_download import OFFICIAL
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from sidestep_tui.config.places import user_presets, whole_path
+from sidestep_tui.config.places import is_there, user_presets, whole_path
 from sidestep_tui.config.presets.keeping import save_preset, taken_by
 from sidestep_tui.config.presets.preset import Preset, without_personal
-from sidestep_tui.dataset.folder import is_there
 from sidestep_tui.files import write_text_atomic
 from sidestep_tui.tui.wizard.document import WizardDocument
 from sidestep_tui.tui.wizard.values import json_text

@@ -12,13 +12,22 @@ from typing import Any, Final
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import EstimateSettings, JobName, PreprocessSettings
-from sidestep_tui.config.places import data_home, expanded, here, remembered_choices, runs_home, whole_path
+from sidestep_tui.config.places import (
+    data_home,
+    expanded,
+    free_path,
+    here,
+    is_folder,
+    is_there,
+    remembered_choices,
+    runs_home,
+    whole_path,
+)
 from sidestep_tui.config.preflight import Policies, PreflightSettings
 from sidestep_tui.config.presets.preset import Preset
 from sidestep_tui.config.presets.shelf import find_preset
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.dataset import DATASET_FILE
-from sidestep_tui.dataset.folder import is_folder, is_there
 from sidestep_tui.errors import UsageError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory, create_run
@@ -212,14 +221,6 @@ def suggest_name(source: Path | None, family: str) -> str:
     """A free name for a run, from its songs and its adapter: `my-album-lora`, `my-album-lora-2`."""
     stem = f"{songs_name(source) if source else 'run'}-{family}"
     return free_path(runs_home() / stem).name
-
-
-def free_path(path: Path) -> Path:
-    """The path, or the first of `path-2`, `path-3`, … that is not taken."""
-    candidate, number = path, 2
-    while is_there(candidate):
-        candidate, number = path.with_name(f"{path.name}-{number}"), number + 1
-    return candidate
 
 
 def remember(choices: dict[str, str]) -> None:

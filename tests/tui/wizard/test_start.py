@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from sidestep_tui.config.places import data_home, runs_home
+from sidestep_tui.config.places import data_home, free_path, runs_home
 from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.errors import UsageError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.tui.wizard import start
 from sidestep_tui.tui.wizard.start import (
-    free_path,
     plan_start,
     remember,
     remembered,
