@@ -148,7 +148,7 @@ class BulkEditScreen(Dialog[Mapping[str, Any] | None]):
             return
         read = FIELDS[name].read(value)
         wanted = FIELDS[name].default if read is None else read
-        changing = sum(_value(song, name) != wanted for song in self._songs)
+        changing = sum(getattr(song, name) != wanted for song in self._songs)
         shown = _("cleared") if value is None else _("set to {value}").format(value=_written(wanted)[:60])
         told = ngettext(
             "{name} is {shown}: {changing} of {songs} song changes",
@@ -165,7 +165,7 @@ class BulkEditScreen(Dialog[Mapping[str, Any] | None]):
 
     def _spread(self, name: str) -> Content:
         """How many songs have which value of a field."""
-        held = Counter(_value(song, name) for song in self._songs)
+        held = Counter(getattr(song, name) for song in self._songs)
         default = FIELDS[name].default
         parts = []
         for value, songs in held.most_common(_MOST_VALUES):
@@ -208,7 +208,3 @@ def read_assignment(text: str) -> tuple[str, str | None]:
 def _written(value: Any) -> str:
     """A value as a person writes it."""
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
-def _value(song: Song, name: str) -> Any:
-    return getattr(song, name)

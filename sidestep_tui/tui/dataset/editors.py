@@ -69,24 +69,17 @@ def checker(field: Field) -> Callable[[str], str | None]:
 
 def shown_value(song: Song, name: str) -> str:
     """A field's value as a person writes it; empty where nothing is said."""
-    values: dict[str, object] = {
-        "caption": song.caption,
-        "genre": song.genre,
-        "lyrics": song.lyrics,
-        "bpm": "" if song.bpm is None else song.bpm,
-        "keyscale": song.keyscale,
-        "timesignature": song.timesignature,
-        "language": "" if song.language == "unknown" else song.language,
-        "is_instrumental": "" if song.is_instrumental is None else ("yes" if song.is_instrumental else "no"),
-        "custom_tag": song.custom_tag,
-        "prompt_override": song.prompt_override or "",
-        "repeat": song.repeat,
-        "trim_start": "" if song.trim_start is None else f"{song.trim_start:g}",
-        "trim_end": "" if song.trim_end is None else f"{song.trim_end:g}",
-        "gain_db": "" if song.gain_db is None else f"{song.gain_db:g}",
-        "held_out": "yes" if song.held_out else "no",
-    }
-    return str(values[name])
+    match getattr(song, name):
+        case None:
+            return ""
+        case "unknown" if name == "language":
+            return ""
+        case bool() as said:
+            return "yes" if said else "no"
+        case float() as figure:
+            return f"{figure:g}"
+        case value:
+            return str(value)
 
 
 def _note(song: Song, name: str) -> str:

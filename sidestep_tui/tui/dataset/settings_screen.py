@@ -138,18 +138,7 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
                 return printable(str(value)) or "–"
 
     def _value(self, name: str) -> object:
-        metadata = self.review.dataset.metadata
-        values: dict[str, object] = {
-            "name": metadata.name,
-            "custom_tag": metadata.custom_tag,
-            "tag_position": metadata.tag_position,
-            "genre_ratio": metadata.genre_ratio,
-            "all_instrumental": metadata.all_instrumental,
-            "trim_silence": metadata.trim_silence,
-            "normalization": metadata.normalization,
-            "target_lufs": metadata.target_lufs,
-        }
-        return values[name]
+        return getattr(self.review.dataset.metadata, name)
 
     def _effect(self) -> Content:
         """How many songs are concerned, and the prompt of one of them."""
