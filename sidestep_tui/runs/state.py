@@ -70,6 +70,16 @@ class RunState(msgspec.Struct, frozen=True):
         return self.phase == ev.COMPILING
 
     @property
+    def is_paused(self) -> bool:
+        """Whether the engine took a `pause` and neither a `resume` nor a step came after it, nor another engine."""
+        last = next((c for c in reversed(self.commands) if c.command in ("pause", "resume")), None)
+        if self.status != "running" or last is None or last.command != "pause":
+            return False
+        if last.time < (self.engine_started_at or 0.0):
+            return False
+        return not len(self.curves.time) or self.curves.time[-1] <= last.time
+
+    @property
     def total_steps(self) -> int | None:
         """Optimizer steps that the whole run takes, once it is planned."""
         return self.plan.total_steps if self.plan else None

@@ -229,3 +229,11 @@ def test_series_are_indexed_like_lists():
     longer = shorter.extend([4.0])
     assert list(shorter[-2:]) == [2.0, 3.0]
     assert longer[4] == 4.0
+
+
+def test_paused_until_a_resume_or_a_step_or_the_end():
+    state = apply(replay([START, step(1)]), ev.CommandApplied(command="pause", time=103.0))
+    assert state.is_paused
+    assert not apply(state, ev.CommandApplied(command="resume", time=104.0)).is_paused
+    assert not apply(state, step(2)).is_paused
+    assert not apply(state, ev.RunStopped(reason="", time=104.0)).is_paused

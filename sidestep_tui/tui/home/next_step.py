@@ -10,7 +10,6 @@ from sidestep_tui.runs.resuming import way_on
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, duration, share
-from sidestep_tui.tui.monitor.commands import paused
 from sidestep_tui.tui.outline import headway
 
 _AFTER: Final[dict[JobName, str]] = {
@@ -107,7 +106,7 @@ def _interrupted(run: RunSummary) -> str:
 
 
 def _running(run: RunSummary) -> str:
-    if paused(run.state):
+    if run.state.is_paused:
         return _("{name} is paused{where}. Enter and then p lets it go on.").format(
             name=run.run.name, where=_where(run)
         )

@@ -9,7 +9,6 @@ from textual.binding import Binding, BindingType
 
 from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import age, number, share, size
-from sidestep_tui.tui.monitor.commands import paused
 from sidestep_tui.tui.outline import SYMBOLS, bar, headway
 from sidestep_tui.tui.text import shorten
 from sidestep_tui.tui.themes import rich_style
@@ -90,7 +89,7 @@ class RunTable(KeyTable):
 
     def _cells(self, run: "RunSummary", now: float) -> tuple[Text, ...]:
         symbol, colour = SYMBOLS[run.condition]
-        condition = "paused" if run.condition == "running" and paused(run.state) else run.condition
+        condition = "paused" if run.condition == "running" and run.state.is_paused else run.condition
         last = run.state.updated_at or run.created_at
         muted = rich_style(self, "secondary")
         return (

@@ -16,7 +16,6 @@ from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.confirm import stop_question
-from sidestep_tui.tui.monitor.commands import paused
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.starting import start_engine
 from sidestep_tui.tui.wizard.dialogs import AskScreen
@@ -70,7 +69,7 @@ class EngineKeys(SidestepScreen[None]):
 
     def action_pause(self) -> None:
         """Pauses, or goes on."""
-        self.action_send("resume" if self.summary and paused(self.summary.state) else "pause")
+        self.action_send("resume" if self.summary and self.summary.state.is_paused else "pause")
 
     @work
     async def action_rate(self) -> None:

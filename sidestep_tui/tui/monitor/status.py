@@ -13,7 +13,6 @@ from sidestep_tui.runs.events import WAITING_FOR_ROOM
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.figures import count, duration, load, number, share, size
-from sidestep_tui.tui.monitor.commands import paused
 from sidestep_tui.tui.outline import SYMBOLS, bar, headway, phase_about
 from sidestep_tui.tui.results import results
 from sidestep_tui.tui.text import clean, shorten
@@ -73,7 +72,7 @@ def _progress(summary: "RunSummary", now: float, width: int) -> Content:
     """Condition, job, bar, count, time: the bar takes what the others leave."""
     state = summary.state
     symbol, colour = SYMBOLS[summary.condition]
-    condition = "paused" if paused(state) and summary.condition == "running" else summary.condition
+    condition = "paused" if state.is_paused and summary.condition == "running" else summary.condition
     head = Content.assemble((f"{symbol} {word(condition)}", f"bold ${colour}"), f"  {word(summary.job)}")
     way, time = headway(state), _time(summary, now)
     parts = [] if way is None else [share(way.share), way.told]
@@ -93,7 +92,7 @@ def _time(summary: "RunSummary", now: float) -> str:
     if summary.condition != "running":
         worked = state.seconds_at_work()
         return "" if worked is None else _("took {time}").format(time=duration(worked))
-    left, worked = None if paused(state) else state.seconds_left(), state.seconds_at_work(now)
+    left, worked = None if state.is_paused else state.seconds_left(), state.seconds_at_work(now)
     if left is not None:
         return _("{time} left").format(time=duration(left))
     return "" if worked is None else _("for {time}").format(time=duration(worked))

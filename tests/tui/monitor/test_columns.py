@@ -6,9 +6,8 @@ import msgspec
 import pytest
 
 from sidestep_tui.runs import events as ev
-from sidestep_tui.runs.state import RunState, apply, replay
+from sidestep_tui.runs.state import apply, replay
 from sidestep_tui.tui.monitor.columns import StepColumns
-from sidestep_tui.tui.monitor.commands import paused
 
 
 def step(number: int, loss: float | None, *, time: float | None = None) -> ev.StepCompleted:
@@ -68,12 +67,3 @@ def test_a_loss_that_is_not_finite_does_not_poison_the_mean() -> None:
     smooth = columns.get("smooth_loss").tolist()
     assert math.isnan(smooth[0])
     assert smooth[1:] == pytest.approx([0.5, 0.5, 0.5])
-
-
-def test_paused_until_a_resume_or_a_step() -> None:
-    state = replay([ev.RunStarted(job="train", pid=1, host="", device="cpu", version=""), step(1, 1.0)], RunState())
-    state = apply(state, ev.CommandApplied(command="pause", time=2.0))
-    assert paused(state)
-    assert not paused(apply(state, ev.CommandApplied(command="resume", time=3.0)))
-    assert not paused(apply(state, step(3, 1.0)))
-    assert not paused(apply(state, ev.RunStopped(reason="", time=3.0)))
