@@ -108,7 +108,7 @@ async def test_the_chosen_line_of_a_list_of_settings_and_of_the_palette_is_seen(
         await pilot.pause()
         assert unreadable(app) == []
         assert looks_of(app, "targets · attention").isdisjoint(looks_of(app, "targets · mlp"))
-        await app.push_screen(PickScreen("Which?", lambda _text: [Choice("1", "first"), Choice("2", "second")]))
+        await app.push_screen(PickScreen("Which?", [Choice("1", "first"), Choice("2", "second")]))
         await pilot.pause()
         assert looks_of(app, "first").isdisjoint(looks_of(app, "second"))
         await pilot.press("escape", "ctrl+p")

@@ -15,7 +15,7 @@ async def test_enter_twice_takes_one_entry(make_app: MakeApp, settle: Settle) ->
     taken: list[str | None] = []
     async with make_app().run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        pilot.app.push_screen(PickScreen("Which?", lambda _text: [Choice("a", "A"), Choice("b", "B")]), taken.append)
+        pilot.app.push_screen(PickScreen("Which?", [Choice("a", "A"), Choice("b", "B")]), taken.append)
         await pilot.pause()
         listing = pilot.app.screen.query_one(KeyList)
         listing.action_select()

@@ -89,7 +89,7 @@ class ArrangingScreen(EncodingScreen):
         """Asks for a column; the one that sorts already turns round."""
         choices = [Choice(name, column.label or _("Mark"), column.what) for name, column in COLUMNS.items()]
         held = self.review.order
-        name = await self.app.push_screen_wait(PickScreen(_("Sort by"), lambda _: choices, current=held.column.name))
+        name = await self.app.push_screen_wait(PickScreen(_("Sort by"), choices, current=held.column.name))
         if name is not None:
             column = COLUMNS[name]
             self._arrange(Order(column, column is held.column and not held.reverse))

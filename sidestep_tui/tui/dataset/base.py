@@ -139,7 +139,7 @@ class ReviewingScreen(SidestepScreen[Result], Generic[Result]):
                 Choice("other", _("Save under another name"), _("both versions stay")),
                 Choice("overwrite", _("Replace it"), _("the other version stays as .bak")),
             ]
-            choice = await self.app.push_screen_wait(PickScreen(conflict, lambda _: choices))
+            choice = await self.app.push_screen_wait(PickScreen(conflict, choices))
             if choice == "other":
                 note = _("a JSON file in {root}, or a whole path").format(root=self.review.dataset.root)
                 name = await self.app.push_screen_wait(AskScreen(_("Save as"), "dataset-2.json", note=note))
@@ -182,7 +182,7 @@ class ReviewingScreen(SidestepScreen[Result], Generic[Result]):
             Choice("leave", _("Leave without saving"), _("they come back when you open it")),
             Choice("stay", _("Stay")),
         ]
-        choice = await self.app.push_screen_wait(PickScreen(self._unsaved(), lambda _: choices))
+        choice = await self.app.push_screen_wait(PickScreen(self._unsaved(), choices))
         return await self.save() if choice == "save" else choice == "leave"
 
     def _unsaved(self) -> str:

@@ -47,7 +47,7 @@ async def ask(screen: SidestepScreen[Any], song: Song, field: Field) -> Mapping[
         return None if text is None or text == held else {field.name: text or None}
     if field.name in _PICKED:
         choices = [Choice(key, key, note) for key, note in _PICKED[field.name]]
-        picked = await screen.app.push_screen_wait(PickScreen(title, lambda _: choices, current=held or _NOT_SAID))
+        picked = await screen.app.push_screen_wait(PickScreen(title, choices, current=held or _NOT_SAID))
         return None if picked is None else {field.name: None if picked == _NOT_SAID else picked}
     line = AskScreen(title, held, check=checker(field), note=_note(song, field.name))
     text = await screen.app.push_screen_wait(line)

@@ -50,7 +50,7 @@ class EncodingScreen(LabellingScreen):
             Choice("save", _("Save, then encode")),
             Choice("stay", _("Stay"), _("only what is saved is encoded")),
         ]
-        choice = await self.app.push_screen_wait(PickScreen(self._unsaved(), lambda _: choices))
+        choice = await self.app.push_screen_wait(PickScreen(self._unsaved(), choices))
         return choice == "save" and await self.save()
 
     async def _choose(self) -> str | None:
@@ -74,7 +74,7 @@ class EncodingScreen(LabellingScreen):
         ]
         songs = len(self.review.songs)
         title = ngettext("Encode {count} song with", "Encode {count} songs with", songs).format(count=count(songs))
-        return await self.app.push_screen_wait(PickScreen(title, lambda _: choices, current=last))
+        return await self.app.push_screen_wait(PickScreen(title, choices, current=last))
 
     async def _model(self, chosen: str) -> Path | None:
         if chosen != _TYPED:

@@ -147,9 +147,7 @@ class FindingsScreen(ReviewingScreen[str | None]):
             choices.insert(
                 0, Choice("marked", _("The marked ones of them: {songs}").format(songs=_songs(marked)), _left(marked))
             )
-        choice = await self.app.push_screen_wait(
-            PickScreen(_("Mend {code}").format(code=group.code), lambda _: choices)
-        )
+        choice = await self.app.push_screen_wait(PickScreen(_("Mend {code}").format(code=group.code), choices))
         fix = {"all": everywhere, "marked": marked}.get(choice or "")
         if fix is not None and fix.edits and self.apply_all(fix.edits):
             self.sidestep.tell(_("{code}: {songs} mended. u takes it back.").format(code=group.code, songs=_songs(fix)))

@@ -70,7 +70,7 @@ class LabellingScreen(ReviewingScreen[None]):
     async def _settings(self) -> LabelSettings | None:
         """The answers; None where somebody left."""
         listed = [Choice(source, TITLES[source], source_note(source)) for source in SOURCES]
-        picked = await self.app.push_screen_wait(PickScreen(_("Who fills in what is missing"), lambda _: listed))
+        picked = await self.app.push_screen_wait(PickScreen(_("Who fills in what is missing"), listed))
         source = next((one for one in SOURCES if one == picked), None)
         fields = await self._fields(source) if source else None
         if source is None or fields is None:
@@ -83,7 +83,7 @@ class LabellingScreen(ReviewingScreen[None]):
                 Choice("marked", told.format(marked=count(len(marked)))),
                 Choice("all", _("All songs")),
             ]
-            scope = await self.app.push_screen_wait(PickScreen(_("Which songs"), lambda _: scopes))
+            scope = await self.app.push_screen_wait(PickScreen(_("Which songs"), scopes))
             if scope is None:
                 return None
             keys = marked if scope == "marked" else keys
@@ -95,7 +95,7 @@ class LabellingScreen(ReviewingScreen[None]):
         if len(known) == 1:
             return known
         choices = [Choice(_EVERYTHING, _("Everything missing"), ", ".join(known)), *(Choice(one, one) for one in known)]
-        picked = await self.app.push_screen_wait(PickScreen(_("What to fill in"), lambda _: choices))
+        picked = await self.app.push_screen_wait(PickScreen(_("What to fill in"), choices))
         return None if picked is None else () if picked == _EVERYTHING else (picked,)
 
     async def _with_models(self, settings: LabelSettings) -> LabelSettings | None:
@@ -118,7 +118,7 @@ class LabellingScreen(ReviewingScreen[None]):
         choices = [Choice("look", _("Look at the run"), _("each song, each failure"))]
         if line.running is not None:
             choices.insert(0, Choice("stop", _("Stop it"), _("what was found stays")))
-        choice = await self.app.push_screen_wait(PickScreen(line.summary.run.name, lambda _: choices))
+        choice = await self.app.push_screen_wait(PickScreen(line.summary.run.name, choices))
         if choice == "look":
             self.app.push_screen(make_screen("monitor", run=line.summary.run))
         elif choice == "stop":

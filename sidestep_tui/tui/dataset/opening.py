@@ -165,9 +165,7 @@ class OpenDatasetScreen(SidestepScreen[None]):
                 ),
                 Choice("scan", _("Scan the folder again"), _("finds new songs, without the edits")),
             ]
-            choice = await self.app.push_screen_wait(
-                PickScreen(_("The folder holds a saved data set"), lambda _: choices)
-            )
+            choice = await self.app.push_screen_wait(PickScreen(_("The folder holds a saved data set"), choices))
             if choice is None:
                 self.action_choose()
                 return

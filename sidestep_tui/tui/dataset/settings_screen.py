@@ -185,7 +185,7 @@ class DatasetSettingsScreen(ReviewingScreen[None]):
         held = str(self._value(name))
         if name in _CHOICES:
             choices, held = [Choice(key, key, note) for key, note in _CHOICES[name]], held.lower()
-            value = await self.app.push_screen_wait(PickScreen(title, lambda _: choices, current=held))
+            value = await self.app.push_screen_wait(PickScreen(title, choices, current=held))
         else:
             value = await self.app.push_screen_wait(
                 AskScreen(title, held, check=checker(METADATA_FIELDS[name]), note=what)

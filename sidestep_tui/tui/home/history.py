@@ -88,7 +88,7 @@ class HistoryKeys(SidestepScreen[None]):
             return
         choices = [Choice(str(other.run.path), other.run.name, word(other.condition)) for other in others]
         chosen = await self.app.push_screen_wait(
-            PickScreen(_("Compare {name} with").format(name=run.run.name), lambda _text: choices)
+            PickScreen(_("Compare {name} with").format(name=run.run.name), choices)
         )
         other = next((other for other in others if str(other.run.path) == chosen), None)
         if other is not None:

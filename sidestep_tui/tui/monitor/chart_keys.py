@@ -82,7 +82,7 @@ class ChartKeys(EngineKeys):
             for path, run in runs.items()
         ]
         title = _("Draw over this run (Enter shows a run or takes it away)")
-        chosen = await self.app.push_screen_wait(PickScreen(title, lambda _text: choices))
+        chosen = await self.app.push_screen_wait(PickScreen(title, choices))
         try:
             if chosen is not None and not self.overlays.toggle(runs[chosen]):
                 self.sidestep.tell(_("No more runs fit over one another: take one away first."), "warning")

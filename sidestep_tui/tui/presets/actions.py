@@ -57,7 +57,7 @@ async def keep_run(screen: PresetScreen) -> str | None:
         screen.sidestep.tell(_("There is no training run yet."), "warning")
         return None
     entries = [Choice(path, summary.run.name, word(summary.condition)) for path, summary in runs.items()]
-    path = await screen.app.push_screen_wait(PickScreen(_("Keep the settings of"), lambda _text: entries))
+    path = await screen.app.push_screen_wait(PickScreen(_("Keep the settings of"), entries))
     name = path and await screen.app.push_screen_wait(AskScreen(_("Name of the preset"), check=name_problem))
     if not (path and name):
         return None

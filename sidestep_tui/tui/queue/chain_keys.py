@@ -36,7 +36,7 @@ class ChainKeys(SidestepScreen[None]):
         chosen = next(iter(ended), None)
         if len(ended) > 1:
             choices = [Choice(file, _name(chain), word(chain.left[0].condition)) for file, chain in ended.items()]
-            chosen = await self.app.push_screen_wait(PickScreen(_("Let a chain go on"), lambda _text: choices))
+            chosen = await self.app.push_screen_wait(PickScreen(_("Let a chain go on"), choices))
         if chosen is None:
             return
         try:

@@ -188,7 +188,7 @@ class QueueScreen(ChainKeys):
         if not choices:
             self.sidestep.tell(_("There is no run to add: save one in the wizard without starting it."), "warning")
             return
-        chosen = await self.app.push_screen_wait(PickScreen(_("Put into the queue"), lambda _text: choices))
+        chosen = await self.app.push_screen_wait(PickScreen(_("Put into the queue"), choices))
         run = next((s.run for s in free if str(s.run.path) == chosen), None)
         if run is not None:
             self._change(lambda: standing.add(run))

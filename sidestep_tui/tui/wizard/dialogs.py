@@ -51,9 +51,8 @@ class PickScreen(Dialog[str | None]):
 
     Args:
         title: what is picked.
-        choices: the entries for a search text; called again while the user types.
+        choices: the entries; or those for a search text, asked for again while the user types it into a line.
         current: the key of the entry that is marked first.
-        searchable: shows a line to type a search into.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -75,16 +74,15 @@ class PickScreen(Dialog[str | None]):
     def __init__(
         self,
         title: str,
-        choices: Callable[[str], Sequence[Choice]],
+        choices: Sequence[Choice] | Callable[[str], Sequence[Choice]],
         *,
         current: str | None = None,
-        searchable: bool = False,
     ) -> None:
         super().__init__()
         self._title = title
         self._choices = choices
         self._current = current
-        self._searchable = searchable
+        self._searchable = callable(choices)
 
     def compose(self) -> ComposeResult:
         """The title, perhaps a search line, the list."""
@@ -110,7 +108,8 @@ class PickScreen(Dialog[str | None]):
         listing.highlighted = at
 
     def _fill(self, text: str) -> None:
-        choices, room = self._choices(text), min(_LIST_WIDTH, self.size.width * 94 // 100 - _BESIDE_LIST)
+        choices = self._choices(text) if callable(self._choices) else self._choices
+        room = min(_LIST_WIDTH, self.size.width * 94 // 100 - _BESIDE_LIST)
         width = max((cell_len(clean(choice.name)) for choice in choices), default=0)
         listing = self.query_one(KeyList)
         listing.clear_options()

@@ -105,7 +105,7 @@ async def start_measuring(screen: SidestepScreen[None], state: WizardState) -> N
         policies: str | None = "chosen"
         if plan.train.training.processes == 1:  # several measure one policy at a time
             choices = [Choice(name, title, note) for name, (title, note) in _POLICIES.items()]
-            policies = await screen.app.push_screen_wait(PickScreen(_("Preflight"), lambda _text: choices))
+            policies = await screen.app.push_screen_wait(PickScreen(_("Preflight"), choices))
         if policies is None:
             return
         state.preflight = await asyncio.to_thread(start_preflight, plan, cast(Policies, policies))

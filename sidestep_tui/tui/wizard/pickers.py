@@ -23,9 +23,7 @@ _OTHER: Final = "other"
 async def pick_step(screen: SidestepScreen[None], state: WizardState, current: int) -> int | None:
     """The number of the chosen step; None where nothing was chosen."""
     entries = [Choice(str(number), line.title) for number, line in enumerate(state.step_lines())]
-    key = await screen.app.push_screen_wait(
-        PickScreen(_("Jump to a step"), lambda _text: entries, current=str(current))
-    )
+    key = await screen.app.push_screen_wait(PickScreen(_("Jump to a step"), entries, current=str(current)))
     return None if key is None else int(key)
 
 
@@ -35,7 +33,7 @@ async def find_setting(screen: SidestepScreen[None], state: WizardState) -> str 
     def found(text: str) -> list[Choice]:
         return [Choice(field.path, field.path, _(field.help)) for field in state.search(text)]
 
-    return await screen.app.push_screen_wait(PickScreen(_("Find a setting"), found, searchable=True))
+    return await screen.app.push_screen_wait(PickScreen(_("Find a setting"), found))
 
 
 async def choose_model(screen: SidestepScreen[None], found: Sequence[FoundModel], current: Path | None) -> Path | None:
@@ -43,14 +41,14 @@ async def choose_model(screen: SidestepScreen[None], found: Sequence[FoundModel]
     entries = [Choice(str(model.path), model.path.name, f"{model.title}  {model.path.parent}") for model in found]
     note = _("from the Hugging Face Hub, or the mirror in HF_ENDPOINT")
     entries.append(Choice(_DOWNLOAD, _("Download a model …"), note))
-    key = await screen.app.push_screen_wait(PickScreen(_("Models"), lambda _text: entries, current=str(current)))
+    key = await screen.app.push_screen_wait(PickScreen(_("Models"), entries, current=str(current)))
     return await _download_model(screen) if key == _DOWNLOAD else Path(key) if key else None
 
 
 async def _download_model(screen: SidestepScreen[None]) -> Path | None:
     """Asks which model and where to, then fetches it."""
     entries = [*(Choice(name, name, about) for name, about in downloadable()), Choice(_OTHER, _("Another one …"))]
-    name = await screen.app.push_screen_wait(PickScreen(_("Download a model"), lambda _text: entries))
+    name = await screen.app.push_screen_wait(PickScreen(_("Download a model"), entries))
     if name == _OTHER:
         name = await screen.app.push_screen_wait(AskScreen(_("Its name on the Hub"), note=_("OWNER/NAME")))
     if not name:

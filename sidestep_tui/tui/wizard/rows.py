@@ -235,7 +235,7 @@ class SettingRow(Horizontal, can_focus=True):
                 self._say(key if key != EMPTY else "")
 
         entries = [Choice(choice or EMPTY, choice or "none") for choice in self._choices()]
-        self.app.push_screen(PickScreen(self.setting.path, lambda _text: entries, current=self._shown or EMPTY), take)
+        self.app.push_screen(PickScreen(self.setting.path, entries, current=self._shown or EMPTY), take)
 
     def _choices(self) -> tuple[str, ...]:
         """The choices as they are spelled; an optional one can be empty as well."""
