@@ -15,7 +15,7 @@ from sidestep_tui.config.label import LabelSettings
 from sidestep_tui.config.layers import Layer, resolve
 from sidestep_tui.config.places import runs_home
 from sidestep_tui.dataset.edits import Edit
-from sidestep_tui.dataset.fields import field_named
+from sidestep_tui.dataset.fields import fields_named
 from sidestep_tui.dataset.label import ANALYSERS, BUILTIN, LABEL_FIELDS, label_dataset
 from sidestep_tui.dataset.label_measures import MeasureCache
 from sidestep_tui.dataset.proposals import Proposals, still_missing
@@ -148,11 +148,7 @@ def _fields(options: Namespace) -> list[str]:
     """The fields under their own names; all that can be told offline where none is given and no provider is asked."""
     if options.fields is None:
         return [*LABEL_FIELDS] if _source(options) is None else []
-    named = [(name, field_named(name)) for name in options.fields.split(",")]
-    for name, target in named:
-        if target is None:
-            raise UsageError("Songs have no such field.", where=name, fix="write it like --fields bpm,key")
-    return [target.name for _, target in named if target is not None]
+    return fields_named(options.fields.split(","))
 
 
 class _Told:

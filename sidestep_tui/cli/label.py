@@ -7,12 +7,11 @@ from sidestep_tui.cli.output import Output
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.label import LabelSettings
 from sidestep_tui.dataset.analysis.by_essentia import check_installed
-from sidestep_tui.dataset.fields import field_named
+from sidestep_tui.dataset.fields import fields_named
 from sidestep_tui.dataset.label import check_fields
 from sidestep_tui.dataset.proposals import Proposals
 from sidestep_tui.dataset.providers.catalogue import PROVIDERS, open_provider
 from sidestep_tui.dataset.providers.run import fields_of
-from sidestep_tui.errors import UsageError
 from sidestep_tui.runs.directory import RunDirectory
 
 
@@ -24,10 +23,7 @@ def _check(settings: Section) -> None:
         SidestepError: a provider has no key, or the analyser is not installed.
     """
     assert isinstance(settings, LabelSettings)
-    named = {name: field_named(name) for name in settings.fields}
-    if unknown := next((name for name, field in named.items() if field is None), None):
-        raise UsageError("Songs have no such field.", where=unknown, fix="write it like --fields bpm,key")
-    fields = [field.name for field in named.values() if field is not None]
+    fields = fields_named(settings.fields)
     settings.check_models(fields)
     if settings.by == "sound":
         check_fields(fields)

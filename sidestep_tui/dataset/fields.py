@@ -4,7 +4,7 @@ Sidecars, tables, the saved data set, `--set` and `--where` all read through thi
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from typing import Any
 from sidestep_tui.dataset import captions, values
 from sidestep_tui.dataset.song import Finding, Severity
 from sidestep_tui.dataset.text import printable
+from sidestep_tui.errors import UsageError
 from sidestep_tui.told import told
 
 _IN_BRACKETS = re.compile(r"\([^()]*\)")
@@ -125,6 +126,19 @@ def normal_name(name: str) -> str:
 def field_named(name: str) -> Field | None:
     """The field with this name or alias."""
     return _BY_NAME.get(normal_name(name))
+
+
+def fields_named(names: Iterable[str]) -> list[str]:
+    """The fields with these names or aliases, by their own names.
+
+    Raises:
+        UsageError: there is no such field.
+    """
+    found = {name: field_named(name) for name in names}
+    for name, one in found.items():
+        if one is None:
+            raise UsageError("Songs have no such field.", where=name, fix="write it like --fields bpm,key")
+    return [one.name for one in found.values() if one is not None]
 
 
 def read_record(record: Mapping[str, Any], *, song: str | None, where: str) -> Reading:
