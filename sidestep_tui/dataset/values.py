@@ -6,8 +6,7 @@ What is said but cannot be understood raises ValueError with one sentence about 
 
 import math
 import re
-from collections.abc import Iterable
-from typing import Literal, cast, get_args
+from typing import get_args
 
 from sidestep_tui.dataset.language import language_code
 from sidestep_tui.dataset.song import Normalization, TagPosition
@@ -124,37 +123,19 @@ def read_flag(value: object) -> bool | None:
     raise ValueError(f'"{_shown(value)}" is neither true nor false')
 
 
-def read_prompt_override(value: object) -> Literal["caption", "genre"] | None:
+def read_prompt_override(value: object) -> str | None:
     """Which text becomes the prompt: `caption`, `genre`, or the data set's genre ratio decides (None)."""
-    if says_nothing(value):
-        return None
-    if value == "caption":
-        return "caption"
-    if value == "genre":
-        return "genre"
-    raise ValueError(f'"{_shown(value)}" is neither caption nor genre')
+    return _read_choice(value, ("caption", "genre"))
 
 
-def read_tag_position(value: object) -> TagPosition | None:
+def read_tag_position(value: object) -> str | None:
     """Where the trigger tag goes: `prepend`, `append` or `replace`."""
-    if says_nothing(value):
-        return None
-    for position in get_args(TagPosition):
-        if value == position:
-            return cast(TagPosition, position)
-    raise ValueError(f'"{_shown(value)}" is none of {", ".join(get_args(TagPosition))}')
+    return _read_choice(value, get_args(TagPosition))
 
 
-def read_normalization(value: object) -> Normalization | None:
+def read_normalization(value: object) -> str | None:
     """What songs are brought to: `none`, `peak` or `lufs`. Here `none` is a value of its own."""
-    if value == "none":
-        return "none"
-    if says_nothing(value):
-        return None
-    for kind in get_args(Normalization):
-        if isinstance(value, str) and value.strip().casefold() == kind:
-            return cast(Normalization, kind)
-    raise ValueError(f'"{_shown(value)}" is none of {", ".join(get_args(Normalization))}')
+    return _read_choice(value, get_args(Normalization))
 
 
 def read_seconds(value: object) -> float | None:
@@ -190,6 +171,15 @@ def read_repeat(value: object) -> int | None:
     return _read_whole(value, 1, 10_000, "number of repeats")
 
 
+def _read_choice(value: object, choices: tuple[str, ...]) -> str | None:
+    word = value.strip().casefold() if isinstance(value, str) else ""
+    if word in choices:
+        return word
+    if says_nothing(value):
+        return None
+    raise ValueError(f'"{_shown(value)}" is none of {", ".join(choices)}')
+
+
 def _read_whole(value: object, lowest: int, highest: int, kind: str) -> int | None:
     if says_nothing(value):
         return None
@@ -218,12 +208,8 @@ def _read_joined(value: object, glue: str) -> str | None:
     if isinstance(value, str):
         return clean_text(value) or None
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        return clean_text(glue.join(_texts(value))) or None
+        return clean_text(glue.join(part.strip("\n") for part in value)) or None
     raise ValueError(f'"{_shown(value)}" is no text')
-
-
-def _texts(values: Iterable[object]) -> list[str]:
-    return [str(part).strip("\n") for part in values]
 
 
 def _number(value: object, kind: str) -> float:
