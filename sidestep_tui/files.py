@@ -19,7 +19,7 @@ _UMASK: Final = os.umask(0o022)
 os.umask(_UMASK)  # asked for while no other thread runs: to ask is to set it
 
 
-def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     """Calls `write` with a temporary name in the same folder, makes the result durable and renames it into place.
 
     Args:
@@ -46,12 +46,12 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_text_atomic(path: Path, text: str) -> None:
     """`write_atomic` for text, as UTF-8 with `\\n` line ends."""
-    write_atomic(path, lambda temporary: _write_bytes(temporary, text.encode("utf-8")))
+    write_bytes_atomic(path, text.encode("utf-8"))
 
 
 def write_bytes_atomic(path: Path, data: bytes) -> None:
     """`write_atomic` for bytes."""
-    write_atomic(path, lambda temporary: _write_bytes(temporary, data))
+    write_atomic(path, lambda temporary: temporary.write_bytes(data))
 
 
 def write_json_atomic(path: Path, document: Any) -> None:
@@ -145,7 +145,7 @@ def is_full(folder: Path) -> bool:
         return False
 
 
-def _write_or_say_full(write: Callable[[Path], None], temporary: Path) -> None:
+def _write_or_say_full(write: Callable[[Path], object], temporary: Path) -> None:
     """Libraries with writers of their own (torch, libsndfile) do not name a full disk, a quota or a limit on files.
 
     The system does, when a little more is written to where they gave up.
@@ -168,10 +168,6 @@ def _named_as(temporary: Path, path: Path) -> Iterator[None]:
         if error.where is not None:
             error.where = error.where.replace(str(temporary), str(path))
         raise
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
 
 
 def _sync(path: Path) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 from sidestep_tui.config.places import is_there, user_presets, whole_path
 from sidestep_tui.config.presets.keeping import save_preset, taken_by
 from sidestep_tui.config.presets.preset import Preset, without_personal
-from sidestep_tui.files import write_text_atomic
+from sidestep_tui.files import write_json_atomic
 from sidestep_tui.tui.wizard.document import WizardDocument
-from sidestep_tui.tui.wizard.values import json_text
+from sidestep_tui.tui.wizard.values import plain
 
 
 def has_preset(name: str) -> bool:
@@ -37,5 +37,5 @@ def save_as_file(document: WizardDocument, name: str) -> Path:
         SidestepError: it cannot be written.
     """
     path = whole_path(name)
-    write_text_atomic(path, json_text(document.document))
+    write_json_atomic(path, plain(document.document))
     return path

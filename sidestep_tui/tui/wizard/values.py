@@ -135,8 +135,3 @@ def _number(kind: type[int] | type[float], text: str) -> int | float | str:
         return kind(text)
     except ValueError:
         return text
-
-
-def json_text(document: Mapping[str, Any]) -> str:
-    """A settings document as the text of a config file."""
-    return json.dumps(plain(document), indent=2, ensure_ascii=False) + "\n"
