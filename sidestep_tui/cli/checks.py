@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from sidestep_tui.config.memory.estimate import GIB
 from sidestep_tui.config.places import runs_home
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import check_place
@@ -25,7 +26,6 @@ Status = Literal["ok", "lack", "broken"]
 _OLDEST_PYTHON: Final = (3, 11)
 _OLDEST_TORCH: Final = (2, 11)
 _LITTLE_DISK: Final = 20_000_000_000
-_GIB: Final = 2**30
 _IMPORT_PATIENCE_SECONDS: Final = 180
 _SMALLEST_TERMINAL: Final = (80, 24)
 
@@ -202,4 +202,4 @@ def _version(package: str) -> str | None:
 
 
 def _gib(count: int) -> str:
-    return f"{count / _GIB:.1f} GiB"
+    return f"{count / GIB:.1f} GiB"

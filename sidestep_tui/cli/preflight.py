@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from sidestep_tui.cli.jobs import JobVerb
 from sidestep_tui.cli.output import Output
+from sidestep_tui.config.memory.estimate import GIB
 from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.report.figures import duration
 from sidestep_tui.runs.directory import RunDirectory
@@ -15,7 +16,6 @@ from sidestep_tui.runs.measured import TABLE, Measured, settings_taken
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_GIB: Final = 1024**3
 _MIB: Final = 1024**2
 
 
@@ -76,7 +76,7 @@ def _whole_run(results: dict[str, str | int | float | None]) -> list[str]:
 
 
 def _size(count: float) -> str:
-    return f"{count / _GIB:.1f} GiB" if count >= _GIB else f"{count / _MIB:.1f} MiB"
+    return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / _MIB:.1f} MiB"
 
 
 configure = JobVerb("preflight", "data.tensors", keeps=False, show=_show).configure

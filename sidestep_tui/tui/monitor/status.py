@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from sidestep_tui.config.memory.estimate import GIB
 from sidestep_tui.files import is_full
 from sidestep_tui.runs.events import WAITING_FOR_ROOM
 from sidestep_tui.texts import _, ngettext
@@ -136,7 +137,7 @@ def _memory(state: "RunState") -> list[tuple[str, str]]:
         return []
     if memory.device_bytes is None or memory.device_total_bytes is None:
         return [(_("memory"), size(memory.process_bytes))]
-    card = (_("card"), f"{memory.device_bytes / 2**30:.1f}/{size(memory.device_total_bytes)}")
+    card = (_("card"), f"{memory.device_bytes / GIB:.1f}/{size(memory.device_total_bytes)}")
     names = (_("use"), _("power"), _("temp"))
     return [card, *((name, value) for name, value in zip(names, load(memory), strict=True) if value)]
 
