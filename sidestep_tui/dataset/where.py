@@ -6,6 +6,7 @@ Values with blanks or operators are quoted. `none` stands for "not said". Compar
 
 import re
 from collections.abc import Callable
+from operator import ge, gt, le, lt
 from typing import Any
 
 from sidestep_tui.dataset.fields import FIELDS, field_named
@@ -24,7 +25,8 @@ _MEASURED: dict[str, Callable[[Song], Any]] = {
     "channels": lambda song: song.audio.channels,
     "codec": lambda song: song.audio.codec,
 }
-_COMPARISONS = ("=", "==", "!=", ">", ">=", "<", "<=", "~")
+_BY_SIZE: dict[str, Callable[[float, float], bool]] = {">": gt, ">=": ge, "<": lt, "<=": le}
+_COMPARISONS = ("=", "==", "!=", "~", *_BY_SIZE)
 _DEEPEST = 50
 
 
@@ -200,8 +202,4 @@ def _sized(value: Any, operator: str, wanted: float) -> bool:
         number = float(value)
     except (TypeError, ValueError):
         return False
-    if operator == ">":
-        return number > wanted
-    if operator == ">=":
-        return number >= wanted
-    return number < wanted if operator == "<" else number <= wanted
+    return _BY_SIZE[operator](number, wanted)
