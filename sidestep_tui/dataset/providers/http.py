@@ -82,10 +82,6 @@ class Server:
         """
         return self._ask("GET", path, params=params)
 
-    def close(self) -> None:
-        """Closes the connections."""
-        self._client.close()
-
     def _ask(self, method: str, path: str, **body: Any) -> dict[str, Any] | None:
         for attempt in range(1, self.endpoint.attempts + 1):
             self._wait_for_turn()
