@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Final
 
-from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.config.variants import Chosen, chosen_values
 from sidestep_tui.errors import UsageError
 from sidestep_tui.runs.history import summarise
@@ -143,7 +142,7 @@ def _chosen(state: WizardState) -> dict[str, Chosen]:
     """The open settings that model or optimizer decide, as far as they apply; none while they cannot be told."""
     if state.model is None or state.model.traits is None or not state.document.ready():
         return {}
-    settings = state.document.settings(TrainSettings)
+    settings = state.document.settings()
     chosen = chosen_values(settings, state.model.traits)
     sampling = settings.samples.every_epochs is not None
     return {path: value for path, value in chosen.items() if sampling or not path.startswith("samples.")}
@@ -158,7 +157,7 @@ def _commands(state: WizardState) -> tuple[str, ...]:
         commands.append(preprocess_command(model, songs, tensors))
         document = document.edit(document.find(SONGS), str(tensors))
     if _measures_first(state) and state.document.ready():
-        estimate = estimate_for(document.settings(TrainSettings))
+        estimate = estimate_for(document.settings())
         commands.append(estimate_command(model, estimate))
         document = document.edit(document.find(TARGETS_FROM), str(estimate.output))
     run = run_path(state.name())

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.fields import SettingField, look_up, put
@@ -24,7 +24,6 @@ from sidestep_tui.tui.wizard.schema import (
 )
 from sidestep_tui.tui.wizard.values import plain
 
-S = TypeVar("S", bound=Section)
 DEFAULT: Final = "default"
 
 
@@ -138,13 +137,13 @@ class SettingsSheet:
         """Whether the document is whole and valid, with nothing typed left in doubt."""
         return not self.missing() and not any(self.error(f) for f in self.applicable) and not self.problems()
 
-    def settings(self, model: type[S]) -> S:
+    def settings(self) -> TrainSettings:
         """The document as its model.
 
         Raises:
             ValidationError: it is not ready.
         """
-        return model.model_validate(self.document)
+        return TrainSettings.model_validate(self.document)
 
     def differences(self) -> tuple[Difference, ...]:
         """The settings that apply and whose value is not the default, in order."""

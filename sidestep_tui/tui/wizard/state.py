@@ -9,7 +9,6 @@ from sidestep_tui.config.fields import SettingField
 from sidestep_tui.config.memory.advice import cheapest_fit
 from sidestep_tui.config.memory.estimate import estimate_memory
 from sidestep_tui.config.places import expanded
-from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.machine import CardSnapshot
 from sidestep_tui.texts import _, ngettext
@@ -125,7 +124,7 @@ class WizardState:
         document = self.document
         for missing in document.missing():
             document = document.edit(missing, "not given yet")
-        settings = document.settings(TrainSettings)
+        settings = document.settings()
         shape = self.model.shape if self.model else SHAPE_2B
         load = self.data.load if self.data else None
         view = MemoryView(estimate_memory(settings, shape, load), self.free_bytes, self.figures())
@@ -139,7 +138,7 @@ class WizardState:
         """What was measured with the settings as they stand; None where nothing was, or they are not whole."""
         if not self.document.ready():
             return None
-        return figures_for(self.document.settings(TrainSettings), self.cards, self.runs)
+        return figures_for(self.document.settings(), self.cards, self.runs)
 
     def make_it_fit(self) -> bool:
         """Makes the cheapest change that lets the run fit; False where there is none to make."""
@@ -157,7 +156,7 @@ class WizardState:
         """Steps of the whole run; 0 where the number of songs is not known."""
         if not self.data or not self.data.songs or not self.document.ready():
             return 0
-        settings = self.document.settings(TrainSettings)
+        settings = self.document.settings()
         training = settings.training
         micro_batches = training.gradient_accumulation * training.processes
         samples = self.data.trained(settings.validation.songs)
@@ -173,7 +172,7 @@ class WizardState:
             found[SONGS] = self.data.title
         found |= absent_files(self.document)
         if self.document.ready():
-            settings = self.document.settings(TrainSettings)
+            settings = self.document.settings()
             found |= absent_means(settings, card=self.free_bytes is not None)
             found |= absent_targets(settings, self.model.shape) if self.model is not None else {}
         return found

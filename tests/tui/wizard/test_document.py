@@ -33,7 +33,7 @@ def test_nothing_is_ready_before_model_and_songs_are_given() -> None:
     assert document.problems() == ()
     assert not document.ready()
     assert whole().ready()
-    assert whole().settings(TrainSettings) == TrainSettings.model_validate(
+    assert whole().settings() == TrainSettings.model_validate(
         {"model": {"checkpoint": "/models/turbo"}, "data": {"tensors": "/tensors"}}
     )
 

@@ -10,7 +10,6 @@ import pytest
 
 from sidestep_tui.config.memory.estimate import GIB, RESERVE_BYTES
 from sidestep_tui.config.memory.load import Load
-from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.measured import CPU, Measured, remember
 from sidestep_tui.tui.wizard import reviewing
@@ -48,7 +47,7 @@ def memory_of(state: WizardState) -> MemoryView:
 
 def measure(state: WizardState, card: str = L4, **figures: Any) -> None:
     values = {"checkpointing": "all", "fits": True, "free_bytes": 8 * GIB, **figures}
-    remember(state.document.settings(TrainSettings), card, Measured(**values))
+    remember(state.document.settings(), card, Measured(**values))
 
 
 def test_without_a_measurement_the_figures_are_called_estimates(tensors: Path) -> None:
@@ -127,7 +126,7 @@ def events(device: str, host: str) -> list[ev.Event]:
 
 def test_a_run_with_the_same_settings_counts_where_there_was_no_preflight(tensors: Path, make_run: MakeRun) -> None:
     state = state_for(tensors)
-    settings = state.document.settings(TrainSettings)
+    settings = state.document.settings()
     make_run("earlier", events=events("cuda:0", platform.node()), settings=settings, gap=0.25)
     make_run("elsewhere", events=events("cuda:0", "another-box"), settings=settings, start=1.0)
     make_run("on-the-processor", events=events("cpu", platform.node()), settings=settings, start=1.0)
