@@ -64,7 +64,7 @@ class History:
 
     present: Dataset
     past: tuple[_Step, ...] = ()
-    future: tuple[_Step, ...] = field(default=())
+    future: tuple[_Step, ...] = ()
 
     def apply(self, edit: Edit) -> "History":
         """The history with one more edit; what had been undone is forgotten.

@@ -14,7 +14,7 @@ from textual.filter import LineFilter, Monochrome, NoColor
 from textual.screen import Screen
 
 from sidestep_tui import garbage
-from sidestep_tui.config.places import here
+from sidestep_tui.config.places import data_home, here
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.texts.language import LANGUAGES, remember_language
@@ -135,7 +135,6 @@ class SidestepApp(InTurnApp):
     def read_machine(self) -> "MachineSnapshot":
         """What the machine has and uses now. Takes some milliseconds: call it in a thread."""
         if self._machine is None:
-            from sidestep_tui.config.places import data_home
             from sidestep_tui.runs.machine import MachineProbe
 
             self._machine = MachineProbe(data_home()).read

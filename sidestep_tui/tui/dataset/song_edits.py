@@ -50,9 +50,6 @@ class SongEditingScreen(ReviewingScreen[str | None]):
         self.edit([self.key], {"reviewed": not self.song.reviewed})
 
     @on(KeyTable.RowSelected)
-    def _chosen(self) -> None:
-        self.action_edit_field()
-
     def action_edit_field(self) -> None:
         """Edits the field under the cursor."""
         self._edit_field(self.query_one(FieldTable).current_key or "caption")
