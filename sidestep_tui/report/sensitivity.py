@@ -1,7 +1,5 @@
 """The sensitivity map: which kinds of module, in which layers, the songs move most."""
 
-import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,14 +11,8 @@ from sidestep_tui.report.figures import number
 from sidestep_tui.report.html import Html, element, folded, join, name_of, section, table
 from sidestep_tui.runs import sensitivity_file
 from sidestep_tui.runs.events import ModuleSensitivity
+from sidestep_tui.runs.sensitivity_grid import make_grid, place_of
 
-_NAME: Final = re.compile(r"layers\.(\d+)\.(?P<block>\w+?)(?:_attn)?\.(?P<part>\w+?)(?:_proj)?")
-_KINDS: Final = (
-    *(f"{block} {part}" for block in ("self", "cross") for part in "qkvo"),
-    "mlp gate",
-    "mlp up",
-    "mlp down",
-)
 _LEVELS: Final = 9
 
 
@@ -70,38 +62,29 @@ def sensitivity_section(measured: Measured | None) -> Html | None:
 
 
 def _heat_map(modules: tuple[ModuleSensitivity, ...]) -> Html:
-    cells = {place: m for m in modules if (place := _place(m.module)) is not None and m.sensitivity > 0}
-    if not cells:
+    grid = make_grid(modules)
+    if not grid.kinds:
         return Html("")
-    values = [math.log(m.sensitivity) for m in cells.values()]
-    low, span = min(values), (max(values) - min(values)) or 1.0
-    layers = range(1 + max(layer for _, layer in cells))
+    placed = {place: m for m in modules if (place := place_of(m.module)) in grid.levels}
+    layers = range(grid.layers)
 
     def cell(kind: str, layer: int) -> Html:
-        found = cells.get((kind, layer))
+        found = placed.get((kind, layer))
         if found is None:
             return element("td", title=f"layer {layer}, {kind}: not measured")
-        level = round((math.log(found.sensitivity) - low) / span * (_LEVELS - 1))
+        level = round(grid.levels[kind, layer] * (_LEVELS - 1))
         figures = f"{number(found.sensitivity, 3)} ± {number(found.stderr, 2)}"
         return element("td", class_=f"heat{level}", title=f"{found.module}: {figures}")
 
-    present = {kind for kind, _ in cells}
-    ordered = [*(kind for kind in _KINDS if kind in present), *sorted(present - set(_KINDS))]
     head = element("tr", element("th", "layer"), *(element("th", str(layer), scope="col") for layer in layers))
     rows = (
-        element("tr", element("th", kind, scope="row"), *(cell(kind, layer) for layer in layers)) for kind in ordered
+        element("tr", element("th", kind, scope="row"), *(cell(kind, layer) for layer in layers)) for kind in grid.kinds
     )
     legend = (element("i", class_=f"heat{level}") for level in range(_LEVELS))
-    grid = element("table", element("thead", head), element("tbody", *rows), class_="heat")
+    drawn = element("table", element("thead", head), element("tbody", *rows), class_="heat")
     return join(
         (
-            element("div", grid, class_="scroll", tabindex="0"),
+            element("div", drawn, class_="scroll", tabindex="0"),
             element("p", "weak ", *legend, " strong", class_="note heat-legend"),
         )
     )
-
-
-def _place(module: str) -> tuple[str, int] | None:
-    """`layers.3.self_attn.q_proj` is (`self q`, 3); None for what lies in no layer."""
-    found = _NAME.fullmatch(module)
-    return (f"{found['block']} {found['part']}", int(found[1])) if found else None

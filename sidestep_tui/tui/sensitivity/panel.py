@@ -18,11 +18,11 @@ from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import ModuleSensitivity
 from sidestep_tui.runs.sensitivity_file import USUAL_NAME, read_sensitivity
+from sidestep_tui.runs.sensitivity_grid import make_grid, place_of
 from sidestep_tui.runs.state import RunState
 from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import count, number
 from sidestep_tui.tui.screen import SidestepScreen
-from sidestep_tui.tui.sensitivity.grid import make_grid, place_of
 from sidestep_tui.tui.sensitivity.heat_map import HeatMap
 from sidestep_tui.tui.themes import rich_style
 from sidestep_tui.tui.widgets.table import KeyTable, Row, cell

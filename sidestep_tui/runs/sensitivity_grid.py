@@ -1,4 +1,4 @@
-"""Module names to a grid: which layer, which kind of module. Pure."""
+"""Measured modules as a grid, for the terminal and for the report: which layer, which kind of module. Pure."""
 
 import math
 import re
