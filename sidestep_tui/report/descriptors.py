@@ -123,7 +123,7 @@ class SongSet:
 
     def likeness(self, sound: Descriptors) -> Likeness:
         """How near a sound is to the songs."""
-        distances = self._distances(sound)
+        distances = self._to(sound, self._groups)
         nearest = int(distances.argmin())
         middle = [values.mean(axis=0, keepdims=True) for values in self._groups]
         return Likeness(float(self._to(sound, middle)[0]), self._names[nearest], float(distances[nearest]))
@@ -138,9 +138,6 @@ class SongSet:
             distances = _root_mean_square(one, self._groups, self._scales)
             nearest.append(float(np.delete(distances, index).min()))
         return float(np.median(nearest))
-
-    def _distances(self, sound: Descriptors) -> Array:
-        return self._to(sound, self._groups)
 
     def _to(self, sound: Descriptors, others: Sequence[Array]) -> Array:
         return _root_mean_square(_groups(sound), others, self._scales)

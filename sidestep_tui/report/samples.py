@@ -94,7 +94,7 @@ def _of_the_run(summary: RunSummary) -> Iterator[_Found]:
     for sample in summary.state.samples:
         if settings is not None:
             is_base = _is_base(settings)
-            label = "base model" if is_base else _together(_of_files(settings.all_adapters()))
+            label = "base model" if is_base else " + ".join(_of_files(settings.all_adapters()))
         else:
             is_base = sample.step == 0 or sample.adapter_scale == 0
             name = "unknown step" if sample.step is None else f"step {sample.step}"
@@ -160,7 +160,8 @@ def _label(summary: RunSummary, settings: GenerateSettings, time: float) -> tupl
     if ours is None:
         return None
     name, step = _checkpoint(summary, ours.path.relative_to(summary.run.path).parts, time)
-    return _together([_scaled(name, ours.scale), *_of_files(one for one in adapters if one is not ours)]), step
+    others = _of_files(one for one in adapters if one is not ours)
+    return " + ".join([_scaled(name, ours.scale), *others]), step
 
 
 def _checkpoint(summary: RunSummary, parts: tuple[str, ...], time: float) -> tuple[str, int | None]:
@@ -184,10 +185,6 @@ def _is_base(settings: GenerateSettings) -> bool:
 
 def _of_files(adapters: Iterable[WeightedAdapter]) -> Iterator[str]:
     return (_scaled("/".join(one.path.parts[-2:]), one.scale) for one in adapters)
-
-
-def _together(labels: Iterable[str]) -> str:
-    return " + ".join(labels)
 
 
 def _scaled(label: str, scale: float | None) -> str:

@@ -9,6 +9,7 @@ from textual.content import Content
 from sidestep_tui.config.memory.estimate import GIB
 from sidestep_tui.config.memory.load import TYPICAL_SECONDS
 from sidestep_tui.config.presets.changes import ABSENT, Change, changes_of, differences
+from sidestep_tui.config.presets.convert import Fate
 from sidestep_tui.config.presets.importing import Import
 from sidestep_tui.config.presets.preset import Level, Preset
 from sidestep_tui.config.presets.promise import derived_promise, models_of, preset_memory
@@ -21,7 +22,11 @@ from sidestep_tui.tui.wizard.values import spell_value
 LEVELS: Final[Mapping[Level, str]] = {"shipped": _("shipped"), "user": _("your own"), "local": _("this folder")}
 _MOST_DEFAULTS: Final = 6
 _NARROWEST: Final = 8
-_FATES: Final = (("changed", _("changed"), "~"), ("dropped", _("left out"), "–"), ("mapped", _("taken over"), "✓"))
+_FATES: Final[tuple[tuple[Fate, str, str], ...]] = (
+    ("changed", _("changed"), "~"),
+    ("dropped", _("left out"), "–"),
+    ("mapped", _("taken over"), "✓"),
+)
 
 
 def called(entry: Preset | Damaged) -> str:
@@ -114,7 +119,7 @@ def report(imported: Import, width: int) -> Content:
     """What became of every field of an imported preset; of one of our own, what it changes."""
     lines = []
     for fate, title, mark in _FATES:
-        notes = [note for note in imported.notes if note.fate == fate]
+        notes = imported.of(fate)
         if notes:
             lines.append(Content.styled(f"{title} ({len(notes)})", "bold"))
         for note in notes:
