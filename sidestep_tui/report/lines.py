@@ -3,22 +3,17 @@
 The drawing is stretched to whatever room there is, with strokes that do not scale; the labels are text beside it.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from sidestep_tui.report.figures import number
 from sidestep_tui.report.html import Html, element, join
-
-Array = npt.NDArray[np.float64]
+from sidestep_tui.runs.scale import Array, Scale, fit_scale
 
 _WIDTH, _HEIGHT, _COLUMNS = 2000, 1000, 500
-_OUTLIERS: Final = 0.5  # per cent at each end that may lie outside, so that one spike flattens nothing
-_ENOUGH_FOR_OUTLIERS: Final = 200
 _TICKS: Final = 5
 
 
@@ -39,37 +34,6 @@ class Line:
     x: Array
     y: Array
     marked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """Maps `low` to 0 and `high` to 1, evenly or by the logarithm."""
-
-    low: float
-    high: float
-    logarithmic: bool = False
-
-    def place(self, values: Any) -> Any:
-        """Values held within the axis; NaN stays NaN."""
-        low, high, at = (
-            (np.log10(self.low), np.log10(self.high), np.log10(np.maximum(values, 1e-300)))
-            if self.logarithmic
-            else (self.low, self.high, np.asarray(values))
-        )
-        return np.clip((at - low) / (high - low), 0, 1)
-
-    def ticks(self) -> list[float]:
-        """A few round values."""
-        if self.logarithmic:
-            powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            round_ones = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
-            found = [value for value in round_ones if self.low <= value <= self.high]
-            if len(found) > 1:
-                return found[:: math.ceil(len(found) / _TICKS)]
-        rough = (self.high - self.low) / _TICKS
-        power = 10.0 ** math.floor(math.log10(rough))
-        step = next(digit * power for digit in (1, 2, 2.5, 5, 10) if digit * power >= rough)
-        return [step * index for index in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
 
 
 def chart(identity: str, title: str, lines: Sequence[Line], *, logarithms: bool = True, note: str = "") -> Html:
@@ -118,9 +82,10 @@ def smoothed(values: Array) -> Array:
 
 def _plot(title: str, lines: Sequence[Line], logarithmic: bool) -> Html:
     first, last = min(line.x[0] for line in lines), max(line.x[-1] for line in lines)
-    across, up = Axis(first, max(last, first + 1)), _fitted([line.y for line in lines], logarithmic)
-    ticks_up = [(value, 100 - 100 * float(up.place(value))) for value in up.ticks()]
-    ticks_across = [(value, 100 * float(across.place(value))) for value in across.ticks()]
+    across = Scale(float(first), float(max(last, first + 1)), logarithmic=False)
+    up = fit_scale([line.y for line in lines], logarithmic)
+    ticks_up = [(value, 100 - 100 * height) for value, height in _ticks(up)]
+    ticks_across = [(value, 100 * height) for value, height in _ticks(across)]
     grid = "".join(f"M0 {height * _HEIGHT / 100:.0f}H{_WIDTH}" for _, height in ticks_up)
     drawing = element(
         "svg",
@@ -142,11 +107,17 @@ def _plot(title: str, lines: Sequence[Line], logarithmic: bool) -> Html:
     )
 
 
-def _path(line: Line, across: Axis, up: Axis) -> Html:
+def _ticks(scale: Scale) -> list[tuple[float, float]]:
+    """Round values and their heights."""
+    values = scale.ticks(_TICKS)
+    return list(zip(values, scale.heights(np.array(values)).tolist(), strict=True))
+
+
+def _path(line: Line, across: Scale, up: Scale) -> Html:
     x, y = (line.x, line.y) if line.marked else thinned(line.x, line.y, _COLUMNS)
     points = [
         None if high != high else (round(at * _WIDTH), round((1 - high) * _HEIGHT))
-        for at, high in zip(across.place(x).tolist(), up.place(y).tolist(), strict=True)
+        for at, high in zip(across.heights(x).tolist(), up.heights(y).tolist(), strict=True)
     ]
     d = "".join(
         f"{'L' if index and points[index - 1] else 'M'}{point[0]} {point[1]}"
@@ -168,24 +139,6 @@ def thinned(x: Array, y: Array, columns: int) -> tuple[Array, Array]:
     edges = np.linspace(0, x.size, columns + 1).astype(int)[:-1]
     lowest, highest = np.fmin.reduceat(y, edges), np.fmax.reduceat(y, edges)
     return np.repeat(x[edges], 2), np.stack([lowest, highest], axis=1).reshape(-1)
-
-
-def _fitted(columns: Sequence[Array], logarithmic: bool) -> Axis:
-    lows, highs = [], []
-    for column in columns:
-        values = column[np.isfinite(column) & ((column > 0) | (not logarithmic))]
-        if values.size:
-            edges = (_OUTLIERS, 100 - _OUTLIERS) if values.size >= _ENOUGH_FOR_OUTLIERS else (0.0, 100.0)
-            low, high = np.percentile(values, edges)
-            lows.append(float(low))
-            highs.append(float(high))
-    if not lows:
-        return Axis(0.1, 1.0, logarithmic)
-    low, high = min(lows), max(highs)
-    if logarithmic:
-        return Axis(low / 1.05, high * 1.05, True)
-    margin = 0.05 * (high - low) or 0.1 * abs(high) or 1.0
-    return Axis(max(0.0, low - margin) if low >= 0 else low - margin, high + margin)
 
 
 def _legend(line: Line) -> Html:

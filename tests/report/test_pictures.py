@@ -10,7 +10,7 @@ from sidestep_tui.dataset.audio import SAMPLE_RATE
 from sidestep_tui.dataset.png import write_png
 from sidestep_tui.dataset.spectrogram import spectrogram_picture
 from sidestep_tui.report.html import Html, element, table, text
-from sidestep_tui.report.lines import Axis, Line, chart, smoothed, thinned
+from sidestep_tui.report.lines import Line, chart, smoothed, thinned
 from sidestep_tui.report.pictures import waveform_picture
 
 
@@ -73,17 +73,6 @@ def test_smoothing_of_a_constant_is_the_constant_from_the_first_point_on():
     means = smoothed(values)
     assert np.isnan(means[0])
     assert means[1:] == pytest.approx(3.0)
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "logarithmic"),
-    [(0, 1, False), (0.137, 0.1371, False), (-3, 1e6, False), (1e-5, 1e-4, True), (0.5, 0.6, True), (1e-9, 1e9, True)],
-)
-def test_ticks_are_few_round_and_inside(low, high, logarithmic):
-    ticks = Axis(low, high, logarithmic).ticks()
-    assert 1 <= len(ticks) <= 7
-    assert all(low <= tick <= high * (1 + 1e-9) for tick in ticks)
-    assert ticks == sorted(ticks)
 
 
 def test_one_point_nothing_and_no_positive_value_can_be_drawn():

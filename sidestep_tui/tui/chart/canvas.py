@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from sidestep_tui.runs.scale import Array, Scale
 from sidestep_tui.tui.chart.curve import Columns
-from sidestep_tui.tui.chart.scale import Array, Scale
 
 _BRAILLE = 0x2800
 

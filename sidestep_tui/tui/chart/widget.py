@@ -12,10 +12,10 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from sidestep_tui.runs.scale import Scale, fit_scale
 from sidestep_tui.texts import _
 from sidestep_tui.tui.chart.canvas import Canvas
 from sidestep_tui.tui.chart.curve import Curve
-from sidestep_tui.tui.chart.scale import Scale, fit_scale
 from sidestep_tui.tui.chart.window import Window
 from sidestep_tui.tui.figures import count, number
 from sidestep_tui.tui.text import pad_left, shorten

@@ -7,7 +7,7 @@ import numpy as np
 
 from sidestep_tui.runs.curves import Curves
 from sidestep_tui.runs.events import BANDS
-from sidestep_tui.tui.chart.scale import Array
+from sidestep_tui.runs.scale import Array
 
 NAMES: Final = ("step", "loss", "gradient_norm", "learning_rate", "seconds", "data_seconds")
 _SMOOTHED: Final = ("loss", "gradient_norm", "seconds", *BANDS)

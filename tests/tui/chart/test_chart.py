@@ -4,12 +4,11 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import pytest
 
+from sidestep_tui.runs.scale import Scale
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.chart.canvas import Canvas
 from sidestep_tui.tui.chart.curve import Curve
-from sidestep_tui.tui.chart.scale import Scale, fit_scale
 from sidestep_tui.tui.chart.widget import Chart
 from sidestep_tui.tui.chart.window import Window
 
@@ -20,34 +19,6 @@ def line(x: list[float], y: list[float]) -> Curve:
 
 def dots(canvas: Canvas) -> list[str]:
     return ["".join(character for character, _ in canvas.row(row)) for row in range(canvas.rows)]
-
-
-def test_one_spike_does_not_flatten_a_long_curve() -> None:
-    values = np.concatenate([np.linspace(0.4, 0.6, 5000), [1000.0]])
-    assert fit_scale([values], logarithmic=False).high < 1
-
-
-def test_few_points_are_all_inside() -> None:
-    scale = fit_scale([np.array([0.5, 3.0]), np.array([math.nan])], logarithmic=False)
-    assert scale.low < 0.5
-    assert scale.high > 3.0
-
-
-@pytest.mark.parametrize("values", [[], [math.nan], [0.0], [7.0, 7.0], [-2.0, -2.0]])
-def test_a_scale_is_never_empty(values: list[float]) -> None:
-    for logarithmic in (False, True):
-        scale = fit_scale([np.array(values)], logarithmic)
-        assert scale.low < scale.high
-
-
-def test_logarithmic_heights_are_even_by_decade() -> None:
-    heights = Scale(0.001, 1.0, True).heights(np.array([0.001, 0.01, 0.1, 1.0]))
-    assert heights == pytest.approx([0, 1 / 3, 2 / 3, 1])
-
-
-def test_ticks_are_round_and_inside() -> None:
-    assert Scale(0.0, 1.0, False).ticks(4) == pytest.approx([0, 0.25, 0.5, 0.75, 1.0])
-    assert Scale(0.9e-4, 1.1e-2, True).ticks(2) == pytest.approx([1e-4, 1e-3, 1e-2])
 
 
 def test_many_points_become_columns_that_keep_their_extremes() -> None:

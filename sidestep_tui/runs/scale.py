@@ -1,4 +1,4 @@
-"""The y axis: its range, its ticks, and values to heights."""
+"""The axes of charts, in the terminal and in reports: their range, their ticks, and values to heights."""
 
 import math
 from collections.abc import Sequence
