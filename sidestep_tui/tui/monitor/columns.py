@@ -1,6 +1,7 @@
 """The run's curves as arrays that grow with it: each step is copied and smoothed once."""
 
 from array import array
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -35,17 +36,7 @@ class StepColumns:
         if known > len(curves.step) or (known and curves.time[known - 1] != self._last_time):
             self._clear()
             known = 0
-        fresh = {
-            "step": curves.step[known:],
-            "loss": curves.loss[known:],
-            "gradient_norm": curves.gradient_norm[known:],
-            "learning_rate": curves.learning_rate[known:],
-            "seconds": curves.seconds[known:],
-            "data_seconds": curves.data_seconds[known:],
-            "texture": curves.texture[known:],
-            "balance": curves.balance[known:],
-            "structure": curves.structure[known:],
-        }
+        fresh: dict[str, Sequence[float]] = {name: getattr(curves, name)[known:] for name in (*NAMES, *BANDS)}
         if len(curves.time):
             self._last_time = curves.time[-1]
         for name in NAMES:
