@@ -11,6 +11,7 @@ import numpy as np
 
 from sidestep_tui.report.figures import number
 from sidestep_tui.report.html import Html, element, join
+from sidestep_tui.runs.running_mean import RunningMean
 from sidestep_tui.runs.scale import Array, Scale, fit_scale
 
 _WIDTH, _HEIGHT, _COLUMNS = 2000, 1000, 500
@@ -65,19 +66,9 @@ def chart(identity: str, title: str, lines: Sequence[Line], *, logarithms: bool 
 
 
 def smoothed(values: Array) -> Array:
-    """An exponential moving average over 33 points or a fiftieth of all, whichever is more; NaN counts as nothing.
-
-    Without the pull of its start (bias correction, arXiv:1412.6980).
-    """
-    decay = 1 - 1 / max(33.0, values.size / 50)
-    total = weight = 0.0
-    means = np.full(values.size, np.nan)
-    for index, value in enumerate(values.tolist()):
-        if value == value:
-            total, weight = decay * total + (1 - decay) * value, decay * weight + (1 - decay)
-        if weight:
-            means[index] = total / weight
-    return means
+    """A running mean over 33 points or a fiftieth of all, whichever is more."""
+    mean = RunningMean(1 - 1 / max(33.0, values.size / 50))
+    return np.array([mean.add(value) for value in values.tolist()])
 
 
 def _plot(title: str, lines: Sequence[Line], logarithmic: bool) -> Html:

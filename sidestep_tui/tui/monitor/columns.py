@@ -8,6 +8,7 @@ import numpy as np
 
 from sidestep_tui.runs.curves import Curves
 from sidestep_tui.runs.events import BANDS
+from sidestep_tui.runs.running_mean import RunningMean
 from sidestep_tui.runs.scale import Array
 
 NAMES: Final = ("step", "loss", "gradient_norm", "learning_rate", "seconds", "data_seconds")
@@ -19,7 +20,7 @@ class StepColumns:
     """Columns of the steps so far, by name, and `smooth_…` of those in `_SMOOTHED`."""
 
     _columns: "dict[str, array[float]]"
-    _means: "dict[str, _RunningMean]"
+    _means: dict[str, RunningMean]
     _last_time: float
 
     def __init__(self) -> None:
@@ -52,19 +53,4 @@ class StepColumns:
     def _clear(self) -> None:
         self._columns = {name: array("d") for name in (*NAMES, *(f"smooth_{name}" for name in _SMOOTHED))}
         self._last_time = 0.0
-        self._means = {name: _RunningMean() for name in _SMOOTHED}
-
-
-class _RunningMean:
-    """An exponential moving average without the pull of its start (Adam's bias correction, arXiv:1412.6980)."""
-
-    def __init__(self) -> None:
-        self._sum = 0.0
-        self._weight = 0.0
-
-    def add(self, value: float) -> float:
-        """The mean after one more value; NaN changes nothing."""
-        if value == value:
-            self._sum = _DECAY * self._sum + (1 - _DECAY) * value
-            self._weight = _DECAY * self._weight + (1 - _DECAY)
-        return self._sum / self._weight if self._weight else float("nan")
+        self._means = {name: RunningMean(_DECAY) for name in _SMOOTHED}
