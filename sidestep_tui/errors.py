@@ -53,3 +53,8 @@ class UsageError(SidestepError):
 
     def __init__(self, what: str, *, where: object = None, fix: str | None = None) -> None:
         super().__init__(what, where=where, fix=fix, exit_code=ExitCode.USAGE)
+
+
+def first_line(error: BaseException) -> str:
+    """What a library's error says before it explains where to read more."""
+    return str(error).strip().partition("\n")[0]

@@ -20,6 +20,7 @@ from sidestep_tui.acestep.compiled_check import deviation, kind_of
 from sidestep_tui.acestep.eagerly import is_eager
 from sidestep_tui.acestep.fast import fast_block
 from sidestep_tui.acestep.fast_ops import row_major
+from sidestep_tui.errors import first_line
 from sidestep_tui.told import told
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class _CompiledBlocks:
                     result: Tensor = self._compiled(block, *arguments, *condition)
                 return result
             except (TorchDynamoException, FailOnRecompileLimitHit, OSError) as error:
-                self.give_up(f"{type(error).__name__}: {_first_line(error)}")
+                self.give_up(f"{type(error).__name__}: {first_line(error)}")
         return fast_block(block, *arguments, *condition)
 
     def give_up(self, reason: str) -> None:
@@ -127,7 +128,3 @@ def _guarded() -> Iterator[None]:
         autograd_config.patch(force_non_lazy_backward_lowering=True),
     ):
         yield
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0]

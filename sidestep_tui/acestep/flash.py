@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
+from sidestep_tui.errors import first_line
+
 _PRECISIONS: Final = (torch.bfloat16, torch.float16)
 _WIDEST_HEAD: Final = 256
 _TOLERANCE: Final = 0.03  # of the largest number, for numbers of eight bits
@@ -29,7 +31,7 @@ def trust_flash(device: torch.device) -> str | None:
     try:
         deviation = _deviation(device)
     except (ImportError, TypeError, RuntimeError) as error:  # an older torch, or one built without the kernel
-        return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        return f"{type(error).__name__}: {first_line(error)}"
     if not deviation <= _TOLERANCE:  # a NaN neither
         return f"the kernel's numbers are off by {deviation:.3f} of the largest"
     _trusted.add(device)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
+from sidestep_tui.acestep.full_memory import told_as_full
 from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.errors import SidestepError
 
@@ -164,6 +165,7 @@ def _tiles(
 ) -> Iterator[torch.Tensor]:
     for first, last in pairwise([*range(0, frames, tile), frames]):
         begin, end = max(0, first - reach), min(frames, last + reach)
-        result = run(begin, end)
+        with told_as_full():
+            result = run(begin, end)
         yield result[:, first - begin : last - begin].clone()
         progress(last, frames)

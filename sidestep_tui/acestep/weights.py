@@ -107,6 +107,8 @@ def load_qwen3(folder: Path, device: torch.device | str, dtype: torch.dtype | No
             local_files_only=True,
             output_loading_info=True,
         )
+    except (torch.OutOfMemoryError, torch.AcceleratorError):  # which say nothing about the folder
+        raise
     except (OSError, SafetensorError, ValueError, RuntimeError) as error:
         raise SidestepError(f"The text encoder cannot be loaded: {error}", where=folder, fix=_DOWNLOAD_AGAIN) from error
     if report["missing_keys"]:

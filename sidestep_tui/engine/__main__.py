@@ -11,6 +11,7 @@ from sidestep_tui import __version__, garbage
 from sidestep_tui.config.fields import leaves
 from sidestep_tui.engine.context import JobContext, StopRequestedError
 from sidestep_tui.engine.processes import OtherRanks, end_with_leader, leave_last_word, other_ranks
+from sidestep_tui.engine.unforeseen import unforeseen
 from sidestep_tui.errors import ExitCode, SidestepError
 from sidestep_tui.runs.cards import number_by_bus
 from sidestep_tui.runs.devices import note_devices
@@ -67,22 +68,10 @@ def _work(context: JobContext, others: OtherRanks | None) -> int:
         traceback.print_exc()
         # A rank that is gone breaks the connection before anybody says why: what it was is asked for first.
         failure = others.failure(_NEWS_PATIENCE_SECONDS) if others is not None else None
-        _tell_failure(context, failure or _unforeseen(context, error))
+        _tell_failure(context, failure or unforeseen(context.run, error))
         return ExitCode.FAILED
     context.emit(RunCompleted(results=results))
     return ExitCode.DONE
-
-
-def _unforeseen(context: JobContext, error: Exception) -> RunFailed:
-    """In the library's words; of a full memory, as when a model is loaded on a small card, also what helps."""
-    if type(error).__name__ == "OutOfMemoryError":  # torch's, by name: where it failed to load, it is not asked again
-        return RunFailed(
-            what=f"The device's memory does not suffice: {str(error).split('. ')[0]}.",
-            where="model.device",
-            fix="free memory on the device, choose a smaller model, or the processor: --device cpu",
-        )
-    what = f"{type(error).__name__}: {error}"
-    return RunFailed(what=what, where=str(context.run.engine_log), fix="the log has the details")
 
 
 def _tell_failure(context: JobContext, failure: RunFailed) -> None:

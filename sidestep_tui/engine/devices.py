@@ -14,7 +14,7 @@ import torch
 from sidestep_tui.acestep.precisions import PRECISIONS
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.model import ModelSettings
-from sidestep_tui.errors import SidestepError
+from sidestep_tui.errors import SidestepError, first_line
 from sidestep_tui.runs.cards import driver_cards, usual_card
 from sidestep_tui.runs.events import DeviceSampled
 
@@ -85,7 +85,7 @@ def why_no_card(settings: Section) -> str | None:
     try:
         torch.cuda.init()  # type: ignore[no-untyped-call]
     except (RuntimeError, AssertionError) as error:  # the driver's complaint; that of a build without CUDA
-        return str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
+        return first_line(error).partition(". ")[0].rstrip(".")
     return None
 
 

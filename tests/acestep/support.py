@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sidestep_tui.acestep import flash
+
+FULL = [
+    partial(torch.OutOfMemoryError, "CUDA out of memory."),
+    partial(torch.AcceleratorError, "CUDA error: out of memory\nSearch for `cudaErrorMemoryAllocation'."),
+    partial(RuntimeError, "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    partial(RuntimeError, "GET was unable to find an engine to execute this computation"),
+]
+"""What a full card says: the allocator, a kernel that finds no room to be loaded, cuBLAS and cuDNN."""
 
 
 def trust(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:

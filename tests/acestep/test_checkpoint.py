@@ -161,6 +161,17 @@ class TestVariant:
         assert not open_checkpoint(turbo.rename(turbo.with_name("acestep-v15-xl-sft")), base=Variant.TURBO).is_xl
 
 
+def test_a_full_card_is_not_told_as_a_damaged_text_encoder(
+    tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr("transformers.Qwen3Model.from_pretrained", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        open_checkpoint(tiny_checkpoint).load_text_encoder("cpu", None)
+
+
 def test_python_files_in_the_folder_are_never_run(turbo: Path) -> None:
     for name in ("configuration_acestep_v15", "modeling_acestep_v15_turbo"):
         (turbo / f"{name}.py").write_text("raise SystemExit('ran')")

@@ -13,6 +13,7 @@ from diffusers.models.autoencoders.autoencoder_oobleck import Snake1d
 from sidestep_tui.acestep import vae as codec
 from sidestep_tui.acestep.model_config import HOP
 from sidestep_tui.errors import SidestepError
+from tests.acestep.support import FULL
 
 CHANNELS = 4
 
@@ -102,7 +103,10 @@ def test_progress_counts_frames(vae: AutoencoderOobleck) -> None:
     assert seen == [(25, 60), (50, 60), (60, 60)]
 
 
-def test_shrinks_its_tiles_when_memory_runs_out(vae: AutoencoderOobleck, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("full", FULL)
+def test_shrinks_its_tiles_when_memory_runs_out(
+    vae: AutoencoderOobleck, monkeypatch: pytest.MonkeyPatch, full: Callable[[], Exception]
+) -> None:
     latents = torch.randn(110, CHANNELS)
     expected = codec.decode_latents(vae, latents)
     decode, sizes = vae.decode, []
@@ -115,7 +119,7 @@ def test_shrinks_its_tiles_when_memory_runs_out(vae: AutoencoderOobleck, monkeyp
         if z.shape[-1] > 60:
             activations = torch.zeros(1)
             filling.append(weakref.ref(activations))
-            raise torch.OutOfMemoryError
+            raise full()
         return decode(z)
 
     monkeypatch.setattr(vae, "decode", decode_little)

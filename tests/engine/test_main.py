@@ -52,6 +52,27 @@ def test_a_memory_that_is_full_where_nobody_expects_it_is_told_with_what_helps(
     assert "--device cpu" in state.failure.fix
 
 
+@pytest.mark.parametrize(("said", "words", "fix"), [
+    ("an illegal memory access was encountered", "an illegal memory access was encountered", "sidestep resume"),
+    ("no kernel image is available for execution on the device", "no kernel image", "sidestep doctor"),
+    ("CUDA-capable device(s) is/are busy or unavailable", "busy or unavailable", "another program"),
+    ("out of memory", "memory does not suffice", "--device cpu"),
+])  # fmt: skip
+def test_what_a_card_says_is_told_in_one_line_with_what_helps(
+    engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch, said: str, words: str, fix: str
+) -> None:
+    def fail(*_: object) -> None:
+        more = "Search for `cudaError` in https://docs.nvidia.com\nFor debugging consider CUDA_LAUNCH_BLOCKING=1"
+        raise torch.AcceleratorError(f"CUDA error: {said}\n{more}")
+
+    monkeypatch.setattr("sidestep_tui.acestep.checkpoint.Checkpoint.load_transformer", fail)
+    code, state = engine.work(engine.create("gave up", "train", train_document))
+    assert (code, state.status) == (1, "failed")
+    assert words in state.failure.what
+    assert "\n" not in state.failure.what
+    assert fix in state.failure.fix
+
+
 def test_a_hang_up_passes_by_and_a_termination_saves_and_ends(
     engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 import torch
 
 from sidestep_tui.acestep.attention import use_banded_attention
+from sidestep_tui.acestep.full_memory import told_as_full
 from sidestep_tui.acestep.keymap import to_diffusers, to_original
 from sidestep_tui.acestep.model_config import LATENT_RATE
 from sidestep_tui.acestep.precisions import mixed_precision
@@ -170,7 +171,8 @@ class Estimate:
         """Forward and backward; where the memory does not suffice, with ever shorter windows."""
         while True:
             try:
-                return self._backward(self._batch(draw, song))
+                with told_as_full():
+                    return self._backward(self._batch(draw, song))
             except torch.OutOfMemoryError as error:
                 self._ranking.forget()
                 self._shorten(draw.song, error)

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.errors import SidestepError, UsageError
+from sidestep_tui.errors import SidestepError, UsageError, first_line
 
 _TOKENIZERS: Final = ("tokenizer.json", "vocab.json")
 
@@ -94,8 +94,7 @@ def told_as(kind: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError) as error:
-        first = str(error).strip().partition("\n")[0]
-        raise UsageError(f"This is no {kind}: {first}", where=folder, fix=fix) from error
+        raise UsageError(f"This is no {kind}: {first_line(error)}", where=folder, fix=fix) from error
 
 
 def refuse_when_stopped(context: JobContext) -> None:

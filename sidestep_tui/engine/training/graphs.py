@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from sidestep_tui.engine.data.batches import Batch
 from sidestep_tui.engine.training.step import Passes
+from sidestep_tui.errors import first_line
 from sidestep_tui.told import told
 
 Record = Callable[[Callable[[], None]], Callable[[], None]]
@@ -92,7 +93,7 @@ class RecordedPasses:
                 self.give_up(told("the memory does not suffice for them"))
                 raise
             except RuntimeError as error:  # the card's own errors too
-                self.give_up(f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
+                self.give_up(f"{type(error).__name__}: {first_line(error)}")
         return self._plain(batch, samples)
 
     def give_up(self, reason: str) -> None:

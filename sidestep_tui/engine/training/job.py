@@ -7,6 +7,7 @@ from typing import Final
 
 import torch
 
+from sidestep_tui.acestep.full_memory import told_as_full
 from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.context import JobContext, Results
@@ -145,12 +146,13 @@ class Trainer:
     def _update(self, loaded: LoadedStep) -> None:
         model, batches = self._setup.model, loaded.share.batches
         try:
-            model.optimizer.step()
+            with told_as_full():
+                model.optimizer.step()
         except torch.OutOfMemoryError as error:
             if not batches:
                 raise
-            device, alone = self._setup.place.device, Ranks()  # the others may be past their update and ask nobody
-            raise out_of_memory(self._settings, model.transformer, device, batches, alone, error) from error
+            place, alone = self._setup.place, Ranks()  # the others may be past their update and ask nobody
+            raise out_of_memory(self._settings, model.transformer, place.device, batches, alone, error) from error
         model.optimizer.zero_grad(set_to_none=True)
         if model.average is not None:
             model.average.update(loaded.step.number)

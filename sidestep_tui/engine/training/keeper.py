@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sidestep_tui.acestep.full_memory import told_as_full
 from sidestep_tui.acestep.quantised import is_quantised
 from sidestep_tui.engine.adapters.adapter import adapter_weights, put_weights
 from sidestep_tui.engine.context import JobContext
@@ -164,7 +165,8 @@ class Keeper:
         if self._ranks.sharded or is_quantised(self._model.transformer):
             return
         try:
-            self._recorder.write(folder)
+            with told_as_full():
+                self._recorder.write(folder)
         except torch.OutOfMemoryError:  # the weights are worth more than what is measured of them
             self._context.warn("The device has no room to record what the adapter does.", "memory")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from sidestep_tui.acestep.full_memory import told_as_full
 from sidestep_tui.acestep.model_config import SAMPLE_RATE
 from sidestep_tui.dataset.audio import write_audio
 from sidestep_tui.dataset.spectrogram import spectrogram_picture
@@ -85,10 +86,11 @@ class Sampler:
         model, ranks = self._setup.model, self._setup.place.ranks
         made: list[_Made] = []
         try:
-            with inference_weights(model.optimizer, model.parameters), evaluating(model.transformer):
-                made = list(self._latents(step))
-            if ranks.speaks:
-                self._decode(made, step)
+            with told_as_full():
+                with inference_weights(model.optimizer, model.parameters), evaluating(model.transformer):
+                    made = list(self._latents(step))
+                if ranks.speaks:
+                    self._decode(made, step)
         except torch.OutOfMemoryError as error:
             if ranks.sharded and not made:
                 raise sharded_out_of_memory(ranks, str(error)) from error

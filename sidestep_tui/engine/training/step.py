@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from sidestep_tui.acestep.flow import seeded_generator
+from sidestep_tui.acestep.full_memory import told_as_full
 from sidestep_tui.acestep.precisions import mixed_precision
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.data.batches import Batch
@@ -81,8 +82,9 @@ def accumulate_gradients(
     collected: list[torch.Tensor] = []
     failure = None
     try:
-        collected = _backward(passes, share, dropout_key)
-        further()
+        with told_as_full():
+            collected = _backward(passes, share, dropout_key)
+            further()
     except torch.OutOfMemoryError as error:
         failure = str(error)  # the words alone: the error itself would keep the activations that filled the memory
     if failure is not None and ranks.sharded:

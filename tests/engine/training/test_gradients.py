@@ -1,5 +1,6 @@
 """A step that finds the device's memory full is taken once more, from nothing."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from safetensors.torch import load_file
 
 from sidestep_tui.config.fields import put
 from sidestep_tui.engine.training import step
+from tests.acestep.support import FULL
 from tests.engine.conftest import Engine
 
 
@@ -16,8 +18,9 @@ def _weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(folder / "adapter_model.safetensors")
 
 
+@pytest.mark.parametrize("full", FULL[:3])
 def test_what_the_first_try_left_is_not_added_to_the_second(
-    engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    engine: Engine, train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch, full: Callable[[], Exception]
 ) -> None:
     document = put(put(train_document, "training.gradient_accumulation", 2), "validation.songs", 0)
     document = put(document, "training.max_steps", 2)
@@ -28,7 +31,7 @@ def test_what_the_first_try_left_is_not_added_to_the_second(
         nonlocal calls
         calls += 1
         if calls == 2:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
+            raise full()
         return original(*arguments)
 
     monkeypatch.setattr(step, "sample_losses", full_at_the_second_micro_batch)

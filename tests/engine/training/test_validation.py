@@ -23,6 +23,8 @@ from sidestep_tui.engine.data.tensors import read_all, read_shared
 from sidestep_tui.engine.training import validation
 from sidestep_tui.engine.training.objective import sample_losses
 from sidestep_tui.engine.training.validation import Validator, build_validator, fixed_timestep
+from sidestep_tui.runs.events import ValidationCompleted
+from sidestep_tui.runs.log import read_events
 from tests.engine.conftest import Engine
 
 CPU = torch.device("cpu")
@@ -126,6 +128,33 @@ def test_fewer_songs_than_asked_for_are_held_out_with_a_word(
     assert told == (
         [f"Of 5 songs 2 are held out instead of {asked}: the other half is needed for training."] if asked > 2 else []
     )
+
+
+@pytest.mark.parametrize(("fails", "validated", "left_out"), [(1, 3, 0), (2, 2, 1), (1000, 0, 4)])
+def test_a_full_memory_leaves_a_validation_out_and_not_the_training(
+    engine: Engine,
+    train_document: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    fails: int,
+    validated: int,
+    left_out: int,
+) -> None:
+    """It is tried once more, the cache freed, and at the end again; what was learned is saved in any case."""
+    left, original = [fails], validation.sample_losses
+
+    def full(*arguments: Any) -> torch.Tensor:
+        if left[0]:
+            left[0] -= 1
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.25 GiB.")
+        return original(*arguments)
+
+    monkeypatch.setattr(validation, "sample_losses", full)
+    run, state = engine.run("full", "train", train_document)
+    assert state.status == "completed"
+    assert run.final.is_dir()
+    assert sum(isinstance(event, ValidationCompleted) for event in read_events(run.events_file)) == validated
+    warnings = [warning.what for warning in state.warnings if "no room to validate" in warning.what]
+    assert warnings == ["The device has no room to validate: CUDA out of memory."] * left_out
 
 
 @pytest.mark.parametrize("draws", [1, 2, 4, 6, 7, 64])
