@@ -5,13 +5,15 @@ python -m bench.attention --dtype bfloat16 --device cuda --heads 16 --kv-heads 8
 """
 
 import argparse
+import sys
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.common import CLOCKS, alternate, describe_machine, print_table, ratio_of, seconds_of
+from bench.common import CLOCKS, alternate, describe_machine, print_measured, ratio_of, seconds_of
 from sidestep_tui.acestep.attention import attend
 from sidestep_tui.acestep.flash import trust_flash
 
@@ -30,21 +32,29 @@ def main() -> None:
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     options = parser.parse_args()
     device, dtype = torch.device(options.device), getattr(torch, options.dtype)
-    trust_flash(device)
+    if (problem := trust_flash(device)) is not None:
+        print(f"without the flash kernel: {problem}\n")
     print(f"{describe_machine(device)}\n{vars(options)}\n")
-    rows = []
-    for tokens in options.tokens:
-        sizes = [(1, tokens, heads, options.head_dim) for heads in (options.heads, options.kv_heads, options.kv_heads)]
-        states = [torch.randn(size, device=device, dtype=dtype, requires_grad=True) for size in sizes]
-        for name, window in (("sliding", WINDOW), ("full", None)):
-            sides = {
-                "library": _both_ways(states, lambda q, k, v, window=window: dense_attention(q, k, v, window)),
-                "ours": _both_ways(states, lambda q, k, v, window=window: attend(q, k, v, window)),
-            }
-            timings = alternate(sides, options.repeats, device, CLOCKS[options.clock])
-            library, ours = timings["library"], timings["ours"]
-            rows.append([str(tokens), name, seconds_of(library), seconds_of(ours), ratio_of(library, ours)])
-    print_table(["tokens", "layer", "library's mask", "ours", "ratio"], rows)
+    rows = (
+        ((str(tokens), name), partial(_figures, tokens, window, device, dtype, options))
+        for tokens in options.tokens
+        for name, window in (("sliding", WINDOW), ("full", None))
+    )
+    sys.exit(print_measured(["tokens", "layer", "library's mask", "ours", "ratio"], rows))
+
+
+def _figures(
+    tokens: int, window: int | None, device: torch.device, dtype: torch.dtype, options: argparse.Namespace
+) -> list[str]:
+    sizes = [(1, tokens, heads, options.head_dim) for heads in (options.heads, options.kv_heads, options.kv_heads)]
+    states = [torch.randn(size, device=device, dtype=dtype, requires_grad=True) for size in sizes]
+    sides = {
+        "library": _both_ways(states, lambda q, k, v: dense_attention(q, k, v, window)),
+        "ours": _both_ways(states, lambda q, k, v: attend(q, k, v, window)),
+    }
+    timings = alternate(sides, options.repeats, device, CLOCKS[options.clock])
+    library, ours = timings["library"], timings["ours"]
+    return [seconds_of(library), seconds_of(ours), ratio_of(library, ours)]
 
 
 def dense_attention(query: Tensor, key: Tensor, value: Tensor, window: int | None) -> Tensor:

@@ -28,7 +28,8 @@ STEP = f"bench.train_step --dtype bfloat16 --device cuda --repeats 5 {LOADS} --s
 TINY = "--shape small --load 96+32"
 TINY_STEPS = f"{TINY} --layers 2 --repeats 1"
 ATTENTION = "bench.attention --device cuda --dtype bfloat16 --kv-heads 8 --head-dim 128 --heads"
-LAST_LINES, LONG = 20, 300
+TESTS = "pytest -v --tb=short --color=no -p no:cacheprovider tests/acestep tests/engine -m"
+LAST_LINES, LONG = 80, 300
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Section:
 
 SECTIONS = (
     Section("card", "bench.card_facts", 120, "--copied-mb 1"),
-    Section("tests", "pytest -m cuda -q -p no:cacheprovider tests/acestep tests/engine", LONG, "-k flash"),
+    Section("tests", f"{TESTS} 'cuda and not slow'", LONG, "-k flash"),
     Section("step 2b", f"{STEP} 2b", LONG, TINY_STEPS),
     Section("step 2b recorded", f"{STEP} 2b --graphs", LONG, TINY_STEPS),
     Section("step 2b compiled", f"{STEP} 2b --compile", LONG, TINY_STEPS),
@@ -64,6 +65,7 @@ SECTIONS = (
     Section("attention xl", f"{ATTENTION} 32", 120, "--tokens 64 --repeats 1"),
     Section("savings xl", "bench.savings --shape xl", LONG, TINY_STEPS),
     Section("memory xl", "bench.memory_estimate --shape xl", LONG, TINY),
+    Section("slow tests", f"{TESTS} 'cuda and slow'", LONG, "-k none-False"),
     Section("step xl compiled and recorded", f"{STEP} xl --compile --graphs", LONG, TINY_STEPS),
     Section("probe", "bench.probe --device cuda --dtype bfloat16 --tokens 3000 --condition 768", LONG,
             "--shape small --layers 2 --tokens 96 --condition 32 --repeats 1"),
@@ -133,7 +135,8 @@ def run(section: Section, limit: float, *, quick: bool = False) -> Told:
 
 def _ended(command: list[str], limit: float, output: int, errors: int) -> int | None:
     """The exit status of a program, None if it was ended, with all that it had started."""
-    process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=errors, start_new_session=True)
+    unheld = os.environ | {"PYTHONUNBUFFERED": "1"}  # what was printed before the end of the time is told
+    process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=errors, env=unheld, start_new_session=True)
     try:
         return process.wait(limit)
     except subprocess.TimeoutExpired:

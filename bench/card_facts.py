@@ -7,14 +7,17 @@ All other figures of a card mean something only beside these.
 
 import argparse
 import platform
+import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from typing import Final
 
 import pynvml
 import torch
 import torch.nn.functional as F
 
-from bench.common import alternate, describe_machine, matmul_rate, print_table
+from bench.common import Row, alternate, describe_machine, matmul_rate, print_measured
 from sidestep_tui.acestep import flash
 
 GB = 1e9
@@ -29,25 +32,22 @@ def main() -> None:
     in_use, driver = _asked_of_the_driver()
     device = torch.device("cuda", 0)
     taken = _memory_by_use(device, in_use)
-    properties = torch.cuda.get_device_properties(device)
-    rows = [
-        ["card", f"{properties.name}, {properties.total_memory / GB:.1f} GB"],
-        [
-            "compute capability, processors",
-            f"{properties.major}.{properties.minor}, {properties.multi_processor_count}",
-        ],
-        ["driver, CUDA of torch, cuDNN", f"{driver}, {torch.version.cuda}, {torch.backends.cudnn.version()}"],
-        ["python, libraries", ", ".join([platform.python_version(), *map(_installed, LIBRARIES)])],
-        ["flash kernel", _flash(device)],
-        *([f"products in {name}", f"{rate / 1e12:.1f} TFLOP/s"] for name, rate in _rates(device).items()),
-        *(
-            [f"copies, {way}", f"{rate / GB:.1f} GB/s"]
-            for way, rate in _copies(device, options.copied_mb * MIB).items()
-        ),
-        *([f"memory outside torch's allocator, {use}", size] for use, size in taken.items()),
-    ]
     print(f"{describe_machine(device)}\n")
-    print_table(["what", "measured"], rows)
+    properties, copied = torch.cuda.get_device_properties(device), options.copied_mb * MIB
+    processors = f"{properties.major}.{properties.minor}, {properties.multi_processor_count}"
+    libraries = ", ".join([platform.python_version(), *map(_installed, LIBRARIES)])
+    known = {
+        "card": f"{properties.name}, {properties.total_memory / GB:.1f} GB",
+        "compute capability, processors": processors,
+        "driver, CUDA of torch, cuDNN": f"{driver}, {torch.version.cuda}, {torch.backends.cudnn.version()}",
+        "python, libraries": libraries,
+        **{f"memory outside torch's allocator, {use}": size for use, size in taken.items()},
+    }
+    rows: list[Row] = [((what, measured), list[str]) for what, measured in known.items()]
+    rows.append((["flash kernel"], lambda: [_flash(device)]))
+    rows += [([f"products in {dtype}"], partial(_rate, device, dtype)) for dtype in (torch.bfloat16, torch.float32)]
+    rows += [([f"copies, {way}"], partial(_copy, device, copied, way)) for way in COPIES]
+    sys.exit(print_measured(["what", "measured"], rows))
 
 
 def _asked_of_the_driver() -> tuple[int | None, str]:
@@ -86,22 +86,42 @@ def _flash(device: torch.device) -> str:
     return "right" if flash.is_trusted(device, torch.bfloat16) else "not made for this card"
 
 
-def _rates(device: torch.device) -> dict[str, float]:
-    return {str(dtype).removeprefix("torch."): matmul_rate(device, dtype) for dtype in (torch.bfloat16, torch.float32)}
+def _rate(device: torch.device, dtype: torch.dtype) -> list[str]:
+    return [f"{matmul_rate(device, dtype) / 1e12:.1f} TFLOP/s"]
 
 
-def _copies(device: torch.device, size: int) -> dict[str, float]:
+def _copy(device: torch.device, size: int, way: str) -> list[str]:
     """Bytes a second: those that go over the bus, and on the card those that are read and written."""
-    there, other = (torch.empty(size, dtype=torch.uint8, device=device) for _ in range(2))
-    pinned, pageable = torch.empty(size, dtype=torch.uint8, pin_memory=True), torch.empty(size, dtype=torch.uint8)
-    ways: dict[str, Callable[[], object]] = {
-        "from pinned memory": lambda: there.copy_(pinned, non_blocking=True),
-        "from memory": lambda: there.copy_(pageable),
-        "to pinned memory": lambda: pinned.copy_(there, non_blocking=True),
-        "on the card": lambda: there.copy_(other),
-    }
-    timings = alternate(ways, 5, device)
-    return {way: (2 if way == "on the card" else 1) * size / min(timing.seconds) for way, timing in timings.items()}
+    timing = alternate({way: COPIES[way](device, size)}, 5, device)[way]
+    return [f"{(2 if way == 'on the card' else 1) * size / min(timing.seconds) / GB:.1f} GB/s"]
+
+
+def _from_pinned(device: torch.device, size: int) -> Callable[[], object]:
+    return partial(_there(device, size).copy_, torch.empty(size, dtype=torch.uint8, pin_memory=True), non_blocking=True)
+
+
+def _from_host(device: torch.device, size: int) -> Callable[[], object]:
+    return partial(_there(device, size).copy_, torch.empty(size, dtype=torch.uint8))
+
+
+def _to_pinned(device: torch.device, size: int) -> Callable[[], object]:
+    return partial(torch.empty(size, dtype=torch.uint8, pin_memory=True).copy_, _there(device, size), non_blocking=True)
+
+
+def _on_card(device: torch.device, size: int) -> Callable[[], object]:
+    return partial(_there(device, size).copy_, _there(device, size))
+
+
+def _there(device: torch.device, size: int) -> torch.Tensor:
+    return torch.empty(size, dtype=torch.uint8, device=device)
+
+
+COPIES: Final = {
+    "from pinned memory": _from_pinned,
+    "from memory": _from_host,
+    "to pinned memory": _to_pinned,
+    "on the card": _on_card,
+}
 
 
 def _installed(library: str) -> str:

@@ -4,7 +4,8 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,8 +13,10 @@ from typing import Final
 import torch
 
 from sidestep_tui.acestep.products import product
+from sidestep_tui.errors import first_line
 
 Clock = Callable[[], float]
+Row = tuple[Sequence[str], Callable[[], Sequence[str]]]
 CLOCKS: Final[dict[str, Clock]] = {"wall": time.perf_counter, "cpu": time.process_time}
 """Wall time is what people wait for; processor time, with one thread, hardly depends on who else is at work."""
 
@@ -84,6 +87,34 @@ def matmul_rate(
     left, right = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     timing = alternate({"product": lambda: product(left, right)}, repeats, device, clock)["product"]
     return 2 * size**3 / min(timing.seconds)
+
+
+def print_measured(header: Sequence[str], rows: Iterable[Row]) -> int:
+    """A Markdown table whose rows are printed as soon as they are measured: whoever is cut off has told the others.
+
+    A row that fails says why, and the next one begins.
+
+    Args:
+        header: of the table.
+        rows: what each of them is of, and what measures the rest of it.
+
+    Returns:
+        How many failed. What does not fit into a card's memory has told what it was asked.
+    """
+    failed = 0
+    print_table(header, ())
+    for of, measure in rows:
+        try:
+            cells = [*of, *measure()]
+        except torch.OutOfMemoryError:
+            cells = [*of, "does not fit"]
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a side that gives up ends its process by words
+            traceback.print_exc()
+            cells = [*of, f"{type(error).__name__}: {first_line(error)}".replace("|", "/")]
+            failed += 1
+        cells += [""] * (len(header) - len(cells))
+        print("| " + " | ".join(cells) + " |", flush=True)
+    return failed
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -9,11 +9,13 @@ context is out of the allocator's figures.
 
 import argparse
 import gc
+import sys
+from functools import partial
 from typing import Final
 
 import torch
 
-from bench.common import describe_machine, print_table
+from bench.common import describe_machine, print_measured
 from bench.shapes import SHAPES, build_transformer
 from bench.train_step import load_argument, make_batch, our_step
 from sidestep_tui.config.dit_shape import DitShape
@@ -29,15 +31,17 @@ def main() -> None:
     options = parse_arguments()
     device = torch.device("cuda", 0)
     print(f"{describe_machine(device)}\nLoRA rank 64 on everything, batch 1, bfloat16, AdamW in float32\n")
-    rows = []
-    for name in options.shape:
-        for load in options.load:
-            for policy in POLICIES[:-1] if options.graphs else POLICIES:
-                peak, reserved = _measured(SHAPES[name], load, policy, options.graphs, options.compile)
-                estimate = _estimated(SHAPES[name], load, policy, options.graphs, options.compile)
-                figures = [f"{peak / GB:.2f} GB", f"{reserved / GB:.2f} GB", f"{estimate / GB:.2f} GB"]
-                rows.append([name, f"{load[0]} + {load[1]}", policy, *figures, f"{estimate / peak - 1:+.1%}"])
-    print_table(["model", "tokens + condition", "recomputed", "allocated", "reserved", "estimate", "off"], rows)
+    rows = (
+        (
+            (name, f"{load[0]} + {load[1]}", policy),
+            partial(_figures, SHAPES[name], load, policy, options.graphs, options.compile),
+        )
+        for name in options.shape
+        for load in options.load
+        for policy in (POLICIES[:-1] if options.graphs else POLICIES)
+    )
+    header = ["model", "tokens + condition", "recomputed", "allocated", "reserved", "estimate", "off"]
+    sys.exit(print_measured(header, rows))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -48,6 +52,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--graphs", action="store_true", help="with recorded steps, whose memory is reserved at once")
     parser.add_argument("--compile", action="store_true", help="with compiled blocks")
     return parser.parse_args()
+
+
+def _figures(shape: DitShape, load: tuple[int, int], policy: Checkpointing, graphs: bool, compiled: bool) -> list[str]:
+    peak, reserved = _measured(shape, load, policy, graphs, compiled)
+    estimate = _estimated(shape, load, policy, graphs, compiled)
+    return [*(f"{size / GB:.2f} GB" for size in (peak, reserved, estimate)), f"{estimate / peak - 1:+.1%}"]
 
 
 def _measured(

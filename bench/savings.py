@@ -8,13 +8,15 @@ weights in bfloat16; streaming and recomputation do not change it. Each row has 
 
 import argparse
 import gc
+import sys
 from dataclasses import replace
+from functools import cache, partial
 from typing import Final, NamedTuple
 
 import torch
 from diffusers import AceStepTransformer1DModel
 
-from bench.common import alternate, describe_machine, print_table, seconds_of
+from bench.common import alternate, describe_machine, print_measured, seconds_of
 from bench.memory_estimate import GB
 from bench.shapes import SHAPES, build_transformer
 from bench.train_step import load_argument, make_batch, our_step
@@ -60,30 +62,48 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--layers", type=int, help="fewer than the shape has")
     options = parser.parse_args()
-    device, rows = torch.device("cuda", 0), []
-    trust_flash(device)
+    device = torch.device("cuda", 0)
+    if (problem := trust_flash(device)) is not None:
+        print(f"without the flash kernel: {problem}\n")
     tokens = " + ".join(map(str, options.load))
     print(f"{describe_machine(device)}\n{tokens} tokens, LoRA rank 64 on everything, batch 1, bfloat16\n")
-    for name in options.shape:
-        shape = replace(SHAPES[name], layers=options.layers or SHAPES[name].layers)
-        usual = None
-        for words, way in WAYS.items():
-            if way.weights == "nf4" and not has_bitsandbytes():
-                continue
-            figures, loss = _measured(shape, options.load, way, options.repeats)
-            usual = loss if usual is None else usual
-            rows.append([name, words, *figures, f"{loss / usual - 1:+.3%}" if way.weights and usual else ""])
-    print_table(["model", "settings", "step", "allocated", "reserved", "loss"], rows)
+    rows = (
+        ((name, words), partial(_figures, name, way, options))
+        for name in options.shape
+        for words, way in WAYS.items()
+        if way.weights != "nf4" or has_bitsandbytes()
+    )
+    sys.exit(print_measured(["model", "settings", "step", "allocated", "reserved", "loss"], rows))
+
+
+def _figures(name: str, way: Way, options: argparse.Namespace) -> list[str]:
+    shape = replace(SHAPES[name], layers=options.layers or SHAPES[name].layers)
+    figures, loss = _measured(shape, options.load, way, options.repeats)
+    if way.weights is None:
+        return figures
+    usual = _usual_loss(shape)
+    return [*figures, f"{loss / usual - 1:+.3%}" if usual else ""]
+
+
+@cache
+def _usual_loss(shape: DitShape) -> float:
+    """The loss with weights in bfloat16."""
+    return _loss(_model(shape), shape)
+
+
+def _model(shape: DitShape) -> AceStepTransformer1DModel:
+    transformer = build_transformer(shape, "cuda", torch.bfloat16)
+    for weight in transformer.parameters():
+        if weight.ndim == 2:
+            weight.normal_(0, 0.02)
+    return transformer
 
 
 def _measured(shape: DitShape, load: tuple[int, int], way: Way, repeats: int) -> tuple[list[str], float]:
     """Seconds of a step and its peak of memory, and the loss before any step."""
     gc.collect()
     torch.cuda.empty_cache()
-    transformer = build_transformer(shape, "cuda", torch.bfloat16)
-    for weight in transformer.parameters():
-        if weight.ndim == 2:
-            weight.normal_(0, 0.02)
+    transformer = _model(shape)
     if way.weights is not None:
         quantise_blocks(transformer, way.weights)
     loss = _loss(transformer, shape)

@@ -14,13 +14,14 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 
 import torch
 from diffusers import AceStepTransformer1DModel
 from peft import LoraConfig, inject_adapter_in_model
 from torch.nn.functional import mse_loss
 
-from bench.common import CLOCKS, alternate, describe_machine, matmul_rate, print_table, ratio_of, seconds_of
+from bench.common import CLOCKS, alternate, describe_machine, matmul_rate, print_measured, ratio_of, seconds_of
 from bench.shapes import SHAPES, build_transformer, least_operations, lora_targets
 from sidestep_tui.acestep.compiled import compile_blocks
 from sidestep_tui.acestep.fast import use_fast_blocks
@@ -53,14 +54,16 @@ def main() -> None:
     print(f"{describe_machine(device)}\n{options.shape}: {shape}")
     print(f"LoRA rank {options.rank}, batch 1, {options.dtype}, {options.clock} time\n")
     base = build_transformer(shape, options.device, dtype)
-    rows = [
-        measured_row(base, shape, load, checkpointing == "on", options)
+    rows = (
+        ((f"{load[0]} + {load[1]}", recomputed), partial(measured_row, base, shape, load, recomputed == "on", options))
         for load in options.load
-        for checkpointing in options.checkpointing
-    ]
+        for recomputed in options.checkpointing
+    )
     sides = ["diffusers + PEFT", "ours", "ratio"]
-    print_table(["tokens + condition", "checkpointing", *sides, "limit", "matrix rate", "share of it"], rows)
+    header = ["tokens + condition", "checkpointing", *sides, "limit", "matrix rate", "share of it"]
+    failed = print_measured(header, rows)
     print(f"\n{describe_machine(device)}")
+    sys.exit(failed)
 
 
 def measured_row(
@@ -83,8 +86,6 @@ def measured_row(
     limit = least_operations(shape, *load, options.rank, recomputed) / rate
     plain, ours = timings.get("plain"), timings.get("ours")
     return [
-        f"{load[0]} + {load[1]}",
-        "on" if recomputed else "off",
         *("does not fit" if timing is None else seconds_of(timing) for timing in (plain, ours)),
         "" if plain is None or ours is None else ratio_of(plain, ours),
         f"{1000 * limit:.1f} ms",
