@@ -15,7 +15,7 @@ from torch.autograd import Function
 
 from sidestep_tui.config.libraries import has_bitsandbytes
 from sidestep_tui.config.train import Quantised
-from sidestep_tui.errors import SidestepError
+from sidestep_tui.errors import SidestepError, first_line
 
 if TYPE_CHECKING:
     from diffusers import AceStepTransformer1DModel
@@ -36,7 +36,7 @@ def quantise_blocks(
         device: where each weight goes to be quantised, one at a time; None leaves it where it is. All else stays.
 
     Raises:
-        SidestepError: the library that it needs is not installed.
+        SidestepError: the library that it needs is not installed, or does not work there.
     """
     if kind == "nf4" and not has_bitsandbytes():
         raise SidestepError(
@@ -44,11 +44,29 @@ def quantise_blocks(
             where="memory.weights",
             fix='pip install "sidestep-tui[8bit]", or set memory.weights to int8',
         )
+    if kind == "nf4":
+        like = transformer.proj_in_conv.weight
+        _try_nf4(device or like.device, like.dtype)
     for block in transformer.layers:
         for name, module in list(block.named_modules()):
             if type(module) is nn.Linear and [part for part, _ in module.named_parameters()] == ["weight"]:
                 owner, _, leaf = name.rpartition(".")
                 setattr(block.get_submodule(owner), leaf, QuantisedLinear(module, kind, device))
+
+
+def _try_nf4(device: torch.device | str, dtype: torch.dtype) -> None:
+    """A weight of this kind there and back: bitsandbytes says only then that it was built for another CUDA."""
+    layer = nn.Linear(_NF4_BLOCK, 1, bias=False, device=device, dtype=dtype)
+    try:
+        _ = QuantisedLinear(layer, "nf4").weight
+    except torch.OutOfMemoryError:
+        raise
+    except (ImportError, OSError, RuntimeError) as error:
+        raise SidestepError(
+            f"4-bit weights need a bitsandbytes that works here: {first_line(error).rstrip('.')}.",
+            where="memory.weights",
+            fix='pip install --upgrade "sidestep-tui[8bit]", or set memory.weights to int8',
+        ) from error
 
 
 def is_quantised(module: nn.Module) -> bool:

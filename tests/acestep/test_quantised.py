@@ -1,9 +1,11 @@
 """Quantised frozen weights: how far the loss moves on the reference models, and gradients of the rounded model."""
 
 import copy
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
@@ -146,6 +148,24 @@ def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(SidestepError, match="bitsandbytes") as caught:
         quantise_blocks(make_transformer(banded=False), "nf4")
     assert caught.value.where == "memory.weights"
+
+
+def test_a_library_that_was_built_for_another_cuda_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sidestep_tui.acestep import quantised
+
+    def mismatch(*_: object, **__: object) -> None:
+        raise RuntimeError("\n🚨 CUDA VERSION MISMATCH 🚨\nRequested CUDA version: 13.0\n\nTen lines more.")
+
+    library = SimpleNamespace(quantize_4bit=mismatch, QuantState=None, dequantize_4bit=None)
+    monkeypatch.setitem(sys.modules, "bitsandbytes", SimpleNamespace(functional=library))
+    monkeypatch.setitem(sys.modules, "bitsandbytes.functional", library)
+    monkeypatch.setattr(quantised, "has_bitsandbytes", lambda: True)
+    transformer = make_transformer(banded=False)
+    with pytest.raises(SidestepError, match="works here") as caught:
+        quantise_blocks(transformer, "nf4")
+    assert caught.value.what.endswith("works here: 🚨 CUDA VERSION MISMATCH 🚨.")
+    assert caught.value.where == "memory.weights"
+    assert not is_quantised(transformer)
 
 
 @pytest.mark.cuda

@@ -9,9 +9,10 @@ from torch import nn
 
 from sidestep_tui.config.adapter import AdapterBase, LoraSettings
 from sidestep_tui.config.optimisation import OptimizerSettings
-from sidestep_tui.errors import SidestepError
+from sidestep_tui.errors import SidestepError, first_line
 
 _CAME_BETA3: Final = 0.9999
+_SMALLEST_IN_8_BITS: Final = 4096
 _GROUP_KEYS: Final = {
     "optimizer.learning_rate": "peak",
     "adapter.b_rate_ratio": "peak",
@@ -42,7 +43,7 @@ def build_optimizer(
         case "adamw":
             return torch.optim.AdamW(groups, rate, betas, settings.epsilon, decay, fused=devices <= {"cuda", "cpu"})
         case "adamw8bit":
-            return _adamw_8bit(groups, settings, devices == {"cuda"})
+            return _adamw_8bit(groups, settings, next(iter(parameters.values())).device)
         case "adafactor":
             return torch.optim.Adafactor(groups, rate, weight_decay=decay)
         case "prodigy":
@@ -142,19 +143,34 @@ def _groups(parameters: dict[str, nn.Parameter], rate: float, adapter: AdapterBa
     return [group for group in groups if group["params"]]
 
 
-def _adamw_8bit(groups: list[dict[str, Any]], settings: OptimizerSettings, on_cuda: bool) -> torch.optim.Optimizer:
-    if not on_cuda:
+def _adamw_8bit(
+    groups: list[dict[str, Any]], settings: OptimizerSettings, device: torch.device
+) -> torch.optim.Optimizer:
+    if device.type != "cuda":
         raise SidestepError(
             "8-bit AdamW runs on CUDA cards only.", where="optimizer.name", fix="use adamw or adafactor here"
         )
     try:
         from bitsandbytes.optim import AdamW8bit
+
+        _try(AdamW8bit, device)
+    except torch.OutOfMemoryError:
+        raise
     except (ImportError, OSError, RuntimeError) as error:
         raise SidestepError(
-            f"8-bit AdamW needs bitsandbytes: {error}.", where="optimizer.name", fix="pip install 'sidestep-tui[8bit]'"
+            f"8-bit AdamW needs a bitsandbytes that works here: {first_line(error).rstrip('.')}.",
+            where="optimizer.name",
+            fix="pip install --upgrade 'sidestep-tui[8bit]', or use adamw or adafactor",
         ) from error
     betas = (settings.beta1, settings.beta2)
     optimizer: torch.optim.Optimizer = AdamW8bit(
         groups, settings.peak_rate, betas, settings.epsilon, settings.weight_decay
     )
     return optimizer
+
+
+def _try(optimizer: Any, device: torch.device) -> None:
+    """A step of something small: bitsandbytes says only then that it was built for another CUDA."""
+    parameter = nn.Parameter(torch.zeros(_SMALLEST_IN_8_BITS, device=device))
+    parameter.grad = torch.ones_like(parameter)
+    optimizer([parameter]).step()

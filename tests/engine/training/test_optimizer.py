@@ -1,5 +1,7 @@
 """AdamW's update in closed form, with the settings in their places, and what LoRA+ and live changes do to the rates."""
 
+import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from sidestep_tui.config.layers import problems_of
 from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.training.optimizer import build_optimizer, change_peak, set_rate
+from sidestep_tui.errors import SidestepError
 
 SETTINGS = OptimizerSettings(learning_rate=0.1, beta1=0.6, beta2=0.9, epsilon=0.01, weight_decay=0.5)
 
@@ -73,6 +76,27 @@ def test_settings_without_a_memory_make_an_optimizer_or_are_refused(name: str, b
     else:
         settings = OptimizerSettings.model_validate(document)
         build_optimizer({"lora_A": nn.Parameter(torch.zeros(2, 2))}, settings, LoraSettings())
+
+
+def test_a_bitsandbytes_that_fails_at_its_first_step_is_named_before_the_run_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It can be imported wherever it was built for, and says only at a step that it was not built for this CUDA."""
+
+    class Built(torch.optim.SGD):
+        def step(self, *_: Any) -> None:
+            raise RuntimeError("\n🚨 CUDA VERSION MISMATCH 🚨\nRequested CUDA version: 13.0\n\nTen lines more.")
+
+    zeros = torch.zeros
+    monkeypatch.setattr(torch, "zeros", lambda *size, **_: zeros(*size))  # there is no card to put them on
+    monkeypatch.setitem(sys.modules, "bitsandbytes", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", SimpleNamespace(AdamW8bit=Built))
+    on_a_card: Any = SimpleNamespace(device=torch.device("cuda", 0))
+    with pytest.raises(SidestepError, match="works here") as caught:
+        build_optimizer({"lora_A": on_a_card}, OptimizerSettings(name="adamw8bit"), LoraSettings())
+    assert caught.value.what.endswith("works here: 🚨 CUDA VERSION MISMATCH 🚨.")
+    assert caught.value.where == "optimizer.name"
+    assert "adafactor" in str(caught.value.fix)
 
 
 def _movement(name: str, ratio: float) -> list[float]:
