@@ -5,6 +5,7 @@ graphs, other numbers). Whatever happens is told once, and the blocks go on as t
 would have had.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor, _dynamo
-from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
+from torch._dynamo.exc import FailOnRecompileLimitHit
 from torch._functorch import config as autograd_config
 
 from sidestep_tui.acestep.attention import Rotary
@@ -20,6 +21,7 @@ from sidestep_tui.acestep.compiled_check import deviation, kind_of
 from sidestep_tui.acestep.eagerly import is_eager
 from sidestep_tui.acestep.fast import fast_block
 from sidestep_tui.acestep.fast_ops import row_major
+from sidestep_tui.acestep.full_memory import says_full
 from sidestep_tui.errors import first_line
 from sidestep_tui.told import told
 
@@ -31,6 +33,9 @@ During = Callable[[str], AbstractContextManager[None]]
 
 _TOLERANCES: Final = {torch.float32: 1e-3, torch.bfloat16: 0.05, torch.float16: 0.05}
 """Compiled blocks round less often: numbers of eight bits may differ by that much."""
+_FAILURES: Final = (RuntimeError, AssertionError, ImportError, OSError, FailOnRecompileLimitHit)
+"""Of the compiler, and of what it makes: kernels for which a card is too small, or which it does not load."""
+_C_COMPILER: Final = re.compile(r"Failed to find C compiler|CalledProcessError: .*\.c'")
 _GRAPHS: Final = 24
 """Of one block: windowed or not, with and without gradients, batches of one and of several, equal lengths or not."""
 
@@ -54,7 +59,11 @@ def compile_blocks(transformer: "AceStepTransformer1DModel", during: During, war
     blocks = _CompiledBlocks(during, warn)
     for layer in transformer.layers:
         layer.forward = partial(blocks, layer)
-    off = deviation(transformer, blocks)
+    try:
+        off = deviation(transformer, blocks)
+    except _FAILURES as error:  # on the way back, which is not asked for through the blocks
+        blocks.failed_with(error)
+        return
     if not off <= _TOLERANCES[transformer.proj_in_conv.weight.dtype]:  # a NaN neither
         blocks.give_up(told("compiled, they are off by {share}", share=f"{off:.1%}"))
 
@@ -95,9 +104,22 @@ class _CompiledBlocks:
                 with self._announced(block), _guarded():
                     result: Tensor = self._compiled(block, *arguments, *condition)
                 return result
-            except (TorchDynamoException, FailOnRecompileLimitHit, OSError) as error:
-                self.give_up(f"{type(error).__name__}: {first_line(error)}")
+            except _FAILURES as error:
+                self.failed_with(error)
         return fast_block(block, *arguments, *condition)
+
+    def failed_with(self, error: Exception) -> None:
+        """Gives up for what the compiler, or what it has made, says.
+
+        Raises:
+            torch.OutOfMemoryError: it says that the memory is full, or any other error that says so.
+        """
+        if says_full(error):
+            raise error
+        if _C_COMPILER.search(str(error)) is None:
+            self.give_up(f"{type(error).__name__}: {first_line(error)}")
+        else:
+            self.give_up(told("Triton finds no C compiler or no headers of Python: install gcc and python3-dev"))
 
     def give_up(self, reason: str) -> None:
         """From now on the blocks run as they were written."""

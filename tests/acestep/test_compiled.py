@@ -18,6 +18,7 @@ from sidestep_tui.acestep.compiled import compile_blocks
 from sidestep_tui.acestep.eagerly import eagerly
 from sidestep_tui.config.train import Checkpointing
 from sidestep_tui.engine.memory.recompute import use_checkpointing
+from tests.acestep.support import FULL
 from tests.acestep.test_attention import make_inputs
 from tests.acestep.test_fast import FAMILIES, assert_same, make_pair, outcome
 
@@ -155,6 +156,8 @@ def test_every_family_gives_the_same_or_says_that_it_is_not_compiled(family: str
 @pytest.mark.parametrize("failure", [
     FailOnRecompileLimitHit("recompile_limit reached\nmany words"),
     torch._dynamo.exc.InternalTorchDynamoError("recompile_limit reached\nmany words"),
+    RuntimeError("recompile_limit reached\nmany words"),
+    AssertionError("recompile_limit reached\nmany words"),
 ])  # fmt: skip
 def test_a_failure_is_told_once_and_the_blocks_go_on(failure: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
@@ -175,12 +178,53 @@ def test_a_failure_is_told_once_and_the_blocks_go_on(failure: Exception, monkeyp
     assert told.warnings == [f"The blocks run without compilation: {type(failure).__name__}: recompile_limit reached"]
 
 
-def test_what_is_no_failure_of_the_compiler_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> None:
-        raise torch.OutOfMemoryError("full")
+class _FailsOnTheWayBack(torch.autograd.Function):
+    @staticmethod
+    def forward(_ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        return x.clone()
 
-    monkeypatch.setattr(compiled.torch, "compile", lambda function, **options: full)
-    with pytest.raises(torch.OutOfMemoryError):
+    @staticmethod
+    def backward(_ctx: Any, *_: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("No valid triton configs. OutOfResources: shared memory\nmany words")
+
+
+def test_a_failure_on_the_way_back_is_met_before_the_run_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that is too large for a card fails when it is first launched, not when it is compiled."""
+
+    def compiled_badly(function: Callable[..., Any], **_: Any) -> Callable[..., Any]:
+        return lambda *arguments: _FailsOnTheWayBack.apply(function(*arguments))
+
+    monkeypatch.setattr(compiled.torch, "compile", compiled_badly)
+    fast, mine, told = make(FAMILIES["lora"])
+    assert told.warnings == [
+        "The blocks run without compilation: RuntimeError: No valid triton configs. OutOfResources: shared memory"
+    ]
+    assert_same(fast, mine, make_inputs(1, 30))
+
+
+@pytest.mark.parametrize("said", [
+    "RuntimeError: Failed to find C compiler. Please specify via CC environment variable.",
+    "CalledProcessError: Command '['/usr/bin/gcc', '/tmp/a/cuda_utils.c', '-O3']' returned non-zero exit status 1.",
+])  # fmt: skip
+def test_a_missing_c_compiler_is_told_with_what_to_install(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(compiled.torch, "compile", lambda function, **options: fail)
+    *_, told = make(FAMILIES["lora"])
+    (warning,) = told.warnings
+    assert "install gcc and python3-dev" in warning
+
+
+@pytest.mark.parametrize("full", FULL[:2])
+def test_what_is_no_failure_of_the_compiler_comes_through(
+    full: Callable[[], Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise full()
+
+    monkeypatch.setattr(compiled.torch, "compile", lambda function, **options: fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
         make(FAMILIES["lora"])
 
 
