@@ -16,6 +16,8 @@ from sidestep_tui.disk_errors import disk_errors_named
 from sidestep_tui.errors import SidestepError
 
 _POLL_SECONDS: Final = 0.02
+TENSORS_LOCK: Final = ".lock"
+"""In a folder of tensors: held by the run that encodes into it."""
 
 
 def is_held(file: Path) -> bool:

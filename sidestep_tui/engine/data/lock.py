@@ -3,13 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from sidestep_tui.disk_errors import disk_errors_named
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.runs.locks import trying_to_hold
-
-_LOCK: Final = ".lock"
+from sidestep_tui.runs.locks import TENSORS_LOCK, trying_to_hold
 
 
 @contextmanager
@@ -21,7 +18,7 @@ def writing_to(folder: Path) -> Iterator[None]:
     """
     with disk_errors_named(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with trying_to_hold(folder / _LOCK, needed=False) as is_ours:
+    with trying_to_hold(folder / TENSORS_LOCK, needed=False) as is_ours:
         if not is_ours:
             raise SidestepError(
                 "Another run writes into this folder.",

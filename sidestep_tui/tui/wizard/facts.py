@@ -16,11 +16,12 @@ from sidestep_tui.dataset import DATASET_FILE
 from sidestep_tui.dataset.document import read_document
 from sidestep_tui.dataset.folder import Walk
 from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.locks import TENSORS_LOCK, is_held
 from sidestep_tui.texts import _, ngettext
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.programs import command_json
 
-FolderKind = Literal["tensors", "songs", "damaged", "empty", "missing"]
+FolderKind = Literal["tensors", "songs", "encoding", "damaged", "empty", "missing"]
 _CHOOSE: Final = _("choose a model folder")
 
 
@@ -58,6 +59,8 @@ class DataFacts:
     """Whether the folder holds a saved data set, which a scan of the folder passes over."""
     samples: int = 0
     """Samples of an epoch, a song that is repeated counted as often, without what `held_out` counts; 0 as unknown."""
+    being_encoded: bool = False
+    """Whether a run encodes songs into the folder at this moment: soon it holds something else."""
 
     def trained(self, drawn: int) -> int:
         """Samples of an epoch that train where the settings hold out so many songs, if the data set holds out none."""
@@ -73,6 +76,8 @@ class DataFacts:
                 return _("there is no such folder")
             case "damaged":
                 return _("preprocessed tensors whose list of songs cannot be read: preprocess them again")
+            case "encoding":
+                return _("its songs are being encoded now: training can start when that is done")
             case "empty":
                 return _("neither preprocessed tensors nor audio files")
             case "songs":
@@ -86,6 +91,8 @@ class DataFacts:
                 text = ngettext("{count} preprocessed song", "{count} preprocessed songs", self.songs)
                 if self.longest_seconds:
                     text += _(", the longest {seconds:.0f} s")
+                if self.being_encoded:
+                    text += _("; more are being encoded now")
                 return text.format(count=self.songs, seconds=self.longest_seconds)
 
 
@@ -137,11 +144,12 @@ def _traits(variant: str, is_xl: bool, config: Mapping[str, Any]) -> ModelTraits
 
 
 def look_at_songs(path: Path) -> DataFacts:
-    """What a folder holds: preprocessed tensors, audio files, or neither."""
+    """What a folder holds: preprocessed tensors, soon or already, audio files, or neither."""
     if path.suffix == ".json" and is_there(path) and path.is_file():
         return DataFacts("songs", _saved_songs(path))
     if not is_folder(path):
         return DataFacts("missing")
+    being_encoded = is_held(path / TENSORS_LOCK)
     if (songs := _tensor_songs(path)) is not None:
         frames = max((_figure(song, "frames") for song in songs), default=0)
         tokens = max((_figure(song, "condition_tokens") for song in songs), default=0)
@@ -153,7 +161,10 @@ def look_at_songs(path: Path) -> DataFacts:
             frames / FRAMES_PER_SECOND if known else None,
             sum(bool(song.get("held_out")) for song in songs),
             samples=sum(_figure(song, "repeat") or 1 for song in songs if not song.get("held_out")),
+            being_encoded=being_encoded,
         )
+    if being_encoded:
+        return DataFacts("encoding", being_encoded=True)
     count = sum(len(folder.audio) for folder in Walk(path).folders())
     if count:
         return DataFacts("songs", count, saved_beside=is_there(path / DATASET_FILE))
@@ -178,6 +189,7 @@ def together(first: DataFacts, others: Iterable[DataFacts]) -> DataFacts:
         max(folder.longest_seconds or 0.0 for folder in folders) or None,
         sum(folder.held_out for folder in folders),
         samples=sum(folder.samples for folder in folders),
+        being_encoded=any(folder.being_encoded for folder in folders),
     )
 
 

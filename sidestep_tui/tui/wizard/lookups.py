@@ -22,7 +22,7 @@ from sidestep_tui.tui.wizard.views import Figures
 if TYPE_CHECKING:
     from sidestep_tui.tui.app import SidestepApp
 
-_CARDS_SECONDS: Final = 5.0
+_AGAIN_SECONDS: Final = 5.0
 _SEEN_BYTES: Final = 50 * 1024**2
 """A change of half the last figure that is shown."""
 
@@ -75,12 +75,14 @@ class Lookups(Widget):
         self._songs_asked: tuple[Path, ...] = ()
 
     def on_mount(self) -> None:
-        """The cards' free memory is looked at again and again: other programs take and give it."""
-        self.set_interval(_CARDS_SECONDS, self._look_if_shown)
+        """Looks again and again at what others change: the cards' memory, songs that are being encoded."""
+        self.set_interval(_AGAIN_SECONDS, self._look_if_shown)
 
     def _look_if_shown(self) -> None:
         if self.screen.is_current:
             self.look_at_cards()
+            if self._state.data is not None and self._state.data.being_encoded:
+                self.look_at_songs(self._songs_asked)
 
     @work(thread=True, exclusive=True, group="cards")
     def look_at_cards(self) -> None:
@@ -124,7 +126,7 @@ class Lookups(Widget):
     @on(SongsFound)
     def _take_songs(self, event: SongsFound) -> None:
         event.stop()
-        if event.folders == self._songs_asked:
+        if event.folders == self._songs_asked and event.facts != self._state.data:
             self._state.data = event.facts
             self.post_message(self.Changed())
 

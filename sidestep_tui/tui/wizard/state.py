@@ -168,7 +168,7 @@ class WizardState:
         found: dict[str, str] = {}
         if self.model_problem:
             found[MODEL] = self.model_problem
-        if self.data and self.data.kind in ("damaged", "empty", "missing"):
+        if self.data and self.data.kind in ("encoding", "damaged", "empty", "missing"):
             found[SONGS] = self.data.title
         found |= absent_files(self.document)
         if self.document.ready():

@@ -12,12 +12,13 @@ from textual.widgets import Input, Static
 from sidestep_tui.config.memory.estimate import GIB
 from sidestep_tui.config.presets.keeping import save_preset
 from sidestep_tui.config.presets.preset import Preset
+from sidestep_tui.runs.locks import TENSORS_LOCK, trying_to_hold
 from sidestep_tui.tui.widgets.table import KeyTable
 from sidestep_tui.tui.wizard import facts
 from sidestep_tui.tui.wizard.lookups import Lookups
 from sidestep_tui.tui.wizard.memory_bar import MemoryBar
 
-from ..conftest import MACHINE, MakeRun, notes
+from ..conftest import MACHINE, Eventually, MakeRun, notes
 from .conftest import OpenWizard, settle
 from .support import bar, go_to, help_text, state, value
 
@@ -68,6 +69,27 @@ async def test_further_folders_of_tensors_count_in_steps_and_memory(
         known = state(pilot).data
         assert known is not None
         assert known.load.frames == 300
+
+
+async def test_songs_that_are_being_encoded_are_waited_for(
+    open_wizard: OpenWizard, tmp_path: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were told to be neither tensors nor audio files, also after their encoding was done."""
+    monkeypatch.setattr("sidestep_tui.tui.wizard.lookups._AGAIN_SECONDS", 0.01)
+    async with open_wizard() as pilot:
+        monkeypatch.setattr("sidestep_tui.tui.wizard.lookups.look_at_songs", facts.look_at_songs)
+        screen: Any = pilot.app.screen
+        with trying_to_hold(tmp_path / TENSORS_LOCK) as is_ours:
+            assert is_ours
+            await screen.take(state(pilot).document.set_all({"data.tensors": str(tmp_path)}))
+            await settle(pilot)
+            assert "being encoded now" in state(pilot).conflicts()["data.tensors"]
+            document = {"songs": [{"frames": 50, "condition_tokens": 9}]}
+            (tmp_path / "manifest.json").write_text(json.dumps(document), encoding="utf-8")
+            await eventually(pilot, lambda: "data.tensors" not in state(pilot).conflicts())
+            await go_to(pilot, "Data")
+            assert "1 preprocessed song, the longest 2 s; more are being encoded now" in help_text(pilot)
+        await eventually(pilot, lambda: "more are being" not in help_text(pilot))
 
 
 async def test_e_takes_the_recommended_epochs(open_wizard: OpenWizard) -> None:
