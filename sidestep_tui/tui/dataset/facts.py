@@ -1,7 +1,5 @@
 """The left side of a song: its fields with where each came from, and what was found with the key that mends it."""
 
-from collections.abc import Iterator
-from itertools import count
 from typing import Final
 
 from rich.text import Text
@@ -109,7 +107,8 @@ class FindingsList(Widget):
 
     DEFAULT_CSS = "FindingsList { height: auto; padding: 0 1; }"
 
-    found: reactive[tuple[tuple[Finding, Fix | None], ...]] = reactive((), layout=True)
+    found: reactive[tuple[tuple[Finding, Fix | None, int], ...]] = reactive((), layout=True)
+    """Each with what its digit does."""
     checked: reactive[bool] = reactive(False)
 
     def render(self) -> RenderResult:
@@ -117,14 +116,13 @@ class FindingsList(Widget):
         if not self.found:
             text = (_("✓ Nothing to look at."), "$success") if self.checked else (_("Checking …"), "$text-muted")
             return Content.assemble(text)
-        digits = count(1)
-        return Content("\n").join([self._line(finding, fix, digits) for finding, fix in self.found])
+        return Content("\n").join([self._line(finding, fix, digit) for finding, fix, digit in self.found])
 
     @staticmethod
-    def _line(finding: Finding, fix: Fix | None, digits: Iterator[int]) -> Content:
+    def _line(finding: Finding, fix: Fix | None, digit: int) -> Content:
         symbol, colour = SYMBOLS[finding.severity]
         line = Content.assemble((symbol, f"bold ${colour}"), " ", clean(spoken(finding.message)))
         if fix is None:
             return line
         mend = clean(spoken(fix.label))
-        return line + Content.assemble((f"  {next(digits)}", "bold $footer-key-foreground"), (f" {mend}", "bold"))
+        return line + Content.assemble((f"  {digit}", "bold $footer-key-foreground"), (f" {mend}", "bold"))

@@ -1,5 +1,7 @@
 """The part of a song's screen that changes the song: a field, a finding that is mended, the other tempo, the review."""
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from textual import on, work
@@ -7,7 +9,7 @@ from textual.binding import Binding, BindingType
 
 from sidestep_tui.dataset.fields import FIELDS
 from sidestep_tui.dataset.fixes import Fix, other_tempo
-from sidestep_tui.dataset.song import Song
+from sidestep_tui.dataset.song import Finding, Song
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.dataset.base import ReviewingScreen
@@ -37,13 +39,33 @@ class SongEditingScreen(ReviewingScreen[str | None]):
     def __init__(self, review: Review, key: str) -> None:
         super().__init__(review)
         self.key = key
-        self.mends: list[Fix] = []
-        """What the digits do, the first for 1."""
+        self.mends: dict[int, Fix] = {}
+        """What the digits do."""
+        self._digits: dict[tuple[str, int], int] = {}
 
     @property
     def song(self) -> Song:
         """The song as it is now."""
         return self.review.songs[self.key]
+
+    def numbered(self, findings: Sequence[Finding]) -> Iterator[tuple[Finding, Fix | None, int]]:
+        """Gives each mend its digit, which it keeps while the song is looked at.
+
+        The sound adds findings while somebody reads, and a mend takes one away: a digit that then stood for another
+        mend would do what nobody asked for.
+        """
+        places: Counter[str] = Counter()
+        self.mends = {}
+        for finding in findings:
+            fix, digit = self.review.fix_for(finding), 0
+            if fix is not None:
+                name = (finding.code, places[finding.code])
+                places[finding.code] += 1
+                digit = self._digits.setdefault(name, len(self._digits) + 1)
+                self.mends[digit] = fix
+            yield finding, fix, digit
+        if not self.mends:
+            self._digits.clear()
 
     def action_toggle_reviewed(self) -> None:
         """Says whether the song is reviewed."""
@@ -62,8 +84,8 @@ class SongEditingScreen(ReviewingScreen[str | None]):
 
     def action_mend(self, number: int) -> None:
         """Does what stands beside a finding."""
-        if number <= len(self.mends):
-            self._mend(self.mends[number - 1])
+        if fix := self.mends.get(number):
+            self._mend(fix)
 
     def action_other_tempo(self) -> None:
         """Takes half or double the tempo."""
@@ -80,7 +102,7 @@ class SongEditingScreen(ReviewingScreen[str | None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys appear only where they would do something."""
         if action == "mend":
-            return int(str(parameters[0])) <= max(1, len(self.mends))
+            return (number := int(str(parameters[0]))) == 1 or number in self.mends
         if action == "other_tempo":
             return other_tempo(self.song) is not None
         return super().check_action(action, parameters)

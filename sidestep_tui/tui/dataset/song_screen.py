@@ -95,6 +95,7 @@ class SongScreen(SongEditingScreen):
         """Shows a song; its sound is decoded after a moment, so that leafing through stays light."""
         self.key = key
         self._visits += 1
+        self._digits.clear()
         self.set_context(printable(key))
         self.query_one("#found", KeyScroll).scroll_home(animate=False)
         view = self.query_one(SoundView)
@@ -115,11 +116,8 @@ class SongScreen(SongEditingScreen):
         head.song = song
         head.place = (review.shown.index(song.key) + 1 if song.key in review.shown else 0, len(review.shown))
         self.query_one(FieldTable).show(song)
-        findings = review.checks.of(song.key)
-        fixes = [review.fix_for(finding) for finding in findings]
-        self.mends = [fix for fix in fixes if fix is not None]
         found = self.query_one(FindingsList)
-        found.found = tuple(zip(findings, fixes, strict=True))
+        found.found = tuple(self.numbered(review.checks.of(song.key)))
         found.checked = review.checks.complete
         self.query_one(PromptView).show(song.key)
         view = self.query_one(SoundView)

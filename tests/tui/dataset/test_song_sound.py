@@ -1,5 +1,7 @@
 """The sound of one song: decoded once, drawn, told when it is gone, and trimmed by one key."""
 
+import re
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +114,7 @@ async def test_silence_is_trimmed_by_one_key_and_the_prompt_follows(
     async with open_review(path.parent, (120, 36), "enter") as pilot:
         await eventually(pilot, lambda: "of silence" in found(pilot))
         assert "- duration: 8 seconds" in prompts(pilot)
-        mend = next(number for number, fix in enumerate(song_screen(pilot).mends, 1) if "trim_start" in fix.changes)
+        mend = next(number for number, fix in song_screen(pilot).mends.items() if "trim_start" in fix.changes)
         await pilot.press(str(mend))
         await pilot.pause()
         assert "of silence" not in found(pilot)
@@ -125,6 +127,36 @@ async def test_silence_is_trimmed_by_one_key_and_the_prompt_follows(
         await pilot.pause()
         assert "- duration: 8 seconds" in prompts(pilot)
     assert path.read_bytes() == before
+
+
+async def test_a_digit_means_the_same_mend_after_the_sound_was_heard(
+    open_review: OpenReview, tmp_path: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What 2 did changed under the finger: the tempo was to be set, and the song became louder."""
+    from sidestep_tui.tui.dataset import listener
+
+    path, answer = tmp_path / "songs" / "a.wav", threading.Event()
+    write_audio(path, np.concatenate([np.zeros((2, 5 * 48_000), dtype=np.float32), swell(3.0, 220)], axis=1))
+    look_at = listener.look_at
+    monkeypatch.setattr(listener, "look_at", lambda path: answer.wait(60) and look_at(path))
+    async with open_review(path.parent, (120, 36), "enter") as pilot:
+        await eventually(pilot, lambda: "set the tempo" in found(pilot))
+        before = digits(found(pilot))
+        answer.set()
+        await eventually(pilot, lambda: "of silence" in found(pilot))
+        after = digits(found(pilot))
+        assert len(after) > len(before)
+        assert after.items() >= before.items()
+        gone = next(digit for digit, mend in before.items() if mend == "mark instrumental")
+        await pilot.press(gone)
+        await pilot.pause()
+        del after[gone]
+        assert digits(found(pilot)) == after
+
+
+def digits(findings: str) -> dict[str, str]:
+    """What each digit is said to do."""
+    return dict(re.findall(r"  (\d) ([a-z ]+)", findings))
 
 
 async def test_an_error_stands_above_what_a_digit_mends(
