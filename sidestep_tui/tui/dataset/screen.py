@@ -103,8 +103,8 @@ class ReviewScreen(ArrangingScreen):
 
     @work
     async def action_back(self) -> None:  # type: ignore[override]  # it has to ask first
-        """Out of the line that finds; out of the review, after asking what becomes of unsaved edits."""
-        if self.query_one(FindLine).typing:
+        """Back to all songs; out of the review where all are shown, after asking what becomes of unsaved edits."""
+        if self.query_one(FindLine).typing or self.review.query.strip():
             self.action_show_all()
         elif await self.may_leave():
             super().action_back()

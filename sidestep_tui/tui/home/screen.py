@@ -64,7 +64,7 @@ class HomeScreen(HistoryKeys, RunKeys, RunsReading):
         Binding("u", "go('queue')", _("Queue"), tooltip=_("Runs that wait for the machine, one after another")),
         Binding("p", "go('presets')", _("Presets"), tooltip=_("Settings to start from: look, compare, keep")),
         Binding("D", "go('dataset')", _("Data set"), tooltip=_("Review the songs of a data set")),
-        Binding("escape", "quit", _("Quit"), show=False, tooltip=_("Leave Side-Step; running engines go on")),
+        Binding("escape", "leave", _("Quit"), show=False, tooltip=_("Leave Side-Step; running engines go on")),
     ]
 
     def __init__(self) -> None:
@@ -183,6 +183,14 @@ class HomeScreen(HistoryKeys, RunKeys, RunsReading):
     def action_new(self) -> None:
         """Opens the wizard."""
         self.sidestep.open("wizard")
+
+    async def action_leave(self) -> None:
+        """Back to all runs; out of the application where all are shown."""
+        if self.words.strip():
+            self.words = ""
+            self.show_runs()
+        else:
+            await self.sidestep.action_quit()
 
     def action_go(self, screen: str) -> None:
         """Opens another screen."""

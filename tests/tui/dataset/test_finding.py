@@ -44,6 +44,19 @@ async def test_half_a_filter_leaves_the_songs_and_says_what_is_missing(open_revi
         assert len(drawn(pilot)) == 6
 
 
+async def test_the_way_back_from_a_filter_leads_to_all_songs(open_review: OpenReview, album: Path) -> None:
+    """It led out of the data set, from the songs of one finding too."""
+    async with open_review(album, (80, 24), "f", "enter") as pilot:
+        await pilot.pause()
+        assert len(drawn(pilot)) < 6
+        await pilot.press("escape")
+        await pilot.pause()
+        assert len(drawn(pilot)) == 6
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not isinstance(pilot.app.screen, ReviewScreen)
+
+
 async def test_a_click_ends_the_typing_and_another_goes_on_with_it(open_review: OpenReview, album: Path) -> None:
     """The line still had the letters, unseen: no key of the songs did anything. Clicked into, it found nothing."""
     async with open_review(album, (80, 24)) as pilot:

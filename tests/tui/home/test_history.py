@@ -135,6 +135,12 @@ async def test_finding_sorting_and_a_note_that_stays(
         await pilot.press("slash", *["backspace"] * 5, "enter")
         await settle(pilot)
         assert names(app) == ["a", "b"]
+        await pilot.press("slash", *"far", "enter")
+        await settle(pilot)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert names(app) == ["a", "b"]
+        assert app.is_running
     assert read_note(run) == "best [so far]"
 
 
