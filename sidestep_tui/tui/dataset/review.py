@@ -60,10 +60,11 @@ class Review:
         self._dataset = session.dataset
         self._genre_songs: tuple[int, frozenset[str]] = (0, frozenset())
         self.songs: dict[str, Song] = self._dataset.by_key()
-        self.shown: list[str] = list(self.songs)
+        self.shown: list[str] = []
         stems = Counter(splitext(key)[0] for key in self.songs)
         self.shared_stems = frozenset(stem for stem, songs in stems.items() if songs > 1)
         """What the keys of several songs are but for the ending."""
+        self.show()
 
     @property
     def dataset(self) -> Dataset:

@@ -57,6 +57,18 @@ async def test_the_way_back_from_a_filter_leads_to_all_songs(open_review: OpenRe
         assert not isinstance(pilot.app.screen, ReviewScreen)
 
 
+async def test_songs_are_in_the_order_that_their_head_names_from_the_first(
+    open_review: OpenReview, album: Path
+) -> None:
+    """Capitals came first until the first filter, which arranged the songs anew."""
+    (album / "live" / "05 interlude.wav").rename(album / "Zebra.wav")
+    async with open_review(album) as pilot:
+        first = drawn(pilot)
+        await pilot.press("S", "S")
+        await pilot.pause()
+        assert drawn(pilot) == first
+
+
 async def test_a_click_ends_the_typing_and_another_goes_on_with_it(open_review: OpenReview, album: Path) -> None:
     """The line still had the letters, unseen: no key of the songs did anything. Clicked into, it found nothing."""
     async with open_review(album, (80, 24)) as pilot:
