@@ -30,8 +30,8 @@ class ActionRow(Static, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "do", _("Do it"))]
     DEFAULT_CSS = """
-    ActionRow { height: 1; padding: 0 1; }
-    ActionRow.-long { height: auto; max-height: 3; }
+    ActionRow { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    ActionRow.-long { height: auto; max-height: 3; text-wrap: wrap; }
     ActionRow:focus { background: $panel; text-style: bold; }
     """
 

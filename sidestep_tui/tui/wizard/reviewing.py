@@ -127,7 +127,7 @@ def _found(state: WizardState) -> tuple[Action, ...]:
 def _measuring(state: WizardState) -> tuple[Action, ...]:
     if not _spends_ranks(state):
         return ()
-    answer = _("on: ranks follow your songs") if state.measure_first else _("off: one rank everywhere")
+    answer = _("on: the songs give ranks") if state.measure_first else _("off: one rank everywhere")
     return (Action("measure", _("Measure first"), answer),)
 
 

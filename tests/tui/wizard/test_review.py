@@ -37,6 +37,19 @@ async def test_start_makes_the_run_and_opens_the_monitor(
         assert not isinstance(pilot.app.screen, WizardScreen)
 
 
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+async def test_what_an_action_does_is_read_to_its_end_or_seen_to_go_on(
+    open_wizard: OpenWizard, size: tuple[int, int]
+) -> None:
+    """`on: ranks follow your` was all there was to read, and of a long name nothing told that it goes on."""
+    values = {"model.checkpoint": "/models/model-turbo", "data.tensors": "/data/" + "long-name-" * 9 + "songs"}
+    async with open_wizard(size, values) as pilot:
+        await act(pilot, "measure")
+        told = {row.action.key: row.render_line(0).text.rstrip() for row in pilot.app.screen.query(ActionRow)}
+        assert told["measure"].endswith("on: the songs give ranks")
+        assert told["name"].endswith("…")
+
+
 async def test_a_run_is_saved_without_starting_it(open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", lambda run: pytest.fail(f"started {run.path}"))
     monkeypatch.setattr("sidestep_tui.tui.wizard.start.start_queue", lambda runs: pytest.fail(f"queued {runs}"))
