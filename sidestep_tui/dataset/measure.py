@@ -22,6 +22,11 @@ _CLIPPED_RUN = 4
 _SILENCE_FRAME = 480
 SILENCE_PEAK = 10 ** (-60.0 / 20)
 """Samples up to here are silence: -60 dB of full scale."""
+OFF_SCALE_PEAK = 10.0
+"""No mix goes 20 dB over full scale: what does is damaged, or written in numbers of another scale.
+
+The VAE makes latents of it that are thousands of times those of music, and one such song drowns all others.
+"""
 _SAME_SIDES_DB = -60.0
 _SPECTRUM = 4096
 _SPECTRUM_EVERY = SAMPLE_RATE // 4

@@ -1,6 +1,8 @@
 """What the sound of a song says about it as training material, after trimming and normalisation have had their say."""
 
-from sidestep_tui.dataset.measure import Measures
+import math
+
+from sidestep_tui.dataset.measure import OFF_SCALE_PEAK, Measures
 from sidestep_tui.dataset.song import DatasetMetadata, Finding, Severity, Song
 from sidestep_tui.dataset.song_findings import SHORTEST
 from sidestep_tui.dataset.treatment import Treatment, treatment_of
@@ -31,6 +33,11 @@ def check_sound(song: Song, metadata: DatasetMetadata, measures: Measures) -> li
     if measures.loudness is None:
         return [finding(Severity.ERROR, "silent", told("It is silent."), told("remove it"))]
     treatment = treatment_of(song, metadata, measures)
+    over = 20 * math.log10(measures.peak) + treatment.gain_db
+    if over > 20 * math.log10(OFF_SCALE_PEAK):
+        message = told("It goes {over:.0f} dB over full scale: it is damaged, or has another scale.", over=over)
+        fix = told("copy it again, or set normalization for the data set")
+        return [finding(Severity.ERROR, "off-scale", message, fix)]
     found = _breaks_off(song, measures)
     if measures.loudness + treatment.gain_db < QUIET:
         message = told("It is quiet ({loudness:.1f} LUFS).", loudness=measures.loudness + treatment.gain_db)

@@ -9,7 +9,7 @@ import pytest
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform
 from sidestep_tui.dataset.fixes import fix_for
 from sidestep_tui.dataset.measure import loudness, measure, measure_pieces
-from sidestep_tui.dataset.song import DatasetMetadata, Song
+from sidestep_tui.dataset.song import DatasetMetadata, Severity, Song
 from sidestep_tui.dataset.sound_findings import check_sound
 from sidestep_tui.dataset.structure import structure_tags
 from tests.dataset.conftest import song, tone
@@ -90,6 +90,17 @@ def test_a_silent_song_is_an_error() -> None:
     measures = measure(waveform)
     assert (measures.loudness, measures.peak, measures.silence_start) == (None, 0.0, 1.0)
     assert [finding.code for finding in check_sound(song_of(waveform), DatasetMetadata(), measures)] == ["silent"]
+
+
+def test_a_song_far_over_full_scale_is_an_error_until_it_is_normalised() -> None:
+    """A damaged file was told to clip, as a remark."""
+    waveform = 2000 * sine(2, 0)
+    measures, song = measure(waveform), song_of(waveform)
+    (finding,) = check_sound(song, DatasetMetadata(), measures)
+    assert (finding.severity, finding.code) == (Severity.ERROR, "off-scale")
+    assert "66 dB over full scale" in finding.message
+    normalised = check_sound(song, DatasetMetadata(normalization="peak"), measures)
+    assert "off-scale" not in {finding.code for finding in normalised}
 
 
 @pytest.mark.parametrize("cut", [11_025, 16_000, 20_000])

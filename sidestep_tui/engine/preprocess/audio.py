@@ -8,7 +8,7 @@ import torch
 
 from sidestep_tui.acestep.vae import encode_audio
 from sidestep_tui.dataset.audio import SAMPLE_RATE, Waveform, read_audio
-from sidestep_tui.dataset.measure import SILENCE_PEAK
+from sidestep_tui.dataset.measure import OFF_SCALE_PEAK, SILENCE_PEAK
 from sidestep_tui.dataset.treatment import treat
 from sidestep_tui.engine.prefetch import prefetch
 from sidestep_tui.engine.preprocess.bench import Bench
@@ -63,4 +63,10 @@ def _decode(song: PlannedSong) -> Waveform | SidestepError:
     waveform = treat(recorded, treatment)
     if waveform.shape[1] < _SHORTEST_SECONDS * SAMPLE_RATE:
         return SidestepError("The song is shorter than one second.", where=song.audio_path, fix="remove it")
+    if max(waveform.max(), -waveform.min()) > OFF_SCALE_PEAK:
+        return SidestepError(
+            "The song goes far over full scale: it is damaged, or has another scale.",
+            where=song.audio_path,
+            fix="copy it again, or set normalization for the data set",
+        )
     return waveform

@@ -162,10 +162,11 @@ def test_songs_that_cannot_be_encoded_are_named_and_the_rest_goes_on(
 
     soundfile.write(folder / "nan.wav", np.full((RATE, 2), np.nan, np.float32), RATE, subtype="FLOAT")
     soundfile.write(folder / "silent.wav", np.zeros((2 * RATE, 2), np.float32), RATE)
+    soundfile.write(folder / "off scale.wav", np.full((2 * RATE, 2), 3000, np.float32), RATE, subtype="FLOAT")
     _, state = engine.run("run", "preprocess", document)
     failed = read_manifest(tmp_path / "tensors").failed
-    assert sorted(failed) == ["[broken].mp3", "nan.wav", "short.wav", "silent.wav"]
-    assert (state.results["songs"], state.results["failed"]) == (3, 4)
+    assert sorted(failed) == ["[broken].mp3", "nan.wav", "off scale.wav", "short.wav", "silent.wav"]
+    assert (state.results["songs"], state.results["failed"]) == (3, 5)
     assert {warning.what.split(" is left out")[0] for warning in state.warnings} == set(failed)
 
 
