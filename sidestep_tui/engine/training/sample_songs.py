@@ -53,15 +53,21 @@ class SampleSong:
 
 
 def songs_to_sample(context: JobContext, settings: TrainSettings, manifest: Manifest) -> tuple[SampleSong, ...]:
-    """The songs in their order: those of the data set first, by name. What cannot be told again is left out."""
+    """The songs in their order: those of the data set first, by name. For one without a caption the next is taken."""
     samples = settings.samples
     songs: list[SampleSong] = []
-    for entry in sorted(manifest.songs, key=lambda song: song.key)[: samples.songs]:
+    left_out = []
+    for entry in sorted(manifest.songs, key=lambda song: song.key):
+        if len(songs) == samples.songs:
+            break
         song = _song(settings, len(songs) + 1, Path(entry.key).stem, _told(entry))
         if song is not None:
             songs.append(song)
-        elif samples.every_epochs is not None:
-            context.warn_once("The song's prompt cannot be used for a sample.", entry.key, "give samples.prompts")
+        else:
+            left_out.append(entry.key)
+    if left_out and len(songs) < samples.songs and samples.every_epochs is not None:
+        fix = "write its caption and preprocess it again, or give samples.prompts"
+        context.warn_once("The song's prompt cannot be used for a sample.", left_out[0], fix)
     for caption in split_captions(samples.prompts):
         language = language_code(samples.language) or samples.language
         told = SongFields(caption, samples.duration, samples.lyrics, language)

@@ -15,6 +15,7 @@ from sidestep_tui.config.fields import put
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.dataset.audio import read_audio
 from sidestep_tui.dataset.prompts import SongFields, lyric_prompt, read_prompts, text_prompt
+from sidestep_tui.dataset.text import safe_name
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.data.manifest import read_manifest, write_manifest
 from sidestep_tui.engine.ranks import Ranks
@@ -187,6 +188,19 @@ def test_prompts_that_cannot_be_sampled_are_told_only_where_samples_are_wanted(
     heard, state = engine.run("heard", "train", document)
     assert [warning.what for warning in state.warnings] == ["The song's prompt cannot be used for a sample."]
     assert len(_samples(heard)) > 0 == len(_samples(silent))
+
+
+def test_a_song_without_a_caption_leaves_its_place_to_the_next(engine: Engine, document: dict[str, Any]) -> None:
+    """The run gave no song to listen to, though all others had captions."""
+    manifest = Path(document["data"]["tensors"]) / "manifest.json"
+    entries = json.loads(manifest.read_text())
+    first, second = sorted(entries["songs"], key=lambda song: song["key"])[:2]
+    first["prompt"] = text_prompt(replace(SUNG, caption=""))
+    manifest.write_text(json.dumps(entries))
+    run, state = engine.run("heard", "train", put(document, "samples", {**document["samples"], "songs": 1}))
+    assert not state.warnings
+    told = f"1-{safe_name(Path(second['key']).stem)}.flac"
+    assert {Path(sample.path).name for sample in _samples(run)} == {told, "2-loud-drums.flac"}
 
 
 def test_a_sample_that_is_no_number_does_not_end_the_run(engine: Engine, document: dict[str, Any]) -> None:
