@@ -1,5 +1,6 @@
 """What the wizard asks of disk, card and other processes, each in a thread; the answers go into its state."""
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -71,6 +72,8 @@ class Lookups(Widget):
     def __init__(self, state: WizardState) -> None:
         super().__init__()
         self._state = state
+        self.models_known = asyncio.Event()
+        """Set when the first search for models has ended."""
         self._model_asked: tuple[Path | None, str | None] = (None, None)
         self._songs_asked: tuple[Path, ...] = ()
 
@@ -121,6 +124,7 @@ class Lookups(Widget):
     def _take_models(self, event: ModelsFound) -> None:
         event.stop()
         self._state.found_models = event.models
+        self.models_known.set()
         self.post_message(self.Changed())
 
     @on(SongsFound)

@@ -1,5 +1,6 @@
 """What the wizard lets people choose: a step, a setting, a model, a preset, a config file."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -36,10 +37,20 @@ async def find_setting(screen: SidestepScreen[None], state: WizardState) -> str 
     return await screen.app.push_screen_wait(PickScreen(_("Find a setting"), found))
 
 
+async def wait_for_models(screen: SidestepScreen[None], known: asyncio.Event) -> None:
+    """Says that models are looked for until they are known: a list without them would read as if there were none."""
+    from sidestep_tui.tui.dataset.dialogs import BusyScreen
+
+    busy = BusyScreen(_("Looking for models …"))
+    await screen.app.push_screen(busy)
+    await known.wait()
+    busy.dismiss()
+
+
 async def choose_model(screen: SidestepScreen[None], found: Sequence[FoundModel], current: Path | None) -> Path | None:
     """A model folder from this machine, or one that was downloaded; None where nothing was chosen."""
     entries = [Choice(str(model.path), model.path.name, f"{model.title}  {model.path.parent}") for model in found]
-    note = _("from the Hugging Face Hub, or the mirror in HF_ENDPOINT")
+    note = _("from Hugging Face, or from HF_ENDPOINT")
     entries.append(Choice(_DOWNLOAD, _("Download a model …"), note))
     key = await screen.app.push_screen_wait(PickScreen(_("Models"), entries, current=str(current)))
     return await _download_model(screen) if key == _DOWNLOAD else Path(key) if key else None

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from sidestep_tui.tui.wizard.dialogs import PickScreen
 from sidestep_tui.tui.wizard.download import DownloadScreen
 from sidestep_tui.tui.wizard.help_pane import HelpPane
 from sidestep_tui.tui.wizard.models import find_models
+from sidestep_tui.tui.wizard.screen import WizardScreen
 from tests.runs.hub import Hub, serving_hub
 
+from ..conftest import shown
 from .conftest import FOUND, OpenWizard, settle
 
 Eventually = Callable[[Pilot[None], Callable[[], bool]], Awaitable[None]]
@@ -74,6 +77,25 @@ async def test_models_in_the_usual_places_are_offered_and_the_choice_is_remember
         assert "lie in the usual places" not in str(pilot.app.screen.query_one(HelpPane).content)
         kept = json.loads(remembered_choices().read_text(encoding="utf-8"))
         assert kept == {"model.checkpoint": str(FOUND[1].path)}
+
+
+async def test_models_that_are_still_looked_for_are_waited_for(
+    make_app: Callable[..., SidestepApp],
+    places: dict[str, str],
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The list offered a download and nothing else, as if this machine had no model."""
+    answer = threading.Event()
+    monkeypatch.setattr("sidestep_tui.tui.wizard.lookups.find_models", lambda: FOUND if answer.wait(60) else ())
+    app = make_app("wizard")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await eventually(pilot, on(pilot, WizardScreen))
+        await pilot.press("m")
+        await eventually(pilot, lambda: "Looking for models …" in shown(app))
+        answer.set()
+        await eventually(pilot, lambda: FOUND[0].path.name in shown(app))
+        assert "from Hugging Face, or from HF_ENDPOINT" in shown(app)
 
 
 async def test_a_model_is_downloaded_and_chosen(
