@@ -64,7 +64,7 @@ class HomeScreen(HistoryKeys, RunKeys, RunsReading):
         Binding("u", "go('queue')", _("Queue"), tooltip=_("Runs that wait for the machine, one after another")),
         Binding("p", "go('presets')", _("Presets"), tooltip=_("Settings to start from: look, compare, keep")),
         Binding("D", "go('dataset')", _("Data set"), tooltip=_("Review the songs of a data set")),
-        Binding("escape", "leave", _("Quit"), show=False, tooltip=_("Leave Side-Step; running engines go on")),
+        Binding("escape", "leave", _("Back"), show=False, tooltip=_("To all runs; then out: running engines go on")),
     ]
 
     def __init__(self) -> None:

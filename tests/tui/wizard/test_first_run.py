@@ -123,7 +123,7 @@ async def test_a_download_is_stopped_and_taken_up_again(
     async with open_wizard(values={}) as pilot:
         await ask_for_download(pilot, eventually)
         await pilot.press("y")
-        await eventually(pilot, lambda: any(file.stat().st_size for file in downloads_home().rglob("*.part")))
+        await eventually(pilot, lambda: any(file.stat().st_size for file in downloads_home().rglob(".model.*.part")))
         await pilot.press("escape")
         await eventually(pilot, lambda: not isinstance(pilot.app.screen, DownloadScreen))
         assert model(pilot) is None
