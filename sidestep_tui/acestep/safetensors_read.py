@@ -13,6 +13,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from sidestep_tui.acestep.pinned import empty_pinned
 from sidestep_tui.acestep.safetensors_index import TensorEntry
 from sidestep_tui.errors import SidestepError
 
@@ -92,8 +93,8 @@ class _Buffer:
 
     def _for(self, device: torch.device) -> Tensor:
         if self._memory is None:
-            # From pinned memory a card fetches by itself.
-            self._memory = torch.empty(_BUFFER_BYTES, dtype=torch.uint8, pin_memory=device.type == "cuda")
+            size, dtype = (_BUFFER_BYTES,), torch.uint8
+            self._memory = empty_pinned(size, dtype) if device.type == "cuda" else torch.empty(size, dtype=dtype)
         return self._memory
 
     def _read(self, tensor: Tensor) -> None:

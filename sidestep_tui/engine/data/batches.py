@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from sidestep_tui.acestep.conditioning import context_latents
 from sidestep_tui.acestep.flow import draw_dropped, focus, sample_timesteps, seeded_generator, timestep_quantile
 from sidestep_tui.acestep.model_config import LATENT_RATE
+from sidestep_tui.acestep.pinned import pinned
 from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.data.bands import BANDS, Shares
@@ -87,7 +88,7 @@ class Batch:
                 return move(tensor[:1]).expand_as(tensor)
             if device.type != "cuda" or tensor.is_cuda:
                 return tensor.to(device)
-            return tensor.pin_memory().to(device, non_blocking=True)
+            return pinned(tensor).to(device, non_blocking=True)
 
         return replace(
             self,

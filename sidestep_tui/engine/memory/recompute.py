@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
+from sidestep_tui.acestep.pinned import empty_pinned
 from sidestep_tui.config.train import Checkpointing
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _from_host(
     def pack(saved: torch.Tensor) -> tuple[torch.Tensor, torch.device]:
         if saved.data_ptr() != place or not saved.is_cuda:
             return saved, saved.device
-        host = torch.empty(saved.shape, dtype=saved.dtype, pin_memory=True)
+        host = empty_pinned(saved.shape, saved.dtype)
         return host.copy_(saved, non_blocking=True), saved.device
 
     def unpack(packed: tuple[torch.Tensor, torch.device]) -> torch.Tensor:

@@ -155,6 +155,19 @@ def test_no_other_device_than_a_card_is_left_to_read_on(
     assert all(waits)
 
 
+@pytest.mark.filterwarnings("ignore:Copies to the card")
+def test_a_host_that_pins_no_memory_gives_its_batches_to_a_card_all_the_same(
+    train_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_tensor: torch.Tensor) -> None:
+        raise torch.AcceleratorError("CUDA error: out of memory")
+
+    batch = collate(_samples(train_document)[:2], SharedTensors(silence_latent=torch.randn(9, 64), null_condition=NULL))
+    monkeypatch.setattr(torch.Tensor, "pin_memory", refuse)
+    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *_, **__: tensor)
+    assert torch.equal(batch.to(torch.device("cuda")).x0, batch.x0)
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_songs_of_unequal_length_go_to_a_card_together(train_document: dict[str, Any]) -> None:
