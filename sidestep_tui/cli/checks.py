@@ -28,6 +28,20 @@ _OLDEST_TORCH: Final = (2, 11)
 _LITTLE_DISK: Final = 20_000_000_000
 _IMPORT_PATIENCE_SECONDS: Final = 180
 _SMALLEST_TERMINAL: Final = (80, 24)
+_TRY_CARDS: Final = """
+import torch
+cards, failing = range(torch.cuda.device_count()), []
+for card in cards:
+    try:
+        torch.ones(1, device=f"cuda:{card}").add_(1).item()
+    except RuntimeError as error:
+        said = str(error).strip().partition("\\n")[0]
+        if "out of memory" not in said:  # a card that others have filled is a whole one
+            major, minor = torch.cuda.get_device_capability(card)
+            built = ", ".join(torch.cuda.get_arch_list())
+            failing.append(f"cuda:{card} (sm_{major}{minor}; torch is built for {built}): {said}")
+print(torch.cuda.is_available() and len(failing) < len(cards), "; ".join(failing))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +81,18 @@ def check_torch(machine: MachineSnapshot) -> Check:
     found = f"{version}, {f'CUDA {build}' if build else 'CPU build'}"
     if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < _OLDEST_TORCH:
         return Check("torch", "broken", found, "pip install --upgrade torch")
-    program = "import torch; print(torch.cuda.is_available())"
-    worked, words = try_python(program)
+    worked, words = try_python(_TRY_CARDS)
     if not worked:
         return Check("torch", "broken", f"{found}, cannot be imported: {words}", "pip install --force-reinstall torch")
     if machine.cards and build is None:
         fix = "install the CUDA build: the README has the line for a GPU box"
         return Check("torch", "lack", f"{found} beside an NVIDIA card", fix)
-    if machine.cards and words != "True":
+    usable, _, failing = words.partition(" ")
+    if machine.cards and failing:
+        fix = "install a torch that was built for the card (https://pytorch.org/get-started), or update the driver"
+        status: Status = "lack" if usable == "True" else "broken"
+        return Check("torch", status, f"{found}, but it cannot use {failing}", fix)
+    if machine.cards and usable != "True":
         fix = "update the NVIDIA driver, or install a torch built for an older CUDA"
         return Check("torch", "broken", f"{found}, but it cannot use the card", fix)
     return Check("torch", "ok", found)

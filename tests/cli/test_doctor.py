@@ -54,6 +54,8 @@ def torch(monkeypatch):
         ("2.13.0+cpu", None, (True, "False"), (CARD,), "lack", "beside an NVIDIA card"),
         ("2.13.0", "12.8", (True, "False"), (CARD,), "broken", "cannot use the card"),
         ("2.13.0", "12.8", (True, "True"), (CARD,), "ok", "CUDA 12.8"),
+        ("2.13.0", "13.0", (True, "False cuda:0 (sm_61; …): no kernel image"), (CARD,), "broken", "use cuda:0 (sm_61;"),
+        ("2.13.0", "13.0", (True, "True cuda:1 (sm_35; …): no kernel image"), (CARD,), "lack", "no kernel image"),
     ],
 )
 def test_torch(torch, version, build, answer, cards, status, words):
@@ -131,6 +133,45 @@ def test_terminal(monkeypatch, width, colours, status):
 
 def test_a_pipe_needs_no_terminal():
     assert checks.check_terminal(Console(file=io.StringIO())).status == "ok"
+
+
+TORCH_WITH_CARDS = """
+import types
+class Full(RuntimeError): ...
+def ones(_size, device):
+    if device in FAILS:
+        raise FAILS[device]
+    return types.SimpleNamespace(add_=lambda _: types.SimpleNamespace(item=lambda: 2))
+cuda = types.SimpleNamespace(
+    device_count=lambda: 3, is_available=lambda: True, get_arch_list=lambda: ["sm_75", "sm_80"],
+    get_device_capability=lambda card: (6, card),
+)
+FAILS = {fails}
+"""
+
+
+@pytest.mark.parametrize(
+    ("fails", "status", "words"),
+    [
+        ("{}", "ok", "CUDA 13.0"),
+        ("{'cuda:0': Full('CUDA error: out of memory')}", "ok", "CUDA 13.0"),
+        (
+            "{'cuda:1': Full('CUDA error: no kernel image\\nmany words')}",
+            "lack",
+            "cannot use cuda:1 (sm_61; torch is built for sm_75, sm_80): CUDA error: no kernel image",
+        ),
+        ("dict.fromkeys(['cuda:0', 'cuda:1', 'cuda:2'], Full('busy'))", "broken", "cannot use cuda:0 (sm_60;"),
+    ],
+)
+def test_each_card_is_asked_for_a_sum(tmp_path, monkeypatch, fails, status, words):
+    """A torch can see a card for which it has no kernels, and says so at the first of them."""
+    (tmp_path / "torch.py").write_text(TORCH_WITH_CARDS.replace("{fails}", fails))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(importlib.metadata, "version", installed("2.13.0"))
+    monkeypatch.setattr(checks, "torch_build", lambda: "13.0")
+    check = checks.check_torch(machine(CARD))
+    assert check.status == status
+    assert words in check.found
 
 
 def test_programs_are_tried_in_an_interpreter_of_their_own():
