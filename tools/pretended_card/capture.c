@@ -50,6 +50,11 @@ cudaError_t unsafe(void) {
     return broken = 1, cudaErrorStreamCaptureUnsupported;
 }
 
+cudaError_t waits_for(cudaStream_t stream) {
+    if (!is_captured(stream)) return unsafe();
+    return broken = 1, cudaErrorStreamCaptureUnsupported;
+}
+
 cudaError_t cudaThreadExchangeStreamCaptureMode(enum cudaStreamCaptureMode *given) {
     enum cudaStreamCaptureMode before = own;
     own = *given;

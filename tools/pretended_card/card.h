@@ -16,6 +16,7 @@ int card_attribute(int attribute);
 int is_nonblocking(cudaStream_t stream);
 cudaError_t captured(cudaStream_t stream);
 cudaError_t unsafe(void);
+cudaError_t waits_for(cudaStream_t stream); /* a captured stream can be waited for from no thread, in no mode */
 
 /* An event was recorded: a slow card has not come to it before someone waits. */
 void note_event(cudaEvent_t event);

@@ -19,9 +19,8 @@ void note_event(cudaEvent_t event) {
     *(unsigned long *)event = __atomic_add_fetch(&asked, 1, __ATOMIC_RELAXED);
 }
 
-static cudaError_t wait_until(unsigned long number) {
+static void wait_until(unsigned long number) {
     if (number > done) done = number;
-    return unsafe();
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t event) {
@@ -29,7 +28,7 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
     return unsafe();
 }
 
-cudaError_t cudaEventSynchronize(cudaEvent_t event) { return wait_until(*(unsigned long *)event); }
-cudaError_t cudaDeviceSynchronize(void) { return wait_until(asked); }
-cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return (void)stream, wait_until(asked); }
-cudaError_t cudaStreamQuery(cudaStream_t stream) { return (void)stream, unsafe(); }
+cudaError_t cudaEventSynchronize(cudaEvent_t event) { return wait_until(*(unsigned long *)event), unsafe(); }
+cudaError_t cudaDeviceSynchronize(void) { return wait_until(asked), unsafe(); }
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return wait_until(asked), waits_for(stream); }
+cudaError_t cudaStreamQuery(cudaStream_t stream) { return waits_for(stream); }

@@ -93,7 +93,9 @@ class RecordedPasses:
                 self.give_up(told("the memory does not suffice for them"))
                 raise
             except RuntimeError as error:  # the card's own errors too
-                self.give_up(f"{type(error).__name__}: {first_line(error)}")
+                # Ending a recording that has failed fails again, and no longer says what it was.
+                cause = error.__context__ or error
+                self.give_up(f"{type(cause).__name__}: {first_line(cause)}")
         return self._plain(batch, samples)
 
     def give_up(self, reason: str) -> None:

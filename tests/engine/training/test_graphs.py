@@ -144,6 +144,18 @@ def test_what_cannot_be_recorded_is_told_once_and_done_plainly(trained: Trained)
     assert warnings == ["RuntimeError: operation not permitted when stream is capturing"]
 
 
+def test_what_failed_is_told_and_not_that_the_recording_could_not_be_ended(trained: Trained) -> None:
+    def record(_work: Work) -> Work:
+        try:
+            raise RuntimeError("operation not permitted when stream is capturing\nmore")
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+    warnings: list[str] = []
+    trained.recorded(record, warnings)(batch(50, 10), 1)
+    assert warnings == ["RuntimeError: operation not permitted when stream is capturing"]
+
+
 def test_a_full_memory_frees_the_recordings_and_is_told_to_who_can_try_again(trained: Trained) -> None:
     def record(_work: Work) -> Work:
         raise torch.OutOfMemoryError("CUDA out of memory.")
