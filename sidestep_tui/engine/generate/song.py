@@ -101,9 +101,17 @@ def decode_song(
     """The waveform [2, samples] of latents, decoded in tiles and brought to ACE-Step's own level.
 
     `progress` is called with (frames done, frames in all) after every tile; what it raises ends the decoding.
+
+    Raises:
+        SidestepError: it holds what is no number, as half precision gives where latents are far from any music.
     """
     pipeline.maybe_free_model_hooks()  # where the parts take turns, the DiT's turn is over
     waveform = decode_latents(pipeline.vae.to(device), latents, progress=progress)
+    if not torch.isfinite(waveform).all():  # encoders of audio do not survive it
+        raise SidestepError(
+            "The decoded song holds values that are not numbers.",
+            fix="try without the adapter, with a smaller --adapter_scale, or with --model.precision float32",
+        )
     level: Tensor = waveform * (_PEAK / waveform.abs().max().clamp(min=1e-6))
     return level
 

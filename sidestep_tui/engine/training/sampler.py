@@ -119,7 +119,11 @@ class Sampler:
         vae = self._setup.checkpoint.load_vae(place.device, place.dtype)
         for one in made:
             one.pipeline.register_modules(vae=vae)
-            waveform = decode_song(one.pipeline, one.latents, place.device).numpy()
+            try:
+                waveform = decode_song(one.pipeline, one.latents, place.device).numpy()
+            except SidestepError as error:
+                self._context.warn(error.what, one.song.name)
+                continue
             path = self._path(one.song, step)
             write_audio(path, waveform, SAMPLE_RATE)
             write_bytes_atomic(path.with_suffix(".png"), spectrogram_picture(waveform))

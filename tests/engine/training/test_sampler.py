@@ -18,6 +18,7 @@ from sidestep_tui.dataset.prompts import SongFields, lyric_prompt, read_prompts,
 from sidestep_tui.dataset.text import safe_name
 from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.data.manifest import read_manifest, write_manifest
+from sidestep_tui.engine.generate import song as generate_song
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.training import job as train
 from sidestep_tui.engine.training import sampler
@@ -207,6 +208,16 @@ def test_a_sample_that_is_no_number_does_not_end_the_run(engine: Engine, documen
     _, state = engine.run("loud", "train", put(document, "optimizer.learning_rate", 10.0))
     assert state.status == "completed"
     assert all("not numbers" in warning.what for warning in state.warnings)
+
+
+def test_a_sound_that_is_no_number_does_not_end_the_run(
+    engine: Engine, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Latents far from any music are numbers, and what the VAE makes of them in half precision need not be."""
+    monkeypatch.setattr(generate_song, "decode_latents", lambda *_, **__: torch.full((2, 1920), float("inf")))
+    run, state = engine.run("loud", "train", document)
+    assert (state.status, _samples(run)) == ("completed", [])
+    assert {warning.what for warning in state.warnings} == {"The decoded song holds values that are not numbers."}
 
 
 @pytest.mark.parametrize("sharded", [False, True])
