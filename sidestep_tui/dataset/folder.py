@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sidestep_tui.dataset.song import Failure
-from sidestep_tui.dataset.text import printable, same_name
+from sidestep_tui.dataset.text import comparable_name, printable
 
 AUDIO_SUFFIXES = frozenset({".mp3", ".wav", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif", ".wma"})
 _NOT_MUSIC = frozenset({"node_modules", "__pycache__", "site-packages"})
@@ -23,11 +23,11 @@ class Folder:
     audio: tuple[str, ...]
     """Names of audio files, sorted."""
     others: Mapping[str, str]
-    """Names of all other files by their comparable form (`text.same_name`)."""
+    """Names of all other files by their comparable form (`text.comparable_name`)."""
 
     def beside(self, stem: str, suffix: str) -> Path | None:
         """The file called `stem + suffix` in any case and Unicode form."""
-        name = self.others.get(same_name(stem + suffix))
+        name = self.others.get(comparable_name(stem + suffix))
         return None if name is None else self.path / name
 
 
@@ -78,7 +78,7 @@ class Walk:
             elif os.path.splitext(entry.name)[1].lower() in AUDIO_SUFFIXES:  # noqa: PTH122 - no Path per file
                 audio.append(entry.name)
             else:
-                others[same_name(entry.name)] = entry.name
+                others[comparable_name(entry.name)] = entry.name
         # Real folders first, so that a link to a sibling does not take its songs away from it.
         return Folder(path, relative, tuple(audio), others), real + linked
 

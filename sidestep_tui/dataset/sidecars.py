@@ -9,7 +9,7 @@ from sidestep_tui.dataset.fields import Reading, read_record
 from sidestep_tui.dataset.folder import Folder
 from sidestep_tui.dataset.lrc import Lyrics, parse_lyrics
 from sidestep_tui.dataset.song import INSTRUMENTAL, Finding, LyricTime, Severity, Source
-from sidestep_tui.dataset.text import clean_text, decode, printable, same_name
+from sidestep_tui.dataset.text import clean_text, decode, printable
 from sidestep_tui.told import told
 
 Said = dict[Source, Reading]
@@ -96,7 +96,7 @@ def parse_json(text: str) -> Any:
 
 def _lyric_values(text: str) -> tuple[dict[str, Any], Lyrics]:
     lyrics = parse_lyrics(text)
-    if same_name(lyrics.text) == same_name(INSTRUMENTAL):
+    if lyrics.text.casefold() == INSTRUMENTAL.casefold():
         return {"is_instrumental": True}, Lyrics("")
     return ({"lyrics": lyrics.text} if lyrics.text else {}), lyrics
 

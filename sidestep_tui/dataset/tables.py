@@ -14,7 +14,7 @@ from pathlib import Path
 from sidestep_tui.dataset.fields import Reading, normal_name, read_record
 from sidestep_tui.dataset.sidecars import read_text_file
 from sidestep_tui.dataset.song import Finding, Severity
-from sidestep_tui.dataset.text import printable, same_name
+from sidestep_tui.dataset.text import comparable_name, printable
 from sidestep_tui.told import told
 
 _FILE_COLUMNS = ("file", "filename", "file_name", "audio_path", "path", "audio")
@@ -97,22 +97,22 @@ class _Index:
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         for key in keys:
-            path = same_name(key)
+            path = comparable_name(key)
             name = path.rpartition("/")[2]
             self._by_path[path].append(key)
             self._by_name[name].append(key)
             self._by_stem[name.rpartition(".")[0]].append(key)
 
     def find(self, file: str, folder: str) -> list[str]:
-        path = same_name(file).removeprefix("./")
-        below = f"{same_name(folder)}/" if folder else ""
+        path = comparable_name(file).removeprefix("./")
+        below = f"{comparable_name(folder)}/" if folder else ""
         name = path.rpartition("/")[2]
         stem = name.rpartition(".")[0] or name
         for found in (self._by_path[below + path], self._by_path[below + name]):
             if found:
                 return found
         for found in (self._by_name[name], self._by_stem[stem], self._by_stem[name]):
-            inside = [key for key in found if same_name(key).startswith(below)]
+            inside = [key for key in found if comparable_name(key).startswith(below)]
             if inside:
                 return inside
         return []

@@ -59,7 +59,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else _shown(c) for c in text)
 
 
-def same_name(name: str) -> str:
+def comparable_name(name: str) -> str:
     """The form in which file names are compared: composed Unicode, folded case, forward slashes."""
     return unicodedata.normalize("NFC", name.replace("\\", "/")).casefold()
 
