@@ -65,7 +65,8 @@ class EngineKeys(SidestepScreen[None]):
             asked = _("Asked the engine: {name}.")
             if self.summary is not None and self.summary.state.is_compiling:
                 asked = _("Asked the engine: {name}. It answers when its blocks are compiled, in a minute or so.")
-            self.sidestep.tell(asked.format(name=word(name)))
+            settings = (f"{path}={value}" for path, value in arguments.items())
+            self.sidestep.tell(asked.format(name=" ".join((word(name), *settings))))
 
     def action_pause(self) -> None:
         """Pauses, or goes on."""

@@ -72,6 +72,7 @@ async def test_the_learning_rate_is_checked_before_it_is_sent(watched: Watched, 
         assert take_commands(run) == []
         await pilot.press(*["backspace"] * 10, *"5e-5", "enter")
         await settle(pilot)
+        assert "Asked the engine: set optimizer.learning_rate=5e-5." in notes(pilot.app)
     sent = [(command.name, command.arguments) for command in take_commands(run)]
     assert sent == [("set", {"optimizer.learning_rate": "5e-5"})]
 
