@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import age, number, share, size
 from sidestep_tui.tui.outline import SYMBOLS, bar, headway
-from sidestep_tui.tui.text import shorten
+from sidestep_tui.tui.text import shorten_middle
 from sidestep_tui.tui.themes import rich_style
 from sidestep_tui.tui.widgets.table import KeyTable, cell
 from sidestep_tui.tui.words import word
@@ -94,7 +94,7 @@ class RunTable(KeyTable):
         muted = rich_style(self, "secondary")
         return (
             cell(f"{symbol} {word(condition)}", rich_style(self, colour)),
-            cell(shorten(run.run.name, self._name_width), rich_style(self, "foreground", bold=True)),
+            cell(shorten_middle(run.run.name, self._name_width), rich_style(self, "foreground", bold=True)),
             *self._fitting(
                 job=cell(word(run.job)),
                 progress=self._progress(run),

@@ -9,7 +9,7 @@ from sidestep_tui.runs.queue import Queue
 from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import count, share
 from sidestep_tui.tui.outline import SYMBOLS, Headway, headway
-from sidestep_tui.tui.text import shorten
+from sidestep_tui.tui.text import shorten_middle
 from sidestep_tui.tui.themes import rich_style
 from sidestep_tui.tui.widgets.table import KeyTable, Row, cell
 from sidestep_tui.tui.words import unit, word
@@ -55,7 +55,7 @@ class QueueTable(KeyTable):
             lost = _("damaged") if run in damaged else _("missing")
             condition = f"{symbol} {word(summary.condition) if summary else lost}"
             way = headway(summary.state) if summary else None
-            name = cell(shorten(run.name, width), rich_style(self, "foreground", bold=True))
+            name = cell(shorten_middle(run.name, width), rich_style(self, "foreground", bold=True))
             cells = (cell(str(place), right=True), name, cell(condition, rich_style(self, colour)))
             rows.append((str(run.path), (*cells, cell(_told(way) if way else ""))))
         self.set_rows(rows)

@@ -24,7 +24,7 @@ from sidestep_tui.tui.home.screen import HomeScreen
 from sidestep_tui.tui.widgets.table import KeyTable
 from sidestep_tui.tui.wizard.screen import WizardScreen
 
-from ..conftest import notes
+from ..conftest import notes, shown
 
 MakeApp = Callable[..., SidestepApp]
 MakeRun = Callable[..., RunDirectory]
@@ -194,3 +194,16 @@ async def test_a_run_is_repeated_with_changes_or_queued(
         await pilot.pause()
         assert isinstance(app.screen, WizardScreen)
         assert app.screen.state.document.document["data"]["tensors"] == "/data/tensors"
+
+
+async def test_long_names_are_told_apart_by_their_ends(make_app: MakeApp, make_run: MakeRun, settle: Settle) -> None:
+    """Runs are named after songs, adapter and number: only the ends differ, and they were what was cut."""
+    for number in (2, 3):
+        standing.add(make_run(f"2026-summer-recordings-remastered-lora-{number}"))
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert sorted(name[-7:] for name in names(app)) == ["-lora-2", "-lora-3"]
+        await pilot.press("u")
+        await settle(pilot)
+        assert all(f"-lora-{number} " in shown(app) for number in (2, 3))
