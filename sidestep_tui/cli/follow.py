@@ -52,13 +52,13 @@ def launch_and_follow(run: RunDirectory, out: Output, *, detach: bool) -> int:
         for each in beside:
             out.say(f"{each.name} works on the same card: the two share its memory and its time.")
         if detach:
-            out.say(f"{run.name} is running. `sidestep runs attach {run.path}` shows it.")
+            out.say(f"{run.name} is running. `sidestep runs attach {run.typed}` shows it.")
             return ExitCode.DONE
         with view_for(out) as view:
             state, left = _until_end(run, reader, state, view, interrupts, out)
     if left:
         does = "stops without you" if interrupts.count else "goes on"
-        out.say(f"{run.name} {does}. `sidestep runs attach {run.path}` shows it again.")
+        out.say(f"{run.name} {does}. `sidestep runs attach {run.typed}` shows it again.")
         return ExitCode.INTERRUPTED
     return _exit_code(run, state, out, interrupted=interrupts.count > 0)
 
@@ -148,7 +148,8 @@ def _await_start(run: RunDirectory, out: Output) -> None:
     told = ""
     while (summary := summarise(run)).condition == "waiting":
         if not is_to_come(run):
-            raise SidestepError("The run has not begun.", where=run.path, fix=f"`sidestep resume {run.path}` starts it")
+            fix = f"`sidestep resume {run.typed}` starts it"
+            raise SidestepError("The run has not begun.", where=run.path, fix=fix)
         line = _words_of_waiting(run, wait_of(summary))
         if line != told:
             out.say(line)
@@ -175,16 +176,16 @@ def _exit_code(run: RunDirectory, state: RunState, out: Output, *, interrupted: 
     if state.status == "completed":
         return ExitCode.DONE
     if state.status == "stopped":
-        out.say(f"Stopped. `sidestep resume {run.path}` continues it.")
+        out.say(f"Stopped. `sidestep resume {run.typed}` continues it.")
         return ExitCode.INTERRUPTED if interrupted else ExitCode.DONE
     if is_full(run.path):
         raise SidestepError(
             "The engine vanished without a last word: no space is left on the device.",
             where=run.path,
-            fix=f"free some space; `sidestep resume {run.path}` {_WAYS_ON[way_on(run.job())]}",
+            fix=f"free some space; `sidestep resume {run.typed}` {_WAYS_ON[way_on(run.job())]}",
         )
     raise SidestepError(
         "The engine vanished without a last word.",
         where=run.engine_log,
-        fix=f"read the end of its log; `sidestep resume {run.path}` {_WAYS_ON[way_on(run.job())]}",
+        fix=f"read the end of its log; `sidestep resume {run.typed}` {_WAYS_ON[way_on(run.job())]}",
     )

@@ -90,7 +90,7 @@ class JobVerb:
         run = create_run(place, self.job, settings)
         if options.prepare:
             remember_run(run.path)
-            out.tell({"run": run.path}, f"Prepared. `sidestep resume {run.path}` starts it.")
+            out.tell({"run": run.path}, f"Prepared. `sidestep resume {run.typed}` starts it.")
             return ExitCode.DONE
         code = launch_and_follow(run, out, detach=options.detach)
         if self.show is not None and code == ExitCode.DONE and not options.detach:

@@ -1,6 +1,6 @@
 """`sidestep label`: what its engine could only refuse is refused before it starts, and where its finds go is said."""
 
-from pathlib import Path
+import shlex
 
 from sidestep_tui.cli.jobs import JobVerb
 from sidestep_tui.cli.output import Output
@@ -37,7 +37,7 @@ def _check(settings: Section) -> None:
 def _show(run: RunDirectory, out: Output) -> None:
     """Nothing is in the data set yet, and training would not see it."""
     if Proposals(run.path).waiting():
-        dataset: Path = run.settings().model_dump()["dataset"]
+        dataset = shlex.quote(str(run.settings().model_dump()["dataset"]))
         out.say(f"`sidestep dataset review {dataset}` takes over what was found; until then the data set lacks it.")
 
 

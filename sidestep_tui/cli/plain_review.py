@@ -75,7 +75,8 @@ class PlainReview:
             case "start":
                 return self._make(start)
             case "keep":
-                self._say(_("Saved {run}. `sidestep resume {run}` starts it.").format(run=self._make(keep).path))
+                run = self._make(keep)
+                self._say(_("Saved {run}. `sidestep resume {typed}` starts it.").format(run=run.path, typed=run.typed))
                 raise LeaveError
             case "preflight":
                 self._measure()

@@ -52,7 +52,7 @@ def chain_line(chain: Chain) -> Text:
     elif chain.working:
         line = f"A chain is at work beside it: {first.run.name}."
     else:
-        go_on = f"`sidestep queue resume {first.run.path}` lets it go on"
+        go_on = f"`sidestep queue resume {first.run.typed}` lets it go on"
         line = f"A chain has ended early at {first.run.name} ({first.condition}): {go_on}."
     if waiting:
         line += f" {waiting} more run{'s wait' if waiting > 1 else ' waits'} for that."

@@ -53,7 +53,7 @@ def continue_run(run: RunDirectory, settings: Section, out: Output, *, force: bo
     """
     if run.alive():
         raise SidestepError(
-            "An engine is already working on this run.", where=run.path, fix=f"`sidestep runs attach {run.path}`"
+            "An engine is already working on this run.", where=run.path, fix=f"`sidestep runs attach {run.typed}`"
         )
     check_turn(run)
     changes, summary = run.changes_to(settings), summarise(run)

@@ -89,7 +89,7 @@ def _values(command: str, given: list[str]) -> dict[str, str]:
 def _send(name: str, command: str, out: Output, values: dict[str, str] | None = None) -> int:
     run = find_run(name)
     send_command(run, command, values)
-    shown = f"`sidestep watch {run.path}` shows when it has"
+    shown = f"`sidestep watch {run.typed}` shows when it has"
     out.tell({"run": run.path, "command": command}, f"{run.name} was asked to {command}; {shown}.")
     return ExitCode.DONE
 

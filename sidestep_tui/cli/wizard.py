@@ -38,8 +38,8 @@ def _run(options: Namespace, out: Output) -> int:
     if run is None:
         out.say(_("Nothing was started."))
     else:
-        words = _("Started {run}. `sidestep watch {run}` follows it; it goes on without you.")
-        out.say(words.format(run=run.path))
+        words = _("Started {run}. `sidestep watch {typed}` follows it; it goes on without you.")
+        out.say(words.format(run=run.path, typed=run.typed))
     return ExitCode.DONE
 
 

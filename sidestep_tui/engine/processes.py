@@ -152,7 +152,7 @@ def _vanished(run: RunDirectory, rank: int, code: int) -> RunFailed:
     return RunFailed(
         what=f"The process of rank {rank} {how}.",
         where=str(run.engine_log),
-        fix=f"read the end of its log; `sidestep resume {run.path}` goes on from what is saved",
+        fix=f"read the end of its log; `sidestep resume {run.typed}` goes on from what is saved",
     )
 
 

@@ -36,10 +36,12 @@ def send_command(run: RunDirectory, name: str, arguments: dict[str, str] | None 
     if not run.alive():
         if summarise(run).condition == "completed":
             raise SidestepError(
-                "The run did all of its work.", where=run.path, fix=f"`sidestep runs show {run.path}` tells its results"
+                "The run did all of its work.",
+                where=run.path,
+                fix=f"`sidestep runs show {run.typed}` tells its results",
             )
         raise SidestepError(
-            "No engine is working on this run.", where=run.path, fix=f"`sidestep resume {run.path}` continues it"
+            "No engine is working on this run.", where=run.path, fix=f"`sidestep resume {run.typed}` continues it"
         )
     file = run.commands / f"{time.time_ns():020d}-{name}.json"
     write_json_atomic(file, {"command": name, "arguments": arguments or {}})

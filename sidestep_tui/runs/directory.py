@@ -1,6 +1,7 @@
 """A run directory: the resolved settings, the events, the checkpoints, and the lock that says whether it lives."""
 
 import json
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,11 @@ class RunDirectory:
     def name(self) -> str:
         """What people call the run."""
         return self.path.name
+
+    @property
+    def typed(self) -> str:
+        """Its path as it is typed into a shell: what is said of commands is copied."""
+        return shlex.quote(str(self.path))
 
     @property
     def config_file(self) -> Path:
@@ -163,7 +169,7 @@ class RunDirectory:
                 raise SidestepError(
                     "An engine is already working on this run.",
                     where=self.path,
-                    fix=f"watch it with `sidestep runs attach {self.path}`",
+                    fix=f"watch it with `sidestep runs attach {self.typed}`",
                 )
             yield
 
@@ -201,7 +207,7 @@ def create_run(path: Path, job: JobName, settings: Section) -> RunDirectory:
         raise UsageError(
             "There is a run with this name already.",
             where=path,
-            fix=f"`sidestep resume {path}`, or choose another name",
+            fix=f"`sidestep resume {run.typed}`, or choose another name",
         )
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UsageError("The output is taken by something that is no run.", where=path, fix="choose another name")

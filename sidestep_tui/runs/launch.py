@@ -28,7 +28,7 @@ def launch(run: RunDirectory) -> int:
     run.job()
     if run.alive():
         raise SidestepError(
-            "An engine is already working on this run.", where=run.path, fix=f"`sidestep runs attach {run.path}`"
+            "An engine is already working on this run.", where=run.path, fix=f"`sidestep runs attach {run.typed}`"
         )
     remember_run(run.path)
     take_commands(run)  # what an engine was asked for that ended before it looked is not meant for this one

@@ -103,7 +103,7 @@ def _work_on(run: RunDirectory, start: Callable[[RunDirectory], object], wait: C
         raise SidestepError(
             _NOT_COMPLETED.get(outcome, "The run did not complete, so what follows it was not started."),
             where=run.path,
-            fix=f"`sidestep resume {run.path}`, then start the next run",
+            fix=f"`sidestep resume {run.typed}`, then start the next run",
         )
 
 

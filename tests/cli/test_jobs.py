@@ -24,6 +24,14 @@ def test_prepare_makes_the_run_and_starts_nothing(sidestep, stub_engine, inputs,
     assert run in [summary.run for summary in list_runs()]
 
 
+def test_commands_that_are_told_can_be_copied_where_a_path_has_spaces(sidestep, inputs, tmp_path):
+    run = tmp_path / "my runs [2]" / "long night"
+    prepared = sidestep("train", *inputs, "--output", run, "--prepare")
+    assert f"`sidestep resume '{run}'` starts it" in " ".join(prepared.out.split())
+    refused = sidestep("runs", "stop", run)
+    assert f"`sidestep resume '{run}'` continues it" in " ".join(refused.err.split())
+
+
 def test_layers_win_in_order(sidestep, stub_engine, inputs, tmp_path):
     stub_engine("complete")
     sidestep("preset", "save", "mine", "--rank", 4, "--lr", "1e-3", "--epochs", 7)

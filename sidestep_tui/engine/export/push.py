@@ -1,5 +1,6 @@
 """An exported folder put on the Hugging Face Hub; huggingface_hub finds the token in its usual place."""
 
+import shlex
 from pathlib import Path
 
 import httpx2
@@ -24,18 +25,18 @@ def push_folder(folder: Path, repository: str, run: Path, *, public: bool) -> st
     Raises:
         SidestepError: there is no token, the Hub refuses it, or the connection was lost; the folder stays.
     """
-    hub = HfApi()
+    hub, typed = HfApi(), shlex.quote(str(run))
     try:
         hub.create_repo(repository, private=not public, exist_ok=True)
         commit = hub.upload_folder(repo_id=repository, folder_path=folder, commit_message="Upload the adapter")
     except LocalTokenNotFoundError as error:
-        fix = f"run `hf auth login`, then `sidestep resume {run}`"
+        fix = f"run `hf auth login`, then `sidestep resume {typed}`"
         raise SidestepError("There is no token for the Hub.", where=repository, fix=fix) from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
         status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
-        fix = f"try again later: `sidestep resume {run}` uploads it"
+        fix = f"try again later: `sidestep resume {typed}` uploads it"
         if status in (401, 403):
-            fix = f"run `hf auth login` with a token that may write there, then `sidestep resume {run}`"
+            fix = f"run `hf auth login` with a token that may write there, then `sidestep resume {typed}`"
         raise SidestepError(
             f"The Hub did not take the upload: {type(error).__name__}; the folder {folder.name} is whole here.",
             where=repository,
