@@ -100,9 +100,11 @@ class SettingRow(Horizontal, can_focus=True):
             return
         self._shown = spell_value(document.shown(self.setting))
         self.query_one(".name", Static).update(name_face(self.setting, document))
-        self.query_one(".value", Static).update(value_face(self.setting, document, self._room()))
         width = _WIDE_ORIGIN if self.screen.has_class("-wide") else _NARROW_ORIGIN
-        self.query_one(".origin", Static).update(origin_face(self.setting, document, width))
+        origin = origin_face(self.setting, document, width)
+        gap = int(origin.cell_length >= width)  # two full columns beside each other would read as one word
+        self.query_one(".value", Static).update(value_face(self.setting, document, self._room() - gap))
+        self.query_one(".origin", Static).update(origin)
 
     def _room(self) -> int:
         """Cells for the value: what the other columns leave; while a line is typed in its place it has no width."""

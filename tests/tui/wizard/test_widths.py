@@ -1,5 +1,8 @@
 """The lines of the wizard at every width: the value has its room, and the rest gives way."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from sidestep_tui.config.presets.preset import Preset
@@ -45,6 +48,15 @@ async def test_a_path_that_was_typed_is_shown_as_far_as_there_is_room(open_wizar
         await pilot.press("enter", *"/data/tensors-of-the-album", "enter")
         await pilot.pause()
         assert "/data/tensors-of-the-album " in line(shown(pilot.app), "tensors")
+
+
+async def test_a_path_ends_before_where_it_comes_from_begins(open_wizard: OpenWizard, tmp_path: Path) -> None:
+    """A run that was opened again read `…-v15-turbofile config…`."""
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"data": {"tensors": "/data/the-tensors-of-a-very-long-album"}}))
+    async with open_wizard((80, 24), {}, config=config) as pilot:
+        await go_to(pilot, "Data")
+        assert "-album file config…" in line(shown(pilot.app), "tensors")
 
 
 @pytest.mark.parametrize("size", [(80, 18), (100, 20), (60, 15), (48, 16)])
