@@ -37,4 +37,4 @@ def _fix(run: RunDirectory, said: str) -> str:
         return "`sidestep doctor` says for which cards this torch was built; `--device cpu` works everywhere"
     if "busy or unavailable" in said:
         return "another program has the card for itself (`nvidia-smi` names it): wait until it is done"
-    return f"`sidestep resume {run.path}` goes on from what is saved; if it comes again, update torch and the driver"
+    return f"`sidestep resume {run.typed}` goes on from what is saved; if it comes again, update torch and the driver"
