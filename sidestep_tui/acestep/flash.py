@@ -28,6 +28,8 @@ def trust_flash(device: torch.device) -> str | None:
     """
     if device.type != "cuda" or torch.cuda.get_device_capability(device) < (8, 0):
         return None
+    if device == torch.device("cuda"):  # which no tensor says that it is on
+        device = torch.device("cuda", torch.cuda.current_device())
     try:
         deviation = _deviation(device)
     except (ImportError, TypeError, RuntimeError) as error:  # an older torch, or one built without the kernel

@@ -159,6 +159,17 @@ def test_a_card_is_trusted_only_with_the_right_numbers(
     assert (told is None) if reason is None else (told is not None and re.search(reason, told))
 
 
+def test_the_card_that_is_named_without_a_number_is_the_one_that_tensors_are_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(flash, "_trusted", set())
+    monkeypatch.setattr(flash, "_deviation", lambda _device: 0.0)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: (8, 0))
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    assert trust_flash(torch.device("cuda")) is None
+    assert flash.is_trusted(CARD, torch.bfloat16)
+
+
 @pytest.mark.parametrize(("device", "capability"), [(torch.device("cpu"), (9, 0)), (CARD, (7, 5))])
 def test_what_has_no_such_kernel_is_not_asked(
     device: torch.device, capability: tuple[int, int], monkeypatch: pytest.MonkeyPatch
