@@ -60,7 +60,7 @@ class JobVerb:
     def configure(self, parser: Parser) -> None:
         """Adds the verb's arguments: the settings of its job, and where the run lies."""
         model = JOBS[self.job]
-        parser.usage = f"%(prog)s {self._given_name} [settings]"
+        parser.usage = " ".join(filter(None, ("%(prog)s", self._given_name, "[settings]")))
         add_layer_flags(parser, presets=issubclass(model, TrainSettings))
         if self._output_is_the_run:
             parser.add_argument(
