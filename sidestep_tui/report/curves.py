@@ -6,12 +6,12 @@ from typing import Final
 
 import numpy as np
 
+from sidestep_tui.charts.scale import Array
 from sidestep_tui.report.figures import loss as loss_figure
 from sidestep_tui.report.html import Html, element, name_of, section, table
 from sidestep_tui.report.lines import Line, chart, smoothed
 from sidestep_tui.runs.events import BANDS as BAND_NAMES
 from sidestep_tui.runs.events import ValidationCompleted
-from sidestep_tui.runs.scale import Array
 from sidestep_tui.runs.state import RunState
 
 BANDS: Final = tuple(f"{name}{t}" for name, t in zip(BAND_NAMES, (" (low t)", "", " (high t)"), strict=True))

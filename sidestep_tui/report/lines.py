@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from sidestep_tui.charts.running_mean import RunningMean
+from sidestep_tui.charts.scale import Array, Scale, fit_scale
 from sidestep_tui.report.figures import number
 from sidestep_tui.report.html import Html, element, join
-from sidestep_tui.runs.running_mean import RunningMean
-from sidestep_tui.runs.scale import Array, Scale, fit_scale
 
 _WIDTH, _HEIGHT, _COLUMNS = 2000, 1000, 500
 _TICKS: Final = 5

@@ -6,12 +6,12 @@ from typing import Final
 
 import msgspec
 
+from sidestep_tui.charts.sensitivity_grid import make_grid, place_of
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.report.figures import number
 from sidestep_tui.report.html import Html, element, folded, join, name_of, section, table
 from sidestep_tui.runs import sensitivity_file
 from sidestep_tui.runs.events import ModuleSensitivity
-from sidestep_tui.runs.sensitivity_grid import make_grid, place_of
 
 _LEVELS: Final = 9
 

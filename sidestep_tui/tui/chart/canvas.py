@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sidestep_tui.runs.scale import Array, Scale
+from sidestep_tui.charts.scale import Array, Scale
 from sidestep_tui.tui.chart.curve import Columns
 
 _BRAILLE = 0x2800

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sidestep_tui.runs.scale import Array
+from sidestep_tui.charts.scale import Array
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from sidestep_tui.runs.scale import Scale, fit_scale
+from sidestep_tui.charts.scale import Scale, fit_scale
 from sidestep_tui.texts import _
 from sidestep_tui.tui.chart.canvas import Canvas
 from sidestep_tui.tui.chart.curve import Curve

@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 
+from sidestep_tui.charts.running_mean import RunningMean
+from sidestep_tui.charts.scale import Array
 from sidestep_tui.runs.curves import Curves
 from sidestep_tui.runs.events import BANDS
-from sidestep_tui.runs.running_mean import RunningMean
-from sidestep_tui.runs.scale import Array
 
 NAMES: Final = ("step", "loss", "gradient_norm", "learning_rate", "seconds", "data_seconds")
 _SMOOTHED: Final = ("loss", "gradient_norm", "seconds", *BANDS)

@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
-from sidestep_tui.runs.sensitivity_grid import Grid
+from sidestep_tui.charts.sensitivity_grid import Grid
 from sidestep_tui.texts import _
 from sidestep_tui.tui.text import pad
 

@@ -13,12 +13,12 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from sidestep_tui.charts.sensitivity_grid import make_grid, place_of
 from sidestep_tui.config.jobs import EstimateSettings
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import ModuleSensitivity
 from sidestep_tui.runs.sensitivity_file import USUAL_NAME, read_sensitivity
-from sidestep_tui.runs.sensitivity_grid import make_grid, place_of
 from sidestep_tui.runs.state import RunState
 from sidestep_tui.texts import _
 from sidestep_tui.tui.figures import count, number

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sidestep_tui.runs.scale import Scale
+from sidestep_tui.charts.scale import Scale
 from sidestep_tui.tui.app import SidestepApp
 from sidestep_tui.tui.chart.canvas import Canvas
 from sidestep_tui.tui.chart.curve import Curve

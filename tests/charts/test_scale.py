@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from sidestep_tui.runs.scale import Scale, fit_scale
+from sidestep_tui.charts.scale import Scale, fit_scale
 
 
 def test_one_spike_does_not_flatten_a_long_curve() -> None:
