@@ -2,13 +2,12 @@
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 import torch
 
 from sidestep_tui.acestep.full_memory import told_as_full
-from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.data.bands import Shares
@@ -17,11 +16,11 @@ from sidestep_tui.engine.memory.policy import with_chosen_policy
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.training.announce import announce
 from sidestep_tui.engine.training.checkpoint import Position
-from sidestep_tui.engine.training.epochs import losses_so_far
+from sidestep_tui.engine.training.earlier import losses_so_far
 from sidestep_tui.engine.training.gradients import StepGradients
 from sidestep_tui.engine.training.judge import Judge
 from sidestep_tui.engine.training.keeper import Keeper
-from sidestep_tui.engine.training.optimizer import change_peak, set_rate
+from sidestep_tui.engine.training.optimizer import change_while_running, set_rate
 from sidestep_tui.engine.training.plan import Step, StepPlan
 from sidestep_tui.engine.training.progress import advanced, begun, damping, mean_loss, reason_to_end, skipped
 from sidestep_tui.engine.training.requests import Action, Requests
@@ -29,7 +28,7 @@ from sidestep_tui.engine.training.sampler import Sampler
 from sidestep_tui.engine.training.schedule import learning_rate_ratio
 from sidestep_tui.engine.training.setup import Setup, prepare
 from sidestep_tui.engine.training.step_loader import LoadedStep, loaded_steps
-from sidestep_tui.errors import SidestepError, UsageError
+from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.events import EpochCompleted, StepCompleted, StepSkipped
 
 _PATIENCE_WITH_NAN: Final = 10
@@ -69,7 +68,7 @@ class Trainer:
             "stop": lambda _: self._save(last=True),
             "validate": lambda _: self._validate(),
             "sample": lambda _: self._sampler.write(self._position.step),
-            "set": self._set,
+            "set": lambda values: change_while_running(setup.model.optimizer, values),
         }
         self._requests = Requests(context, self._ranks, actions, self._position.step)
         self._bad_steps = 0
@@ -182,21 +181,6 @@ class Trainer:
                 where=", ".join(bad) or f"step {loaded.step.number}",
                 fix="lower optimizer.learning_rate, or preprocess the named songs again; checkpoints are unharmed",
             )
-
-    def _set(self, arguments: Mapping[str, str]) -> None:
-        """Changes the peak learning rate from the next step on; it is part of the checkpoints from now on.
-
-        Raises:
-            UsageError: this cannot be set while running.
-        """
-        for path, value in arguments.items():
-            try:
-                rate = OptimizerSettings(learning_rate=float(value)).peak_rate
-            except ValueError:
-                rate = 0.0
-            if path != "optimizer.learning_rate" or not rate:
-                raise UsageError(f"{path} = {value} cannot be set while running.", fix="set optimizer.learning_rate")
-            change_peak(self._setup.model.optimizer, rate)
 
     def _save(self, *, last: bool = False) -> None:
         self._keeper.save(self._position, last=last)

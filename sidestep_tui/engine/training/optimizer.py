@@ -1,6 +1,6 @@
 """The optimizers of the adapter's weights, all from kept libraries, and what a live change of their rate means."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from torch import nn
 
 from sidestep_tui.config.adapter import AdapterBase, LoraSettings
 from sidestep_tui.config.optimisation import OptimizerSettings
-from sidestep_tui.errors import SidestepError, first_line
+from sidestep_tui.errors import SidestepError, UsageError, first_line
 
 _CAME_BETA3: Final = 0.9999
 _SMALLEST_IN_8_BITS: Final = 4096
@@ -67,11 +67,28 @@ def set_rate(optimizer: torch.optim.Optimizer, ratio: float) -> float:
     return float(optimizer.param_groups[0]["lr"])
 
 
-def change_peak(optimizer: torch.optim.Optimizer, peak: float) -> None:
-    """Gives the first group a new peak and the others the same multiple of it as before; saved with the state."""
-    factor = peak / optimizer.param_groups[0]["peak"]
-    for group in optimizer.param_groups:
-        group["peak"] *= factor
+def change_while_running(optimizer: torch.optim.Optimizer, values: Mapping[str, str]) -> None:
+    """Gives the first group another peak rate from the next step on, and the others the same multiple of it as before.
+
+    It is part of the optimizer's state, and so of the checkpoints from now on.
+
+    Args:
+        optimizer: as `build_optimizer` gives it.
+        values: new values of settings by dotted path, as people type them.
+
+    Raises:
+        UsageError: one of them cannot be set while running.
+    """
+    for path, value in values.items():
+        try:
+            peak = OptimizerSettings(learning_rate=float(value)).peak_rate
+        except ValueError:
+            peak = 0.0
+        if path != "optimizer.learning_rate" or not peak:
+            raise UsageError(f"{path} = {value} cannot be set while running.", fix="set optimizer.learning_rate")
+        factor = peak / optimizer.param_groups[0]["peak"]
+        for group in optimizer.param_groups:
+            group["peak"] *= factor
 
 
 def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any], changed: Collection[str]) -> None:

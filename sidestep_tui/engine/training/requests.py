@@ -6,14 +6,12 @@ checkpoint, so it sets again what was set there, after the same steps: killed or
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from sidestep_tui.engine.context import JobContext, StopRequestedError
 from sidestep_tui.engine.ranks import Ranks
+from sidestep_tui.engine.training.earlier import values_set
 from sidestep_tui.errors import UsageError
-from sidestep_tui.runs.directory import RunDirectory
-from sidestep_tui.runs.events import CommandApplied, RunStarted
-from sidestep_tui.runs.log import EventReader
 
 _PAUSE_POLL_SECONDS: Final = 0.2
 
@@ -33,7 +31,7 @@ class Requests:
         self._context = context
         self._ranks = ranks
         self._actions = actions
-        self._recorded = ranks.agree(_recorded_sets(context.run, resumed_at))
+        self._recorded = ranks.agree(values_set(context.run, resumed_at))
         self._replay(resumed_at)
 
     def serve(self, step: int, ending: bool) -> bool:
@@ -79,26 +77,3 @@ class Requests:
             self._context.warn(error.what, error.where or "", error.fix or "")
             return False
         return True
-
-
-def _recorded_sets(run: RunDirectory, since: int) -> dict[int, list[dict[str, str]]]:
-    """What was set in earlier lives of the run after the steps that it will do again, by step.
-
-    A life that began with another value of a setting was told so later: what was set of it before counts no more.
-    """
-    recorded: list[tuple[int, dict[str, str]]] = []
-    settings: Mapping[str, Any] = {}
-    for event in EventReader(run.events_file).stream():
-        if isinstance(event, RunStarted):
-            before, settings = settings, event.settings
-            recorded = [(step, told) for step, told in recorded if not any(_differs(before, settings, p) for p in told)]
-        elif isinstance(event, CommandApplied) and event.command == "set" and event.step >= since:
-            recorded.append((event.step, event.arguments))
-    by_step: dict[int, list[dict[str, str]]] = {}
-    for step, told in recorded:
-        by_step.setdefault(step, []).append(told)
-    return by_step
-
-
-def _differs(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> bool:
-    return bool(before.get(path) != after.get(path))

@@ -14,7 +14,7 @@ from sidestep_tui.config.fields import put
 from sidestep_tui.config.layers import problems_of
 from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.engine.training.optimizer import build_optimizer, change_peak, set_rate
+from sidestep_tui.engine.training.optimizer import build_optimizer, change_while_running, set_rate
 from sidestep_tui.errors import SidestepError
 
 SETTINGS = OptimizerSettings(learning_rate=0.1, beta1=0.6, beta2=0.9, epsilon=0.01, weight_decay=0.5)
@@ -51,7 +51,7 @@ def test_lora_plus_gives_the_b_matrices_their_multiple_at_every_rate() -> None:
     a, b = parameters
     assert set_rate(optimizer, 0.5) == pytest.approx(0.05)
     assert rates() == pytest.approx({a: 0.05, b: 0.2})
-    change_peak(optimizer, 0.02)
+    change_while_running(optimizer, {"optimizer.learning_rate": "0.02"})
     set_rate(optimizer, 1.0)
     assert rates() == pytest.approx({a: 0.02, b: 0.08})
 
