@@ -92,9 +92,9 @@ def accumulate_gradients(
     ranks.agree_on_memory(failure)
     ranks.sum_gradients(parameters)
     norm = nn.utils.clip_grad_norm_(parameters, gradient_clip or math.inf)
-    values: list[float] = torch.cat([*collected, norm[None]]).tolist()  # the step's only wait for the device
-    sizes = [len(losses) for losses in collected]
-    return ranks.gather(_split(values[:-1], sizes)), values[-1]
+    values = torch.cat([*collected, norm[None]]).cpu()  # the step's only wait for the device
+    losses = [part.tolist() for part in values[:-1].split([len(part) for part in collected])]
+    return ranks.gather(losses), values[-1].item()
 
 
 def plain_passes(transformer: "AceStepTransformer1DModel", objective: ObjectiveSettings) -> Passes:
@@ -136,9 +136,3 @@ def sharded_out_of_memory(ranks: Ranks, failure: str) -> SidestepError:
         where="memory",
         fix="memory.checkpointing all; or a smaller training.batch_size or data.crop_seconds; or more cards",
     )
-
-
-def _split(values: list[float], sizes: list[int]) -> list[list[float]]:
-    """The samples' values by micro-batch."""
-    ends = [sum(sizes[: index + 1]) for index in range(len(sizes))]
-    return [values[end - size : end] for end, size in zip(ends, sizes, strict=True)]
