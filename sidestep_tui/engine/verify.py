@@ -1,22 +1,21 @@
 """The job `verify`: an adapter loaded as its consumer loads it, and what it changes in the model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
-from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.acestep.precisions import PRECISIONS
 from sidestep_tui.config.jobs import VerifySettings
 from sidestep_tui.engine.adapters.targets import all_targets
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.devices import choose_device
 from sidestep_tui.engine.export.job import largest_difference
-from sidestep_tui.engine.export.merge import merged_weight
+from sidestep_tui.engine.export.merge import ModuleReport, merge_into
 from sidestep_tui.engine.export.modules import ModuleAdapter
 from sidestep_tui.engine.export.read import read_exported
 from sidestep_tui.engine.opening import open_model
@@ -29,18 +28,6 @@ _TOLERANCES: Final = {torch.float32: _TOLERANCE, torch.float16: 5e-3, torch.bflo
 """By the precision of the adapter's file: how far the velocity's change may be from the recorded one (relative)."""
 _ROUNDING: Final = 3e-6
 """Of the velocity itself: what float32 arithmetic in another order, or on another device, moves it by."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleReport:
-    """One module: the norm of its change, that of its weight, and whether the adapter does nothing to it."""
-
-    module: str
-    rank: int | None
-    scale: float
-    change: float
-    weight: float
-    dead: bool
 
 
 def run(context: JobContext, settings: VerifySettings) -> Results:
@@ -63,7 +50,7 @@ def run(context: JobContext, settings: VerifySettings) -> Results:
     stored = torch.float32 if record is None else PRECISIONS[record.dtype]
     transformer = checkpoint.load_transformer(choose_device(settings), stored).float()
     plain = fixed_velocity(transformer)
-    reports = put_into(transformer, modules)
+    reports = merge_into(transformer, modules)
     change = fixed_velocity(transformer) - plain
     report_file = settings.output or context.run.path / "verify.json"
     write_json_atomic(report_file, {"form": form, "modules": [asdict(report) for report in reports]})
@@ -134,25 +121,6 @@ def _compare(
             fix="export it again; a file that lacks alpha is applied at another strength",
         )
     return results
-
-
-def put_into(transformer: nn.Module, modules: Mapping[str, ModuleAdapter]) -> list[ModuleReport]:
-    """Adds every module's change to the DiT's weights, in place, and measures it.
-
-    Raises:
-        SidestepError: a shape differs, or a change is not a number.
-    """
-    reports: list[ModuleReport] = []
-    for name, module in modules.items():
-        linear = transformer.get_submodule(to_diffusers(name))
-        weight = linear.get_parameter("weight")
-        merged = merged_weight(weight, module)
-        change = float((merged - weight).norm())
-        if not torch.isfinite(merged).all():
-            raise SidestepError(f"Not a number in the adapter of {name}.", fix="use an earlier checkpoint")
-        reports.append(ModuleReport(name, module.rank, module.scale, change, float(weight.norm()), change == 0.0))
-        weight.data.copy_(merged)
-    return reports
 
 
 def _judge(settings: VerifySettings, change: float, difference: float | None) -> None:

@@ -1,18 +1,31 @@
-"""Adapters folded into the weights of a checkpoint, tensor by tensor."""
+"""Adapters folded into the weights of a checkpoint, tensor by tensor, or of a model in memory."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.convert import write_checkpoint
-from sidestep_tui.acestep.keymap import to_original
+from sidestep_tui.acestep.keymap import to_diffusers, to_original
 from sidestep_tui.acestep.layout import Layout
 from sidestep_tui.engine.export.modules import ModuleAdapter
 from sidestep_tui.engine.modes import whole_float32
 from sidestep_tui.errors import SidestepError
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleReport:
+    """One module: the norm of its change, that of its weight, and whether the adapter does nothing to it."""
+
+    module: str
+    rank: int | None
+    scale: float
+    change: float
+    weight: float
+    dead: bool
 
 
 def merged_weight(weight: Tensor, module: ModuleAdapter) -> Tensor:
@@ -46,13 +59,32 @@ def merged_weight(weight: Tensor, module: ModuleAdapter) -> Tensor:
     return merged
 
 
+def merge_into(transformer: nn.Module, modules: Mapping[str, ModuleAdapter]) -> list[ModuleReport]:
+    """Adds every module's change to the DiT's weights, in place, and measures it.
+
+    Raises:
+        SidestepError: a shape differs, or a change is not a number.
+    """
+    reports: list[ModuleReport] = []
+    for name, module in modules.items():
+        linear = transformer.get_submodule(to_diffusers(name))
+        weight = linear.get_parameter("weight")
+        merged = merged_weight(weight, module)
+        change = float((merged - weight).norm())
+        if not torch.isfinite(merged).all():
+            raise SidestepError(f"Not a number in the adapter of {name}.", fix="use an earlier checkpoint")
+        reports.append(ModuleReport(name, module.rank, module.scale, change, float(weight.norm()), change == 0.0))
+        weight.data.copy_(merged)
+    return reports
+
+
 def write_merged(
     output: Path,
     checkpoint: Checkpoint,
     modules: Mapping[str, ModuleAdapter],
-    layout: Layout | None = None,
-    dtype: torch.dtype | None = None,
-    on_tensor: Callable[[int, int], None] = lambda _done, _total: None,
+    layout: Layout | None,
+    dtype: torch.dtype | None,
+    on_tensor: Callable[[int, int], None],
 ) -> None:
     """A new model folder in which the adapter is part of the DiT's weights.
 

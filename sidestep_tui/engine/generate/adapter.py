@@ -16,9 +16,9 @@ from sidestep_tui.engine.adapters.adapter import (
     load_adapter,
     put_on,
 )
+from sidestep_tui.engine.export.merge import merge_into
 from sidestep_tui.engine.export.modules import ModuleAdapter
 from sidestep_tui.engine.export.read import read_exported
-from sidestep_tui.engine.verify import put_into
 from sidestep_tui.errors import SidestepError
 
 _NAME: Final = "default"
@@ -60,7 +60,7 @@ def apply_adapter(transformer: nn.Module, path: Path, strength: float, name: str
         put_on(transformer, lora_file(modules), path, strength, name)
         return
     try:
-        put_into(transformer, {name: replace(one, scale=one.scale * strength) for name, one in modules.items()})
+        merge_into(transformer, {name: replace(one, scale=one.scale * strength) for name, one in modules.items()})
     except AttributeError as error:  # torch: the model has no such module
         raise _of_another_model(path) from error
 
