@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors import SafetensorError
 
 from sidestep_tui.acestep.checkpoint import Checkpoint, open_checkpoint
 from sidestep_tui.acestep.layout import Layout
@@ -103,12 +102,7 @@ def _write(context: JobContext, settings: ExportSettings, file: AdapterFile, out
         )
     context.phase("writing", subject=settings.format)
     with directory_atomic(output) as folder:
-        try:
-            form.write(folder, file, modules, dtype)
-        except SafetensorError as error:
-            raise SidestepError(
-                f"The adapter cannot be written: {error}.", where=output, fix="free some disk space"
-            ) from error
+        form.write(folder, file, modules, dtype)
         context.phase("checking")
         difference = largest_difference(modules, form.read(folder))
         check_difference(difference, dtype, settings.format, output)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
+
+from sidestep_tui.engine.tensor_files import write_tensors
 
 
 def save_weights(path: Path, tensors: Mapping[str, Tensor], dtype: torch.dtype, metadata: dict[str, str]) -> None:
@@ -14,8 +15,8 @@ def save_weights(path: Path, tensors: Mapping[str, Tensor], dtype: torch.dtype, 
 
     In bfloat16 the lengths would be off by up to 0.4%, as much as many an adapter changes a weight.
     """
-    stored = {key: (tensor.to(dtype) if tensor.ndim > 1 else tensor).contiguous() for key, tensor in tensors.items()}
-    save_file(stored, path, metadata)
+    stored = {key: tensor.to(dtype) if tensor.ndim > 1 else tensor for key, tensor in tensors.items()}
+    write_tensors(path, stored, metadata)
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from sidestep_tui.config.adapter import LoraSettings
@@ -92,6 +93,21 @@ def test_a_missing_alpha_is_caught(
     )
     difference = largest_difference(split_modules(read_adapter(adapter)), read_exported(output)[1])
     assert difference == pytest.approx(2 / 3, rel=1e-4)  # scale 1 instead of 3
+
+
+def test_a_full_disk_is_told_in_the_words_that_every_job_has_for_it(
+    engine: Any, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=4))
+    monkeypatch.setattr("safetensors.torch.serialize_file", full)
+    document = {"adapter": str(adapter), "output": str(tmp_path / "out"), "format": "comfyui"}
+    code, state = engine.work(engine.create("run", "export", document))
+    assert (code, state.failure.what) == (1, "No space is left on the device.")
+    assert Path(state.failure.where).parent == tmp_path / "out"
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("family", ["lokr", "loha"])
