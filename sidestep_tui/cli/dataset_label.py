@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sidestep_tui.cli.follow import launch_and_follow
+from sidestep_tui.cli.inputs import check_inputs
 from sidestep_tui.cli.lines import counted
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
@@ -79,8 +80,6 @@ def _settings(options: Namespace) -> LabelSettings:
     Raises:
         UsageError: it is outside of them, or there is no such model.
     """
-    from sidestep_tui.cli.jobs import check_inputs  # the flags of all jobs, which other verbs of `dataset` do not need
-
     given = {
         "dataset": options.dataset,
         "by": _source(options),

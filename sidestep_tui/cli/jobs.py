@@ -8,31 +8,25 @@ from pathlib import Path
 from typing import Final
 
 from sidestep_tui.cli.follow import launch_and_follow
+from sidestep_tui.cli.inputs import RESULT, check_inputs
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.resume import add_force_flag, continue_run
 from sidestep_tui.cli.settings import SettingFlags, add_layer_flags, given_layers
 from sidestep_tui.config.base import Section
-from sidestep_tui.config.fields import path_values
 from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.jobs import (
     JOBS,
-    EstimateSettings,
     ExportSettings,
-    ImportSettings,
     JobName,
-    PreprocessSettings,
-    VerifySettings,
 )
 from sidestep_tui.config.layers import resolve
-from sidestep_tui.config.places import expanded, free_path, runs_home, whole_path
+from sidestep_tui.config.places import free_path, runs_home, whole_path
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import ExitCode, UsageError
-from sidestep_tui.files import check_place
 from sidestep_tui.runs.directory import RunDirectory, create_run, with_absolute_paths
 from sidestep_tui.runs.history import remember_run
 
-_RESULT: Final = "output"
 _LONGEST_NAME: Final = 150
 """Bytes of what a run's folder is named after: the time follows, and a file system ends at 255."""
 
@@ -118,7 +112,7 @@ class JobVerb:
 
     @property
     def _output_is_the_run(self) -> bool:
-        return self.keeps and _RESULT not in JOBS[self.job].model_fields
+        return self.keeps and RESULT not in JOBS[self.job].model_fields
 
 
 def _songs(settings: Section) -> list[Path]:
@@ -143,32 +137,6 @@ configure_export = JobVerb("export", "adapter", check=_check_export).configure
 configure_verify = JobVerb("verify", "adapter").configure
 
 
-def check_inputs(settings: Section) -> None:
-    """A mistyped path, or one where nothing can be written, is told before a run directory is made for it.
-
-    Raises:
-        UsageError: there is nothing at a path that the job reads.
-        SidestepError: its result cannot be written where it is to go.
-    """
-    for setting, path in path_values(settings.model_dump()):
-        if setting == _RESULT:
-            _check_result(settings, expanded(path))
-        elif not expanded(path).exists():
-            raise UsageError("There is nothing at this path.", where=f"{setting}: {path}", fix="correct the path")
-
-
-def _check_result(settings: Section, place: Path) -> None:
-    """A file where a folder is to be, or the reverse, would end the job when its work is done."""
-    check_place(place)
-    match settings:
-        case PreprocessSettings() | ImportSettings() if place.is_file():
-            raise UsageError("The output is a file.", where=place, fix="name a folder")
-        case EstimateSettings() | VerifySettings() if place.is_dir():
-            raise UsageError("The output is a folder.", where=place, fix="name a file in it")
-        case ExportSettings() if place.exists():
-            raise UsageError("The folder exists already.", where=place, fix="choose another name or remove it")
-
-
 def _can_go_on(run: RunDirectory, job: JobName) -> bool:
     """Whether there is a run of this job at the place."""
     return run.exists() and run.job() == job
@@ -176,7 +144,7 @@ def _can_go_on(run: RunDirectory, job: JobName) -> bool:
 
 def _new_place(job: JobName, settings: Section) -> Path:
     """A new folder among the runs, named after the job, its result and the time."""
-    result = settings.model_dump().get(_RESULT)
+    result = settings.model_dump().get(RESULT)
     named = job if result is None else f"{job}-{Path(str(result)).stem}"
     named = named.encode()[:_LONGEST_NAME].decode(errors="ignore")
     return free_path(runs_home() / f"{named}-{time.strftime('%Y%m%d-%H%M%S')}")

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from sidestep_tui.cli.jobs import check_inputs
+from sidestep_tui.cli.inputs import check_inputs
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.settings import SettingFlags, add_layer_flags, given_layers
 from sidestep_tui.config.fields import look_up
