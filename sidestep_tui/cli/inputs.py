@@ -1,5 +1,6 @@
 """What a job is to read and write, looked at before a run is made of it: a run that could only fail is none."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,46 @@ def check_inputs(settings: Section) -> None:
     for setting, path in path_values(settings.model_dump()):
         if setting == RESULT:
             _check_result(settings, expanded(path))
+
+
+def check_kinds(settings: Section) -> None:
+    """A folder that holds something else than the job reads is told before a run directory is made for it.
+
+    Raises:
+        SidestepError: in the words that the engine would fail with.
+    """
+    for setting, path in path_values(settings.model_dump()):
+        if look := _LOOKS.get(setting):
+            look(expanded(path))
+
+
+def _look_at_model(path: Path) -> None:
+    from sidestep_tui.acestep.layout import find_folders
+
+    find_folders(path)
+
+
+def _look_at_tensors(path: Path) -> None:
+    from sidestep_tui.engine.data.manifest import read_manifest
+
+    read_manifest(path)
+
+
+def _look_at_songs(path: Path) -> None:
+    """Whether a folder holds audio; a file is a saved data set, which says itself where its songs are."""
+    from sidestep_tui.dataset.scan import walk_songs
+
+    if path.is_dir():
+        walk_songs(path)
+
+
+_LOOKS: Final[dict[str, Callable[[Path], None]]] = {
+    "model.checkpoint": _look_at_model,
+    "data.tensors": _look_at_tensors,
+    "data.more_tensors": _look_at_tensors,
+    "tensors": _look_at_tensors,
+    "dataset": _look_at_songs,
+}
 
 
 def _check_result(settings: Section, place: Path) -> None:

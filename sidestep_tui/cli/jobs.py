@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sidestep_tui.cli.follow import launch_and_follow
-from sidestep_tui.cli.inputs import RESULT, check_inputs
+from sidestep_tui.cli.inputs import RESULT, check_inputs, check_kinds
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.resume import add_force_flag, continue_run
@@ -74,6 +74,8 @@ class JobVerb:
     def _run(self, flags: SettingFlags, options: Namespace, out: Output) -> int:
         settings = resolve(JOBS[self.job], given_layers(flags, options))
         check_inputs(settings)
+        if not options.prepare:  # what it reads may still be made by another run
+            check_kinds(settings)
         self._check(with_absolute_paths(settings), options)
         for text in flags.without_effect(options, settings):
             out.warn(text)

@@ -40,14 +40,8 @@ def scan_folder(root: Path, *, progress: Progress | None = None) -> Dataset:
         SidestepError: the folder is missing, is no folder, or holds no audio file.
     """
     root = expanded(root)
-    if not root.is_dir():
-        what = "This is a file, not a folder of songs." if root.exists() else "The folder of songs does not exist."
-        raise SidestepError(what, where=root, fix="give the folder that holds the audio files")
-    walk = Walk(root)
-    folders = list(walk.folders())
+    walk, folders = walk_songs(root)
     found = [_found(folder, name) for folder in folders for name in folder.audio]
-    if not found:
-        raise _nothing_found(root, walk.failures)
     found.sort(key=lambda one: one.key)
     probes = probe_files((one.path for one in found), cache_name=root, progress=progress)
     rows, findings = match_tables(_tables(folders), (one.key for one in found))
@@ -59,6 +53,22 @@ def scan_folder(root: Path, *, progress: Progress | None = None) -> Dataset:
         failures=(*walk.failures, *(failure for failure, _ in read if isinstance(failure, Failure))),
         findings=(*findings, *(finding for _, noticed in read for finding in noticed)),
     )
+
+
+def walk_songs(root: Path) -> tuple[Walk, list[Folder]]:
+    """A walk through a folder of songs, and the folders that it came through; no song is opened.
+
+    Raises:
+        SidestepError: the folder is missing, is no folder, or holds no audio file.
+    """
+    if not root.is_dir():
+        what = "This is a file, not a folder of songs." if root.exists() else "The folder of songs does not exist."
+        raise SidestepError(what, where=root, fix="give the folder that holds the audio files")
+    walk = Walk(root)
+    folders = list(walk.folders())
+    if not any(folder.audio for folder in folders):
+        raise _nothing_found(root, walk.failures)
+    return walk, folders
 
 
 def _song(one: _Found, probe: Probe, row: Reading | None) -> tuple[Song | Failure, list[Finding]]:

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from sidestep_tui.cli.main import main
+from sidestep_tui.engine.data.manifest import Manifest, write_manifest
 
 
 @dataclass
@@ -45,10 +46,11 @@ def sidestep(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def inputs(tmp_path: Path) -> tuple[str, ...]:
-    """TENSORS and --model of `sidestep train`: folders that exist."""
+    """TENSORS and --model of `sidestep train`: folders that are what they are taken for, and no more."""
     tensors, model = tmp_path / "tensors", tmp_path / "model"
-    tensors.mkdir()
     model.mkdir()
+    (model / "config.json").write_text('{"model_type": "acestep"}', encoding="utf-8")
+    write_manifest(tensors, Manifest("model", "turbo", 64))
     return (str(tensors), "--model", str(model))
 
 
