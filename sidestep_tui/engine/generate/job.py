@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from diffusers import AceStepPipeline
+from torch import Tensor
 
 from sidestep_tui.acestep.model_config import SAMPLE_RATE, Variant
 from sidestep_tui.config.generate import GenerateSettings
@@ -16,7 +17,7 @@ from sidestep_tui.engine.generate.adapter import apply_adapters
 from sidestep_tui.engine.generate.pipeline import build_pipeline, choose_sampling, place_pipeline
 from sidestep_tui.engine.generate.prompts import PlannedSong, plan_songs
 from sidestep_tui.engine.generate.song import decode_song, keep_latents, sample_latents
-from sidestep_tui.engine.generate.source import SourceSong, encode_source
+from sidestep_tui.engine.generate.source import encode_source
 from sidestep_tui.engine.kernels import trust_kernel
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.errors import SidestepError
@@ -32,7 +33,7 @@ class _Studio:
     pipeline: AceStepPipeline
     device: torch.device
     sampling: Sampling
-    source: SourceSong | None
+    source: Tensor | None
     shared: GenerateSettings
     planned: int
     seconds: float = 0.0
@@ -74,7 +75,7 @@ def run(context: JobContext, settings: GenerateSettings) -> Results:
 
 def _source(
     context: JobContext, pipeline: AceStepPipeline, settings: GenerateSettings, device: torch.device
-) -> SourceSong | None:
+) -> Tensor | None:
     if settings.task == "text2music":
         return None
     context.phase("encoding the source", subject=str(settings.source))

@@ -13,7 +13,7 @@ from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.variants import Sampling
 from sidestep_tui.dataset.song import INSTRUMENTAL
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.engine.generate.source import SourceSong, sample_from_source
+from sidestep_tui.engine.generate.source import sample_from_source
 from sidestep_tui.engine.tensor_files import write_tensors
 from sidestep_tui.errors import SidestepError
 
@@ -26,7 +26,7 @@ def sample_latents(
     settings: GenerateSettings,
     sampling: Sampling,
     progress: Progress = lambda _done, _total: None,
-    source: SourceSong | None = None,
+    source: Tensor | None = None,
 ) -> Tensor:
     """The song's latents [T, 64].
 
@@ -35,12 +35,12 @@ def sample_latents(
         settings: of the song.
         sampling: as `choose_sampling` gives it.
         progress: called with (steps done, steps in all) after each; what it raises ends the sampling.
-        source: of a cover or repaint, whose length the song has.
+        source: the latents [T, 64] of what is covered or repainted, whose length the song has.
 
     Raises:
         SidestepError: they are not numbers.
     """
-    frames = ceil(settings.duration * LATENT_RATE) if source is None else len(source.latents)
+    frames = ceil(settings.duration * LATENT_RATE) if source is None else len(source)
     noise = _seeded_noise(settings.seed, frames)
     arguments = prompt_arguments(settings) | _sampling_arguments(sampling)
 

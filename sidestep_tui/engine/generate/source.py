@@ -5,7 +5,6 @@ the kept frames of a repaint.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,29 +18,17 @@ from sidestep_tui.dataset.audio import read_audio
 from sidestep_tui.errors import SidestepError, UsageError
 
 _LONGEST_SECONDS = 600.0
-_SHORTEST_FRAMES = LATENT_RATE
+_SHORTEST_SECONDS = 1.0
 
 Arguments = dict[str, Any]
 OnStep = Callable[[int], None]
 """Called with the number of steps done."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceSong:
-    """The song that is covered or repainted: its latents [T, 64], float32 on the CPU."""
-
-    latents: Tensor
-
-    @property
-    def seconds(self) -> float:
-        """Its length."""
-        return self.latents.shape[0] / LATENT_RATE
-
-
 def encode_source(
     pipeline: AceStepPipeline, settings: GenerateSettings, device: torch.device, progress: Callable[[int, int], None]
-) -> SourceSong:
-    """The source of a cover or repaint.
+) -> Tensor:
+    """The latents [T, 64] of the song that is covered or repainted, float32 on the CPU.
 
     Raises:
         UsageError: the part to repaint lies beyond its end.
@@ -51,16 +38,16 @@ def encode_source(
     waveform = read_audio(settings.source, max_seconds=_LONGEST_SECONDS)
     mean, _ = encode_audio(pipeline.vae.to(device), torch.from_numpy(waveform), progress=progress)
     pipeline.vae.to("cpu")
-    song = SourceSong(mean)
-    if len(mean) < _SHORTEST_FRAMES:
+    seconds = len(mean) / LATENT_RATE
+    if seconds < _SHORTEST_SECONDS:
         raise SidestepError("The source is shorter than a second.", where=settings.source, fix="give a longer song")
-    if settings.task == "repaint" and settings.repaint_start >= song.seconds:
+    if settings.task == "repaint" and settings.repaint_start >= seconds:
         raise UsageError(
-            f"The part to repaint begins at {settings.repaint_start:g} s, the source ends at {song.seconds:g} s.",
+            f"The part to repaint begins at {settings.repaint_start:g} s, the source ends at {seconds:g} s.",
             where="repaint_start",
             fix="let it begin before the end of the source",
         )
-    return song
+    return mean
 
 
 def sample_from_source(
@@ -68,7 +55,7 @@ def sample_from_source(
     arguments: Arguments,
     noise: Tensor,
     settings: GenerateSettings,
-    source: SourceSong,
+    source: Tensor,
     on_step: OnStep,
 ) -> Tensor:
     """The new song's latents [T, 64].
@@ -78,11 +65,11 @@ def sample_from_source(
         arguments: of the pipeline, without its task, noise and callback.
         noise: [1, T, 64], T as the source's.
         settings: which task, and its own settings.
-        source: the song.
+        source: the latents of the other song [T, 64].
         on_step: called after every step.
     """
-    arguments = {**arguments, "audio_duration": source.seconds, "output_type": "latent"}
-    latents = source.latents[None]
+    arguments = {**arguments, "audio_duration": len(source) / LATENT_RATE, "output_type": "latent"}
+    latents = source[None]
     if settings.task == "repaint":
         return _repaint(pipeline, {**arguments, "src_audio": latents}, noise, settings, latents, on_step)
     return _cover(pipeline, arguments, noise, settings, latents, on_step)

@@ -15,7 +15,7 @@ from sidestep_tui.config.generate import GenerateSettings
 from sidestep_tui.config.layers import problems_of
 from sidestep_tui.dataset.audio import SAMPLE_RATE, read_audio, write_audio
 from sidestep_tui.engine.generate.pipeline import build_pipeline
-from sidestep_tui.engine.generate.source import SourceSong, repainted_frames, sample_from_source
+from sidestep_tui.engine.generate.source import repainted_frames, sample_from_source
 
 FRAMES, STEPS = 50, 4
 MODELS = ("tiny", "acestep-v15-turbo", "acestep-v15-base", "acestep-v15-xl-turbo")
@@ -47,7 +47,7 @@ def made(model: Path, settings: GenerateSettings, source: Tensor, seed: int = 0)
     arguments = {"prompt": "drums", "lyrics": "[Instrumental]", "num_inference_steps": STEPS, "shift": 3.0}
     done: list[int] = []
     with torch.no_grad():
-        latents = sample_from_source(pipeline, arguments, noise, settings, SourceSong(source), done.append)
+        latents = sample_from_source(pipeline, arguments, noise, settings, source, done.append)
     return latents, done
 
 
@@ -76,7 +76,7 @@ def test_a_repaint_is_put_together_where_the_model_is(tiny_checkpoint: Path, son
 
     settings = settings_for(tiny_checkpoint, song, "repaint", repaint_start=0.8)
     noise = torch.zeros(1, FRAMES, 64)
-    latents = sample_from_source(Elsewhere(), {}, noise, settings, SourceSong(noise[0]), [].append)
+    latents = sample_from_source(Elsewhere(), {}, noise, settings, noise[0], [].append)
     assert (latents.device.type, latents.shape) == ("meta", (FRAMES, 64))
 
 
