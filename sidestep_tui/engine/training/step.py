@@ -93,7 +93,7 @@ def accumulate_gradients(
     ranks.sum_gradients(parameters)
     norm = nn.utils.clip_grad_norm_(parameters, gradient_clip or math.inf)
     values = torch.cat([*collected, norm[None]]).cpu()  # the step's only wait for the device
-    losses = [part.tolist() for part in values[:-1].split([len(part) for part in collected])]
+    losses = [part.tolist() for part in torch.split(values[:-1], [len(part) for part in collected])]
     return ranks.gather(losses), values[-1].item()
 
 
