@@ -36,8 +36,9 @@ from sidestep_tui.engine.data.batches import Batch
 from sidestep_tui.engine.memory.recompute import use_checkpointing
 from sidestep_tui.engine.memory.streaming import stream_frozen_blocks
 from sidestep_tui.engine.ranks import Ranks
-from sidestep_tui.engine.training.graphs import RecordedPasses, cuda_record
+from sidestep_tui.engine.training.graphs import RecordedPasses
 from sidestep_tui.engine.training.optimizer import build_optimizer
+from sidestep_tui.engine.training.recorder import CardRecorder
 from sidestep_tui.engine.training.step import Passes, StepShare, accumulate_gradients, plain_passes
 
 RATE = 1e-4
@@ -218,7 +219,7 @@ def our_step(
 
     passes: Passes = plain_passes(transformer, ObjectiveSettings())
     if graphs:
-        passes = RecordedPasses(passes, parameters, device, cuda_record(device), sys.exit)
+        passes = RecordedPasses(passes, parameters, device, CardRecorder(device), sys.exit)
 
     def step() -> None:
         accumulate_gradients(passes, parameters, StepShare((batch,), (0,), 1), 1.0, (0, 1), Ranks())

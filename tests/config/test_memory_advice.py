@@ -151,13 +151,6 @@ def test_streamed_blocks_come_before_what_changes_the_numbers() -> None:
     assert not estimate_memory(settings.model_copy(update={"memory": fewer}), SHAPE_XL).fits(8 * GIB)
 
 
-def test_what_compiles_beside_its_recordings_may_do_without() -> None:
-    settings = train_settings(memory__checkpointing="none", memory__graphs=True, memory__compile=True)
-    change = cheapest_fit(settings, SHAPE_2B, 16 * GIB)
-    assert change is not None
-    assert change.values == {"memory.compile": False}
-
-
 def test_what_is_recorded_no_longer_is_where_it_cannot_be() -> None:
     settings = train_settings(memory__checkpointing="none", memory__graphs=True)
     for change, wanted in (

@@ -140,10 +140,6 @@ def _time_alone(settings: TrainSettings, shape: DitShape, now: MemoryEstimate) -
     """Changes after which the run learns the same; samples alone may be shorter."""
     if now.sampling > now.step and settings.samples.duration > _SAMPLE_SECONDS:
         yield _Proposal({"samples.duration": _SAMPLE_SECONDS}, told("shorter samples"), _Price.TIME)
-    if settings.memory.compile and settings.memory.graphs:
-        yield _Proposal(
-            {"memory.compile": False}, told("slower steps, the same numbers within rounding"), _Price.ROUNDING
-        )
     order, policy = ("none", "half", "all", "offload"), settings.memory.checkpointing
     for level in order[order.index("all" if policy == "auto" else policy) + 1 :]:  # an estimate takes auto for all
         plain = _unrecorded(settings) if level == "offload" or has_dropout(settings.adapter) else {}

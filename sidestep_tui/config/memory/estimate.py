@@ -4,8 +4,7 @@ Weights, gradients and optimizer state are exact (an upper bound where the optim
 (`activations`) and sampling (`sampling`) have modules of their own. What is fixed (`RESERVE_BYTES`) is an estimate
 until a card has measured it. `memory.compile` changes nothing here: compiled blocks keep as much, within one percent
 (docs/benchmarks.md). What `memory.graphs` records keeps its gradients and its pool, which songs of many lengths make a
-fifth larger than the activations of the longest; that is left out. With both, a pass of a new length compiles beside
-the pool before it is recorded, which takes the activations a second time.
+fifth larger than the activations of the longest; that is left out.
 """
 
 from dataclasses import dataclass
@@ -103,7 +102,6 @@ def estimate_memory(settings: TrainSettings, shape: DitShape, load: Load | None 
     steps = [_beside(activations(settings, shape, first, element, batch), gradients)]
     if (prior := prior_load(settings, load)) is not None:
         steps.append(_beside(activations(settings, shape, prior, element, 1), 0))  # one song, after the micro-batches
-    activated = max(steps) * (2 if recorded and settings.memory.compile else 1)
     staying = (trainable + averaged) * _FP32 + optimizer + RESERVE_BYTES  # while songs are sampled
     staying += max(steps) + trainable * _FP32 if recorded else 0  # the pool of the recordings, and their gradients
     sampling = sampling_bytes(settings, shape, element)
@@ -111,7 +109,7 @@ def estimate_memory(settings: TrainSettings, shape: DitShape, load: Load | None 
         model=model,
         adapter=(2 * trainable + averaged) * _FP32,  # weights, gradients, average
         optimizer=optimizer,
-        activations=activated,
+        activations=max(steps),
         sampling=model + staying + sampling if sampling else 0,
     )
 

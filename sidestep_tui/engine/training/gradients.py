@@ -8,8 +8,9 @@ from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.devices import free_memory
 from sidestep_tui.engine.memory.full import out_of_memory
 from sidestep_tui.engine.ranks import Place
-from sidestep_tui.engine.training.graphs import RecordedPasses, cuda_record
+from sidestep_tui.engine.training.graphs import RecordedPasses
 from sidestep_tui.engine.training.prior import build_prior
+from sidestep_tui.engine.training.recorder import CardRecorder
 from sidestep_tui.engine.training.setup import Setup, TrainedModel
 from sidestep_tui.engine.training.step import Passes, accumulate_gradients, plain_passes
 from sidestep_tui.engine.training.step_loader import LoadedStep
@@ -82,6 +83,6 @@ def _passes(context: JobContext, settings: TrainSettings, model: TrainedModel, p
     elif not is_trusted(place.device, place.dtype):
         warn("the card has no flash kernel, and what stands for it makes masks anew for every length")
     else:
-        parameters, record = list(model.parameters.values()), cuda_record(place.device)
-        return RecordedPasses(plain, parameters, place.device, record, warn, compiled=settings.memory.compile)
+        parameters, recorder = list(model.parameters.values()), CardRecorder(place.device)
+        return RecordedPasses(plain, parameters, place.device, recorder, warn, compiled=settings.memory.compile)
     return plain

@@ -13,10 +13,9 @@ from sidestep_tui.config.objective import ObjectiveSettings
 from sidestep_tui.engine.adapters.adapter import inject_new, trainable
 from sidestep_tui.engine.adapters.targets import choose_targets
 from sidestep_tui.engine.data.batches import Batch
-from sidestep_tui.engine.training.graphs import Record, RecordedPasses
+from sidestep_tui.engine.training.graphs import RecordedPasses, Work
+from sidestep_tui.engine.training.graphs import Recorder as AnyRecorder
 from sidestep_tui.engine.training.step import Passes, plain_passes
-
-Work = Callable[[], None]
 
 
 class Recorder:
@@ -25,9 +24,10 @@ class Recorder:
     def __init__(self, spoil: Work = lambda: None) -> None:
         self.made = 0
         self.replayed = 0
+        self.rehearsed = 0
         self._spoil = spoil
 
-    def __call__(self, work: Work) -> Work:
+    def record(self, work: Work) -> Work:
         self.made += 1
 
         def replay() -> None:
@@ -36,6 +36,21 @@ class Recorder:
             self._spoil()
 
         return replay
+
+    def rehearse(self, work: Work) -> None:
+        self.rehearsed += 1
+        work()
+
+
+class RecordingBy(Recorder):
+    """Records in a way of its own."""
+
+    def __init__(self, record: Callable[[Work], Work]) -> None:
+        super().__init__()
+        self._record = record
+
+    def record(self, work: Work) -> Work:
+        return self._record(work)
 
 
 class Trained:
@@ -56,10 +71,10 @@ class Trained:
         self.plain = plain_passes(self.transformer, ObjectiveSettings(weighting="min_snr"))
 
     def recorded(
-        self, record: Record, warnings: list[str], plain: Passes | None = None, *, compiled: bool = False
+        self, recorder: AnyRecorder, warnings: list[str], plain: Passes | None = None, *, compiled: bool = False
     ) -> RecordedPasses:
         passes = plain or self.plain
-        return RecordedPasses(passes, self.parameters, self.device, record, warnings.append, compiled=compiled)
+        return RecordedPasses(passes, self.parameters, self.device, recorder, warnings.append, compiled=compiled)
 
     def result(self, passes: Passes, batches: list[Batch], samples: float = 3) -> tuple[list[Tensor], list[Tensor]]:
         """Losses of every batch, and the gradients of them all; nothing is left in the parameters."""

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from sidestep_tui.engine.data.batches import Batch
 from sidestep_tui.engine.training import graphs
-from sidestep_tui.engine.training.graphs import rounded
-from tests.engine.training.recorded import Recorder, Trained, Work, batch, same
+from sidestep_tui.engine.training.buckets import rounded
+from sidestep_tui.engine.training.graphs import Work
+from tests.engine.training.recorded import Recorder, RecordingBy, Trained, batch, same
 
 
 @pytest.fixture
@@ -52,10 +53,10 @@ def test_where_blocks_compile_a_length_is_met_once_before_it_is_recorded(trained
         for parameter, gradient in zip(trained.parameters, before, strict=True):
             assert parameter.grad is not None
             parameter.grad.copy_(gradient)
-        return recorder(work)
+        return recorder.record(work)
 
     recorder, warnings = Recorder(), list[str]()
-    passes = trained.recorded(record, warnings, plain, compiled=True)
+    passes = trained.recorded(RecordingBy(record), warnings, plain, compiled=True)
     for seed in range(6):
         step = [batch((50, 150)[seed % 2], 10, seed=seed)]
         before = [torch.zeros_like(parameter) for parameter in trained.parameters]
@@ -112,7 +113,7 @@ def test_a_recording_that_reads_its_samples_elsewhere_is_not_kept(trained: Train
         return replay
 
     warnings: list[str] = []
-    passes = trained.recorded(record, warnings, plain)
+    passes = trained.recorded(RecordingBy(record), warnings, plain)
     step = [batch(50, 10), batch(30, 10, seed=1)]
     same(trained.result(passes, step), trained.result(trained.plain, step))
     assert len(warnings) == 1
@@ -137,7 +138,7 @@ def test_what_cannot_be_recorded_is_told_once_and_done_plainly(trained: Trained)
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
     warnings: list[str] = []
-    passes = trained.recorded(record, warnings)
+    passes = trained.recorded(RecordingBy(record), warnings)
     step = [batch(50, 10), batch(100, 10, seed=1)]
     same(trained.result(passes, step), trained.result(trained.plain, step))
     same(trained.result(passes, step), trained.result(trained.plain, step))
@@ -152,7 +153,7 @@ def test_what_failed_is_told_and_not_that_the_recording_could_not_be_ended(train
             raise RuntimeError("operation failed due to a previous error during capture")
 
     warnings: list[str] = []
-    trained.recorded(record, warnings)(batch(50, 10), 1)
+    trained.recorded(RecordingBy(record), warnings)(batch(50, 10), 1)
     assert warnings == ["RuntimeError: operation not permitted when stream is capturing"]
 
 
@@ -161,7 +162,7 @@ def test_a_full_memory_frees_the_recordings_and_is_told_to_who_can_try_again(tra
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     warnings: list[str] = []
-    passes = trained.recorded(record, warnings)
+    passes = trained.recorded(RecordingBy(record), warnings)
     with pytest.raises(torch.OutOfMemoryError):
         passes(batch(50, 10), 1)
     for parameter in trained.parameters:

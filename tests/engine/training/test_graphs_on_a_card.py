@@ -10,7 +10,7 @@ from sidestep_tui.acestep.compiled import compile_blocks
 from sidestep_tui.acestep.flash import trust_flash
 from sidestep_tui.config.train import Checkpointing
 from sidestep_tui.engine.memory.recompute import use_checkpointing
-from sidestep_tui.engine.training.graphs import cuda_record
+from sidestep_tui.engine.training.recorder import CardRecorder
 from tests.engine.training.recorded import Trained, batch
 
 
@@ -26,7 +26,7 @@ def test_a_card_replays_what_it_computed(turbo: Path, policy: Checkpointing, com
     if compiled:
         compile_blocks(trained.transformer, lambda _kind: nullcontext(), warnings.append)
     use_checkpointing(trained.transformer, policy, draws=False)
-    passes = trained.recorded(cuda_record(trained.device), warnings, compiled=compiled)
+    passes = trained.recorded(CardRecorder(trained.device), warnings, compiled=compiled)
     for seed in range(3):
         step = [batch(50 + seed, 10, seed=seed), batch(400, 70, seed=seed)]
         found, wanted = trained.result(passes, step), trained.result(trained.plain, step)
@@ -41,5 +41,29 @@ def test_a_recording_that_fails_leaves_the_card_in_its_own_stream() -> None:
     device = torch.device("cuda", 0)
     number, before = torch.zeros(1, device=device), torch.cuda.current_stream(device)
     with pytest.raises(RuntimeError):
-        cuda_record(device)(lambda: number.fill_(number.item()))  # which waits for the card
+        CardRecorder(device).record(lambda: number.fill_(number.item()))  # which waits for the card
     assert torch.cuda.current_stream(device) == before
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_rehearsal_takes_the_memory_of_the_recordings() -> None:
+    """Forwards and back, whichever thread goes there; and the memory of all of it is given back with the recorder."""
+    device = torch.device("cuda", 0)
+    recorder, weight = CardRecorder(device), torch.ones(16 * 2**20, device=device, requires_grad=True)
+    weight.grad = torch.zeros_like(weight)
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_reserved(device)
+
+    def work() -> None:
+        weight.exp().exp().exp().sum().backward()
+
+    replay = recorder.record(work)
+    recorded = torch.cuda.memory_reserved(device)
+    recorder.rehearse(work)
+    assert recorded >= before + 3 * 64 * 2**20
+    assert torch.cuda.memory_reserved(device) == recorded
+    assert torch.cuda.current_stream(device) == torch.cuda.default_stream(device)
+    del recorder, replay
+    torch.cuda.empty_cache()
+    assert torch.cuda.memory_reserved(device) <= before + 2 * 2**20  # a piece for what is small
