@@ -33,14 +33,16 @@ During = Callable[[str], AbstractContextManager[None]]
 
 _TOLERANCES: Final = {torch.float32: 1e-3, torch.bfloat16: 0.05, torch.float16: 0.05}
 """Compiled blocks round less often: numbers of eight bits may differ by that much."""
-_FAILURES: Final = (RuntimeError, AssertionError, ImportError, OSError, FailOnRecompileLimitHit)
+FAILURES: Final = (RuntimeError, AssertionError, ImportError, OSError, FailOnRecompileLimitHit)
 """Of the compiler, and of what it makes: kernels for which a card is too small, or which it does not load."""
 _C_COMPILER: Final = re.compile(r"Failed to find C compiler|CalledProcessError: .*\.c'")
 _GRAPHS: Final = 24
 """Of one block: windowed or not, with and without gradients, batches of one and of several, equal lengths or not."""
 
 
-def compile_blocks(transformer: "AceStepTransformer1DModel", during: During, warn: Callable[[str], None]) -> None:
+def compile_blocks(
+    transformer: "AceStepTransformer1DModel", during: During, warn: Callable[[str], None]
+) -> "CompiledBlocks":
     """Lets every block run compiled, if it computes the same then (`compiled_check`).
 
     Call it after `use_fast_blocks` in the mode of training, and before `use_checkpointing` wraps the blocks.
@@ -52,23 +54,29 @@ def compile_blocks(transformer: "AceStepTransformer1DModel", during: During, war
         transformer: with its adapter on.
         during: what is entered while a kind of block compiles for the first time, with the kind in words.
         warn: told why compilation was given up.
+
+    Returns:
+        What can give it up later (`CompiledBlocks.failed_with`).
     """
     # A recomputed block must run the graph that it ran before, and not another that would do as well and was used since
     # (pytorch/pytorch#166926).
     torch._C._dynamo.eval_frame._set_lru_cache(False)  # type: ignore[attr-defined]
-    blocks = _CompiledBlocks(during, warn)
+    blocks = CompiledBlocks(during, warn)
     for layer in transformer.layers:
         layer.forward = partial(blocks, layer)
     try:
         off = deviation(transformer, blocks)
-    except _FAILURES as error:  # on the way back, which is not asked for through the blocks
+    except FAILURES as error:  # on the way back, which is not asked for through the blocks
         blocks.failed_with(error)
-        return
+        return blocks
     if not off <= _TOLERANCES[transformer.proj_in_conv.weight.dtype]:  # a NaN neither
         blocks.give_up(told("compiled, they are off by {share}", share=f"{off:.1%}"))
+    return blocks
 
 
-class _CompiledBlocks:
+class CompiledBlocks:
+    """Runs blocks compiled until that has failed once, from then on as they were written."""
+
     def __init__(self, during: During, warn: Callable[[str], None]) -> None:
         # Dropout draws from torch's own generator, as in blocks that are not compiled.
         self._compiled = torch.compile(fast_block, options={"fallback_random": True})
@@ -104,18 +112,27 @@ class _CompiledBlocks:
                 with self._announced(block), _guarded():
                     result: Tensor = self._compiled(block, *arguments, *condition)
                 return result
-            except _FAILURES as error:
+            except FAILURES as error:
                 self.failed_with(error)
         return fast_block(block, *arguments, *condition)
 
+    @property
+    def at_work(self) -> bool:
+        """Whether blocks run compiled still."""
+        return not self._failed
+
     def failed_with(self, error: Exception) -> None:
         """Gives up for what the compiler, or what it has made, says.
+
+        The way back is not asked for through the blocks: who hears of it there tells it here, and passes once more.
 
         Raises:
             torch.OutOfMemoryError: it says that the memory is full, or any other error that says so.
         """
         if says_full(error):
             raise error
+        if self._failed:
+            return
         if _C_COMPILER.search(str(error)) is None:
             self.give_up(f"{type(error).__name__}: {first_line(error)}")
         else:

@@ -64,6 +64,7 @@ class StepGradients:
             (self._seed, loaded.step.number),
             self._place.ranks,
             add_prior,
+            self._model.compiled,
         )
 
 

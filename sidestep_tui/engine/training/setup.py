@@ -10,6 +10,7 @@ from peft import PeftConfig
 from torch import nn
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
+from sidestep_tui.acestep.compiled import CompiledBlocks
 from sidestep_tui.config.adapter import AdapterBase, OftSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.adapters.adapter import trainable
@@ -54,6 +55,7 @@ class TrainedModel:
     transformer: "AceStepTransformer1DModel"
     adapter: PeftConfig
     adapted_modules: int
+    compiled: CompiledBlocks | None
     parameters: dict[str, nn.Parameter]
     optimizer: torch.optim.Optimizer
     average: MovingAverage | None
@@ -114,7 +116,7 @@ def _place_of(settings: TrainSettings) -> Place:
 def _trained_model(
     context: JobContext, settings: TrainSettings, checkpoint: Checkpoint, targets: Sequence[Target], place: Place
 ) -> TrainedModel:
-    transformer, adapter = open_trainable(context, checkpoint, settings, targets, place)
+    transformer, adapter, compiled = open_trainable(context, checkpoint, settings, targets, place)
     parameters, decay = trainable(transformer), settings.training.ema_decay
     return TrainedModel(
         name=checkpoint.path.name,
@@ -122,6 +124,7 @@ def _trained_model(
         adapter=adapter,
         adapted_modules=len(targets),
         parameters=parameters,
+        compiled=compiled,
         optimizer=build_optimizer(parameters, settings.optimizer, settings.adapter),
         average=MovingAverage(parameters, decay) if decay > 0 else None,
     )

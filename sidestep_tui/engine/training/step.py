@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import nn
 
+from sidestep_tui.acestep.compiled import FAILURES, CompiledBlocks
 from sidestep_tui.acestep.flow import seeded_generator
 from sidestep_tui.acestep.full_memory import told_as_full
 from sidestep_tui.acestep.precisions import mixed_precision
@@ -57,6 +58,7 @@ def accumulate_gradients(
     dropout_key: tuple[int, int],
     ranks: Ranks,
     further: Callable[[], object] = lambda: None,
+    compiled: CompiledBlocks | None = None,
 ) -> tuple[list[float], float]:
     """Leaves the clipped mean gradient of the whole step in the parameters.
 
@@ -71,6 +73,7 @@ def accumulate_gradients(
         ranks: with whom the step is shared.
         further: adds gradients that are no sample's, after those of the samples: what comes first is not beside
             gradients in memory, and the samples are mostly longer.
+        compiled: what runs the model's blocks, where they are compiled: if they fail, all passes are done once more.
 
     Returns:
         The unweighted loss of every sample of the step in order, and the gradient's norm before clipping.
@@ -83,8 +86,7 @@ def accumulate_gradients(
     failure = None
     try:
         with told_as_full():
-            collected = _backward(passes, share, dropout_key)
-            further()
+            collected = _passed(passes, parameters, share, dropout_key, further, compiled)
     except torch.OutOfMemoryError as error:
         failure = str(error)  # the words alone: the error itself would keep the activations that filled the memory
     if failure is not None and ranks.sharded:
@@ -116,6 +118,33 @@ def plain_passes(transformer: "AceStepTransformer1DModel", objective: ObjectiveS
         return losses.detach()
 
     return run
+
+
+def _passed(
+    passes: Passes,
+    parameters: Sequence[nn.Parameter],
+    share: StepShare,
+    dropout_key: tuple[int, int],
+    further: Callable[[], object],
+    compiled: CompiledBlocks | None,
+) -> list[torch.Tensor]:
+    """All passes of the step; once more where compiled blocks have failed on the way back, as they were written.
+
+    So they have where one that is recomputed failed, and left others that were compiled to be recomputed otherwise.
+    Nobody has heard of the gradients yet, and all draws are made again or come with the batches.
+    """
+    was_compiled = compiled is not None and compiled.at_work
+    try:
+        collected = _backward(passes, share, dropout_key)
+        further()
+        return collected
+    except FAILURES as error:
+        if compiled is None or not was_compiled:
+            raise
+        compiled.failed_with(error)
+    for parameter in parameters:
+        parameter.grad = None
+    return _passed(passes, parameters, share, dropout_key, further, None)
 
 
 def _backward(passes: Passes, share: StepShare, dropout_key: tuple[int, int]) -> list[torch.Tensor]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from peft import PeftConfig
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
-from sidestep_tui.acestep.compiled import compile_blocks
+from sidestep_tui.acestep.compiled import CompiledBlocks, compile_blocks
 from sidestep_tui.acestep.fast import use_fast_blocks
 from sidestep_tui.acestep.quantised import quantise_blocks
 from sidestep_tui.config.adapter import has_dropout
@@ -35,8 +35,10 @@ def open_trainable(
     settings: TrainSettings,
     targets: Sequence[Target],
     place: Place,
-) -> tuple["AceStepTransformer1DModel", PeftConfig]:
+) -> tuple["AceStepTransformer1DModel", PeftConfig, CompiledBlocks | None]:
     """The DiT in training mode, in which the adapter alone asks for gradients, and the adapter's configuration.
+
+    The third is what runs the blocks, where the settings ask for compiled ones.
 
     Args:
         context: hears what is compiled, and why it is not; a run that has checkpoints starts from nothing else.
@@ -53,8 +55,7 @@ def open_trainable(
     if settings.adapter.start_from is not None and not list_checkpoints(context.run):
         start_from(transformer, settings.adapter, settings.adapter.start_from)
     transformer.train()
-    _set_policies(context, transformer, settings, place)
-    return transformer, adapter
+    return transformer, adapter, _set_policies(context, transformer, settings, place)
 
 
 def _frozen(checkpoint: Checkpoint, memory: MemorySettings, place: Place) -> "AceStepTransformer1DModel":
@@ -69,19 +70,20 @@ def _frozen(checkpoint: Checkpoint, memory: MemorySettings, place: Place) -> "Ac
 
 def _set_policies(
     context: JobContext, transformer: "AceStepTransformer1DModel", settings: TrainSettings, place: Place
-) -> None:
+) -> CompiledBlocks | None:
     """What the blocks compute with, and what of them stays in memory; each step wraps what those before it made."""
-    memory = settings.memory
+    memory, compiled = settings.memory, None
     if memory.attention == "banded":
         use_fast_blocks(transformer)
         trust_kernel(context, place.device)
     if memory.compile:
-        compile_blocks(transformer, partial(context.during, COMPILING), _not_compiled(context))
+        compiled = compile_blocks(transformer, partial(context.during, COMPILING), _not_compiled(context))
     if memory.stream_blocks:
         stream_frozen_blocks(transformer, place.device, memory.stream_blocks, _not_pinned(context))
     use_checkpointing(transformer, memory.checkpointing, draws=has_dropout(settings.adapter))
     if settings.training.sharding == "fsdp":  # a process alone has nobody to share with, and is told so
         shard_frozen_weights(transformer, place.device, place.ranks)
+    return compiled
 
 
 def _not_compiled(context: JobContext) -> Callable[[str], None]:

@@ -157,6 +157,30 @@ def test_what_failed_is_told_and_not_that_the_recording_could_not_be_ended(train
     assert warnings == ["RuntimeError: operation not permitted when stream is capturing"]
 
 
+def test_a_pass_that_fails_by_itself_is_not_done_again_on_top_of_what_it_left(trained: Trained) -> None:
+    """Who has asked for it knows whether it may be repeated, and what of the gradients is whole."""
+    fails = False
+
+    def plain(batch: Batch, samples: float | Tensor) -> Tensor:
+        losses = trained.plain(batch, samples)
+        if fails:
+            raise RuntimeError("OutOfResources: shared memory")
+        return losses
+
+    warnings: list[str] = []
+    passes = trained.recorded(Recorder(), warnings, plain, compiled=True)
+    passes(batch(50, 10), 1)
+    fails = True
+    with pytest.raises(RuntimeError, match="OutOfResources"):
+        passes(batch(150, 10), 1)
+    fails = False
+    for parameter in trained.parameters:
+        parameter.grad = None
+    step = [batch(150, 10)]
+    same(trained.result(passes, step), trained.result(trained.plain, step))
+    assert not warnings
+
+
 def test_a_full_memory_frees_the_recordings_and_is_told_to_who_can_try_again(trained: Trained) -> None:
     def record(_work: Work) -> Work:
         raise torch.OutOfMemoryError("CUDA out of memory.")
