@@ -79,9 +79,9 @@ def directory_atomic(path: Path, *, replace: bool = False) -> Iterator[Path]:
         try:
             with _named_as(temporary, path), sources_named(temporary):
                 yield temporary
-            for file in temporary.rglob("*"):
-                if file.is_file():
-                    _sync(file)
+            for inside in (*temporary.rglob("*"), temporary):  # folders too: their lists of names are data of their own
+                if inside.is_file() or inside.is_dir():
+                    _sync(inside)
             temporary.chmod(0o777 & ~_UMASK)
             if path.exists():
                 older = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".old"))

@@ -6,6 +6,7 @@ import resource
 import shutil
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -14,6 +15,8 @@ import torch
 from sidestep_tui.engine.tensor_files import write_state, write_tensors
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import directory_atomic, write_atomic, write_text_atomic
+
+Order = list[tuple[str, int]]
 
 
 def fail(_: Path) -> None:
@@ -115,3 +118,41 @@ def test_a_source_that_may_not_be_read_is_not_told_as_a_folder_that_cannot_be_wr
     wanted = ("The file cannot be read.", source) if reading else ("The file cannot be written.", tmp_path / "merged")
     assert (told.value.what, told.value.where) == (wanted[0], str(wanted[1]))
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.fixture
+def order(monkeypatch: pytest.MonkeyPatch) -> Order:
+    """What was flushed to the disk and what was given a name, one after the other, each by its inode."""
+    done: Order = []
+
+    def told(what: str, call: Any) -> Any:
+        def calling(file: Any, *names: Any) -> Any:
+            done.append((what, (os.fstat(file) if isinstance(file, int) else Path(file).stat()).st_ino))
+            return call(file, *names)
+
+        return calling
+
+    for name in ("fsync", "rename", "replace"):
+        monkeypatch.setattr(os, name, told("flushed" if name == "fsync" else "named", getattr(os, name)))
+    return done
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_soon_after(tmp_path: Path, order: Order) -> None:
+    write_text_atomic(tmp_path / "config.json", "{}")
+    file, folder = (tmp_path / "config.json").stat().st_ino, tmp_path.stat().st_ino
+    assert order == [("flushed", file), ("named", file), ("flushed", folder)]
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_all_of_a_folder_is_on_the_disk_before_it_has_its_name(tmp_path: Path, order: Order, replaced: bool) -> None:
+    path = tmp_path / "best"
+    if replaced:
+        path.mkdir()
+    with directory_atomic(path, replace=replaced) as folder:
+        (folder / "ema").mkdir()
+        (folder / "ema" / "weights").write_bytes(b"1")
+        (folder / "trainer.json").write_text("{}", "utf-8")
+    inside = {("flushed", one.stat().st_ino) for one in (path, *path.rglob("*"))}
+    assert set(order[:4]) == inside
+    assert order[-2:] == [("named", path.stat().st_ino), ("flushed", tmp_path.stat().st_ino)]
+    assert [one.name for one in tmp_path.iterdir()] == ["best"], "the older one is gone"
