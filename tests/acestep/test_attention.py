@@ -127,6 +127,21 @@ def test_each_sample_of_an_unequal_batch_is_as_if_alone(banded: bool, checkpoint
 
 
 @pytest.mark.parametrize("banded", [True, False])
+def test_songs_of_one_length_with_unequal_conditions_are_as_if_alone(banded: bool) -> None:
+    transformer, inputs = make_transformer(banded=banded), make_inputs(2, 41)
+    together = velocity(transformer, **inputs, condition_lengths=torch.tensor([3, 5]))
+    inputs["condition"] = inputs["condition"][:, :3]
+    torch.testing.assert_close(together[0], velocity(transformer, **inputs)[0], atol=1e-5, rtol=1e-5)
+
+
+def test_positions_far_into_a_song_are_exact_in_a_padded_batch_of_low_precision() -> None:
+    """bfloat16 has no number between 256 and 258: rounded positions would give neighbours the same rotation."""
+    transformer, inputs = make_transformer(banded=True).bfloat16(), make_inputs(1, 1_200)
+    masked, alone = (velocity(transformer, **inputs, lengths=n).float() for n in (torch.tensor([1_200]), None))
+    assert (masked - alone).norm() < 5e-3 * alone.norm()
+
+
+@pytest.mark.parametrize("banded", [True, False])
 def test_full_lengths_change_nothing(banded: bool) -> None:
     transformer, inputs = make_transformer(banded=banded), make_inputs(2, 41)
     masked = velocity(transformer, **inputs, lengths=torch.tensor([41, 41]), condition_lengths=torch.tensor([5, 5]))
