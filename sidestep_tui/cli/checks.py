@@ -16,7 +16,7 @@ from sidestep_tui.config.memory.estimate import GIB
 from sidestep_tui.config.places import runs_home
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import check_place
-from sidestep_tui.runs.machine import MachineProbe, MachineSnapshot
+from sidestep_tui.runs.machine import CardSnapshot, MachineProbe, MachineSnapshot
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -134,10 +134,7 @@ def check_torchaudio() -> list[Check]:
 
 def check_cards(machine: MachineSnapshot) -> list[Check]:
     """NVIDIA cards with their memory, through the driver; and the memory of the host."""
-    cards = [
-        Check(f"card {card.index}", "ok", f"{card.name}, {_gib(card.memory_free)} of {_gib(card.memory_total)} free")
-        for card in machine.cards
-    ]
+    cards = [Check(f"card {card.index}", "ok", f"{card.name}, {_memory_of(card)}") for card in machine.cards]
     if not cards:
         fix = "rent or add a card with 8 GB or more; without one everything works, slowly"
         if "driver" in machine.cards_missing:
@@ -217,6 +214,12 @@ def _version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _memory_of(card: CardSnapshot) -> str:
+    if not card.memory_total:
+        return "memory not told: the driver lets nobody but an administrator ask"
+    return f"{_gib(card.memory_free)} of {_gib(card.memory_total)} free"
 
 
 def _gib(count: int) -> str:

@@ -7,6 +7,7 @@ engines ask CUDA for the order of the bus (`number_by_bus`), and take the card w
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, TypeVar
@@ -45,7 +46,7 @@ def ask_driver() -> tuple[Card, ...]:
     pynvml.nvmlInit()
     try:
         handles = [pynvml.nvmlDeviceGetHandleByIndex(number) for number in range(pynvml.nvmlDeviceGetCount())]
-        return tuple(Card(str(pynvml.nvmlDeviceGetUUID(handle)), _memory(handle)) for handle in handles)
+        return tuple(Card(str(pynvml.nvmlDeviceGetUUID(handle)), _memory(part_told(handle))) for handle in handles)
     finally:
         pynvml.nvmlShutdown()
 
@@ -88,15 +89,41 @@ def usual_visible_card() -> str | None:
     return visible[usual_card(memories)] if visible else None
 
 
+def part_told(handle: object) -> object:
+    """The card itself, or the first of its parts (MIG) that tells its memory where we may not ask the whole card.
+
+    Who rents such a part has no right to the whole, and CUDA shows a process the first part that it may use. A card
+    where no part tells either stays itself.
+
+    Raises:
+        NVMLError: the driver does not answer.
+    """
+    try:
+        pynvml.nvmlDeviceGetMemoryInfo(handle)
+    except pynvml.NVMLError_NotSupported:
+        return handle
+    except pynvml.NVMLError_NoPermission:
+        for number in range(answer(lambda: pynvml.nvmlDeviceGetMaxMigDeviceCount(handle)) or 0):
+            with suppress(pynvml.NVMLError):  # there is no such part, or it is somebody else's
+                part: object = pynvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, number)
+                pynvml.nvmlDeviceGetMemoryInfo(part)
+                return part
+    return handle
+
+
 def answer(ask: Callable[[], _Answer]) -> _Answer | None:
-    """The answer of a card, or None where this kind of card does not know.
+    """The answer of a card, or None where this kind of card does not know, or we may not ask it.
 
     Raises:
         NVMLError: the driver does not answer.
     """
     try:
         return ask()
-    except pynvml.NVMLError_NotSupported:
+    except (
+        pynvml.NVMLError_NotSupported,
+        pynvml.NVMLError_NoPermission,
+        pynvml.NVMLError_InvalidArgument,  # what only whole cards have, asked of a part
+    ):
         return None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pynvml
 
-from sidestep_tui.runs.cards import answer, ask_driver, visible_cards
+from sidestep_tui.runs.cards import answer, ask_driver, part_told, visible_cards
 from sidestep_tui.runs.host_memory import host_memory
 from sidestep_tui.told import told
 
@@ -25,7 +25,7 @@ class CardSnapshot:
     """One NVIDIA card. Memory in bytes, utilisation 0 to 1; None where the card or its driver does not tell.
 
     `index` is the number that CUDA gives it in our processes. `memory_used` counts every process on the card, not only
-    ours.
+    ours. `memory_total` is 0 where we may not ask: on a part of a card (MIG) that the driver tells nothing of.
     """
 
     index: int
@@ -161,9 +161,9 @@ def disk_free(path: Path) -> int:
 
 
 def _handle(name: str) -> object:
-    """A card by its number, or a part of one by its name."""
+    """A card by its number, or the part of it that we may ask; or a part by its name."""
     if name.isdecimal():
-        return pynvml.nvmlDeviceGetHandleByIndex(int(name))
+        return part_told(pynvml.nvmlDeviceGetHandleByIndex(int(name)))
     return pynvml.nvmlDeviceGetHandleByUUID(name)
 
 
@@ -181,10 +181,15 @@ def _card(index: int, handle: object) -> CardSnapshot:
 
 
 def _card_memory(handle: object) -> tuple[int, int]:
-    """Bytes in all and in use. A card with no memory of its own, such as GB10, has the host's, and NVML tells none."""
+    """Bytes in all and in use. A card with no memory of its own, such as GB10, has the host's, and NVML tells none.
+
+    Both are 0 where we may not ask.
+    """
     try:
         memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
     except pynvml.NVMLError_NotSupported:
         host = host_memory()
         return host.total, host.total - host.available
+    except pynvml.NVMLError_NoPermission:
+        return 0, 0
     return int(memory.total), int(memory.used)

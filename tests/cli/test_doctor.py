@@ -44,6 +44,12 @@ def torch(monkeypatch):
     return install
 
 
+def test_a_card_that_tells_no_memory_is_there_all_the_same():
+    (card, _host) = checks.check_cards(machine(CardSnapshot(0, "NVIDIA A100 MIG 1g.5gb", 0, 0, None, None, None)))
+    assert card.status == "ok"
+    assert "A100 MIG 1g.5gb, memory not told" in card.found
+
+
 @pytest.mark.parametrize(
     ("version", "build", "answer", "cards", "status", "words"),
     [

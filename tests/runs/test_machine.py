@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import pynvml
@@ -13,69 +11,14 @@ import pytest
 from sidestep_tui.runs import cards, machine
 from sidestep_tui.runs.machine import MachineProbe, disk_free
 
+from .nvml import FakeNvml
+
 
 class FakeTimes(NamedTuple):
     """What the cores of a system without guests did, in seconds."""
 
     user: float
     idle: float
-
-
-@dataclass
-class FakeNvml:
-    """Two cards; the second tells neither power nor temperature."""
-
-    cards: int = 2
-    opened: int = 0
-    broken: bool = False
-    unified: bool = False
-
-    NVMLError = pynvml.NVMLError
-    NVMLError_LibraryNotFound = pynvml.NVMLError_LibraryNotFound
-    NVMLError_NotSupported = pynvml.NVMLError_NotSupported
-    NVML_TEMPERATURE_GPU = pynvml.NVML_TEMPERATURE_GPU
-
-    def nvmlInit(self) -> None:  # noqa: N802 - NVML's own names
-        self.opened += 1
-
-    def nvmlShutdown(self) -> None:  # noqa: N802
-        self.opened -= 1
-
-    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
-        return self.cards
-
-    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
-        return index
-
-    def nvmlDeviceGetHandleByUUID(self, name: str) -> str:  # noqa: N802
-        return name
-
-    def nvmlDeviceGetName(self, handle: int) -> str:  # noqa: N802
-        return f"Card {handle}"
-
-    def nvmlDeviceGetUUID(self, handle: int) -> str:  # noqa: N802
-        return f"GPU-{handle}"
-
-    def nvmlDeviceGetMemoryInfo(self, handle: int) -> SimpleNamespace:  # noqa: N802
-        if self.broken:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
-        if self.unified:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
-        return SimpleNamespace(total=24 * 2**30, used=(8 if handle == 0 else 9) * 2**30)
-
-    def nvmlDeviceGetUtilizationRates(self, handle: int) -> SimpleNamespace:  # noqa: N802
-        return SimpleNamespace(gpu=50)
-
-    def nvmlDeviceGetPowerUsage(self, handle: int) -> int:  # noqa: N802
-        return self._told(handle, 312_500)
-
-    def nvmlDeviceGetTemperature(self, handle: int, sensor: int) -> int:  # noqa: N802
-        return self._told(handle, 64)
-
-    def _told(self, handle: int, value: int) -> int:
-        if handle == 1:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
-        return value
 
 
 @pytest.fixture
@@ -169,6 +112,22 @@ def test_a_card_without_memory_of_its_own_has_the_hosts(nvml: FakeNvml, tmp_path
     (card,) = snapshot.cards
     assert (card.memory_total, snapshot.cards_missing) == (snapshot.memory_total, "")
     assert 0 < card.memory_used < card.memory_total
+
+
+def test_of_a_card_that_we_may_not_ask_the_part_that_is_ours_is_shown_beside_the_others(
+    nvml: FakeNvml, tmp_path: Path
+) -> None:
+    nvml.parts = {"MIG-theirs": 0, "MIG-ours": 10 * 2**30}
+    part, whole = MachineProbe(tmp_path).read().cards
+    assert (part.name, part.memory_total, part.memory_free) == ("Card MIG-ours", 10 * 2**30, 9 * 2**30)
+    assert (part.utilisation, whole.name, whole.memory_total) == (None, "Card 1", 24 * 2**30)
+    assert cards.driver_cards() == (cards.Card("GPU-0", 10 * 2**30), cards.Card("GPU-1", 24 * 2**30))
+
+
+def test_a_card_that_tells_no_memory_at_all_is_shown_without(nvml: FakeNvml, tmp_path: Path) -> None:
+    nvml.parts = {}
+    card, whole = MachineProbe(tmp_path).read().cards
+    assert (card.name, card.memory_total, whole.memory_total) == ("Card 0", 0, 24 * 2**30)
 
 
 def test_host_memory_and_disk(nvml: FakeNvml, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def _line(label: str, used: int, total: int, room: int, figures: list[str]) -> C
     """Label, bar, memory, figures; where that is more than `room`, without the bar, then without the last figures."""
     full, rest = bar(used / total if total else 0, _BAR if room >= _WIDE else _NARROW_BAR)
     colour = "$primary" if used < 0.9 * total else "$warning"
-    memory = _(" {used} of {total}").format(used=size(used), total=size(total))
+    memory = _(" {used} of {total}").format(used=size(used), total=size(total)) if total else _(" memory not told")
     head = pad(label, _LABEL)
     line = Content.assemble(head, (full, colour), (rest, "$text-muted"), memory, _listed(figures))
     while line.cell_length > room and figures:

@@ -65,9 +65,9 @@ class WizardState:
 
     @property
     def free_bytes(self) -> int | None:
-        """Free memory of the card that the run would use; None where it would use none."""
+        """Free memory of the card that the run would use; None where it would use none, or it does not tell."""
         card = card_of(str(self.document.value(self.document.find(DEVICE))), self.cards)
-        return None if card is None else card.memory_free
+        return None if card is None or not card.memory_total else card.memory_free
 
     def steps(self) -> tuple[Step, ...]:
         """The steps with settings to show; the review comes after them."""

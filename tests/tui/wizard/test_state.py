@@ -1,5 +1,6 @@
 """What the wizard knows without a screen: memory, steps, conflicts, obstacles, and what the review says."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,12 @@ def test_memory_is_held_against_the_card_of_the_run(device: str, free: int | Non
     state = ready(**{"model.device": device})
     state.cards = (card(8 * GIB), card(24 * GIB))
     assert state.free_bytes == (free * GIB if free else None)
+
+
+def test_a_card_that_tells_no_memory_has_none_to_hold_anything_against() -> None:
+    state = ready()
+    state.cards = (replace(card(8 * GIB), memory_total=0, memory_used=0),)
+    assert state.free_bytes is None
 
 
 def test_make_it_fit_edits_the_document() -> None:
