@@ -86,17 +86,13 @@ class Checkpoint:
         """Whether this is an XL model (4.2 billion parameters in the DiT)."""
         return self.config.is_xl
 
-    def load_transformer(
-        self, device: "torch.device | str" = "cpu", dtype: "torch.dtype | None" = None
-    ) -> "AceStepTransformer1DModel":
-        """The DiT. `dtype` None means float32."""
+    def load_transformer(self, device: "torch.device | str", dtype: "torch.dtype") -> "AceStepTransformer1DModel":
+        """The diffusion transformer (DiT)."""
         from diffusers import AceStepTransformer1DModel
 
         return self._load(AceStepTransformer1DModel, "transformer", device, dtype)
 
-    def load_condition_encoder(
-        self, device: "torch.device | str" = "cpu", dtype: "torch.dtype | None" = None
-    ) -> "AceStepConditionEncoder":
+    def load_condition_encoder(self, device: "torch.device | str", dtype: "torch.dtype") -> "AceStepConditionEncoder":
         """The condition encoder, with XL's timbre correction where the model is XL; its `silence_latent` is filled."""
         from diffusers.pipelines.ace_step import AceStepConditionEncoder
 
@@ -114,25 +110,21 @@ class Checkpoint:
             prepend_special_token(encoder.timbre_encoder)
         return encoder
 
-    def load_audio_tokenizer(
-        self, device: "torch.device | str" = "cpu", dtype: "torch.dtype | None" = None
-    ) -> "AceStepAudioTokenizer":
+    def load_audio_tokenizer(self, device: "torch.device | str", dtype: "torch.dtype") -> "AceStepAudioTokenizer":
         """Turns latents at 25 Hz into audio tokens at 5 Hz."""
         from diffusers.pipelines.ace_step import AceStepAudioTokenizer
 
         return self._load(AceStepAudioTokenizer, "audio_tokenizer", device, dtype)
 
     def load_audio_token_detokenizer(
-        self, device: "torch.device | str" = "cpu", dtype: "torch.dtype | None" = None
+        self, device: "torch.device | str", dtype: "torch.dtype"
     ) -> "AceStepAudioTokenDetokenizer":
         """Turns audio tokens at 5 Hz into latents at 25 Hz."""
         from diffusers.pipelines.ace_step import AceStepAudioTokenDetokenizer
 
         return self._load(AceStepAudioTokenDetokenizer, "audio_token_detokenizer", device, dtype)
 
-    def load_vae(
-        self, device: "torch.device | str" = "cpu", dtype: "torch.dtype | None" = None
-    ) -> "AutoencoderOobleck":
+    def load_vae(self, device: "torch.device | str", dtype: "torch.dtype") -> "AutoencoderOobleck":
         """The audio autoencoder: 48 kHz stereo to 64 channels at 25 Hz and back."""
         from diffusers import AutoencoderOobleck
 
@@ -143,9 +135,7 @@ class Checkpoint:
         config, index = read_component_config(folder), index_folder(folder)
         return use_one_buffer(build_and_fill(AutoencoderOobleck, config, index, device, dtype))
 
-    def load_text_encoder(
-        self, device: "torch.device | str" = "cpu", dtype: "torch.dtype | None" = None
-    ) -> "Qwen3Model":
+    def load_text_encoder(self, device: "torch.device | str", dtype: "torch.dtype") -> "Qwen3Model":
         """Qwen3, which reads the text prompt; its embedding table reads the lyrics."""
         from sidestep_tui.acestep.weights import load_qwen3
 
@@ -236,7 +226,7 @@ class Checkpoint:
         module_class: Any,
         component: str,
         device: "torch.device | str",
-        dtype: "torch.dtype | None",
+        dtype: "torch.dtype",
         absent: tuple[str, ...] = (),
     ) -> Any:
         from sidestep_tui.acestep.weights import build_and_fill

@@ -26,7 +26,7 @@ def build_and_fill(
     arguments: dict[str, Any],
     entries: dict[str, TensorEntry],
     device: torch.device | str,
-    dtype: torch.dtype | None,
+    dtype: torch.dtype,
     absent: tuple[str, ...] = (),
 ) -> Any:
     """A module of `module_class` holding exactly the stored tensors.
@@ -36,7 +36,7 @@ def build_and_fill(
         arguments: what it is built with.
         entries: stored tensors by their name in the module.
         device: where the weights go.
-        dtype: of all floating-point weights; None means float32.
+        dtype: of all floating-point weights.
         absent: names that the module has and the files need not have (they keep their built value).
 
     Returns:
@@ -45,7 +45,6 @@ def build_and_fill(
     Raises:
         SidestepError: tensors are missing, unexpected or misshaped, or a file cannot be read.
     """
-    dtype = dtype or torch.float32
     with init_empty_weights(include_buffers=False):
         module: nn.Module = module_class(**arguments)
     wanted = {name: tensor.shape for name, tensor in module.state_dict().items() if name not in absent}
@@ -90,7 +89,7 @@ def read_silence_file(file: Path, channels: int) -> torch.Tensor:
     return stored[0].T.to(torch.float32).contiguous()
 
 
-def load_qwen3(folder: Path, device: torch.device | str, dtype: torch.dtype | None) -> Any:
+def load_qwen3(folder: Path, device: torch.device | str, dtype: torch.dtype) -> Any:
     """The text encoder from its own folder, frozen and in eval mode.
 
     Raises:
@@ -101,7 +100,7 @@ def load_qwen3(folder: Path, device: torch.device | str, dtype: torch.dtype | No
     try:
         model, report = Qwen3Model.from_pretrained(
             folder,
-            dtype=dtype or torch.float32,
+            dtype=dtype,
             device_map={"": device},
             use_safetensors=True,
             local_files_only=True,

@@ -55,7 +55,7 @@ def test_diffusers_layout(tiny_checkpoint: Path) -> None:
 def test_a_config_without_layer_types_means_those_that_are_built(turbo: Path) -> None:
     edit_config(turbo, remove=("layer_types",))
     checkpoint = open_checkpoint(turbo)
-    assert list(checkpoint.config.layer_types) == checkpoint.load_transformer().layer_types
+    assert list(checkpoint.config.layer_types) == checkpoint.load_transformer("cpu", torch.float32).layer_types
     assert checkpoint.config.layer_types[:2] == ("sliding_attention", "full_attention")
 
 
@@ -66,7 +66,7 @@ def test_modules_are_frozen_whole_and_in_the_asked_precision(
     loader: str, dtype: torch.dtype, layout: str, reference_checkpoint: Reference, tiny_checkpoint: Path
 ) -> None:
     path = tiny_checkpoint if layout == "diffusers" else reference_checkpoint("acestep-v15-xl-turbo")
-    module: nn.Module = getattr(open_checkpoint(path), loader)(dtype=dtype)
+    module: nn.Module = getattr(open_checkpoint(path), loader)("cpu", dtype)
     assert not module.training
     assert {parameter.dtype for parameter in module.parameters()} == {dtype}
     assert not any(parameter.requires_grad for parameter in module.parameters())
@@ -75,13 +75,8 @@ def test_modules_are_frozen_whole_and_in_the_asked_precision(
     assert {tensor.device.type for tensor in tensors} == {"cpu"}
 
 
-def test_default_precision_is_float32(tiny_checkpoint: Path) -> None:
-    # The tiny VAE is stored in bfloat16, like the published one.
-    assert {p.dtype for p in open_checkpoint(tiny_checkpoint).load_vae().parameters()} == {torch.float32}
-
-
 def test_weights_do_not_hang_on_the_file(turbo: Path) -> None:
-    transformer = open_checkpoint(turbo).load_transformer()
+    transformer = open_checkpoint(turbo).load_transformer("cpu", torch.float32)
     before = transformer.norm_out.weight.clone()
     (turbo / "model.safetensors").write_bytes(b"\0" * (turbo / "model.safetensors").stat().st_size)
     assert torch.equal(transformer.norm_out.weight, before)
@@ -90,15 +85,15 @@ def test_weights_do_not_hang_on_the_file(turbo: Path) -> None:
 def test_both_layouts_give_the_same_modules(turbo: Path, tmp_path: Path) -> None:
     original = open_checkpoint(turbo)
     for part in ("transformer", "condition_encoder"):
-        getattr(original, f"load_{part}")().save_pretrained(tmp_path / "converted" / part)
+        getattr(original, f"load_{part}")("cpu", torch.float32).save_pretrained(tmp_path / "converted" / part)
     index = {"_class_name": "AceStepPipeline", "transformer": [], "condition_encoder": []}
     (tmp_path / "converted" / "model_index.json").write_text(json.dumps(index))
     converted = open_checkpoint(tmp_path / "converted")
     assert torch.equal(original.silence_latent(), converted.silence_latent())
     assert original.config == converted.config
     for part in ("transformer", "condition_encoder"):
-        theirs = getattr(original, f"load_{part}")().state_dict()
-        ours = getattr(converted, f"load_{part}")().state_dict()
+        theirs = getattr(original, f"load_{part}")("cpu", torch.float32).state_dict()
+        ours = getattr(converted, f"load_{part}")("cpu", torch.float32).state_dict()
         assert all(torch.equal(ours[name], tensor) for name, tensor in theirs.items())
 
 
@@ -107,7 +102,7 @@ def test_silence_latent_is_frames_by_channels(reference_checkpoint: Reference, r
     silence = checkpoint.silence_latent()
     assert (silence.shape, silence.dtype) == ((15000, 64), torch.float32)
     assert torch.equal(silence[:1500], load_file(reference_folder / "silence.safetensors")["frames"])
-    assert torch.equal(checkpoint.load_condition_encoder().silence_latent[0], silence)
+    assert torch.equal(checkpoint.load_condition_encoder("cpu", torch.float32).silence_latent[0], silence)
 
 
 def test_opening_needs_no_torch(reference_checkpoint: Reference) -> None:
@@ -148,7 +143,7 @@ class TestVariant:
         checkpoint = open_checkpoint(turbo, base=Variant.SFT)
         assert checkpoint.variant is Variant.SFT
         assert checkpoint.config.is_turbo is False
-        assert checkpoint.load_transformer().config.is_turbo is False
+        assert checkpoint.load_transformer("cpu", torch.float32).config.is_turbo is False
 
     @pytest.mark.parametrize("variant", [Variant.BASE, Variant.SFT])
     def test_published_xl_folders_name_base_and_sft(self, variant: Variant, turbo: Path) -> None:
@@ -169,7 +164,7 @@ def test_a_full_card_is_not_told_as_a_damaged_text_encoder(
 
     monkeypatch.setattr("transformers.Qwen3Model.from_pretrained", full)
     with pytest.raises(torch.OutOfMemoryError):
-        open_checkpoint(tiny_checkpoint).load_text_encoder("cpu", None)
+        open_checkpoint(tiny_checkpoint).load_text_encoder("cpu", torch.float32)
 
 
 def test_python_files_in_the_folder_are_never_run(turbo: Path) -> None:
@@ -177,4 +172,4 @@ def test_python_files_in_the_folder_are_never_run(turbo: Path) -> None:
         (turbo / f"{name}.py").write_text("raise SystemExit('ran')")
     checkpoint: Checkpoint = open_checkpoint(turbo)
     for loader in LOADERS:
-        getattr(checkpoint, loader)()
+        getattr(checkpoint, loader)("cpu", torch.float32)

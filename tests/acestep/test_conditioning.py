@@ -106,9 +106,9 @@ def test_condition_is_what_the_pipeline_computes(
 
 
 def test_condition_holds_lyrics_then_timbre_then_text(checkpoint: Checkpoint) -> None:
-    encoder = checkpoint.load_condition_encoder()
+    encoder = checkpoint.load_condition_encoder("cpu", torch.float32)
     tokens = tokenize_song(checkpoint.load_tokenizer(), FULL)
-    states = encode_text(checkpoint.load_text_encoder(), tokens)
+    states = encode_text(checkpoint.load_text_encoder("cpu", torch.float32), tokens)
     condition = encode_states(encoder, states, checkpoint.silence_latent(), checkpoint.config.timbre_fix_frame)
     assert len(condition) == len(tokens.lyrics.ids) + 1 + len(tokens.text.ids)
     torch.testing.assert_close(condition[len(tokens.lyrics.ids) + 1 :], encoder.text_projector(states.text))

@@ -36,7 +36,7 @@ def answer(checkpoint: Checkpoint) -> torch.Tensor:
     width = checkpoint.config.encoder_hidden_size
     x, condition, context = (torch.randn(1, n, d, generator=generator) for n, d in ((10, 64), (7, width), (10, 128)))
     with torch.no_grad():
-        return velocity(checkpoint.load_transformer(), x, torch.tensor([0.6]), condition, context)
+        return velocity(checkpoint.load_transformer("cpu", torch.float32), x, torch.tensor([0.6]), condition, context)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -62,7 +62,7 @@ def test_diffusers_itself_opens_a_converted_model(reference_checkpoint: Referenc
     source = open_checkpoint(reference_checkpoint("acestep-v15-turbo"))
     write_checkpoint(tmp_path / "pipeline", source, Layout.DIFFUSERS)
     pipeline = AceStepPipeline.from_pretrained(tmp_path / "pipeline")
-    ours = source.load_transformer().state_dict()
+    ours = source.load_transformer("cpu", torch.float32).state_dict()
     theirs = pipeline.transformer.state_dict()
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(theirs[name], tensor) for name, tensor in ours.items())

@@ -29,7 +29,7 @@ def checkpoint(model: str, reference_checkpoint: Callable[[str], Path]) -> Check
 
 @pytest.fixture(params=["reference", "banded"])
 def transformer(request: pytest.FixtureRequest, checkpoint: Checkpoint) -> AceStepTransformer1DModel:
-    loaded = checkpoint.load_transformer()
+    loaded = checkpoint.load_transformer("cpu", torch.float32)
     if request.param == "banded":
         use_banded_attention(loaded)
     return loaded
@@ -53,7 +53,7 @@ def test_condition_encoder_with_padding_and_two_references(
     model: str, checkpoint: Checkpoint, expected: Expected
 ) -> None:
     data = {key.removeprefix("enc."): value for key, value in expected(model).items()}
-    encoder = checkpoint.load_condition_encoder()
+    encoder = checkpoint.load_condition_encoder("cpu", torch.float32)
     ours, mask = encoder(data["text"], data["text_mask"], data["lyric"], data["lyric_mask"], data["ref"], data["order"])
     assert torch.equal(mask, data["mask"])
     torch.testing.assert_close(ours[mask], data["out"][mask], atol=1e-5, rtol=1e-5)
@@ -68,7 +68,10 @@ def test_encode_states_is_the_original_with_the_silence_reference(
     text_kept, lyrics_kept = data["enc.text_mask"][0].bool(), data["enc.lyric_mask"][1].bool()
     states = TextStates(text[text_kept], lyrics[lyrics_kept])
     ours = encode_states(
-        checkpoint.load_condition_encoder(), states, checkpoint.silence_latent(), checkpoint.config.timbre_fix_frame
+        checkpoint.load_condition_encoder("cpu", torch.float32),
+        states,
+        checkpoint.silence_latent(),
+        checkpoint.config.timbre_fix_frame,
     )
     theirs = data["enc.silref"][0][: len(ours)]
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
@@ -81,10 +84,14 @@ def test_zero_reference_is_not_silence(model: str, expected: Expected) -> None:
 
 def test_audio_tokens(model: str, checkpoint: Checkpoint, expected: Expected) -> None:
     data = expected(model)
-    quantized, indices = checkpoint.load_audio_tokenizer().tokenize(data["tok.in"], checkpoint.silence_latent()[None])
+    quantized, indices = checkpoint.load_audio_tokenizer("cpu", torch.float32).tokenize(
+        data["tok.in"], checkpoint.silence_latent()[None]
+    )
     assert torch.equal(indices, data["tok.idx"].long())
     torch.testing.assert_close(quantized, data["tok.q"])
-    torch.testing.assert_close(checkpoint.load_audio_token_detokenizer()(quantized), data["tok.detok"])
+    torch.testing.assert_close(
+        checkpoint.load_audio_token_detokenizer("cpu", torch.float32)(quantized), data["tok.detok"]
+    )
 
 
 def test_training_step(
@@ -92,7 +99,7 @@ def test_training_step(
 ) -> None:
     data = expected(model)
     train = {key.removeprefix("train."): value for key, value in data.items() if key.startswith("train.")}
-    encoder = checkpoint.load_condition_encoder()
+    encoder = checkpoint.load_condition_encoder("cpu", torch.float32)
     with torch.no_grad():
         condition, _ = encoder(
             train["text"], train["text_mask"], train["lyric"], train["lyric_mask"], train["ref"], train["order"]
@@ -127,7 +134,7 @@ def _compare_gradient(name: str, ours: torch.Tensor | None, data: dict[str, torc
 
 def test_xl_alone_reads_the_special_token(reference_checkpoint: Callable[[str], Path]) -> None:
     for name, corrected in [("acestep-v15-turbo", False), ("acestep-v15-base", False), ("acestep-v15-xl-turbo", True)]:
-        timbre = open_checkpoint(reference_checkpoint(name)).load_condition_encoder().timbre_encoder
+        timbre = open_checkpoint(reference_checkpoint(name)).load_condition_encoder("cpu", torch.float32).timbre_encoder
         reference = torch.randn(1, 20, 64)
         before, _ = timbre(reference, torch.zeros(1, dtype=torch.long))
         timbre.special_token.add_(1.0)

@@ -92,7 +92,7 @@ def test_adapters_learn_on_quantised_weights_as_on_the_rounded_ones(family: str)
 def test_the_loss_on_fixed_draws_stays(
     kind: Quantised, model: str, reference_checkpoint: Callable[[str], Path]
 ) -> None:
-    plain = open_checkpoint(reference_checkpoint(model)).load_transformer()
+    plain = open_checkpoint(reference_checkpoint(model)).load_transformer("cpu", torch.float32)
     quantised = copy.deepcopy(plain)
     quantise_blocks(quantised, kind)
     assert is_quantised(quantised)

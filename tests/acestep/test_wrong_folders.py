@@ -46,7 +46,7 @@ class TestWrongFolders:
     @pytest.mark.parametrize(("part", "loader"), [("vae", "load_vae"), ("Qwen3-Embedding-0.6B", "load_text_encoder")])
     def test_missing_sibling(self, part: str, loader: str, turbo: Path) -> None:
         shutil.rmtree(turbo.parent / part)
-        self.fails(getattr(open_checkpoint(turbo), loader), "missing", part)
+        self.fails(lambda: getattr(open_checkpoint(turbo), loader)("cpu", torch.float32), "missing", part)
 
     def test_missing_tokenizer_file(self, turbo: Path) -> None:
         (turbo.parent / "Qwen3-Embedding-0.6B" / "tokenizer.json").unlink()
@@ -55,15 +55,18 @@ class TestWrongFolders:
     def test_missing_weights_and_shards(self, turbo: Path) -> None:
         xl = turbo.with_name("acestep-v15-xl-turbo")
         (xl / "model-00002-of-00004.safetensors").unlink()
-        self.fails(open_checkpoint(xl).load_transformer, "1 of 4", "model-00002-of-00004")
+        self.fails(lambda: open_checkpoint(xl).load_transformer("cpu", torch.float32), "1 of 4", "model-00002-of-00004")
         (turbo / "model.safetensors").unlink()
-        self.fails(open_checkpoint(turbo).load_transformer, "no weights")
+        self.fails(lambda: open_checkpoint(turbo).load_transformer("cpu", torch.float32), "no weights")
 
     @pytest.mark.parametrize("kept", [0, 5, 500, 2_000_000])
     def test_truncated_weights(self, kept: int, turbo: Path) -> None:
         file = turbo / "model.safetensors"
         file.write_bytes(file.read_bytes()[:kept])
-        self.fails(open_checkpoint(turbo).load_transformer, "damaged or was not downloaded completely")
+        self.fails(
+            lambda: open_checkpoint(turbo).load_transformer("cpu", torch.float32),
+            "damaged or was not downloaded completely",
+        )
 
     def test_missing_unexpected_and_misshaped_tensors_are_named_at_once(self, turbo: Path) -> None:
         def spoil(tensors: dict[str, torch.Tensor]) -> None:
@@ -73,7 +76,7 @@ class TestWrongFolders:
 
         rewrite(turbo / "model.safetensors", spoil)
         self.fails(
-            open_checkpoint(turbo).load_transformer,
+            lambda: open_checkpoint(turbo).load_transformer("cpu", torch.float32),
             "1 missing (norm_out.weight)",
             "1 unexpected (extra)",
             "1 misshaped (proj_in_conv.bias [3] instead of [64])",
@@ -81,19 +84,27 @@ class TestWrongFolders:
 
     def test_tensors_of_no_part(self, turbo: Path) -> None:
         rewrite(turbo / "model.safetensors", lambda tensors: tensors.update({"head.weight": torch.zeros(1)}))
-        self.fails(open_checkpoint(turbo).load_transformer, "1 tensors belong to no part", "head.weight")
+        self.fails(
+            lambda: open_checkpoint(turbo).load_transformer("cpu", torch.float32),
+            "1 tensors belong to no part",
+            "head.weight",
+        )
 
     def test_incomplete_text_encoder(self, turbo: Path) -> None:
         def spoil(tensors: dict[str, torch.Tensor]) -> None:
             del tensors["layers.0.mlp.up_proj.weight"]
 
         rewrite(turbo.parent / "Qwen3-Embedding-0.6B" / "model.safetensors", spoil)
-        self.fails(open_checkpoint(turbo).load_text_encoder, "1 missing", "layers.0.mlp.up_proj.weight")
+        self.fails(
+            lambda: open_checkpoint(turbo).load_text_encoder("cpu", torch.float32),
+            "1 missing",
+            "layers.0.mlp.up_proj.weight",
+        )
 
     @pytest.mark.parametrize("content", [{"a": torch.zeros(1)}, torch.zeros(1, 3, 5), torch.nn.Linear(1, 1)])
     def test_foreign_silence_latent(self, content: object, turbo: Path) -> None:
         torch.save(content, turbo / "silence_latent.pt")
-        self.fails(open_checkpoint(turbo).load_condition_encoder, "silence latent")
+        self.fails(lambda: open_checkpoint(turbo).load_condition_encoder("cpu", torch.float32), "silence latent")
 
     def test_damaged_or_missing_silence_latent(self, turbo: Path) -> None:
         (turbo / "silence_latent.pt").write_bytes(b"nonsense")

@@ -57,7 +57,7 @@ def trained(
     from sidestep_tui.engine.adapters.targets import Target, choose_targets
 
     checkpoint = open_checkpoint(model)
-    transformer = checkpoint.load_transformer()
+    transformer = checkpoint.load_transformer("cpu", torch.float32)
     targets = [
         Target(target.module, *own[target.module]) if own and target.module in own else target
         for target in choose_targets(settings, checkpoint.config)

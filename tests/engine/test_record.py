@@ -201,7 +201,7 @@ def test_a_card_measures_without_rounding_to_tf32(turbo: Path, monkeypatch: pyte
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", allowed)
     monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", allowed)
     seen: list[tuple[bool, bool]] = []
-    transformer = open_checkpoint(turbo).load_transformer()
+    transformer = open_checkpoint(turbo).load_transformer("cpu", torch.float32)
     transformer.register_forward_hook(lambda *_: seen.append(flags()))
     fixed_velocity(transformer)
     assert seen == [(False, False)]

@@ -21,7 +21,7 @@ FIRST, SECOND = "layers.0.self_attn.to_q", "layers.2.mlp.up_proj"
 
 
 def _adapted(turbo: Path, *targets: Target, **settings: Any) -> AceStepTransformer1DModel:
-    transformer = open_checkpoint(turbo).load_transformer()
+    transformer = open_checkpoint(turbo).load_transformer("cpu", torch.float32)
     inject_new(transformer, TypeAdapter(AdapterSettings).validate_python(settings), targets, seed=3)
     return transformer
 
@@ -59,7 +59,7 @@ def test_modules_keep_a_rank_and_an_alpha_of_their_own(turbo: Path, family: str)
 @pytest.mark.parametrize("family", ["lora", "dora", "lokr", "loha", "oft"])
 def test_adapter_and_optimizer_are_float32_on_half_precision_weights(turbo: Path, family: str) -> None:
     """In bfloat16 a weight of 0.1 does not move at a small learning rate: its neighbours are 5e-4 away."""
-    transformer = open_checkpoint(turbo).load_transformer(dtype=torch.bfloat16)
+    transformer = open_checkpoint(turbo).load_transformer("cpu", torch.bfloat16)
     size = {"block_size": 8} if family == "oft" else {"rank": 8, "alpha": 8}
     settings = TypeAdapter(AdapterSettings).validate_python({"family": family, **size})
     inject_new(transformer, settings, [Target(MODULES[0])], seed=3)

@@ -28,7 +28,7 @@ OWN_RANKS = {"layers.0.mlp.up_proj": (2, 9.0), "layers.1.self_attn.q_proj": (3, 
 def original_decoder(model: Path) -> nn.Module:
     """ACE-Step's decoder as its consumers see it: `layers.N.self_attn.q_proj` … as plain linear modules."""
     checkpoint = open_checkpoint(model)
-    transformer = checkpoint.load_transformer()
+    transformer = checkpoint.load_transformer("cpu", torch.float32)
     root = nn.Module()
     for name in all_targets(checkpoint.config):
         *path, leaf = name.split(".")
@@ -61,7 +61,7 @@ def weights_in_use(decoder: nn.Module) -> dict[str, Tensor]:
 def trained_weights(model: Path, adapter: Path) -> dict[str, Tensor]:
     """What training's own modules do: every adapted weight after PEFT merged the adapter that was trained."""
     checkpoint = open_checkpoint(model)
-    transformer = checkpoint.load_transformer()
+    transformer = checkpoint.load_transformer("cpu", torch.float32)
     load_adapter(transformer, adapter)
     merged = {}
     for name in all_targets(checkpoint.config):

@@ -29,7 +29,7 @@ def some_velocity(transformer: torch.nn.Module) -> torch.Tensor:
 
 
 def adapted_velocity(tiny: Path, adapter: Path) -> torch.Tensor:
-    transformer = open_checkpoint(tiny).load_transformer()
+    transformer = open_checkpoint(tiny).load_transformer("cpu", torch.float32)
     load_adapter(transformer, adapter)
     return some_velocity(transformer)
 
@@ -83,7 +83,7 @@ def test_generation_takes_exported_files_back(
     output, _ = export(adapter, form)
     answers = []
     for path in (adapter, output):
-        transformer = open_checkpoint(tiny_checkpoint).load_transformer()
+        transformer = open_checkpoint(tiny_checkpoint).load_transformer("cpu", torch.float32)
         apply_adapter(transformer, path, strength)
         answers.append(some_velocity(transformer))
     torch.testing.assert_close(*answers, rtol=1e-4, atol=1e-5)
@@ -109,7 +109,7 @@ def test_a_small_change_by_dora_is_not_lost_in_the_rounding_of_the_weights_lengt
     (tmp_path / "exported").mkdir()
     FORMATS[form].write(tmp_path / "exported", file, modules, precision)
     exported = FORMATS[form].read(tmp_path / "exported")
-    weights = open_checkpoint(turbo).load_transformer()
+    weights = open_checkpoint(turbo).load_transformer("cpu", torch.float32)
     for name, module in modules.items():
         weight = weights.get_submodule(to_diffusers(name)).get_parameter("weight")
         wanted, found = (merged_weight(weight, one) - weight for one in (module, exported[name]))

@@ -27,7 +27,7 @@ FAMILIES = {
 
 def answer(model: Path, adapter: Path | None = None) -> torch.Tensor:
     checkpoint = open_checkpoint(model)
-    transformer = checkpoint.load_transformer()
+    transformer = checkpoint.load_transformer("cpu", torch.float32)
     if adapter is not None:
         load_adapter(transformer, adapter)
     generator = torch.Generator().manual_seed(5)

@@ -32,7 +32,7 @@ def trained(checkpoint: Checkpoint, tmp_path: Path) -> Callable[..., Path]:
     """`trained("lokr", seed=2)`: an adapter folder of PEFT with random weights."""
 
     def make(family: str, seed: int, **changes: Any) -> Path:
-        transformer = checkpoint.load_transformer()
+        transformer = checkpoint.load_transformer("cpu", torch.float32)
         settings = FAMILIES[family].model_copy(update=changes)
         config = inject_new(transformer, settings, choose_targets(settings, checkpoint.config), seed=seed)
         generator = torch.Generator().manual_seed(seed)
@@ -48,14 +48,14 @@ def trained(checkpoint: Checkpoint, tmp_path: Path) -> Callable[..., Path]:
 
 
 def answer(checkpoint: Checkpoint, adapters: list[WeightedAdapter]) -> Tensor:
-    transformer = checkpoint.load_transformer()
+    transformer = checkpoint.load_transformer("cpu", torch.float32)
     apply_adapters(transformer, adapters)
     return _velocity(checkpoint, transformer)
 
 
 def answer_of_sum(checkpoint: Checkpoint, adapters: list[WeightedAdapter]) -> Tensor:
     """The velocity of the model whose every weight holds the sum of the adapters' changes; OFT as PEFT applies it."""
-    transformer = checkpoint.load_transformer()
+    transformer = checkpoint.load_transformer("cpu", torch.float32)
     original = {name: weight.clone() for name, weight in transformer.state_dict().items()}
     for one in adapters:
         if one.path.name.startswith("oft"):

@@ -43,7 +43,7 @@ def document(tiny_checkpoint: Path, tmp_path: Path) -> dict[str, Any]:
 def adapter(tiny_checkpoint: Path, tmp_path: Path) -> Path:
     """A LoRA with large random weights on every module of the tiny model."""
     checkpoint = open_checkpoint(tiny_checkpoint)
-    transformer = checkpoint.load_transformer()
+    transformer = checkpoint.load_transformer("cpu", torch.float32)
     settings = LoraSettings(rank=4, alpha=8)
     config = inject_new(transformer, settings, choose_targets(settings, checkpoint.config), seed=1)
     generator = torch.Generator().manual_seed(1)
@@ -121,7 +121,9 @@ def test_what_was_decoded_is_kept_in_the_run(engine: Any, document: dict[str, An
     (sample,) = state.samples
     latents = load_file(run.path / sample.latents)["latents"]
     assert latents.shape == (25, 64)
-    waveform = decode_latents(open_checkpoint(Path(document["model"]["checkpoint"])).load_vae(), latents)
+    waveform = decode_latents(
+        open_checkpoint(Path(document["model"]["checkpoint"])).load_vae("cpu", torch.float32), latents
+    )
     written = torch.from_numpy(read_audio(Path(document["output"])))
     torch.testing.assert_close(written / written.abs().max(), waveform / waveform.abs().max(), rtol=0, atol=1e-2)
 

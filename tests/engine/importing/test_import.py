@@ -91,7 +91,7 @@ def test_padded_frames_are_dropped_and_what_all_songs_share_is_the_models_own(
     assert not tensors["latent_std"].any()
     assert any("7 latent frames are padding" in warning.what for warning in state.warnings)
     checkpoint, shared = open_checkpoint(turbo), read_shared(tmp_path / "taken")
-    encoder = checkpoint.load_condition_encoder()
+    encoder = checkpoint.load_condition_encoder("cpu", torch.float32)
     torch.testing.assert_close(shared["silence_latent"], checkpoint.silence_latent())
     torch.testing.assert_close(shared["null_condition"], encoder.null_condition_emb[0])
 

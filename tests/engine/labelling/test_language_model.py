@@ -97,8 +97,10 @@ def say(monkeypatch: pytest.MonkeyPatch, words: str) -> list[str]:
 
 def codes_of(song: Path, codec: Path) -> list[int]:
     checkpoint = open_checkpoint(codec)
-    mean, _ = encode_audio(checkpoint.load_vae(), torch.from_numpy(read_audio(song)))
-    indices: list[int] = checkpoint.load_audio_tokenizer().tokenize(mean[None], checkpoint.silence_latent()[None])[1]
+    mean, _ = encode_audio(checkpoint.load_vae("cpu", torch.float32), torch.from_numpy(read_audio(song)))
+    indices: list[int] = checkpoint.load_audio_tokenizer("cpu", torch.float32).tokenize(
+        mean[None], checkpoint.silence_latent()[None]
+    )[1]
     return torch.as_tensor(indices).flatten().tolist()
 
 

@@ -58,7 +58,7 @@ def shared_by_model(folder: Path, model: Path) -> None:
     from sidestep_tui.engine.data.tensors import SharedTensors, write_shared
 
     checkpoint = open_checkpoint(model)
-    null = checkpoint.load_condition_encoder().null_condition_emb.detach().reshape(1, -1)
+    null = checkpoint.load_condition_encoder("cpu", torch.float32).null_condition_emb.detach().reshape(1, -1)
     write_shared(folder, SharedTensors(silence_latent=checkpoint.silence_latent(), null_condition=null))
 
 

@@ -39,7 +39,7 @@ def export(engine: Any, tmp_path: Path) -> Callable[[Path, str], Path]:
 
 def started(model: Path, settings: AdapterBase, path: Path) -> Any:
     checkpoint = open_checkpoint(model)
-    transformer = checkpoint.load_transformer()
+    transformer = checkpoint.load_transformer("cpu", torch.float32)
     inject_new(transformer, settings, choose_targets(settings, checkpoint.config), seed=9)
     start_from(transformer, settings, path)
     return transformer.eval()
@@ -50,7 +50,7 @@ def test_every_form_starts_with_the_same_effect_at_any_alpha(
     export: Callable[[Path, str], Path], turbo: Path, tmp_path: Path, family: str, form: str
 ) -> None:
     adapter = trained(turbo, tmp_path / "adapter", FAMILIES[family])
-    reference = open_checkpoint(turbo).load_transformer()
+    reference = open_checkpoint(turbo).load_transformer("cpu", torch.float32)
     plain = fixed_velocity(reference)
     load_adapter(reference, adapter)
     wanted = fixed_velocity(reference.eval()) - plain
@@ -122,10 +122,10 @@ def test_a_run_goes_on_from_an_exported_file(
     document = train_document | {"optimizer": {"learning_rate": 1e-9}}
     document["adapter"] = {"rank": 4, "alpha": 8, "start_from": str(exported)}
     run, _ = engine.run("train", "train", document)
-    reference = open_checkpoint(turbo).load_transformer()
+    reference = open_checkpoint(turbo).load_transformer("cpu", torch.float32)
     plain = fixed_velocity(reference)
     load_adapter(reference, tmp_path / "adapter")
     wanted = fixed_velocity(reference.eval()) - plain
-    again = open_checkpoint(turbo).load_transformer()
+    again = open_checkpoint(turbo).load_transformer("cpu", torch.float32)
     load_adapter(again, run.path / "final")
     assert (fixed_velocity(again.eval()) - plain - wanted).norm() < 1e-3 * wanted.norm()

@@ -38,7 +38,7 @@ def checkpoint(turbo: Path) -> Checkpoint:
 @pytest.fixture
 def transformer(checkpoint: Checkpoint) -> AceStepTransformer1DModel:
     """In training mode, with an adapter of which half is dropped there."""
-    transformer = checkpoint.load_transformer()
+    transformer = checkpoint.load_transformer("cpu", torch.float32)
     settings = LoraSettings(rank=4, dropout=0.5)
     inject_new(transformer, settings, choose_targets(settings, checkpoint.config), seed=3)
     generator = torch.Generator().manual_seed(1)
