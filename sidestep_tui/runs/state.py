@@ -16,6 +16,9 @@ Status = Literal["waiting", "running", "stopped", "failed", "completed"]
 LOSS_STEPS: Final = 20
 """The loss of a run is the mean of so many of its last steps: that of one is mostly the timestep which was drawn."""
 
+_RECENT_STEPS: Final = 50  # tell the pace and the waiting
+_STEPS_OF_BANDS: Final = 200  # of few samples each, of which a band has a part
+
 _MOST_WAITING: Final = 64
 """Steps of a long log that are held before the curves take them: of more the garbage collector has its work."""
 
@@ -84,10 +87,10 @@ class RunState(msgspec.Struct, frozen=True):
         """Optimizer steps that the whole run takes, once it is planned."""
         return self.plan.total_steps if self.plan else None
 
-    def recent_seconds_per_step(self, window: int = 50) -> float | None:
+    def recent_seconds_per_step(self) -> float | None:
         """Mean wall time of the last steps since the engine started, what waits between them included."""
         curves = self.curves
-        count = min(window, len(curves.time) - bisect_right(curves.step, self.started_after_step) - 1)
+        count = min(_RECENT_STEPS, len(curves.time) - bisect_right(curves.step, self.started_after_step) - 1)
         if count < 1:
             return curves.seconds[-1] if len(curves.seconds) else None
         by_clock = (curves.time[-1] - curves.time[-1 - count]) / (curves.step[-1] - curves.step[-1 - count])
@@ -119,19 +122,19 @@ class RunState(msgspec.Struct, frozen=True):
             return None
         return max(0, last.total - last.done) * (last.time - first.time) / (last.done - first.done)
 
-    def data_wait_share(self, window: int = 50) -> float | None:
+    def data_wait_share(self) -> float | None:
         """Share of the recent steps' time that waited for data, 0 to 1."""
-        seconds = sum(self.curves.seconds[-window:])
-        return sum(self.curves.data_seconds[-window:]) / seconds if seconds > 0 else None
+        seconds = sum(self.curves.seconds[-_RECENT_STEPS:])
+        return sum(self.curves.data_seconds[-_RECENT_STEPS:]) / seconds if seconds > 0 else None
 
     def recent_loss(self) -> float | None:
         """Mean training loss of the last `LOSS_STEPS` steps; None where none of them had one."""
         return _mean(self.curves.loss[-LOSS_STEPS:])
 
-    def recent_band_losses(self, window: int = 200) -> tuple[float | None, ...]:
+    def recent_band_losses(self) -> tuple[float | None, ...]:
         """Mean training loss of the recent steps in each of `events.BANDS`; None where no sample fell into it."""
         curves = self.curves
-        return tuple(_mean(band[-window:]) for band in (curves.texture, curves.balance, curves.structure))
+        return tuple(_mean(band[-_STEPS_OF_BANDS:]) for band in (curves.texture, curves.balance, curves.structure))
 
 
 def apply(state: RunState, event: ev.AnyEvent) -> RunState:
