@@ -18,7 +18,7 @@ from sidestep_tui.acestep.model_config import original_document, read_json
 from sidestep_tui.acestep.precisions import precision_name
 from sidestep_tui.files import directory_atomic, write_json_atomic
 
-ORIGINAL_CONFIG: Final = "original_config.json"
+_ORIGINAL_CONFIG: Final = "original_config.json"
 """In a converted folder: the original `config.json`, so that the way back loses nothing. diffusers ignores it."""
 
 _CLASSES: Final[dict[str, Any]] = {
@@ -47,7 +47,7 @@ def write_diffusers_files(folder: Path, checkpoint: Checkpoint) -> None:
         shutil.copytree(checkpoint.path, folder, dirs_exist_ok=True, ignore=_own_weights(checkpoint))
         return
     document = read_json(checkpoint.path / "config.json")
-    write_json_atomic(folder / ORIGINAL_CONFIG, document)
+    write_json_atomic(folder / _ORIGINAL_CONFIG, document)
     for component in checkpoint.stored_components:
         with init_empty_weights():
             module = _CLASSES[component](**checkpoint.arguments(component))
@@ -72,7 +72,7 @@ def write_original_files(folder: Path, checkpoint: Checkpoint, dtype: torch.dtyp
         shutil.copytree(checkpoint.path, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_WEIGHTS))
         document = read_json(checkpoint.path / "config.json")
     else:
-        kept = checkpoint.path / ORIGINAL_CONFIG
+        kept = checkpoint.path / _ORIGINAL_CONFIG
         document = read_json(kept) if kept.is_file() else _assembled(checkpoint)
         torch.save(checkpoint.silence_latent().T[None].contiguous(), folder / "silence_latent.pt")
     if dtype is not None:

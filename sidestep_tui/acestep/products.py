@@ -53,7 +53,7 @@ def gives_float32(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
-def frozen_linear(x: Tensor, weight: Tensor) -> Tensor:
+def _frozen_linear(x: Tensor, weight: Tensor) -> Tensor:
     """x W^T for activations [..., in] and a weight [out, in] that gets no gradient."""
     result: Tensor = _FrozenLinear.apply(x.reshape(-1, x.shape[-1]), weight)  # type: ignore[no-untyped-call]
     return result.reshape(*x.shape[:-1], weight.shape[0])
@@ -65,17 +65,17 @@ def use_fast_linear(module: nn.Module) -> None:
         return
     for layer in module.modules():
         if type(layer) is nn.Linear and [name for name, _ in layer.named_parameters()] == ["weight"]:
-            layer.__class__ = FastLinear
+            layer.__class__ = _FastLinear
 
 
-class FastLinear(nn.Linear):
+class _FastLinear(nn.Linear):
     """A linear layer without bias, whose weight may be replaced, widened or asked for gradients at any time."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Linear's own name
         """x W^T, [..., in] to [..., out]."""
         if self.weight.requires_grad or input.dtype != torch.float32 or torch.is_autocast_enabled(input.device.type):
             return F.linear(input, self.weight)
-        return frozen_linear(input, self.weight)
+        return _frozen_linear(input, self.weight)
 
 
 class _FrozenLinear(Function):

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Called with what is done, and with how much there is in all: of latent frames here, after every tile."""
 
-ENCODE_TILE_SECONDS = 30.0
-DECODE_TILE_SECONDS = 20.0
+_ENCODE_TILE_SECONDS = 30.0
+_DECODE_TILE_SECONDS = 20.0
 _SMALLEST_TILE_FRAMES = LATENT_RATE
 _RESIDUAL_REACH = 3 * (1 + 3 + 9)  # three residual units: kernel 7 at dilations 1, 3 and 9
 
@@ -59,7 +59,7 @@ def _snake(module: "Snake1d", x: torch.Tensor) -> torch.Tensor:
 def encode_audio(
     vae: "AutoencoderOobleck",
     waveform: torch.Tensor,
-    tile_seconds: float = ENCODE_TILE_SECONDS,
+    tile_seconds: float = _ENCODE_TILE_SECONDS,
     progress: Progress = _ignore,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The posterior of a song's latents: mean and standard deviation, each [T, 64], float32 on the CPU.
@@ -94,7 +94,7 @@ def encode_audio(
 def decode_latents(
     vae: "AutoencoderOobleck",
     latents: torch.Tensor,
-    tile_seconds: float = DECODE_TILE_SECONDS,
+    tile_seconds: float = _DECODE_TILE_SECONDS,
     progress: Progress = _ignore,
 ) -> torch.Tensor:
     """The waveform of latents [T, 64]: [2, T * 1920] at 48 kHz, float32 on the CPU, not normalised.

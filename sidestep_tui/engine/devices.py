@@ -22,7 +22,7 @@ _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_MAX: Final = -4
 
 
-def model_settings(settings: Section) -> ModelSettings | None:
+def _model_settings(settings: Section) -> ModelSettings | None:
     """The `model` section of a job's settings; a job without one needs no device."""
     values = dict(settings)
     section = values.get("model")
@@ -35,7 +35,7 @@ def choose_device(settings: Section) -> torch.device:
     Raises:
         SidestepError: it is not there.
     """
-    model = model_settings(settings)
+    model = _model_settings(settings)
     return torch.device("cpu") if model is None else named_device(model.device)
 
 
@@ -78,7 +78,7 @@ def why_no_card(settings: Section) -> str | None:
 
     None where there is no card, where somebody has named a device or hidden the cards, and where torch can use them.
     """
-    model = model_settings(settings)
+    model = _model_settings(settings)
     left_open = model is not None and model.device == "auto" and "CUDA_VISIBLE_DEVICES" not in os.environ
     if not left_open or torch.cuda.is_available() or not driver_cards():
         return None

@@ -82,7 +82,7 @@ def other_ranks(run: RunDirectory, emit: Callable[[RunFailed], object]) -> Itera
         emit: tells a failure that this process cannot tell itself, because it waits for the rank that is gone.
     """
     by_torchrun = "WORLD_SIZE" in os.environ
-    processes = int(os.environ["WORLD_SIZE"]) if by_torchrun else processes_of(run.settings())
+    processes = int(os.environ["WORLD_SIZE"]) if by_torchrun else _processes_of(run.settings())
     if processes == 1:
         yield None
         return
@@ -129,7 +129,7 @@ def _watch_leader(leader: int) -> None:
     os._exit(ExitCode.FAILED)  # the main thread may be where no Python exception reaches
 
 
-def processes_of(settings: Section) -> int:
+def _processes_of(settings: Section) -> int:
     """How many processes the settings of a job ask for."""
     paths = [field.path for field in setting_fields(type(settings)) if field.name == "processes"]
     return int(look_up(settings.model_dump(), paths[0])) if paths else 1

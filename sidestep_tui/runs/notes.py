@@ -4,13 +4,13 @@ from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_text_atomic
 from sidestep_tui.runs.directory import RunDirectory
 
-MOST_CHARACTERS = 2000
+_MOST_CHARACTERS = 2000
 
 
 def read_note(run: RunDirectory) -> str:
     """The note, empty where there is none or it cannot be read."""
     try:
-        return (run.path / "note.txt").read_text(encoding="utf-8", errors="replace")[:MOST_CHARACTERS].strip()
+        return (run.path / "note.txt").read_text(encoding="utf-8", errors="replace")[:_MOST_CHARACTERS].strip()
     except OSError:
         return ""
 
@@ -25,8 +25,8 @@ def write_note(run: RunDirectory, text: str) -> None:
     text = text.strip()
     if not run.exists():  # to write into it would make the folder anew, and its name could not be used for a run
         raise SidestepError("This is not a run.", where=run.path, fix="`sidestep runs list` shows the runs")
-    if len(text) > MOST_CHARACTERS:
-        raise UsageError("The note is too long.", where=run.path, fix=f"at most {MOST_CHARACTERS} characters")
+    if len(text) > _MOST_CHARACTERS:
+        raise UsageError("The note is too long.", where=run.path, fix=f"at most {_MOST_CHARACTERS} characters")
     if text:
         write_text_atomic(run.path / "note.txt", text + "\n")
     else:

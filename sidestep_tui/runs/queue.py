@@ -25,7 +25,7 @@ from sidestep_tui.runs.log import EventReader
 from sidestep_tui.runs.state import replay
 
 _LOCK_PATIENCE_SECONDS: Final = 2.0
-WORKER_MODULE: Final = "sidestep_tui.runs.worker"
+_WORKER_MODULE: Final = "sidestep_tui.runs.worker"
 _ENDED: Final = ("completed", "failed", "stopped")
 
 Turn = tuple[RunDirectory, int | None]
@@ -104,7 +104,7 @@ def resume_queue(file: Path) -> int:
     with disk_errors_named(file):
         log = file.with_suffix(".log").open("ab")
     with log:
-        return start_detached(WORKER_MODULE, file, log).pid
+        return start_detached(_WORKER_MODULE, file, log).pid
 
 
 def read_queue(file: Path) -> Queue:

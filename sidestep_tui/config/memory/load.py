@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 FRAMES_PER_SECOND: Final = 25
-FRAMES_PER_TOKEN: Final = 2
+_FRAMES_PER_TOKEN: Final = 2
 TYPICAL_SECONDS: Final = 240.0
-TYPICAL_CONDITION_TOKENS: Final = 768
+_TYPICAL_CONDITION_TOKENS: Final = 768
 
 _FP32: Final = 4
 _BYTES_PER_FRAME: Final = 2 * 64 * _FP32
@@ -27,7 +27,7 @@ class Load:
     """
 
     frames: int = int(TYPICAL_SECONDS * FRAMES_PER_SECOND)
-    condition_tokens: int = TYPICAL_CONDITION_TOKENS
+    condition_tokens: int = _TYPICAL_CONDITION_TOKENS
     all_frames: int = 0
     all_condition_tokens: int = 0
 
@@ -40,4 +40,4 @@ class Load:
     @property
     def tokens(self) -> int:
         """DiT tokens: pairs of latent frames."""
-        return -(-self.frames // FRAMES_PER_TOKEN)
+        return -(-self.frames // _FRAMES_PER_TOKEN)

@@ -172,7 +172,7 @@ def put_on(transformer: nn.Module, file: AdapterFile, where: Path, scale: float 
         SidestepError: the adapter is damaged or of another model size, or its family has no strength.
     """
     try:
-        inject(transformer, peft_config(file), name)
+        inject(transformer, _peft_config(file), name)
     except ValueError as error:  # PEFT: a target that the model does not have
         raise SidestepError(
             "The adapter's modules are not those of the model.",
@@ -207,7 +207,7 @@ def scale_of(layer: nn.Module) -> tuple[float, int]:
     return float(layer.scaling[_NAME]), int(layer.r[_NAME])  # type: ignore[index]
 
 
-def peft_config(file: AdapterFile) -> PeftConfig:
+def _peft_config(file: AdapterFile) -> PeftConfig:
     """PEFT's configuration of a saved adapter, with diffusers' module names."""
     kind = _CONFIGS[file.config["peft_type"]]
     known = {key: value for key, value in file.config.items() if key in kind.__dataclass_fields__}

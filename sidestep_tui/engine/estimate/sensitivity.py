@@ -19,10 +19,10 @@ from torch import Tensor
 from sidestep_tui.engine.estimate.weight_gradient import WeightGradient
 from sidestep_tui.runs.events import BANDS
 
-DIRECTIONS: Final = 16
+_DIRECTIONS: Final = 16
 """Directions of each gradient that are told apart; the rest is known as one sum."""
 
-SKETCH: Final = 64
+_SKETCH: Final = 64
 """Side of the random projection in which gradients are added up: a mean of gradients without keeping one."""
 
 
@@ -129,7 +129,7 @@ class ModuleStatistics:
 
 def _leading_directions(gradient: WeightGradient) -> Tensor:
     """An orthonormal basis [in, k] of about the k strongest right singular directions of a gradient [out, in]."""
-    k, outputs = min(DIRECTIONS, *gradient.shape), gradient.shape[0]
+    k, outputs = min(_DIRECTIONS, *gradient.shape), gradient.shape[0]
     start = torch.randn(outputs, k, generator=torch.Generator().manual_seed(0)).to(gradient.outputs.device)
     basis = torch.linalg.qr(gradient.transposed_times(start))[0]
     refined: Tensor = torch.linalg.qr(gradient.transposed_times(gradient.times(basis)))[0]
@@ -138,9 +138,9 @@ def _leading_directions(gradient: WeightGradient) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _projection(size: int, device: torch.device, which: int) -> Tensor:
-    """A fixed random matrix [size, SKETCH] with E[P P^T] = I, the same for all modules of this size."""
-    drawn = torch.randn(size, SKETCH, generator=torch.Generator().manual_seed(which))
-    return (drawn / math.sqrt(SKETCH)).to(device)
+    """A fixed random matrix [size, _SKETCH] with E[P P^T] = I, the same for all modules of this size."""
+    drawn = torch.randn(size, _SKETCH, generator=torch.Generator().manual_seed(which))
+    return (drawn / math.sqrt(_SKETCH)).to(device)
 
 
 def _variance(values: list[float]) -> float:

@@ -58,18 +58,18 @@ class Format:
     read: Callable[[Path], dict[str, ModuleAdapter]]
 
 
-def write_peft(folder: Path, file: AdapterFile, _modules: Modules, dtype: torch.dtype) -> None:
+def _write_peft(folder: Path, file: AdapterFile, _modules: Modules, dtype: torch.dtype) -> None:
     """Original module names, alpha in the configuration: ACE-Step's Gradio and API, and PEFT itself."""
     write_json_atomic(folder / CONFIG_FILE, file.config)
     save_weights(folder / WEIGHTS_FILE, file.weights, dtype, {"format": "pt"})
 
 
-def read_peft(folder: Path) -> dict[str, ModuleAdapter]:
+def _read_peft(folder: Path) -> dict[str, ModuleAdapter]:
     """What PEFT makes of an adapter folder."""
     return split_modules(read_adapter(folder))
 
 
-def write_diffusers(folder: Path, _file: AdapterFile, modules: Modules, dtype: torch.dtype) -> None:
+def _write_diffusers(folder: Path, _file: AdapterFile, modules: Modules, dtype: torch.dtype) -> None:
     """diffusers' own module names, and a scale of 1.
 
     `load_lora_weights` recognises ACE-Step's names only by q and k projections and then ignores alpha; its own names it
@@ -90,7 +90,7 @@ def write_diffusers(folder: Path, _file: AdapterFile, modules: Modules, dtype: t
     save_weights(folder / DIFFUSERS_FILE, tensors, dtype, {"format": "pt", _METADATA_KEY: metadata})
 
 
-def read_diffusers(path: Path) -> dict[str, ModuleAdapter]:
+def _read_diffusers(path: Path) -> dict[str, ModuleAdapter]:
     """What diffusers makes of a LoRA file with its own module names: the scale is 1 where no metadata gives another."""
     file = _in(path, DIFFUSERS_FILE)
     tensors, metadata = load_weights(file)
@@ -105,7 +105,7 @@ def read_diffusers(path: Path) -> dict[str, ModuleAdapter]:
     return split_modules(AdapterFile(config | {"peft_type": "LORA"}, weights))
 
 
-def write_comfyui(folder: Path, file: AdapterFile, modules: Modules, dtype: torch.dtype) -> None:
+def _write_comfyui(folder: Path, file: AdapterFile, modules: Modules, dtype: torch.dtype) -> None:
     """One file with lora_down, lora_up and alpha for each module; without alpha ComfyUI would apply scale 1."""
     if next(iter(modules.values())).family != "lora":
         write_lycoris(folder / COMFYUI_FILE, modules, dtype, lycoris_metadata(file.config, modules))
@@ -119,7 +119,7 @@ def write_comfyui(folder: Path, file: AdapterFile, modules: Modules, dtype: torc
     save_weights(folder / COMFYUI_FILE, tensors, dtype, {"format": "pt"})
 
 
-def read_comfyui(path: Path) -> dict[str, ModuleAdapter]:
+def _read_comfyui(path: Path) -> dict[str, ModuleAdapter]:
     """What ComfyUI makes of a file: the scale is alpha / rank where there is an alpha, else 1.
 
     It finds modules under several names and takes PEFT's names of the factors too (`comfy/lora.py`).
@@ -147,18 +147,18 @@ def _write_lycoris(folder: Path, file: AdapterFile, modules: Modules, dtype: tor
 
 
 FORMATS: Final[dict[ExportFormat, Format]] = {
-    "peft": Format(frozenset({"lora", "dora", "lokr", "loha", "oft"}), "", write_peft, read_peft),
+    "peft": Format(frozenset({"lora", "dora", "lokr", "loha", "oft"}), "", _write_peft, _read_peft),
     "diffusers": Format(
         frozenset({"lora", "dora"}),
         told("diffusers' load_lora_weights rejects every file whose keys are not those of a LoRA"),
-        write_diffusers,
-        read_diffusers,
+        _write_diffusers,
+        _read_diffusers,
     ),
     "comfyui": Format(
         frozenset({"lora", "lokr", "loha"}),
         told("ComfyUI's formula for DoRA and OFT is not the one that was trained"),
-        write_comfyui,
-        read_comfyui,
+        _write_comfyui,
+        _read_comfyui,
     ),
     "lycoris": Format(
         frozenset({"lokr", "loha"}),

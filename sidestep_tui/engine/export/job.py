@@ -105,7 +105,7 @@ def _write(context: JobContext, settings: ExportSettings, file: AdapterFile, out
         form.write(folder, file, modules, dtype)
         context.phase("checking")
         difference = largest_difference(modules, form.read(folder))
-        check_difference(difference, dtype, settings.format, output)
+        _check_difference(difference, dtype, settings.format, output)
         record = settings.adapter / RECORD_FILE
         if record.is_file() and settings.rank is None:  # a reduced adapter does something else
             shutil.copyfile(record, folder / RECORD_FILE)
@@ -162,7 +162,7 @@ def largest_difference(trained: Modules, exported: Modules) -> float:
     return largest
 
 
-def check_difference(difference: float, dtype: torch.dtype, name: ExportFormat, where: Path) -> None:
+def _check_difference(difference: float, dtype: torch.dtype, name: ExportFormat, where: Path) -> None:
     """Holds an export to the rounding of its precision.
 
     Raises:

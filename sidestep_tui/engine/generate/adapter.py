@@ -57,7 +57,7 @@ def apply_adapter(transformer: nn.Module, path: Path, strength: float, name: str
         return
     _, modules = read_exported(path)
     if _is_lora(modules):
-        put_on(transformer, lora_file(modules), path, strength, name)
+        put_on(transformer, _lora_file(modules), path, strength, name)
         return
     try:
         merge_into(transformer, {name: replace(one, scale=one.scale * strength) for name, one in modules.items()})
@@ -65,7 +65,7 @@ def apply_adapter(transformer: nn.Module, path: Path, strength: float, name: str
         raise _of_another_model(path) from error
 
 
-def lora_file(modules: Mapping[str, ModuleAdapter]) -> AdapterFile:
+def _lora_file(modules: Mapping[str, ModuleAdapter]) -> AdapterFile:
     """LoRA or DoRA modules as PEFT keeps them, each with its own rank and alpha."""
     ranks = {name: module.tensors["lora_A.weight"].shape[0] for name, module in modules.items()}
     config = {

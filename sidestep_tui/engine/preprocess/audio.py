@@ -25,7 +25,7 @@ def encode_songs(bench: Bench, songs: list[PlannedSong]) -> None:
         return
     bench.begin(told("encoding audio"), len(songs))
     vae = bench.checkpoint.load_vae(bench.device, bench.dtype)
-    for done, (song, decoded) in enumerate(decoded_ahead(songs), start=1):
+    for done, (song, decoded) in enumerate(_decoded_ahead(songs), start=1):
         bench.context.stop_if_requested()
         if isinstance(decoded, SidestepError):
             bench.fail(song, decoded)
@@ -47,7 +47,7 @@ def _tell_tile(bench: Bench, song: PlannedSong, done: int, total: int, frames: i
         bench.context.progress(done, total, "songs", f"{song.key} {frames / all_frames:.0%}", len(bench.failed))
 
 
-def decoded_ahead(songs: Iterable[PlannedSong]) -> Iterator[tuple[PlannedSong, Waveform | SidestepError]]:
+def _decoded_ahead(songs: Iterable[PlannedSong]) -> Iterator[tuple[PlannedSong, Waveform | SidestepError]]:
     """Each song with its waveform [2, samples] at 48 kHz, or with why there is none; the next are read ahead."""
     return prefetch(lambda song: (song, _decode(song)), iter(songs))
 

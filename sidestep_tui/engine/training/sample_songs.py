@@ -19,7 +19,7 @@ from sidestep_tui.engine.context import JobContext
 from sidestep_tui.engine.data.manifest import Manifest, SongEntry
 from sidestep_tui.engine.training.prompt_conditions import encode_conditions
 
-SUFFIX = ".flac"
+_SUFFIX = ".flac"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def _song(settings: TrainSettings, number: int, title: str, told: SongFields) ->
     samples = settings.samples
     document = {
         "model": settings.model.model_dump(),
-        "output": f"{number}-{safe_name(title)}{SUFFIX}",
+        "output": f"{number}-{safe_name(title)}{_SUFFIX}",
         "prompt": told.caption,
         "lyrics": told.lyrics or "",
         "language": told.language or "unknown",
