@@ -37,12 +37,28 @@ def test_a_card_replays_what_it_computed(turbo: Path, policy: Checkpointing, com
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_recording_that_fails_leaves_the_card_in_its_own_stream() -> None:
+@pytest.mark.parametrize("fault", ["the card's", "ours", "no memory"])
+def test_a_recording_that_fails_leaves_the_card_as_it_was(fault: str) -> None:
+    """In its own stream, with its memory, and random numbers for who asks for them."""
     device = torch.device("cuda", 0)
-    number, before = torch.zeros(1, device=device), torch.cuda.current_stream(device)
+    numbers, stream = torch.zeros(16 * 2**20, device=device), torch.cuda.current_stream(device)
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_reserved(device)
+
+    def work() -> None:
+        others = (numbers + 1).exp()
+        if fault == "the card's":
+            others[0].item()  # which waits for the card
+        raise RuntimeError("ours") if fault == "ours" else torch.OutOfMemoryError
+
+    recorder = CardRecorder(device)
     with pytest.raises(RuntimeError):
-        CardRecorder(device).record(lambda: number.fill_(number.item()))  # which waits for the card
-    assert torch.cuda.current_stream(device) == before
+        recorder.record(work)
+    del recorder
+    assert torch.cuda.current_stream(device) == stream
+    torch.rand(2, device=device)
+    torch.cuda.empty_cache()
+    assert torch.cuda.memory_reserved(device) <= before + 2 * 2**20  # a piece for what is small
 
 
 @pytest.mark.cuda
