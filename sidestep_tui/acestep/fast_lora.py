@@ -65,7 +65,6 @@ def _is_plain(module: Any) -> bool:
         type(module) is LoraLinear
         and type(module.base_layer) in (nn.Linear, QuantisedLinear)
         and module.base_layer.bias is None
-        and not module.fan_in_fan_out
         and not module.lora_variant
         and not any(module.lora_bias.values())
     )

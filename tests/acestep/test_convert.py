@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from sidestep_tui.acestep import Checkpoint, Layout, open_checkpoint
 from sidestep_tui.acestep.convert import write_checkpoint
+from sidestep_tui.acestep.flow import inference_schedule
 from sidestep_tui.acestep.safetensors_index import index_folder
 from sidestep_tui.acestep.velocity import velocity
 from sidestep_tui.errors import SidestepError
@@ -68,6 +69,8 @@ def test_diffusers_itself_opens_a_converted_model(reference_checkpoint: Referenc
     assert all(torch.equal(theirs[name], tensor) for name, tensor in ours.items())
     assert torch.equal(pipeline.condition_encoder.silence_latent[0], source.silence_latent())
     assert pipeline.is_turbo
+    pipeline.scheduler.set_timesteps(sigmas=inference_schedule(8, 3.0).tolist())
+    torch.testing.assert_close(pipeline.scheduler.timesteps, inference_schedule(8, 3.0))
     text = "# Languages\nen\n\n# Lyric\n[Verse]<|endoftext|>"
     assert pipeline.tokenizer(text).input_ids == source.load_tokenizer()(text).input_ids
 
@@ -101,11 +104,29 @@ def test_large_models_come_in_shards_with_an_index(reference_checkpoint: Referen
 def test_another_precision(reference_checkpoint: Reference, tmp_path: Path, dtype: torch.dtype) -> None:
     source = open_checkpoint(reference_checkpoint("acestep-v15-turbo"))
     output = tmp_path / "checkpoints" / "half"
-    write_checkpoint(output, source, Layout.ORIGINAL, dtype=dtype)
+    write_checkpoint(output, source, Layout.ORIGINAL, lambda _name: lambda weight: 1.1 * weight, dtype)
     ours, theirs = load_file(output / "model.safetensors"), load_file(source.path / "model.safetensors")
-    assert all(torch.equal(ours[name], tensor.to(dtype)) for name, tensor in theirs.items())
+    for name, tensor in theirs.items():
+        wanted = 1.1 * tensor if name.startswith("decoder.") else tensor
+        assert torch.equal(ours[name], wanted.to(dtype)), f"{name} is not rounded once, after its change"
     assert json.loads((output / "config.json").read_text())["dtype"] == str(dtype).removeprefix("torch.")
     assert open_checkpoint(output).silence_latent().dtype == torch.float32
+
+
+def test_a_pipeline_in_another_precision_keeps_its_silence_and_none_of_its_old_weights(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    output, told = tmp_path / "half", list[tuple[int, int]]()
+    source = open_checkpoint(tiny_checkpoint)
+    write_checkpoint(
+        output, source, Layout.DIFFUSERS, dtype=torch.bfloat16, on_tensor=lambda *n: told.append(n), shard_bytes=100_000
+    )
+    assert not (output / "transformer" / "diffusion_pytorch_model.safetensors").exists(), (
+        "there are shards in its place"
+    )
+    assert told == [(number, len(told)) for number in range(1, len(told) + 1)]
+    entries = open_checkpoint(output).entries("condition_encoder")
+    assert [name for name, entry in entries.items() if entry.dtype != "BF16"] == ["silence_latent"]
 
 
 def test_side_files_come_along_and_no_code_is_run(reference_checkpoint: Reference, tmp_path: Path) -> None:
@@ -137,11 +158,10 @@ def test_no_more_than_one_tensor_is_in_memory(reference_checkpoint: Reference, t
     source = open_checkpoint(reference_checkpoint("acestep-v15-xl-turbo"))
     weights = sum(file.stat().st_size for file in source.path.glob("*.safetensors"))
     largest = max(entry.end - entry.start for entry in index_folder(source.path).values())
-    write_checkpoint(
-        tmp_path / "first" / "model", source, Layout.ORIGINAL
-    )  # what is imported on the way is not counted
+    first, second = tmp_path / "models" / "first", tmp_path / "models" / "second"  # with one VAE beside both
+    write_checkpoint(first, source, Layout.ORIGINAL)  # what is imported on the way is not counted
     tracemalloc.start()
-    write_checkpoint(tmp_path / "second" / "model", source, Layout.ORIGINAL)
+    write_checkpoint(second, source, Layout.ORIGINAL)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < largest + 1_500_000 < weights

@@ -20,6 +20,8 @@ PAIRS = [
     ("proj_out.1", "proj_out_conv"),
     ("quantizer.project_in.weight", "quantizer.project_in.weight"),
     ("proj_out.weight", "proj_out.weight"),
+    ("linear_q_proj.weight", "linear_q_proj.weight"),
+    ("proj_in.10.weight", "proj_in.10.weight"),
 ]
 
 

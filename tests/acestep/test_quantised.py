@@ -48,6 +48,14 @@ def test_a_weight_comes_back_nearly_as_it_was(kind: Quantised, allowed: float, d
     assert error.max() < allowed
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_an_element_of_eight_bits_is_the_nearest_step(dtype: torch.dtype) -> None:
+    layer = make_layer(dtype)
+    packed = QuantisedLinear(layer, "int8")
+    step = packed.get_buffer("scale").float()
+    assert ((packed.get_buffer("packed") * step - layer.weight.float()).abs() <= 0.5001 * step).all()
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_layer_keeps_only_the_bits_of_its_format(kind: Quantised) -> None:
     packed = QuantisedLinear(make_layer(torch.bfloat16), kind)
@@ -56,14 +64,15 @@ def test_a_layer_keeps_only_the_bits_of_its_format(kind: Quantised) -> None:
     assert kept == pytest.approx(128 * 96 * BITS[kind] / 8, rel=0.02)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("kind", FORMATS)
-def test_its_product_and_gradient_are_those_of_the_widened_weight(kind: Quantised) -> None:
-    packed = QuantisedLinear(make_layer(), kind)
+def test_its_product_and_gradient_are_those_of_the_widened_weight(kind: Quantised, dtype: torch.dtype) -> None:
+    packed = QuantisedLinear(make_layer(dtype), kind)
     x = torch.randn(2, 7, 128, requires_grad=True)
     result = packed(x)
-    torch.testing.assert_close(result, x @ packed.weight.T)
+    torch.testing.assert_close(result, x.to(dtype) @ packed.weight.T)
     (gradient,) = torch.autograd.grad(result.square().sum(), x)
-    torch.testing.assert_close(gradient, 2 * result.detach() @ packed.weight)
+    torch.testing.assert_close(gradient, (2 * result.detach() @ packed.weight).float())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -145,7 +154,7 @@ def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     from sidestep_tui.acestep import quantised
 
     monkeypatch.setattr(quantised, "has_bitsandbytes", lambda: False)
-    with pytest.raises(SidestepError, match="bitsandbytes") as caught:
+    with pytest.raises(SidestepError, match="bitsandbytes, which is not installed") as caught:
         quantise_blocks(make_transformer(banded=False), "nf4")
     assert caught.value.where == "memory.weights"
 
