@@ -55,11 +55,18 @@ def test_shares_follow_the_root_mean_square_and_no_band_starves() -> None:
     assert shares == pytest.approx([0.25 / 8 + 0.75 * loss / 8 for loss in losses])
 
 
+def test_the_mean_square_fades_over_fifty_draws_of_its_band() -> None:
+    bands = BandLosses().after_step([0] * 60, [1.0] * 60).after_step([0], [3.0])
+    assert bands.mean_squares[0] == pytest.approx(1 + (9 - 1) / 50)
+
+
 def test_nothing_is_adapted_before_every_band_was_seen_often_enough() -> None:
     bands = BandLosses()
     for band in range(BANDS - 1):
         bands = bands.after_step([band] * 50, [3.0] * 50)
     assert {bands.shares(ahead) for ahead in range(1, LAG + 1)} == {UNIFORM}
+    few = bands.after_step([BANDS - 1] * 3, [1.0] * 3)
+    assert few.shares(LAG) == UNIFORM != few.after_step([BANDS - 1], [1.0]).shares(LAG)
 
 
 def test_what_is_measured_is_used_a_fixed_number_of_steps_later() -> None:

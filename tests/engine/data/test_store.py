@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from sidestep_tui.config.fields import put
 from sidestep_tui.engine.data.manifest import SongEntry, read_manifest
-from sidestep_tui.engine.data.store import HeldSong, SongStore, StreamedSong
+from sidestep_tui.engine.data.store import HeldSong, SongStore, StreamedSong, stored_bytes
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.events import StepCompleted, ValidationCompleted
 from sidestep_tui.runs.log import read_events
@@ -40,10 +40,21 @@ def test_auto_streams_what_is_too_large_for_the_free_memory(songs: Path, monkeyp
     def kind() -> type:
         return type(SongStore(songs, manifest.songs, manifest.condition_size).get(manifest.songs[0]))
 
-    assert kind() is HeldSong
-    free = psutil.virtual_memory()._replace(available=100_000)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
-    assert kind() is StreamedSong
+    size = stored_bytes(manifest.songs, manifest.condition_size)
+    assert size == sum(tensor.nbytes for song in manifest.songs for tensor in load_file(songs / song.file).values())
+    for share, wanted in ((0.24, HeldSong), (0.26, StreamedSong)):
+        free = psutil.virtual_memory()._replace(available=round(size / share))
+        monkeypatch.setattr(psutil, "virtual_memory", lambda free=free: free)
+        assert kind() is wanted
+
+
+def test_a_held_song_does_not_go_to_the_disk_again(songs: Path) -> None:
+    manifest = read_manifest(songs)
+    song = SongStore(songs, manifest.songs, manifest.condition_size, "memory").get(manifest.songs[0])
+    before = song.latents(0, 10)[0].clone()
+    with (songs / manifest.songs[0].file).open("r+b") as file:
+        file.write(bytes((songs / manifest.songs[0].file).stat().st_size))
+    assert torch.equal(song.latents(0, 10)[0], before)
 
 
 def test_a_crop_of_a_streamed_song_reads_only_its_bytes(tmp_path: Path) -> None:

@@ -112,27 +112,31 @@ def test_every_due_step_draws_a_song_noise_and_a_timestep_of_its_own(
     """And adds the weight's share of the gradient: the loss here is the parameter itself."""
     parameter = nn.Parameter(torch.tensor(3.0))
     transformer: Any = SimpleNamespace(proj_in_conv=SimpleNamespace(weight=parameter))
-    seen: list[tuple[int, float, float]] = []
+    seen: list[tuple[int, float, float, float]] = []
 
     def linear(_transformer: Any, one: PriorSong, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        seen.append((int(one is songs[1]), noise[0, 0, 0].item(), t.item()))
+        seen.append((int(one is songs[1]), noise[0, 0, 0].item(), t.item(), torch.rand(()).item()))
         return parameter * 1.0
 
     monkeypatch.setattr("sidestep_tui.engine.training.prior.prior_loss", linear)
     songs = (song, replace(song, x0=song.x0 + 1))
     objective = ObjectiveSettings(prior_weight=10.0, prior_prompts="a | b", prior_every=2)
-    drawing = Drawing(0, objective, -0.4, 1.0, None, fresh_latents=True)
+    drawing = Drawing(0, objective, -3.0, 0.1, None, fresh_latents=True)
     prior = Prior(songs, objective, drawing, share=0.25)
     told = [prior.add_gradients(transformer, step) for step in range(1, 17)]
     assert told == [None, 3.0] * 8
     assert parameter.grad is not None
     assert parameter.grad.item() == pytest.approx(8 * 10.0 * 0.25)
-    assert {number for number, _, _ in seen} == {0, 1}
-    assert len({noise for _, noise, _ in seen}) == len({t for _, _, t in seen}) == 8
+    numbers, *draws = zip(*seen, strict=True)
+    assert set(numbers) == {0, 1}
+    assert [len(set(each)) for each in draws] == [8, 8, 8], "noise, timestep and an adapter's dropout"
+    assert max(draws[1]) < 0.1, "of the run's own law"
     again, seen = seen, []
-    for step in range(2, 17, 2):
-        prior.add_gradients(transformer, step)
-    assert seen == again
+    for seed in (0, 1):
+        for step in range(2, 17, 2):
+            replace(prior, drawing=replace(drawing, seed=seed)).add_gradients(transformer, step)
+    assert seen[:8] == again
+    assert not set(seen[8:]) & set(again)
 
 
 def test_a_weight_needs_prompts() -> None:

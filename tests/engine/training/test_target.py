@@ -31,7 +31,8 @@ def test_the_loss_is_smoothed_as_a_mean_first_and_exponentially_later() -> None:
     ("smoothed", "factor"), [(5.0, 1.0), (1.2, 1.0), (1.1, 0.5), (1.05, 0.25), (1.0, 0.05), (0.3, 0.05)]
 )
 def test_the_rate_falls_with_the_distance_to_the_target(smoothed: float, factor: float) -> None:
-    assert TargetState(smoothed, WINDOW).damping(1.0, WINDOW) == pytest.approx(factor)
+    for target in (1.0, 0.5):
+        assert TargetState(smoothed * target, WINDOW).damping(target, WINDOW) == pytest.approx(factor)
 
 
 def test_too_few_losses_damp_nothing_and_end_nothing() -> None:
@@ -42,7 +43,8 @@ def test_too_few_losses_damp_nothing_and_end_nothing() -> None:
 
 def test_it_ends_only_after_a_whole_window_below() -> None:
     assert not _after(*[0.5] * (2 * WINDOW - 2)).ends(WINDOW)
-    assert _after(*[0.5] * (2 * WINDOW - 1)).ends(WINDOW)
+    for loss in (0.5, 1.0):  # at the target is as good as below it
+        assert _after(*[loss] * (2 * WINDOW - 1)).ends(WINDOW)
     interrupted = _after(*[0.5] * (2 * WINDOW - 2), 9.0, *[0.5] * 6)
     assert interrupted.smoothed < 1
     assert interrupted.reached_for == 1, "the window begins anew"

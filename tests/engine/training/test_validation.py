@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,9 +17,10 @@ from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.adapters.adapter import inject_new, trainable
 from sidestep_tui.engine.adapters.targets import choose_targets
 from sidestep_tui.engine.data.batches import Batch, Drawing
+from sidestep_tui.engine.data.conditions import ConditionEntry
 from sidestep_tui.engine.data.manifest import read_manifest, write_manifest
 from sidestep_tui.engine.data.songs import split_songs
-from sidestep_tui.engine.data.store import SongStore
+from sidestep_tui.engine.data.store import HeldSong, SongStore
 from sidestep_tui.engine.data.tensors import read_all, read_shared
 from sidestep_tui.engine.training import validation
 from sidestep_tui.engine.training.objective import sample_losses
@@ -86,13 +88,17 @@ def test_the_loss_is_that_of_the_mean_latents_on_even_timesteps(
     validator = _validator(train_document, songs)
     (song,) = validator.held_out
     told: list[Batch] = []
+    of_training: list[float] = []
 
     def heard(model: AceStepTransformer1DModel, batch: Batch) -> torch.Tensor:
         told.append(batch)
-        return sample_losses(model, batch)
+        found = sample_losses(model, batch)
+        of_training.extend(found.tolist() if batch.keys != (song.key,) else [])
+        return found
 
     monkeypatch.setattr(validation, "sample_losses", heard)
     measured = validator.measure(transformer, CPU, 0)
+    assert measured.train_loss == pytest.approx(sum(of_training) / 6)
     del told[6:]  # those of a training song
     assert [float(batch.t) for batch in told] == pytest.approx([n / 12 for n in (1, 5, 9, 3, 7, 11)])
     tensors, losses = read_all(songs, song), []
@@ -106,6 +112,43 @@ def test_the_loss_is_that_of_the_mean_latents_on_even_timesteps(
     assert len({float(batch.noise[0, 0, 0]) for batch in told}) == 6
     assert measured.loss == pytest.approx(sum(losses) / 6, rel=1e-5)
     assert measured.bands == pytest.approx([(losses[band] + losses[band + 3]) / 2 for band in range(3)], rel=1e-5)
+
+
+def _batches(validator: Validator, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Batch]]:
+    """What it measures, by song."""
+    told: dict[str, list[Batch]] = {}
+
+    def heard(_model: object, batch: Batch) -> torch.Tensor:
+        told.setdefault(batch.keys[0], []).append(batch)
+        return torch.zeros(1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(validation, "sample_losses", heard)
+        validator.measure(torch.nn.Identity(), CPU, 0)  # type: ignore[arg-type]
+    return told
+
+
+def test_noise_is_of_the_seed_the_song_and_the_draw(
+    train_document: dict[str, Any], songs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validator = _validator(put(train_document, "validation.songs", 2), songs)
+    seeds = [validator, replace(validator, drawing=replace(validator.drawing, seed=1))]
+    drawn = [b.noise[0, 0, 0].item() for one in seeds for told in _batches(one, monkeypatch).values() for b in told]
+    assert len(drawn) == len(set(drawn)) == 2 * 4 * 6
+
+
+def test_a_crop_is_measured_under_its_own_description(
+    train_document: dict[str, Any], songs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validator = _validator(put(train_document, "data.crop_seconds", 1.0), songs)
+    (song,) = validator.held_out
+    crops = ConditionEntry("condition.crop.0", 2, "", "", crop_frames=25, starts=((0, song.frames - 25),))
+    described = replace(song, further=(crops,))
+    held = HeldSong(described, read_all(songs, song) | {crops.tensor: torch.ones(2, 64)})
+    store: Any = SimpleNamespace(get=lambda _song: held)
+    (told,) = _batches(replace(validator, held_out=(described,), trained_on=(), store=store), monkeypatch).values()
+    assert {(batch.x0.shape, batch.condition.sum().item()) for batch in told} == {((1, 25, 64), 128.0)}
+    assert len({batch.x0[0, 0, 0].item() for batch in told}) == 6, "another crop for each draw"
 
 
 def test_as_many_training_songs_are_measured_beside_them_each_once(train_document: dict[str, Any], songs: Path) -> None:
