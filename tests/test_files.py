@@ -14,7 +14,7 @@ import torch
 
 from sidestep_tui.engine.tensor_files import write_state, write_tensors
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.files import directory_atomic, write_atomic, write_text_atomic
+from sidestep_tui.files import directory_atomic, sweep, write_atomic, write_text_atomic
 
 Order = list[tuple[str, int]]
 
@@ -138,7 +138,11 @@ def order(monkeypatch: pytest.MonkeyPatch) -> Order:
 
 
 def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_soon_after(tmp_path: Path, order: Order) -> None:
-    write_text_atomic(tmp_path / "config.json", "{}")
+    def write(temporary: Path) -> None:
+        assert temporary.parent == tmp_path, "another file system could not give it its name"
+        temporary.write_text("{}", "utf-8")
+
+    write_atomic(tmp_path / "config.json", write)
     file, folder = (tmp_path / "config.json").stat().st_ino, tmp_path.stat().st_ino
     assert order == [("flushed", file), ("named", file), ("flushed", folder)]
 
@@ -156,3 +160,19 @@ def test_all_of_a_folder_is_on_the_disk_before_it_has_its_name(tmp_path: Path, o
     assert set(order[:4]) == inside
     assert order[-2:] == [("named", path.stat().st_ino), ("flushed", tmp_path.stat().st_ino)]
     assert [one.name for one in tmp_path.iterdir()] == ["best"], "the older one is gone"
+
+
+def test_a_folder_that_is_there_is_not_replaced_unasked(tmp_path: Path) -> None:
+    (tmp_path / "merged" / "weights").mkdir(parents=True)
+    with pytest.raises(SidestepError, match="exists already"), directory_atomic(tmp_path / "merged"):
+        pass
+    assert (tmp_path / "merged" / "weights").is_dir()
+
+
+def test_what_was_moved_aside_comes_back_where_nothing_took_its_place(tmp_path: Path) -> None:
+    for name in ("best", "final"):
+        (tmp_path / f".{name}.abcdefgh.old" / "older").mkdir(parents=True)
+    (tmp_path / "final").mkdir()
+    sweep(tmp_path)
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert left == {"best", "best/older", "final"}

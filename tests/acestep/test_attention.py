@@ -128,7 +128,7 @@ def test_each_sample_of_an_unequal_batch_is_as_if_alone(banded: bool, checkpoint
 
 @pytest.mark.parametrize("banded", [True, False])
 def test_songs_of_one_length_with_unequal_conditions_are_as_if_alone(banded: bool) -> None:
-    transformer, inputs = make_transformer(banded=banded), make_inputs(2, 41)
+    transformer, inputs = make_transformer(banded=banded), make_inputs(2, 42)
     together = velocity(transformer, **inputs, condition_lengths=torch.tensor([3, 5]))
     inputs["condition"] = inputs["condition"][:, :3]
     torch.testing.assert_close(together[0], velocity(transformer, **inputs)[0], atol=1e-5, rtol=1e-5)

@@ -97,6 +97,13 @@ def test_families_and_special_fields(document: dict[str, object], path: str, val
     assert preset_problems(settings) == ()
 
 
+@pytest.mark.parametrize("name", ["max_steps", "target_loss", "adaptive_timestep_ratio"])
+def test_a_zero_that_means_off_is_left_out_with_the_reason(name: str) -> None:
+    imported = import_text(json.dumps({"name": "x", "rank": 8, name: 0}))
+    left_out = [(note.old, note.why) for note in imported.of("dropped")]
+    assert left_out == [(name, "0 switches it off, as is the default")]
+
+
 def test_a_value_out_of_bounds_is_dropped_with_the_reason() -> None:
     imported = import_text(json.dumps({"rank": 5000, "epochs": 3}))
     assert [(note.old, note.why) for note in imported.of("dropped")] == [("rank", "must be at most 1024, not 5000")]

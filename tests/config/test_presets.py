@@ -65,6 +65,13 @@ def test_changes_come_first_each_beside_its_default() -> None:
     )
 
 
+def test_a_list_that_says_the_default_changes_nothing() -> None:
+    """JSON has lists where the schema has tuples."""
+    settings = {"adapter": {"targets": {"projections": ["q", "k", "v", "o"]}}}
+    assert [change.is_default for change in changes_of(settings)] == [True]
+    assert list(differences(settings, {})) == []
+
+
 def test_differences_fill_in_defaults_and_know_what_a_family_lacks() -> None:
     lora, oft = {"adapter": {"rank": 8}}, {"adapter": {"family": "oft"}}
     rows = {path: values for path, *values in differences(lora, oft)}

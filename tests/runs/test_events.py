@@ -140,6 +140,14 @@ def test_a_reader_gives_each_event_once_and_waits_for_whole_lines(tmp_path):
     assert [event.phase for event in reader.read()] == ["two"]
 
 
+def test_a_log_that_is_closed_is_on_the_disk(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append(os.fstat(descriptor).st_size))
+    with EventWriter(tmp_path / "events.jsonl") as log:
+        log.write(EXAMPLES[0])
+    assert flushed == [(tmp_path / "events.jsonl").stat().st_size]
+
+
 def test_names_with_line_separators_stay_in_one_line(tmp_path):
     item = "a\u2028b\x85c\x1ed\n.wav"
     with EventWriter(tmp_path / "log") as log:

@@ -3,6 +3,7 @@
 import math
 import time
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +44,11 @@ def test_applying_leaves_older_states_as_they_were():
     branch = apply(states[2], step(2, loss=9.0))
     assert list(branch.curves.loss) == [0.5, 9.0]
     assert list(states[4].curves.loss) == [0.5, 0.5, 0.5]
+
+
+def test_a_step_that_is_done_again_takes_its_own_place_and_that_of_all_after_it():
+    state = replay([START, step(1), step(2), step(3), step(2, loss=9.0)])
+    assert (list(state.curves.step), list(state.curves.loss)) == ([1, 2], [0.5, 9.0])
 
 
 def test_replaying_in_pieces_gives_the_same_state():
@@ -237,3 +243,4 @@ def test_paused_until_a_resume_or_a_step_or_the_end():
     assert not apply(state, ev.CommandApplied(command="resume", time=104.0)).is_paused
     assert not apply(state, step(2)).is_paused
     assert not apply(state, ev.RunStopped(reason="", time=104.0)).is_paused
+    assert not apply(state, msgspec.structs.replace(START, time=104.0, resumed_from_step=1)).is_paused
