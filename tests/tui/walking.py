@@ -11,8 +11,8 @@ from textual.widgets import Input, Static, TextArea
 from textual.worker import WorkerCancelled
 
 from sidestep_tui.tui.app import SidestepApp
+from sidestep_tui.tui.busy import BusyScreen, WaitScreen
 from sidestep_tui.tui.confirm import ConfirmScreen
-from sidestep_tui.tui.dataset.dialogs import BusyScreen
 from sidestep_tui.tui.help import HelpScreen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.widgets.table import KeyTable
@@ -71,7 +71,7 @@ class Walk:
                 with suppress(WorkerCancelled):
                     await worker.wait()
             await self._pilot.pause()
-            while isinstance(self._screen, BusyScreen):
+            while isinstance(self._screen, BusyScreen | WaitScreen):
                 await self._pilot.pause()
 
     async def _is_back(self, screen: Screen[object], key: str) -> bool:

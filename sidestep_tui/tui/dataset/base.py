@@ -18,7 +18,7 @@ from sidestep_tui.dataset.findings import check_dataset
 from sidestep_tui.dataset.song import Dataset, Finding, Song
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _, ngettext
-from sidestep_tui.tui.dataset.dialogs import BusyScreen
+from sidestep_tui.tui.busy import BusyScreen
 from sidestep_tui.tui.dataset.review import Review
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.screen import SidestepScreen

@@ -1,4 +1,4 @@
-"""Small dialogs of the review: text of several lines, one assignment for many songs, and a pause while it saves."""
+"""Small dialogs of the review: text of several lines, and one assignment for many songs."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -175,19 +175,6 @@ class BulkEditScreen(Dialog[Mapping[str, Any] | None]):
         return Content.assemble(
             (name.ljust(17), "bold"), (shorten(" · ".join(parts), _SPREAD - len(more)) + more, "$text-muted")
         )
-
-
-class BusyScreen(Dialog[None]):
-    """Takes every key while something must not be disturbed; whoever opened it closes it."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self._text = text
-
-    def compose(self) -> ComposeResult:
-        """One line."""
-        with Vertical(classes="dialog"):
-            yield Static(literal(self._text, "bold"))
 
 
 def read_assignment(text: str) -> tuple[str, str | None]:

@@ -11,13 +11,13 @@ from sidestep_tui.config.jobs import PreprocessSettings
 from sidestep_tui.config.places import expanded
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _, ngettext
+from sidestep_tui.tui.busy import WaitScreen
 from sidestep_tui.tui.dataset import encoding
-from sidestep_tui.tui.dataset.dialogs import BusyScreen
 from sidestep_tui.tui.dataset.label_screen import LabellingScreen, folder_problem
 from sidestep_tui.tui.figures import count
 from sidestep_tui.tui.starting import start_engine
 from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
-from sidestep_tui.tui.wizard.models import find_models
+from sidestep_tui.tui.wizard.models import FoundModel, find_models
 from sidestep_tui.tui.wizard.start import remembered, tensors_for
 
 _TYPED: Final = "typed"
@@ -55,14 +55,9 @@ class EncodingScreen(LabellingScreen):
 
     async def _choose(self) -> str | None:
         """A model folder, or another way to go on; None where somebody left."""
-        busy = BusyScreen(_("Looking for models …"))
-        await self.app.push_screen(busy)
-        try:
-            found = await asyncio.to_thread(find_models)
-        except SidestepError:  # without a list, a path can still be typed
-            found = ()
-        finally:
-            busy.dismiss()
+        found = await self.app.push_screen_wait(WaitScreen(_("Looking for models …"), _found_models()))
+        if found is None:
+            return None
         titles = {str(model.path): model.title for model in found}
         last = remembered().get(encoding.MODEL)
         if last is not None:
@@ -112,3 +107,11 @@ class EncodingScreen(LabellingScreen):
         if action == "encode":
             return bool(self.review.songs)
         return super().check_action(action, parameters)
+
+
+async def _found_models() -> tuple[FoundModel, ...]:
+    """Those in the usual places; without a list, a path can still be typed."""
+    try:
+        return await asyncio.to_thread(find_models)
+    except SidestepError:
+        return ()

@@ -79,8 +79,9 @@ class WizardKeys(SidestepScreen[None]):
     @work
     async def action_models(self) -> None:
         """Chooses a model of this machine, or downloads one, and keeps it for the next time."""
-        if self.state.found_models is None:
-            await pickers.wait_for_models(self, self.query_one(Lookups).models_known)
+        known = self.query_one(Lookups).models_known
+        if self.state.found_models is None and not await pickers.wait_for_models(self, known):
+            return
         path = await pickers.choose_model(self, self.state.found_models or (), self.state.path(MODEL))
         if path is None:
             return

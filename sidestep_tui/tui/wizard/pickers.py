@@ -10,6 +10,7 @@ from sidestep_tui.config.presets.preset import Preset
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
+from sidestep_tui.tui.busy import WaitScreen
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.wizard.dialogs import AskScreen, Choice, PickScreen
 from sidestep_tui.tui.wizard.document import WizardDocument
@@ -37,14 +38,13 @@ async def find_setting(screen: SidestepScreen[None], state: WizardState) -> str 
     return await screen.app.push_screen_wait(PickScreen(_("Find a setting"), found))
 
 
-async def wait_for_models(screen: SidestepScreen[None], known: asyncio.Event) -> None:
-    """Says that models are looked for until they are known: a list without them would read as if there were none."""
-    from sidestep_tui.tui.dataset.dialogs import BusyScreen
+async def wait_for_models(screen: SidestepScreen[None], known: asyncio.Event) -> bool:
+    """Says that models are looked for until they are known: a list without them would read as if there were none.
 
-    busy = BusyScreen(_("Looking for models …"))
-    await screen.app.push_screen(busy)
-    await known.wait()
-    busy.dismiss()
+    Returns:
+        Whether they are known: the person may have left.
+    """
+    return bool(await screen.app.push_screen_wait(WaitScreen(_("Looking for models …"), known.wait())))
 
 
 async def choose_model(screen: SidestepScreen[None], found: Sequence[FoundModel], current: Path | None) -> Path | None:

@@ -12,6 +12,7 @@ from sidestep_tui.config.jobs import PreprocessSettings
 from sidestep_tui.dataset.session import load_dataset
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.tui.busy import WaitScreen
 from sidestep_tui.tui.dataset import encode_screen
 from sidestep_tui.tui.dataset.encoding import make_run, prepare
 from sidestep_tui.tui.dataset.screen import ReviewScreen
@@ -154,3 +155,15 @@ async def test_the_monitor_does_not_come_above_what_was_opened_meanwhile(
         go_on.set()
         await eventually(pilot, lambda: "album-preprocess is at work" in notes(pilot))
         assert isinstance(pilot.app.screen, SongScreen)
+
+
+async def test_the_wait_for_models_is_left_with_escape(
+    open_review: OpenReview, album: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = threading.Event()
+    monkeypatch.setattr(encode_screen, "find_models", lambda: answer.wait(60) and ())
+    async with open_review(album, (80, 24), "p") as pilot:
+        await eventually(pilot, lambda: isinstance(pilot.app.screen, WaitScreen))
+        await pilot.press("escape")
+        await eventually(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        answer.set()

@@ -13,7 +13,7 @@ from sidestep_tui.dataset.session import open_session
 from sidestep_tui.runs.events import RunStarted
 from sidestep_tui.runs.log import EventWriter
 from sidestep_tui.tui.app import SidestepApp
-from sidestep_tui.tui.dataset.dialogs import BusyScreen
+from sidestep_tui.tui.busy import BusyScreen
 from sidestep_tui.tui.dataset.label_line import LabelLine
 from sidestep_tui.tui.dataset.screen import ReviewScreen
 

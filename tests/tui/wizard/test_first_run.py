@@ -98,6 +98,27 @@ async def test_models_that_are_still_looked_for_are_waited_for(
         assert "from Hugging Face, or from HF_ENDPOINT" in shown(app)
 
 
+async def test_the_wait_for_models_is_left_with_escape(
+    make_app: Callable[..., SidestepApp],
+    places: dict[str, str],
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer = threading.Event()
+    monkeypatch.setattr("sidestep_tui.tui.wizard.lookups.find_models", lambda: FOUND if answer.wait(60) else ())
+    app = make_app("wizard")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await eventually(pilot, on(pilot, WizardScreen))
+        await pilot.press("m")
+        await eventually(pilot, lambda: "Looking for models …" in shown(app))
+        await pilot.press("escape")
+        await eventually(pilot, lambda: "Looking for models …" not in shown(app))
+        assert on(pilot, WizardScreen)()
+        answer.set()
+        await settle(pilot)
+        assert on(pilot, WizardScreen)()  # no list comes up that nobody asked for
+
+
 async def test_a_model_is_downloaded_and_chosen(
     hub: Hub, open_wizard: OpenWizard, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
