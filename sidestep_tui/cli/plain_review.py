@@ -6,6 +6,7 @@ from typing import Final
 
 from sidestep_tui.cli.asking import Asker
 from sidestep_tui.config.memory.estimate import GIB
+from sidestep_tui.config.preflight import Policies
 from sidestep_tui.config.presets.names import check_name
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.devices import sharing_with
@@ -47,11 +48,7 @@ class PlainReview:
         """
         actions = self._describe()
         while True:
-            answer = self._asker.ask(_("What now? Its number:"))
-            if not answer.isdecimal() or not 1 <= int(answer) <= len(actions):
-                self._say(_("Give a number from 1 to {count}.").format(count=len(actions)))
-                continue
-            key = actions[int(answer) - 1].key
+            key = actions[self._number(_("What now? Its number:"), len(actions)) - 1].key
             if key == "back":
                 return None
             try:
@@ -62,6 +59,14 @@ class PlainReview:
                     self._say(line)
             else:
                 actions = self._describe()
+
+    def _number(self, question: str, count: int, usual: str = "") -> int:
+        """Asks until the answer is one of so many numbers."""
+        while True:
+            answer = self._asker.ask(question) or usual
+            if answer.isdecimal() and 1 <= int(answer) <= count:
+                return int(answer)
+            self._say(_("Give a number from 1 to {count}.").format(count=count))
 
     def _act(self, key: str) -> RunDirectory | None:
         """Does one thing; gives the first run where that started one.
@@ -80,6 +85,8 @@ class PlainReview:
                 raise LeaveError
             case "preflight":
                 self._measure()
+            case "take":
+                reviewing.take_found(state)
             case "measure":
                 state.measure_first = not state.measure_first
             case "samples":
@@ -99,12 +106,14 @@ class PlainReview:
         return None
 
     def _measure(self) -> None:
-        """Runs a preflight to its end; Ctrl+C waits no longer.
+        """Asks how much is tried and runs a preflight to its end; Ctrl+C waits no longer.
 
         Raises:
             SidestepError: it could not be started, or failed.
         """
-        run = start_preflight(reviewing.plan(self._state))
+        plan = reviewing.plan(self._state)
+        run = start_preflight(plan, self._policies() if reviewing.may_try_others(plan) else "chosen")
+        self._state.preflight = run
         self._say(_("Measuring a few steps; Ctrl+C waits no longer."))
         try:
             while run.alive():
@@ -114,6 +123,13 @@ class PlainReview:
         failure = summarise(run).state.failure
         if failure is not None:
             raise SidestepError(failure.what, where=failure.where or None, fix=failure.fix or None)
+
+    def _policies(self) -> Policies:
+        """How much the preflight tries."""
+        for number, (title, note) in enumerate(reviewing.POLICIES.values(), start=1):
+            self._say(f"{number}. {title}: {note}")
+        number = self._number(_("How much is tried? Its number [1]:"), len(reviewing.POLICIES), usual="1")
+        return list(reviewing.POLICIES)[number - 1]
 
     def _make(self, make: Callable[[StartPlan], RunDirectory]) -> RunDirectory:
         """Starts the chain, or only makes its runs; gives the first."""

@@ -1,7 +1,7 @@
 """Calling the command line in this process, and folders that a run can be started from."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,17 @@ import pytest
 import soundfile
 
 from sidestep_tui.cli.main import main
+from sidestep_tui.cli.plain_wizard import PlainWizard
+from sidestep_tui.config.dit_shape import SHAPE_2B
+from sidestep_tui.config.memory.load import Load
 from sidestep_tui.engine.data.manifest import Manifest, write_manifest
+from sidestep_tui.errors import SidestepError
+from sidestep_tui.runs.directory import RunDirectory
+from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts
+from sidestep_tui.tui.wizard.models import FoundModel
+from sidestep_tui.tui.wizard.state import WizardState
+
+from .support import Talk
 
 
 @dataclass
@@ -67,3 +77,48 @@ def songs(tmp_path: Path) -> Path:
     )
     (folder / "noise.mp3").write_bytes(b"no audio" * 50)
     return folder
+
+
+class Script:
+    """Answers in order, and remembers what was asked."""
+
+    def __init__(self, answers: Sequence[str]) -> None:
+        self._answers = iter(answers)
+        self.asked: list[str] = []
+
+    def ask(self, question: str, *, choices: Sequence[str] = (), path: bool = False) -> str:
+        self.asked.append(question)
+        answer = next(self._answers, None)
+        if answer is None:
+            raise EOFError
+        return answer
+
+
+@pytest.fixture
+def talk(monkeypatch: pytest.MonkeyPatch) -> Talk:
+    """Gives the answers to a wizard whose model and songs need no disk; state, lines (questions too) and run."""
+
+    def model(path: Path, base: str | None = None) -> ModelFacts:
+        if "model" not in path.name:
+            raise SidestepError("This folder holds no model.", where=path)
+        return ModelFacts("turbo", "original", False, SHAPE_2B.parameters, SHAPE_2B)
+
+    def songs(path: Path) -> DataFacts:
+        return DataFacts("tensors", 14, Load(5800, 400), 232.0) if "tensors" in path.name else DataFacts("missing")
+
+    monkeypatch.setattr("sidestep_tui.cli.plain_wizard.inspect_model", model)
+    monkeypatch.setattr("sidestep_tui.cli.plain_wizard.look_at_songs", songs)
+    monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", lambda _run: None)
+    found = (FoundModel(Path("/here/model-xl"), "xl base"), FoundModel(Path("/here/model"), "turbo"))
+    monkeypatch.setattr("sidestep_tui.cli.plain_models.find_models", lambda: found)
+
+    def talked(*answers: str, **facts: Any) -> tuple[WizardState, list[str], RunDirectory | None]:
+        state, script, lines = WizardState(**facts), Script(answers), []
+        wizard = PlainWizard(state, script, lines.append)
+        try:
+            run = wizard.run()
+        except EOFError:
+            run = None
+        return state, [*lines, *script.asked], run
+
+    return talked

@@ -1,78 +1,24 @@
 """The line-by-line wizard: what it asks, what it refuses, where its lines with a colon go, and what it starts."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sidestep_tui.cli.main import main
-from sidestep_tui.cli.plain_wizard import PlainWizard
-from sidestep_tui.config.dit_shape import SHAPE_2B
 from sidestep_tui.config.memory.estimate import GIB
-from sidestep_tui.config.memory.load import Load
 from sidestep_tui.config.places import runs_home, user_presets
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.errors import SidestepError
-from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.cards import Card
 from sidestep_tui.runs.devices import note_devices
 from sidestep_tui.runs.directory import RunDirectory, create_run
-from sidestep_tui.runs.log import EventWriter
-from sidestep_tui.tui.wizard.facts import DataFacts, ModelFacts
-from sidestep_tui.tui.wizard.models import FoundModel
 from sidestep_tui.tui.wizard.state import WizardState
 from tests.runs.hub import serving_hub
 from tests.tui.wizard.conftest import card
-from tests.tui.wizard.support import measuring_engine, one_song
 
-Talk = Callable[..., tuple[WizardState, list[str], RunDirectory | None]]
-
-
-class Script:
-    """Answers in order, and remembers what was asked."""
-
-    def __init__(self, answers: Sequence[str]) -> None:
-        self._answers = iter(answers)
-        self.asked: list[str] = []
-
-    def ask(self, question: str, *, choices: Sequence[str] = (), path: bool = False) -> str:
-        self.asked.append(question)
-        answer = next(self._answers, None)
-        if answer is None:
-            raise EOFError
-        return answer
-
-
-@pytest.fixture
-def talk(monkeypatch: pytest.MonkeyPatch) -> Talk:
-    """Gives the answers to a wizard whose model and songs need no disk; state, lines (questions too) and run."""
-
-    def model(path: Path, base: str | None = None) -> ModelFacts:
-        if "model" not in path.name:
-            raise SidestepError("This folder holds no model.", where=path)
-        return ModelFacts("turbo", "original", False, SHAPE_2B.parameters, SHAPE_2B)
-
-    def songs(path: Path) -> DataFacts:
-        return DataFacts("tensors", 14, Load(5800, 400), 232.0) if "tensors" in path.name else DataFacts("missing")
-
-    monkeypatch.setattr("sidestep_tui.cli.plain_wizard.inspect_model", model)
-    monkeypatch.setattr("sidestep_tui.cli.plain_wizard.look_at_songs", songs)
-    monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", lambda _run: None)
-    found = (FoundModel(Path("/here/model-xl"), "xl base"), FoundModel(Path("/here/model"), "turbo"))
-    monkeypatch.setattr("sidestep_tui.cli.plain_models.find_models", lambda: found)
-
-    def talked(*answers: str, **facts: Any) -> tuple[WizardState, list[str], RunDirectory | None]:
-        state, script, lines = WizardState(**facts), Script(answers), []
-        wizard = PlainWizard(state, script, lines.append)
-        try:
-            run = wizard.run()
-        except EOFError:
-            run = None
-        return state, [*lines, *script.asked], run
-
-    return talked
+from .support import Talk
 
 
 def settings_in(lines: Sequence[str]) -> list[str]:
@@ -185,27 +131,6 @@ def test_the_review_says_what_is_missing_and_starts_nothing(talk: Talk) -> None:
     assert run is None
     assert any("data.tensors is needed" in line for line in lines)
     assert not runs_home().exists()
-
-
-def test_the_review_measures_and_tells_the_figures(talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tensors = one_song(tmp_path / "tensors")
-    monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", measuring_engine("NVIDIA L4"))
-    _, lines, run = talk("/a/model", str(tensors), ":review", "2", "9", cards=(card(8 * GIB),))
-    assert run is None
-    assert "Time: 1 300 steps; how long is not measured with these settings." in lines
-    assert "Time: 1 300 steps, about 10 min 50 s at 0.5 s a step, measured by a preflight." in lines
-    assert any(line.startswith("Memory: 4.7 GiB measured by a preflight (estimated: ") for line in lines)
-    assert sum("Preflight: " in line for line in lines) == 1, "it is not offered again"
-
-
-def test_a_preflight_that_fails_says_why(talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def engine(run: RunDirectory) -> None:
-        with EventWriter(run.events_file) as events:
-            events.write(ev.RunFailed(what="The songs are gone.", where="/a/tensors"))
-
-    monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", engine)
-    _, lines, _ = talk("/a/model", "/a/tensors", ":review", "2", "10")
-    assert lines[lines.index("The songs are gone.") + 1] == "Where: /a/tensors"
 
 
 def test_the_review_makes_it_fit(talk: Talk) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from sidestep_tui.config.preflight import Policies
 from sidestep_tui.config.presets.names import check_name
@@ -24,12 +24,6 @@ from sidestep_tui.tui.wizard.state import MODEL, SONGS, WizardState
 if TYPE_CHECKING:
     from sidestep_tui.tui.app import SidestepApp
 
-_POLICIES: Final = {
-    "chosen": (_("As they are"), _("measures the settings as they stand")),
-    "fit": (_("What fits"), _("tries less checkpointing first, until it fits")),
-    "fastest": (_("The fastest"), _("then compile and graphs as well")),
-}
-
 
 async def act(screen: SidestepScreen[None], state: WizardState, key: str) -> bool:
     """Does what a line of the review says; True where the review looks different now."""
@@ -41,7 +35,7 @@ async def act(screen: SidestepScreen[None], state: WizardState, key: str) -> boo
         case "preflight":
             await start_measuring(screen, state)
         case "take":
-            state.document = state.document.set_all(reviewing.found(state))
+            reviewing.take_found(state)
             return True
         case "measure":
             state.measure_first = not state.measure_first
@@ -103,8 +97,8 @@ async def start_measuring(screen: SidestepScreen[None], state: WizardState) -> N
     try:
         plan = reviewing.plan(state)
         policies: str | None = "chosen"
-        if plan.train.training.processes == 1:  # several measure one policy at a time
-            choices = [Choice(name, title, note) for name, (title, note) in _POLICIES.items()]
+        if reviewing.may_try_others(plan):
+            choices = [Choice(name, title, note) for name, (title, note) in reviewing.POLICIES.items()]
             policies = await screen.app.push_screen_wait(PickScreen(_("Preflight"), choices))
         if policies is None:
             return

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from sidestep_tui.config.preflight import Policies
 from sidestep_tui.config.variants import Chosen, chosen_values
 from sidestep_tui.errors import UsageError
 from sidestep_tui.runs.history import summarise
@@ -14,6 +15,12 @@ from sidestep_tui.tui.wizard.state import MODEL, SAMPLES_EVERY, SAVES_EVERY, SON
 from sidestep_tui.tui.wizard.values import spell_value
 from sidestep_tui.tui.wizard.views import Action, ReviewView
 
+POLICIES: Final[dict[Policies, tuple[str, str]]] = {
+    "chosen": (_("As they are"), _("measures the settings as they stand")),
+    "fit": (_("What fits"), _("tries less checkpointing first, until it fits")),
+    "fastest": (_("The fastest"), _("then compile and graphs as well")),
+}
+"""How much a preflight may try, each with a title and a note."""
 _WITH_RANKS: Final = ("lora", "dora")
 
 
@@ -93,6 +100,11 @@ def _start_words(state: WizardState) -> str:
             return _("Start training")
 
 
+def may_try_others(plan: StartPlan) -> bool:
+    """Whether a preflight of the plan can try other settings of memory: several processes measure one at a time."""
+    return plan.train.training.processes == 1
+
+
 def _preflight(state: WizardState, problem: str | None) -> tuple[Action, ...]:
     """Measuring time and memory, while no preflight has, and the songs are encoded."""
     figures = state.figures()
@@ -114,6 +126,11 @@ def found(state: WizardState) -> dict[str, str | bool]:
     changes = {path: value for path, value in taken.items() if document.value(document.find(path)) != value}
     figures = replace(state, document=document.set_all(changes)).figures() if changes else None
     return changes if figures is not None and not figures.run else {}
+
+
+def take_found(state: WizardState) -> None:
+    """Takes what the preflight found into the settings."""
+    state.document = state.document.set_all(found(state))
 
 
 def _found(state: WizardState) -> tuple[Action, ...]:

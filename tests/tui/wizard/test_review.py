@@ -9,18 +9,16 @@ from textual.widgets import Input, Static
 
 from sidestep_tui.config.memory.estimate import GIB, RESERVE_BYTES
 from sidestep_tui.config.places import runs_home, user_presets
-from sidestep_tui.config.preflight import PreflightSettings
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.log import EventWriter
-from sidestep_tui.runs.measured import Measured, remember
 from sidestep_tui.tui.monitor.screen import MonitorScreen
 from sidestep_tui.tui.wizard.review import ActionRow, Review
 from sidestep_tui.tui.wizard.screen import WizardScreen
 
 from ..conftest import MACHINE, notes, shown
 from .conftest import OpenWizard
-from .support import act, bar, measuring_engine, one_song, state, value
+from .support import act, bar, finding_engine, measuring_engine, one_song, state, value
 
 
 async def test_start_makes_the_run_and_opens_the_monitor(
@@ -88,20 +86,7 @@ async def test_what_a_preflight_found_is_taken_into_the_settings(
     open_wizard: OpenWizard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked: list[str] = []
-
-    def launch(run: RunDirectory) -> None:
-        settings = run.settings()
-        assert isinstance(settings, PreflightSettings)
-        asked.append(settings.preflight.policies)
-        better = {"checkpointing": "half", "compile": True, "graphs": False}
-        training = settings.training_run()
-        taken = training.model_copy(update={"memory": training.memory.model_copy(update=better)})
-        measured = Measured("half", fits=True, free_bytes=8 * GIB, peak_bytes=4 * GIB, seconds=0.25, compile=True)
-        remember(taken, MACHINE.cards[0].name, measured)
-        with EventWriter(run.events_file) as log:
-            log.write(ev.RunStarted(job="preflight", pid=1, host="box", device="cuda:0", version="0"))
-            log.write(ev.RunCompleted(results={"checkpointing": "half", "faster_with": "memory.compile"}))
-
+    launch = finding_engine(MACHINE.cards[0].name, asked)
     monkeypatch.setattr("sidestep_tui.tui.wizard.start.launch", launch)
     tensors = one_song(tmp_path / "tensors")
     async with open_wizard(values={"model.checkpoint": "/models/model-turbo", "data.tensors": str(tensors)}) as pilot:
