@@ -47,15 +47,15 @@ def run(context: JobContext, settings: PreflightSettings) -> Results:
     policies = _policies(settings, training)
     rehearsals: list[Rehearsal] = []
     for policy in policies:
-        context.progress(len(rehearsals) + 1, len(policies), "policies", policy)
+        context.progress(len(rehearsals), len(policies), "policies", policy)
         rehearsals.append(_rehearsed(context, with_policy(training, policy), settings.preflight.steps))
         if rehearsals[-1].measured.fits:
             break
     taken = rehearsals[-1]
     if settings.preflight.policies == "fastest" and taken.measured.fits:
         ways = other_ways(taken.settings, choose_device(training))
-        for number, way in enumerate(ways, start=1):
-            context.progress(number, len(ways), "ways", _way(way) or "plain")
+        for done, way in enumerate(ways):
+            context.progress(done, len(ways), "ways", _way(way) or "plain")
             rehearsals.append(_rehearsed(context, way, settings.preflight.steps))
         taken = _fastest(taken, rehearsals)
     return _told(context, rehearsals, taken)

@@ -17,7 +17,8 @@ from sidestep_tui.engine.training import trainable_model
 from sidestep_tui.engine.training.job import Trainer
 from sidestep_tui.engine.training.plan import Step
 from sidestep_tui.engine.training.setup import Setup
-from sidestep_tui.runs.events import StepCompleted
+from sidestep_tui.runs.events import Progress, StepCompleted
+from sidestep_tui.runs.log import read_events
 from sidestep_tui.runs.measured import CPU, TABLE, recall
 from tests.engine.conftest import Engine
 
@@ -61,6 +62,10 @@ def test_what_makes_steps_faster_is_tried_with_the_policy_that_fits(
     table = json.loads((run.path / TABLE).read_text("utf-8"))
     assert [(entry["checkpointing"], entry["compile"], entry["seconds"]) for entry in table] == [
         ("none", False, None), ("half", False, plain), ("half", True, compiled),
+    ]  # fmt: skip
+    progress = [event for event in read_events(run.events_file) if isinstance(event, Progress)]
+    assert [(one.done, one.total, one.unit) for one in progress if one.unit in ("policies", "ways")] == [
+        (0, 4, "policies"), (1, 4, "policies"), (0, 1, "ways"),
     ]  # fmt: skip
     document = put(put(train_document, "memory.checkpointing", "half"), "memory.compile", True)
     known = recall(TrainSettings.model_validate(document), CPU)
