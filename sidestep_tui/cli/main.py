@@ -70,10 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     _settle_streams()
     try:
-        code = _dispatch(arguments)
+        code = _answered(arguments)
         sys.stdout.flush()
-    except SystemExit as stop:  # argparse has printed a help text
-        return int(stop.code or ExitCode.DONE)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
@@ -110,6 +108,14 @@ def _settle_streams() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
         getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def _answered(arguments: list[str]) -> int:
+    """The exit code of a command, or of the help text that argparse prints instead and then leaves."""
+    try:
+        return _dispatch(arguments)
+    except SystemExit as stop:
+        return int(stop.code or ExitCode.DONE)
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -46,6 +46,10 @@ class Parser(argparse.ArgumentParser):
             # Suppressed, so that a nested parser's default does not overwrite what its parent was given.
             self.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=text)
 
+    def print_help(self, file: Any = None) -> None:
+        """Prints the help text; unlike argparse's own, it fails where that cannot be written."""
+        print(self.format_help(), end="", file=file)
+
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:

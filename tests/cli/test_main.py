@@ -154,7 +154,9 @@ def test_a_reader_that_leaves_the_pipe_is_not_an_error_worth_words():
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="Linux has it")
-@pytest.mark.parametrize("arguments", [["--help"], ["preset", "list", "--json"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["doctor", "--help"], ["train", "--help"], ["preset", "list", "--json"]]
+)
 def test_a_full_disk_behind_the_output_is_told_in_words(arguments):
     program = "import sys\nfrom sidestep_tui.cli.main import main\nsys.exit(main(sys.argv[1:]))"
     with FULL.open("w") as full:
