@@ -28,7 +28,7 @@ def encode_songs(bench: Bench, songs: list[PlannedSong]) -> None:
     for done, (song, decoded) in enumerate(_decoded_ahead(songs), start=1):
         bench.context.stop_if_requested()
         if isinstance(decoded, SidestepError):
-            bench.fail(song, decoded)
+            bench.leave_out(song.key, decoded.what, decoded.fix or "", song.audio_path)
         else:
             tell = partial(_tell_tile, bench, song, done - 1, len(songs))
             mean, std = encode_audio(vae, torch.from_numpy(decoded), bench.tile_seconds, tell)

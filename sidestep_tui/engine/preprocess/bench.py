@@ -17,7 +17,7 @@ from sidestep_tui.engine.data.tensors import read_all, read_shared
 from sidestep_tui.engine.preprocess.plan import PlannedSong
 from sidestep_tui.engine.preprocess.scratch import Scratch
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.told import told_many
+from sidestep_tui.told import told, told_many
 
 _COMMIT_EVERY_SECONDS: Final = 10.0
 
@@ -52,19 +52,16 @@ class Bench:
         self.context.phase(phase, told_many("{count} song", "{count} songs", songs))
         self.context.progress(0, songs, "songs", failed=len(self.failed))
 
-    def fail(self, song: PlannedSong, error: SidestepError) -> None:
-        """Notes a song that cannot be encoded; the rest goes on."""
-        self.note_failure(song.key, error.what, error.fix or "", song.audio_path)
-
-    def note_failure(self, key: str, reason: str, fix: str, where: object) -> None:
-        """Notes and tells why a song is left out."""
+    def leave_out(self, key: str, reason: str, fix: str, where: object) -> None:
+        """Notes and tells why a song cannot be encoded; the rest goes on."""
         self.failed[key] = reason
         self.context.warn(f"{key} is left out: {reason}", where, fix)
 
     def keep_latents(self, song: PlannedSong, mean: Tensor, std: Tensor, duration: float) -> None:
         """Puts a song's latents, each [T, 64], into the scratch, unless they are not numbers."""
         if not (torch.isfinite(mean).all() and torch.isfinite(std).all()):
-            self.fail(song, _not_a_number("latents", song))
+            reason = told("The latents are not numbers (NaN or infinite).")
+            self.leave_out(song.key, reason, told("try --model.precision float32"), song.audio_path)
             return
         self.scratch.put("latents", song.audio_source, {"latent_mean": mean, "latent_std": std}, duration)
         self.durations[song.key] = duration
@@ -133,9 +130,3 @@ def has_shared(folder: Path) -> bool:
     except SidestepError:
         return False
     return True
-
-
-def _not_a_number(what: str, song: PlannedSong) -> SidestepError:
-    return SidestepError(
-        f"The {what} are not numbers (NaN or infinite).", where=song.audio_path, fix="try --model.precision float32"
-    )

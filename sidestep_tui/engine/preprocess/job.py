@@ -119,7 +119,7 @@ def _plan(bench: Bench, planner: Planner) -> list[PlannedSong]:
     """The songs to encode; those that are up to date are noted as finished, those that cannot be read as failed."""
     dataset = planner.dataset
     for failure in dataset.failures:
-        bench.note_failure(failure.key, failure.reason, failure.fix or "", failure.key)
+        bench.leave_out(failure.key, failure.reason, failure.fix or "", failure.key)
     todo: list[PlannedSong] = []
     for done, song in enumerate(dataset.songs, start=1):
         bench.context.stop_if_requested()
@@ -127,7 +127,7 @@ def _plan(bench: Bench, planner: Planner) -> list[PlannedSong]:
             planned = planner.plan(song)
         except OSError as error:
             reason = error.strerror or str(error)
-            bench.note_failure(song.key, reason, "check that the file can be read", song.audio_path)
+            bench.leave_out(song.key, reason, "check that the file can be read", song.audio_path)
             continue
         entry = bench.known.get(song.key)
         if entry and entry.source == planned.source and is_whole(bench.folder, entry):

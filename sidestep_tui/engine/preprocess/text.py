@@ -21,7 +21,6 @@ from sidestep_tui.engine.data.tensors import SharedTensors, SongTensors, write_s
 from sidestep_tui.engine.preprocess.bench import Bench
 from sidestep_tui.engine.preprocess.descriptions import Description, describe
 from sidestep_tui.engine.preprocess.plan import PlannedSong
-from sidestep_tui.errors import SidestepError
 from sidestep_tui.told import told, told_many
 
 
@@ -104,10 +103,8 @@ def write_songs(bench: Bench, songs: list[PlannedSong], prompts: SongPrompts) ->
         if all(torch.isfinite(condition).all() for condition in conditions):
             _write_song(bench, song, conditions, prompts[song.key])
         else:
-            bench.fail(
-                song,
-                SidestepError("Its condition sequence is not a number.", fix="try --model.precision float32"),
-            )
+            reason = told("Its condition sequence is not a number.")
+            bench.leave_out(song.key, reason, told("try --model.precision float32"), song.audio_path)
         bench.context.progress(done, len(songs), "songs", song.key, len(bench.failed))
 
 
