@@ -3,20 +3,18 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from sidestep_tui.config.jobs import JobName
 from sidestep_tui.config.places import run_index, runs_home, whole_path
-from sidestep_tui.disk_errors import disk_errors_named
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
-from sidestep_tui.runs.locks import trying_to_hold
+from sidestep_tui.runs.locks import edited_alone
 from sidestep_tui.runs.log import EventReader
 from sidestep_tui.runs.state import RunState, replay
 from sidestep_tui.told import told
 
-_EDIT_PATIENCE_SECONDS: Final = 10.0
 Condition = Literal["waiting", "running", "stopped", "failed", "completed", "interrupted"]
 
 
@@ -43,11 +41,7 @@ def remember_run(path: Path) -> None:
     if path.parent == runs_home() or path in _indexed():
         return
     try:
-        with disk_errors_named(run_index()):
-            run_index().parent.mkdir(parents=True, exist_ok=True)
-        with trying_to_hold(run_index().with_suffix(".edit"), _EDIT_PATIENCE_SECONDS) as is_ours:
-            if not is_ours:
-                raise SidestepError("The list of runs is being written by another process.", where=run_index())
+        with edited_alone(run_index()):
             if index_problem():
                 run_index().replace(run_index().with_suffix(".json.damaged"))
             kept = [run for run in _indexed() if RunDirectory(run).exists() or not run.parent.is_dir()]

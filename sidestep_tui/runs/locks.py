@@ -16,6 +16,7 @@ from sidestep_tui.disk_errors import disk_errors_named
 from sidestep_tui.errors import SidestepError
 
 _POLL_SECONDS: Final = 0.02
+_EDIT_PATIENCE_SECONDS: Final = 10.0
 TENSORS_LOCK: Final = ".lock"
 """In a folder of tensors: held by the run that encodes into it."""
 
@@ -52,6 +53,24 @@ def trying_to_hold(file: Path, patience: float = 0.0, *, needed: bool = True) ->
         while not (is_ours := _taken(lock, file, needed)) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         yield is_ours
+
+
+@contextmanager
+def edited_alone(file: Path) -> Iterator[None]:
+    """Lets nobody else change a document inside the block: of two who add to it at one moment both are heard.
+
+    Args:
+        file: need not be there, nor its folder. The lock lies beside it: the file itself is replaced.
+
+    Raises:
+        SidestepError: another process does not let go of it, or the folder cannot be written.
+    """
+    with disk_errors_named(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    with trying_to_hold(file.with_suffix(".edit"), _EDIT_PATIENCE_SECONDS) as is_ours:
+        if not is_ours:
+            raise SidestepError("Another process is changing this file.", where=file)
+        yield
 
 
 def _taken(lock: object, file: Path, needed: bool) -> bool:

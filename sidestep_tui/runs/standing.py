@@ -1,20 +1,14 @@
 """The user's own queue: runs that wait for the machine, one file, changed from any viewer while it is worked off."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
-from sidestep_tui.disk_errors import disk_errors_named
-from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import remember_run
-from sidestep_tui.runs.locks import trying_to_hold
+from sidestep_tui.runs.locks import edited_alone
 from sidestep_tui.runs.queue import Queue, is_worked_on, log_bytes, queues_home, read_queue, resume_queue
-
-_EDIT_PATIENCE_SECONDS: Final = 10.0
 
 
 def queue_file() -> Path:
@@ -86,7 +80,7 @@ def ensure_worker() -> bool:
 
 
 def _change(change: Callable[[Queue], Queue]) -> None:
-    with _edited_alone():
+    with edited_alone(queue_file()):
         queue = change(read())
         document = {
             "runs": [str(run.path) for run in queue.runs],
@@ -95,14 +89,3 @@ def _change(change: Callable[[Queue], Queue]) -> None:
             "put_in": {str(run.path): size for run, size in queue.put_in.items() if run in queue.runs},
         }
         write_json_atomic(queue_file(), document)
-
-
-@contextmanager
-def _edited_alone() -> Iterator[None]:
-    """Two viewers that add a run at the same moment lose neither."""
-    with disk_errors_named(queue_file()):
-        queue_file().parent.mkdir(parents=True, exist_ok=True)
-    with trying_to_hold(queue_file().with_suffix(".edit"), _EDIT_PATIENCE_SECONDS) as is_ours:
-        if not is_ours:
-            raise SidestepError("The queue is being changed by another process.", where=queue_file())
-        yield
