@@ -14,6 +14,7 @@ from sidestep_tui.engine.processes import OtherRanks, end_with_leader, leave_las
 from sidestep_tui.engine.unforeseen import unforeseen
 from sidestep_tui.errors import ExitCode, SidestepError
 from sidestep_tui.runs.cards import number_by_bus
+from sidestep_tui.runs.checkpoints import list_checkpoints
 from sidestep_tui.runs.devices import note_devices
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.events import RunCompleted, RunFailed, RunStarted, RunStopped
@@ -85,7 +86,6 @@ def _do_job(context: JobContext) -> dict[str, str | int | float | None]:
     # Imported only now: the lock is taken and the launcher released before torch's seconds of loading begin.
     from sidestep_tui.engine.devices import choose_device, device_sampler, keep_freed_memory, make_current, why_no_card
     from sidestep_tui.engine.jobs import load_job
-    from sidestep_tui.engine.training.checkpoint import resumed_step
 
     device = choose_device(settings)
     make_current(device)
@@ -99,7 +99,7 @@ def _do_job(context: JobContext) -> dict[str, str | int | float | None]:
             host=platform.node(),
             device=str(device),
             version=__version__,
-            resumed_from_step=resumed_step(context.run),
+            resumed_from_step=max(list_checkpoints(context.run), default=None),
             settings=dict(leaves(settings.model_dump(mode="json"))),
             changed={change.path: change.values for change in context.run.changes()},
         )

@@ -8,21 +8,25 @@ step-00001200/
 """
 
 import json
+import pickle
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+import torch
+from peft import PeftConfig
+from torch import Tensor
+
+from sidestep_tui.engine.adapters.adapter import read_adapter, save_adapter
 from sidestep_tui.engine.data.bands import BandLosses
+from sidestep_tui.engine.tensor_files import write_state
 from sidestep_tui.engine.training.target import TargetState
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import directory_atomic, write_json_atomic
+from sidestep_tui.runs.checkpoints import checkpoint_folder, list_checkpoints
 from sidestep_tui.runs.directory import RunDirectory
-
-if TYPE_CHECKING:
-    from peft import PeftConfig
-    from torch import Tensor
 
 _TRAINER_FILE: Final = "trainer.json"
 _STATE_FILE: Final = "trainer.pt"
@@ -61,14 +65,6 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointFolder:
-    """A checkpoint on disk."""
-
-    path: Path
-    step: int
-
-
-@dataclass(frozen=True, slots=True)
 class TrainerState:
     """What resumes: adapter weights by file key, their average, the optimizer's state, and the position.
 
@@ -76,32 +72,16 @@ class TrainerState:
     """
 
     position: Position
-    weights: "dict[str, Tensor]"
-    ema: "dict[str, Tensor] | None"
+    weights: dict[str, Tensor]
+    ema: dict[str, Tensor] | None
     optimizer: dict[str, Any]
-    trained: "dict[str, Tensor] | None" = None
-
-
-def list_checkpoints(run: RunDirectory) -> list[CheckpointFolder]:
-    """The run's checkpoints, oldest first; unfinished ones have other names and do not appear."""
-    found = [
-        CheckpointFolder(folder, int(folder.name.removeprefix("step-")))
-        for folder in run.checkpoints.glob("step-*")
-        if folder.name.removeprefix("step-").isdigit()
-    ]
-    return sorted(found, key=lambda checkpoint: checkpoint.step)
-
-
-def resumed_step(run: RunDirectory) -> int | None:
-    """The optimizer step after which a run would continue, or None for a fresh start."""
-    checkpoints = list_checkpoints(run)
-    return checkpoints[-1].step if checkpoints else None
+    trained: dict[str, Tensor] | None = None
 
 
 def save_checkpoint(
     run: RunDirectory,
     state: TrainerState,
-    config: "PeftConfig",
+    config: PeftConfig,
     model_name: str,
     record: Callable[[Path], None],
 ) -> Path | None:
@@ -119,10 +99,7 @@ def save_checkpoint(
     Raises:
         SidestepError: the disk is full or cannot be written.
     """
-    from sidestep_tui.engine.adapters.adapter import save_adapter
-    from sidestep_tui.engine.tensor_files import write_state
-
-    target = run.checkpoints / f"step-{state.position.step:08d}"
+    target = checkpoint_folder(run, state.position.step)
     if target.exists():
         write_json_atomic(target / _TRAINER_FILE, asdict(state.position))
         return None
@@ -137,55 +114,49 @@ def save_checkpoint(
     return target
 
 
-def read_checkpoint(checkpoint: CheckpointFolder) -> TrainerState:
+def read_checkpoint(folder: Path) -> TrainerState:
     """A checkpoint's whole content.
 
     Raises:
         SidestepError: a part is missing or damaged.
     """
-    import pickle
-
-    import torch
-
-    from sidestep_tui.engine.adapters.adapter import read_adapter
-
     try:
-        position = Position.from_document(json.loads((checkpoint.path / _TRAINER_FILE).read_text(encoding="utf-8")))
-        stored = torch.load(checkpoint.path / _STATE_FILE, map_location="cpu", weights_only=True)
+        position = Position.from_document(json.loads((folder / _TRAINER_FILE).read_text(encoding="utf-8")))
+        stored = torch.load(folder / _STATE_FILE, map_location="cpu", weights_only=True)
         optimizer, trained = dict(stored["optimizer"]), stored["trained"]
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise SidestepError(
-            f"The checkpoint is damaged: {error}.", where=checkpoint.path, fix="an earlier checkpoint is used instead"
+            f"The checkpoint is damaged: {error}.", where=folder, fix="an earlier checkpoint is used instead"
         ) from error
-    ema = checkpoint.path / "ema"
+    ema = folder / "ema"
     return TrainerState(
         position=position,
-        weights=read_adapter(checkpoint.path).weights,
+        weights=read_adapter(folder).weights,
         ema=read_adapter(ema).weights if ema.is_dir() else None,
         optimizer=optimizer,
         trained=trained,
     )
 
 
-def set_aside(checkpoint: CheckpointFolder) -> None:
+def set_aside(folder: Path) -> None:
     """Renames a damaged checkpoint, so that the run can save a whole one after the same step."""
-    target = checkpoint.path.with_name(f"damaged-{checkpoint.path.name}")
+    target = folder.with_name(f"damaged-{folder.name}")
     if target.exists():
         shutil.rmtree(target)
-    checkpoint.path.rename(target)
+    folder.rename(target)
 
 
 def remove_old_checkpoints(run: RunDirectory, keep: int) -> None:
     """Removes all but the newest `keep` checkpoints."""
-    for checkpoint in list_checkpoints(run)[:-keep]:
-        shutil.rmtree(checkpoint.path)
+    for folder in [*list_checkpoints(run).values()][:-keep]:
+        shutil.rmtree(folder)
 
 
 def replace_folder(
     target: Path,
     step: int,
-    config: "PeftConfig",
-    weights: "dict[str, Tensor]",
+    config: PeftConfig,
+    weights: dict[str, Tensor],
     model_name: str,
     record: Callable[[Path], None],
 ) -> None:
@@ -194,8 +165,6 @@ def replace_folder(
     Raises:
         SidestepError: the disk is full or cannot be written.
     """
-    from sidestep_tui.engine.adapters.adapter import save_adapter
-
     with directory_atomic(target, replace=True) as folder:
         save_adapter(folder, config, weights, model_name)
         write_json_atomic(folder / _TRAINER_FILE, {"step": step})

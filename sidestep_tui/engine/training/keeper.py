@@ -15,7 +15,6 @@ from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.training.checkpoint import (
     Position,
     TrainerState,
-    list_checkpoints,
     read_checkpoint,
     remove_old_checkpoints,
     replace_folder,
@@ -28,6 +27,7 @@ from sidestep_tui.engine.training.setup import TrainedModel
 from sidestep_tui.engine.velocity_record import Recorder
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import sweep
+from sidestep_tui.runs.checkpoints import list_checkpoints
 from sidestep_tui.runs.events import CheckpointSaved
 
 
@@ -102,18 +102,18 @@ class Keeper:
         """
         self._clear_up()
         checkpoints = list_checkpoints(self._context.run)
-        for checkpoint in reversed(checkpoints):
+        for folder in reversed(checkpoints.values()):
             try:
-                state = read_checkpoint(checkpoint)
+                state = read_checkpoint(folder)
             except SidestepError as error:
-                self._context.warn(error.what, checkpoint.path, "an earlier checkpoint is used; this one is set aside")
+                self._context.warn(error.what, folder, "an earlier checkpoint is used; this one is set aside")
                 if self._ranks.speaks:
-                    set_aside(checkpoint)
+                    set_aside(folder)
                 continue
             if state.position.trained_on != trained_on:
                 raise SidestepError(
                     "The songs have changed since the run began.",
-                    where=checkpoint.path,
+                    where=folder,
                     fix="start a new run, or put the tensors back as they were",
                 )
             self._put_back(state)

@@ -20,8 +20,8 @@ from sidestep_tui.engine.memory.recompute import use_checkpointing
 from sidestep_tui.engine.memory.sharding import shard_frozen_weights
 from sidestep_tui.engine.memory.streaming import stream_frozen_blocks
 from sidestep_tui.engine.ranks import Place
-from sidestep_tui.engine.training.checkpoint import list_checkpoints
 from sidestep_tui.engine.training.start_from import start_from
+from sidestep_tui.runs.checkpoints import list_checkpoints
 from sidestep_tui.runs.events import COMPILING
 from sidestep_tui.told import told
 
