@@ -43,9 +43,12 @@ def run(context: JobContext, settings: ExportSettings) -> Results:
     modules = split_modules(file)
     output = settings.output or default_output(settings, file, modules)
     sweep(output.parent, escape(output.name[:40]))  # of a merged model a killed run leaves gigabytes
-    write = _merge if settings.format == "merged" else _write
-    is_there = output.is_dir() and _wrote_it_before(context)
-    results: Results = {"modules": len(modules)} if is_there else write(context, settings, file, output)
+    results: Results = {"modules": len(modules)}
+    if not (output.is_dir() and _wrote_it_before(context)):
+        if settings.format == "merged":
+            _merge(context, settings, modules, output)
+        else:
+            results["largest_relative_difference"] = _write(context, settings, file, modules, output)
     context.phase(_DESCRIBING)
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     write_text_atomic(output / "README.md", model_card(settings, output.name, file, modules))
@@ -89,10 +92,9 @@ def _extract(context: JobContext, settings: ExportSettings) -> tuple[AdapterFile
     return found.file, found.energy_kept
 
 
-def _write(context: JobContext, settings: ExportSettings, file: AdapterFile, output: Path) -> Results:
-    """The adapter alone, read back as its consumer reads it before the folder gets its name."""
-    modules, family = split_modules(file), family_of(file.config)
-    form, dtype = FORMATS[settings.format], PRECISIONS[settings.precision or "float32"]
+def _write(context: JobContext, settings: ExportSettings, file: AdapterFile, modules: Modules, output: Path) -> float:
+    """The adapter alone, read back as its consumer reads it before the folder gets its name; how far it is off."""
+    family, form, dtype = family_of(file.config), FORMATS[settings.format], PRECISIONS[settings.precision or "float32"]
     if family not in form.families:
         takers = [name for name, other in FORMATS.items() if family in other.families]
         raise SidestepError(
@@ -111,15 +113,14 @@ def _write(context: JobContext, settings: ExportSettings, file: AdapterFile, out
             shutil.copyfile(record, folder / RECORD_FILE)
         if (single := folder / COMFYUI_FILE).is_file():  # lies among many in ComfyUI's folder: named after the output
             single.rename(folder / f"{output.name}.safetensors")
-    return {"modules": len(modules), "largest_relative_difference": difference}
+    return difference
 
 
-def _merge(context: JobContext, settings: ExportSettings, file: AdapterFile, output: Path) -> Results:
+def _merge(context: JobContext, settings: ExportSettings, modules: Modules, output: Path) -> None:
     """The whole model with the adapter in its weights."""
     if settings.checkpoint is None:
         raise UsageError("A merged export needs the model.", where="checkpoint", fix="name it with --checkpoint")
     checkpoint = _open(settings, settings.checkpoint)
-    modules = split_modules(file)
     context.phase("merging", subject=checkpoint.path.name)
     write_merged(
         output,
@@ -129,7 +130,6 @@ def _merge(context: JobContext, settings: ExportSettings, file: AdapterFile, out
         None if settings.precision is None else PRECISIONS[settings.precision],
         lambda done, total: context.progress(done, total, "tensors"),
     )
-    return {"modules": len(modules)}
 
 
 def _open(settings: ExportSettings, path: Path) -> Checkpoint:
