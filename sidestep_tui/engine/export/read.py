@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Final
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 from sidestep_tui.config.jobs import ExportFormat
 from sidestep_tui.engine.adapters.adapter import CONFIG_FILE, WEIGHTS_FILE, no_adapter
 from sidestep_tui.engine.export.formats import COMFYUI_FILE, DIFFUSERS_FILE, FORMATS
 from sidestep_tui.engine.export.lycoris import LYCORIS_FILE
 from sidestep_tui.engine.export.modules import ModuleAdapter, refuse_unusable
-from sidestep_tui.engine.export.weights_file import load_weights
 from sidestep_tui.errors import SidestepError
 
 _OWN_FILES: Final = (DIFFUSERS_FILE, LYCORIS_FILE, COMFYUI_FILE)
@@ -77,16 +76,17 @@ def _pickled(path: Path) -> SidestepError:
 
 
 def _form(file: Path) -> ExportFormat:
-    tensors, _ = load_weights(file)
-    if any(key.startswith("transformer.") for key in tensors):
+    with safe_open(file, "pt") as stored:
+        keys = list(stored.keys())
+    if any(key.startswith("transformer.") for key in keys):
         return "diffusers"
-    if any(".lokr_w" in key or ".hada_w" in key for key in tensors):
+    if any(".lokr_w" in key or ".hada_w" in key for key in keys):
         return "lycoris"
-    if any(".lora_" in key for key in tensors):
+    if any(".lora_" in key for key in keys):
         return "comfyui"
-    example = f", for instance {min(tensors)}" if tensors else ""
+    example = f", for instance {min(keys)}" if keys else ""
     raise SidestepError(
-        f"The file holds no adapter for ACE-Step 1.5: {len(tensors)} tensors{example}.",
+        f"The file holds no adapter for ACE-Step 1.5: {len(keys)} tensors{example}.",
         where=file,
         fix="choose an adapter; a whole model is given with --model",
     )
