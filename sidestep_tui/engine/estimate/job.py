@@ -85,6 +85,7 @@ class Estimate:
     ) -> None:
         self._context = context
         self._settings = settings
+        self._output = _place(settings)
         self._manifest = manifest
         self._songs = songs
         self._ranking = ranking
@@ -95,11 +96,6 @@ class Estimate:
         progressed = load_progress(self._state_file, ranking, manifest.fingerprint, self._weight.device)
         self._draws_done, self._measured = progressed.draws, progressed.measured
         self._left_out = set(progressed.left_out)
-
-    @property
-    def output(self) -> Path:
-        """Where the ranking goes."""
-        return _place(self._settings)
 
     @property
     def _weight(self) -> torch.Tensor:
@@ -143,7 +139,7 @@ class Estimate:
         self._write()
         places = self._ranking.places()
         return {
-            "ranking": str(self.output),
+            "ranking": str(self._output),
             "modules": len(places),
             "batches": self._measured,
             "songs_left_out": len(self._left_out),
@@ -229,7 +225,7 @@ class Estimate:
 
     def _write(self) -> None:
         write_sensitivity(
-            self.output,
+            self._output,
             {
                 "model": self._manifest.model,
                 "data": self._manifest.fingerprint,
