@@ -1,5 +1,6 @@
 """How a run is doing on held-out songs: measures them and keeps the weights that did best."""
 
+import math
 from dataclasses import replace
 
 import torch
@@ -46,7 +47,7 @@ class Judge:
         self.last = self._context.emit(measured)
         if self.last.loss is None or position.step == 0:
             return position
-        if position.best_loss is not None and self.last.loss >= position.best_loss:
+        if not self.last.loss < (math.inf if position.best_loss is None else position.best_loss):  # a NaN neither
             return replace(position, without_best=position.without_best + 1)
         better = replace(position, best_loss=self.last.loss, best_step=position.step, without_best=0)
         return better if self._keeper.write_best(better) else position

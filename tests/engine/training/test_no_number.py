@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from sidestep_tui.config.fields import put
 from sidestep_tui.engine.data.manifest import read_manifest
+from sidestep_tui.engine.data.songs import split_songs
 from sidestep_tui.runs.events import StepSkipped
 from sidestep_tui.runs.log import read_events
 from tests.engine.conftest import Engine
@@ -60,3 +61,14 @@ def test_a_step_that_is_no_number_moves_nothing_and_leaves_nothing_behind(
     for step in sorted({*skipped} - {1}):
         before, after = (_weights(run.checkpoints / f"step-{number:08d}") for number in (step - 1, step))
         assert all(torch.equal(value, before[key]) for key, value in after.items())
+
+
+def test_a_validation_that_is_no_number_is_no_best(engine: Engine, train_document: dict[str, Any], songs: Path) -> None:
+    """The held-out song gives no number, whatever the adapter has learned."""
+    (held_out,) = split_songs(read_manifest(songs), songs, 1, 42).validation
+    tensors = load_file(songs / held_out.file)
+    save_file({**tensors, "condition": torch.full_like(tensors["condition"], 3e38)}, songs / held_out.file)
+    run, state = engine.run("bad validation", "train", put(train_document, "training.seed", 42))
+    assert [validation.loss for validation in state.validations] == [None] * len(state.validations)
+    assert state.status == "completed"
+    assert (state.results["best_step"], run.best.exists()) == (None, False)
