@@ -10,9 +10,9 @@ already promised to the next steps is part of the state, and so of the checkpoin
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sidestep_tui.engine.prefetch import AHEAD
 
@@ -37,15 +37,6 @@ class BandLosses:
     mean_squares: tuple[float, ...] = (0.0,) * BANDS
     counts: tuple[int, ...] = (0,) * BANDS
     promised: tuple[Shares, ...] = (UNIFORM,) * LAG
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "BandLosses":
-        """The state as a checkpoint's JSON keeps it.
-
-        Raises:
-            KeyError, TypeError: it is none.
-        """
-        return cls(tuple(document["mean_squares"]), tuple(document["counts"]), tuple(map(tuple, document["promised"])))
 
     def after_step(self, bands: Sequence[int], losses: Sequence[float]) -> "BandLosses":
         """The state after a step with these samples; a step that was skipped has none."""

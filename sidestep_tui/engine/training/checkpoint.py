@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import torch
 from peft import PeftConfig
 from torch import Tensor
@@ -48,20 +49,6 @@ class Position:
     changes: int = 0
     bands: BandLosses | None = None
     target: TargetState = field(default_factory=TargetState)
-
-    @classmethod
-    def from_document(cls, document: dict[str, Any]) -> "Position":
-        """The position as `trainer.json` keeps it.
-
-        Raises:
-            KeyError, TypeError: it is none.
-        """
-        bands, target = document.pop("bands", None), document.pop("target", {})
-        return cls(
-            **document,
-            bands=None if bands is None else BandLosses.from_document(bands),
-            target=TargetState.from_document(target),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +108,7 @@ def read_checkpoint(folder: Path) -> TrainerState:
         SidestepError: a part is missing or damaged.
     """
     try:
-        position = Position.from_document(json.loads((folder / _TRAINER_FILE).read_text(encoding="utf-8")))
+        position = msgspec.convert(json.loads((folder / _TRAINER_FILE).read_text(encoding="utf-8")), Position)
         stored = torch.load(folder / _STATE_FILE, map_location="cpu", weights_only=True)
         optimizer, trained = dict(stored["optimizer"]), stored["trained"]
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError) as error:

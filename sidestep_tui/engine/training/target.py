@@ -5,9 +5,8 @@ so. Full rate down to a fifth above the target, then in proportion to the distan
 arrives at the target slowly instead of falling through it, and a loss that rises again gets its rate back.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 _DAMPED_WITHIN: Final = 0.2
 _SMALLEST: Final = 0.05
@@ -20,15 +19,6 @@ class TargetState:
     smoothed: float = 0.0
     seen: int = 0
     reached_for: int = 0
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "TargetState":
-        """The state as a checkpoint's JSON keeps it.
-
-        Raises:
-            TypeError: it is none.
-        """
-        return cls(**document)
 
     def after_step(self, loss: float, target: float, window: int) -> "TargetState":
         """The state after a step: the plain mean of the first `window` losses, then an exponential one."""
