@@ -3,9 +3,8 @@
 Each is a condition sequence in the song's file, encoded once; training only chooses.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sidestep_tui.dataset.wordings import WordingKind
 
@@ -45,17 +44,6 @@ class ConditionEntry:
     def describes(self, start: int, crop_frames: int) -> bool:
         """Whether this is said of the crop that begins at `start`."""
         return self.crop_frames == crop_frames and any(first <= start <= last for first, last in self.starts)
-
-
-def condition_entries(documents: Sequence[dict[str, Any]]) -> tuple[ConditionEntry, ...]:
-    """The entries of a manifest as it was read from JSON.
-
-    Raises:
-        KeyError, TypeError, ValueError: it is damaged.
-    """
-    return tuple(
-        ConditionEntry(**{**one, "starts": tuple((first, last) for first, last in one["starts"])}) for one in documents
-    )
 
 
 def crop_starts(further: tuple[ConditionEntry, ...], frames: int, crop_frames: int) -> Starts:

@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from sidestep_tui.dataset.wordings import WordingKind
-from sidestep_tui.engine.data.conditions import CONDITION, ConditionEntry, condition_entries
+from sidestep_tui.engine.data.conditions import CONDITION, ConditionEntry
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.told import told
@@ -130,10 +132,6 @@ def read_manifest(folder: Path) -> Manifest:
             "The manifest is of another tool or version.", where=path, fix="preprocess the songs with this version"
         )
     try:
-        songs = tuple(
-            SongEntry(**{**song, "further": condition_entries(song.get("further", ()))})
-            for song in document.pop("songs")
-        )
-        return Manifest(songs=songs, **document)
-    except (KeyError, TypeError, ValueError) as error:
+        return msgspec.convert(document, Manifest)
+    except msgspec.ValidationError as error:
         raise DamagedManifestError(f"The manifest is damaged: {error}.", where=path, fix=_AGAIN) from error
