@@ -47,10 +47,16 @@ def shorten_middle(text: str, width: int) -> str:
         return text
     if width < 8:
         return shorten(text, width)
-    tail = text
-    while cell_len(tail) > width - width // 3 - 1:
-        tail = tail[1:]
-    return set_cell_size(text, width // 3) + "…" + tail
+    return set_cell_size(text, width // 3) + shorten_start(text, width - width // 3)
+
+
+def shorten_start(text: str, width: int) -> str:
+    """The text in at most `width` cells with its start cut: a path keeps its name and the folders next to it."""
+    if cell_len(text) <= width:
+        return text
+    while cell_len(text) > width - 1:
+        text = text[1:]
+    return f"…{text}"
 
 
 def pad_left(text: str, width: int) -> str:

@@ -13,7 +13,7 @@ from sidestep_tui.dataset.folder import AUDIO_SUFFIXES
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.texts import _
-from sidestep_tui.tui.text import clean, pad, pad_left, shorten_middle
+from sidestep_tui.tui.text import clean, pad, pad_left, shorten_middle, shorten_start
 
 if TYPE_CHECKING:
     from sidestep_tui.tui.dataset.review import Review
@@ -134,7 +134,8 @@ def widths(room: int) -> dict[str, int]:
 def fitted(column: Column, text: str, width: int) -> str:
     """A cell's text in exactly `width` cells."""
     if column.name == "song" and cell_len(text) > width and "/" in text:
-        text = f"…/{text.rpartition('/')[2]}"  # the folder is the first thing to go
+        name = f"/{text.rpartition('/')[2]}"  # folders go first, the outermost before those that tell songs apart
+        text = shorten_start(text, width) if cell_len(name) < width else f"…{name}"
     if column.name == "song" and splitext(text)[1].lower() in AUDIO_SUFFIXES:
         text = shorten_middle(text, width)  # the ending is what tells it from another song
     return pad_left(text, width) if column.right and cell_len(text) < width else pad(text, width)

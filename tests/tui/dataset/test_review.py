@@ -160,4 +160,5 @@ def test_columns_fill_the_width(room: int) -> None:
 
 def test_a_long_name_loses_its_folder_first() -> None:
     assert fitted(COLUMNS["song"], "a folder/夜に駆ける", 12) == "…/夜に駆ける"
+    assert fitted(COLUMNS["song"], "Artist/Second/CD1/01 Intro", 20) == "…Second/CD1/01 Intro"
     assert fitted(COLUMNS["bpm"], "92", 3) == " 92"
