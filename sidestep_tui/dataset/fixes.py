@@ -189,6 +189,7 @@ _MENDS: Final[Mapping[str, Callable[[Song, DatasetMetadata], Fix | None]]] = {
     "lyric-times": lambda song, _: Fix(
         told("strip the times"), {"lyrics": song.lyrics}
     ),  # setting them reads the times
+    "caption-as-lyrics": lambda song, _: Fix(told("take it as the caption"), {"caption": song.lyrics, "lyrics": ""}),
     "lyrics-html": lambda song, _: Fix(told("strip the markup"), {"lyrics": without_markup(song.lyrics)}),
     "lyrics-twice": lambda song, _: Fix(told("keep the first half"), {"lyrics": without_copy(song.lyrics)}),
     "no-structure-tags": lambda song, _: Fix(told("add a skeleton"), {"lyrics": skeleton(song.lyrics)}),

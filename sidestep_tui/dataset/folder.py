@@ -8,7 +8,13 @@ from pathlib import Path
 from sidestep_tui.dataset.song import Failure
 from sidestep_tui.dataset.text import comparable_name, printable
 
-AUDIO_SUFFIXES = frozenset({".mp3", ".wav", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif", ".wma"})
+AUDIO_SUFFIXES = frozenset(
+    {".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".mka", ".aac", ".aiff", ".aif", ".wma", ".wv", ".ape"}
+)
+OTHER_MEDIA = frozenset(
+    {".mp4", ".webm", ".mkv", ".mov", ".avi", ".mpc", ".tta", ".dsf", ".dff", ".ac3", ".amr", ".caf", ".au", ".mid"}
+)
+"""Files with sound that are no songs here: films, and kinds that nobody's collection needs read without being asked."""
 _NOT_MUSIC = frozenset({"node_modules", "__pycache__", "site-packages"})
 _ENVIRONMENT_MARKS = frozenset({"pyvenv.cfg", "conda-meta"})
 

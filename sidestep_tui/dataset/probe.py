@@ -84,6 +84,9 @@ def probe_file(path: Path) -> Probe:
     except av.FFmpegError as error:
         reason = printable(error.strerror or "unknown format")
         return Probe(None, problem=told("it cannot be read as audio ({reason})", reason=reason))
+    except FileNotFoundError:
+        linked = path.is_symlink()
+        return Probe(None, problem=told("it is a link to a file that is not there") if linked else told("it is gone"))
     except (OSError, ValueError) as error:
         return Probe(None, problem=printable(str(error.strerror if isinstance(error, OSError) else error)))
 

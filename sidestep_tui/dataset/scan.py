@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sidestep_tui.config.places import expanded
+from sidestep_tui.dataset.cue import not_as_it_stands
 from sidestep_tui.dataset.fields import Reading, read_record
 from sidestep_tui.dataset.folder import AUDIO_SUFFIXES, Folder, Walk
 from sidestep_tui.dataset.merge import build_song
 from sidestep_tui.dataset.probe import Probe, Progress, probe_files
 from sidestep_tui.dataset.sidecars import read_sidecars, timed
 from sidestep_tui.dataset.song import Dataset, DatasetMetadata, Failure, Finding, Song, Source
-from sidestep_tui.dataset.tables import Table, match_tables, read_table
+from sidestep_tui.dataset.tables import TABLE_SUFFIXES, Table, match_tables, read_table
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.told import told
 
@@ -51,7 +52,11 @@ def scan_folder(root: Path, *, progress: Progress | None = None) -> Dataset:
         songs=tuple(song for song, _ in read if isinstance(song, Song)),
         metadata=DatasetMetadata(name=root.resolve().name or "untitled"),
         failures=(*walk.failures, *(failure for failure, _ in read if isinstance(failure, Failure))),
-        findings=(*findings, *(finding for _, noticed in read for finding in noticed)),
+        findings=(
+            *findings,
+            *(finding for folder in folders for finding in not_as_it_stands(folder)),
+            *(finding for _, noticed in read for finding in noticed),
+        ),
     )
 
 
@@ -94,7 +99,7 @@ def _tables(folders: list[Folder]) -> list[Table]:
         read_table(folder.path / name, folder.relative)
         for folder in folders
         for name in folder.others.values()
-        if name.lower().endswith(".csv")
+        if name.lower().endswith(TABLE_SUFFIXES)
     ]
 
 

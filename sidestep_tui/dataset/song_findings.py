@@ -7,7 +7,7 @@ from sidestep_tui.dataset.captions import comma_parts, word_count
 from sidestep_tui.dataset.effective import effective_caption, is_instrumental
 from sidestep_tui.dataset.language import detect_language
 from sidestep_tui.dataset.lrc import has_times
-from sidestep_tui.dataset.song import DatasetMetadata, Finding, Severity, Song
+from sidestep_tui.dataset.song import DatasetMetadata, Finding, Severity, Song, Source
 from sidestep_tui.dataset.structure import structure_tags
 from sidestep_tui.dataset.text import printable
 from sidestep_tui.dataset.treatment import SHORTEST_KEPT
@@ -58,6 +58,18 @@ def _lyrics(song: Song, metadata: DatasetMetadata) -> Finding | None:
     )
     fix = told("add NAME.lyrics.txt, or set is_instrumental")
     return Finding(Severity.WARNING, "missing-lyrics", message, song.key, fix)
+
+
+def _lyrics_or_caption(song: Song, _: DatasetMetadata) -> Finding | None:
+    """Other trainers keep the caption in NAME.txt, where ACE-Step has the lyrics: one line is no song."""
+    one_line = song.lyrics and "\n" not in song.lyrics and word_count(song.lyrics) >= _FEW_WORDS
+    if not one_line or song.caption or song.source("lyrics") is not Source.TEXT_FILE:
+        return None
+    message = told(
+        'The text beside it is read as lyrics, and looks like a caption: "{text}".', text=printable(song.lyrics[:60])
+    )
+    fix = told("call it NAME.caption.txt, or take it as the caption")
+    return Finding(Severity.WARNING, "caption-as-lyrics", message, song.key, fix)
 
 
 def _lyric_times(song: Song, _: DatasetMetadata) -> Finding | None:
@@ -216,7 +228,7 @@ def _genre_missing(song: Song, metadata: DatasetMetadata) -> Finding | None:
 
 
 SONG_CHECKS: tuple[_Check, ...] = (
-    _caption, _short_caption, _genre_missing, _tag_twice, _lyrics, _lyric_times, _lyric_markup, _lyric_copies,
-    _structure, _language, _tempo, _key, _meter, _length, _trim, _channels, _bandwidth,
+    _caption, _short_caption, _genre_missing, _tag_twice, _lyrics, _lyrics_or_caption, _lyric_times, _lyric_markup,
+    _lyric_copies, _structure, _language, _tempo, _key, _meter, _length, _trim, _channels, _bandwidth,
 )  # fmt: skip
 """Each gives one finding about a song of a data set, or none."""

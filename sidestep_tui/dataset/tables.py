@@ -1,4 +1,5 @@
 """Tables of tempo and key, as Key-BPM-Finder exports them: File, Artist, Title, BPM, Key, Camelot, and any column more.
+They may be written as JSON lines too, an object for each song.
 
 A table speaks about the songs in its own folder and below. A row finds its song by path, else by file name, else by
 name without extension; where two songs fit, neither gets it and a finding says so.
@@ -10,15 +11,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sidestep_tui.dataset.fields import Reading, normal_name, read_record
-from sidestep_tui.dataset.sidecars import read_text_file
+from sidestep_tui.dataset.sidecars import parse_json, read_text_file
 from sidestep_tui.dataset.song import Finding, Severity
 from sidestep_tui.dataset.text import comparable_name, printable
 from sidestep_tui.told import told
 
 _FILE_COLUMNS = ("file", "filename", "file_name", "audio_path", "path", "audio")
 _DELIMITERS = ",;\t|"
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
 _LONGEST_CELL = 4_000_000
 _PLACE_COLUMN = "camelot"
 
@@ -28,7 +31,7 @@ class Row:
     """One row of a table."""
 
     file: str
-    cells: Mapping[str, str]
+    cells: Mapping[str, Any]
     line: int
 
 
@@ -53,13 +56,13 @@ def read_table(file: Path, folder: str) -> Table:
     name = f"{folder}/{file.name}" if folder else file.name
     text, findings = read_text_file(file, None)
     try:
-        rows = _parse(text)
+        rows = _parse_lines(text) if file.suffix.lower() == ".jsonl" else _parse(text)
     except ValueError as error:
         problem = Finding(
             Severity.WARNING,
             "unreadable-table",
             told("{file} is ignored: {reason}.", file=printable(name), reason=str(error)),
-            fix=told("give it a first line with File, BPM, Key, or remove it"),
+            fix=told("give it a first line with File, BPM, Key (JSON lines: these names in each line), or remove it"),
         )
         return Table(name, folder, (), findings or (problem,))
     return Table(name, folder, rows, findings)
@@ -74,7 +77,7 @@ def match_tables(tables: Iterable[Table], keys: Iterable[str]) -> tuple[dict[str
         What the tables say, by song key, and findings about rows that fit no song or several.
     """
     index = _Index(keys)
-    cells: dict[str, dict[str, str]] = defaultdict(dict)
+    cells: dict[str, dict[str, Any]] = defaultdict(dict)
     findings: list[Finding] = []
     for table in sorted(tables, key=lambda table: (-_depth(table.folder), table.name)):
         findings += table.findings
@@ -135,6 +138,25 @@ def _parse(text: str) -> tuple[Row, ...]:
     return tuple(
         _row(record, names, column, line) for line, record in enumerate(records[1:], 2) if _cell(record, column)
     )
+
+
+def _parse_lines(text: str) -> tuple[Row, ...]:
+    """JSON lines, as data sets of the Hugging Face Hub list their files (metadata.jsonl)."""
+    rows = []
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            document = parse_json(line)
+        except ValueError as error:
+            raise ValueError(f"its line {number} is {error}") from error
+        named = {normal_name(name): value for name, value in document.items()} if isinstance(document, dict) else {}
+        file = next((named.pop(name) for name in _FILE_COLUMNS if isinstance(named.get(name), str)), "")
+        if file.strip():
+            rows.append(Row(file.strip(), {name: value for name, value in named.items() if value is not None}, number))
+    if not rows:
+        raise ValueError("none of its lines names a file")
+    return tuple(rows)
 
 
 def _row(record: list[str], names: list[str], column: int, line: int) -> Row:

@@ -9,7 +9,7 @@ import pytest
 from sidestep_tui.dataset.effective import effective_caption, effective_lyrics, genre_songs
 from sidestep_tui.dataset.findings import check_dataset
 from sidestep_tui.dataset.scan import scan_folder
-from sidestep_tui.dataset.song import Dataset, DatasetMetadata, Failure, Severity, Song
+from sidestep_tui.dataset.song import Dataset, DatasetMetadata, Failure, Severity, Song, Source
 from tests.dataset.conftest import MakeSong, song
 
 GOOD: dict[str, Any] = {
@@ -28,6 +28,13 @@ def codes(*songs: Song, **metadata: Any) -> set[str]:
 def test_a_good_song_has_no_findings() -> None:
     assert codes(song(**GOOD)) == set()
     assert codes(song(**{**GOOD, "lyrics": "", "language": "unknown", "is_instrumental": True})) == set()
+
+
+def test_a_caption_where_ace_step_has_the_lyrics_is_asked_about() -> None:
+    text = {"lyrics": "rock, guitar, loud", "caption": "", "sources": {"lyrics": Source.TEXT_FILE}}
+    assert "caption-as-lyrics" in codes(song(**{**GOOD, **text}))
+    assert "caption-as-lyrics" not in codes(song(**{**GOOD, **text, "lyrics": "la\nla\nla la"}))
+    assert "caption-as-lyrics" not in codes(song(**{**GOOD, **text, "caption": "A fast rock song"}))
 
 
 def test_a_few_chinese_characters_say_as_much_as_some_words() -> None:

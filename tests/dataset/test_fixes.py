@@ -23,6 +23,7 @@ def song(**fields: object) -> Song:
     [
         ("lyric-times", {"caption": "c, d, e, f", "lyrics": "[00:01.00]la\n[00:02.50]lo", "language": "en"}),
         ("lyrics-html", {"caption": "c, d, e, f", "lyrics": "la<br>lo &amp; li", "language": "en"}),
+        ("caption-as-lyrics", {"lyrics": "rock, guitar, loud", "sources": {"lyrics": Source.TEXT_FILE}}),
         ("lyrics-twice", {"caption": "c", "lyrics": "\n".join([*map(str, range(9)), *map(str, range(9))])}),
         ("no-structure-tags", {"caption": "c", "lyrics": VERSES + "\n\nlast light", "language": "en"}),
         ("missing-language", {"caption": "c", "lyrics": "шел дождь"}),

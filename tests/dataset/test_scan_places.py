@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import av
 import pytest
 
 from sidestep_tui.dataset.audio import write_audio
@@ -154,3 +155,20 @@ def test_what_may_not_be_read_is_named(make_song: MakeSong, root: Path, scan: Sc
         }
     finally:
         (root / "closed").chmod(0o700)
+
+
+def test_a_link_to_nothing_is_called_that(make_song: MakeSong, scan: Scan, root: Path) -> None:
+    make_song("a.wav")
+    (root / "b.wav").symlink_to(root / "unmounted" / "b.wav")
+    assert [(one.key, one.reason) for one in scan().failures] == [("b.wav", "it is a link to a file that is not there")]
+
+
+def test_sound_in_matroska_is_a_song(make_song: MakeSong, scan: Scan, root: Path) -> None:
+    source = make_song("a.opus")
+    with av.open(str(source)) as given, av.open(str(root / "b.mka"), "w") as written:
+        stream = written.add_stream_from_template(given.streams.audio[0])
+        for packet in given.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                written.mux(packet)
+    assert [(one.key, one.audio.codec) for one in scan().songs] == [("a.opus", "opus"), ("b.mka", "opus")]

@@ -98,3 +98,34 @@ def test_any_table_is_read_or_named(tmp_path: Path, content: bytes) -> None:
     readings, findings = match_tables([read_table(file, "")], ["a.wav", "sub/a.wav"])
     assert set(readings) <= {"a.wav", "sub/a.wav"}
     assert all(finding.code for finding in findings)
+
+
+def test_json_lines_are_a_table_as_well(make_song: MakeSong, scan: Scan, root: Path) -> None:
+    make_song("a.wav")
+    (root / "metadata.jsonl").write_text(
+        '\ufeff{"file_name": "a.wav", "caption": "calm\\npiano", "bpm": 99, "key": null}\n\n'
+        '{"file_name": "gone.wav"}\n',
+        encoding="utf-8",
+    )
+    dataset = scan()
+    assert (dataset.songs[0].caption, dataset.songs[0].bpm) == ("calm\npiano", 99)
+    assert [one.message for one in dataset.findings] == [
+        "row 3 of metadata.jsonl names gone.wav, and there is no such song."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"file_name": "a.wav", "bpm": 99}\n{"file_name"', "its line 2 is not valid JSON"),
+        ('{"prompt": "slow piano"}\n[1]\n', "none of its lines names a file"),
+    ],
+)
+def test_json_lines_that_are_no_table_are_named(
+    make_song: MakeSong, scan: Scan, root: Path, text: str, reason: str
+) -> None:
+    make_song("a.wav")
+    (root / "metadata.jsonl").write_text(text)
+    (finding,) = scan().findings
+    assert finding.code == "unreadable-table"
+    assert reason in finding.message
