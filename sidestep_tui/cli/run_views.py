@@ -39,6 +39,7 @@ def run_document(summary: RunSummary) -> dict[str, Any]:
         "job": summary.job,
         "condition": summary.condition,
         "created_at": summary.created_at,
+        "seen_at": summary.seen_at,
         "phase": state.phase,
         "step": state.step,
         "total_steps": state.total_steps,
@@ -69,7 +70,7 @@ def details_document(summary: RunSummary) -> dict[str, Any]:
 
 
 def runs_table(summaries: list[RunSummary], now: float) -> RenderableType:
-    """The runs, newest first."""
+    """The runs, newest first; their age is that of their last sign of life, as at home."""
     if not summaries:
         return Text("There are no runs yet. `sidestep train --help` shows how to start one.")
     rows = [
@@ -79,7 +80,7 @@ def runs_table(summaries: list[RunSummary], now: float) -> RenderableType:
             Text(summary.condition, style=_COLOURS.get(summary.condition, "")),
             extent_text(summary.state),
             number(loss) if (loss := summary.state.recent_loss()) is not None else "",
-            duration(max(0.0, now - summary.created_at)),
+            duration(max(0.0, now - summary.seen_at)),
             printable(str(summary.run.path.parent)),
         )
         for summary in summaries

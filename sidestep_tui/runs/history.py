@@ -30,6 +30,11 @@ class RunSummary:
     skipped_lines: int = 0
     """Whole lines of the event log that are damaged, or of a kind that this version does not know."""
 
+    @property
+    def seen_at(self) -> float:
+        """The run's last sign of life, from which its age counts; its making, where no engine has begun."""
+        return self.state.updated_at or self.created_at
+
 
 def remember_run(path: Path) -> None:
     """Adds a run directory outside the usual place to the list; a damaged list is set aside, not written over.

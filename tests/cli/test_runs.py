@@ -1,5 +1,7 @@
 """`sidestep runs` and `sidestep watch` on runs that ended."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,17 @@ def test_list_as_json_and_as_a_table(sidestep, make_run):
     table = sidestep("runs", "list").out
     assert "interrupted" in table
     assert str(done.path.parent) in table
+
+
+def test_the_age_of_a_run_is_that_of_its_last_sign_of_life(sidestep, make_run):
+    run = make_run("long")
+    document = json.loads(run.config_file.read_text())
+    run.config_file.write_text(json.dumps({**document, "created_at": document["created_at"] - 30 * 86400}))
+    (listed,) = sidestep("runs", "list", "--json").json()
+    assert listed["seen_at"] - listed["created_at"] > 29 * 86400
+    header, line = sidestep("runs", "list").out.splitlines()[:2]
+    age = line[header.index("AGE") :].split("/")[0]
+    assert re.fullmatch(r"[0-9]+ (s|min [0-9]+ s) *", age), age
 
 
 def test_the_loss_of_a_run_is_the_mean_of_its_last_twenty_steps_everywhere(sidestep, make_run, tmp_path):

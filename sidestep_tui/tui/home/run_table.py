@@ -90,7 +90,6 @@ class RunTable(KeyTable):
     def _cells(self, run: "RunSummary", now: float) -> tuple[Text, ...]:
         symbol, colour = SYMBOLS[run.condition]
         condition = "paused" if run.condition == "running" and run.state.is_paused else run.condition
-        last = run.state.updated_at or run.created_at
         muted = rich_style(self, "secondary")
         return (
             cell(f"{symbol} {word(condition)}", rich_style(self, colour)),
@@ -100,7 +99,7 @@ class RunTable(KeyTable):
                 progress=self._progress(run),
                 loss=cell(number(run.state.recent_loss()), right=True),
                 disk=cell(told_size(self._held.get(str(run.run.path))), muted, right=True),
-                age=cell(age(now - last), muted, right=True),
+                age=cell(age(now - run.seen_at), muted, right=True),
             ),
         )
 
