@@ -1,7 +1,7 @@
 """What differs between runs: how they did, and the settings in which they are not alike."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sidestep_tui.config.adapter import OftSettings, used_alpha
 from sidestep_tui.config.base import Section
@@ -10,6 +10,8 @@ from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.runs.state import RunState
 
+RATE_SET: Final = "rate set live"
+_RATE: Final = "optimizer.learning_rate"
 Row = tuple[str, list[Any]]
 """A name, and one value for each run."""
 
@@ -17,13 +19,21 @@ Row = tuple[str, list[Any]]
 def outcomes(summaries: Sequence[RunSummary]) -> list[Row]:
     """How the runs did."""
     states = [summary.state for summary in summaries]
+    live = [", ".join(f"{rate} after step {step}" for rate, step in rates_set(state)) or None for state in states]
     return [
         ("condition", [summary.condition for summary in summaries]),
         ("done", [extent_text(state) for state in states]),
         ("recent loss", [state.recent_loss() for state in states]),
         ("best validation", [best_validation_loss(state) for state in states]),
         ("s/step", [state.recent_seconds_per_step() for state in states]),
+        *([(RATE_SET, live)] if any(live) else []),
     ]
+
+
+def rates_set(state: RunState) -> list[tuple[str, int]]:
+    """The learning rates that were set while the run worked, each with the step after which it counted."""
+    asked = ((command.arguments.get(_RATE), command.step) for command in state.commands if command.command == "set")
+    return [(rate, step) for rate, step in asked if rate is not None]
 
 
 def differing_settings(summaries: Sequence[RunSummary]) -> list[Row]:
@@ -48,7 +58,7 @@ def _taken(settings: Section) -> dict[str, Any]:
     """By path what a run takes for settings that may be left open."""
     if not isinstance(settings, TrainSettings):
         return {}
-    taken = {"optimizer.learning_rate": settings.optimizer.peak_rate}
+    taken = {_RATE: settings.optimizer.peak_rate}
     if not isinstance(settings.adapter, OftSettings):
         taken["adapter.alpha"] = used_alpha(settings.adapter)
     return taken

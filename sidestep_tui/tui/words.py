@@ -56,6 +56,7 @@ _WORDS: Final = {
     "done": _("done"),
     "recent loss": _("recent loss"),
     "best validation": _("best validation"),
+    "rate set live": _("rate set live"),
     "s/step": _("s/step"),
     # where a setting's value comes from
     "default": _("default"),

@@ -138,6 +138,16 @@ def test_show(sidestep, make_run):
     assert "optimizer.weight_decay" in text
 
 
+def test_compare_tells_a_rate_that_was_set_while_the_run_worked(sidestep, make_run):
+    slower = {"optimizer.learning_rate": "2e-5"}
+    make_run("a", ev.CommandApplied(command="set", arguments=slower, step=2))
+    make_run("b", optimizer=OptimizerSettings(learning_rate=3e-4))
+    differences = sidestep("runs", "compare", "a", "b", "--json").json()["differences"]
+    assert differences["optimizer.learning_rate"] == [1e-4, 3e-4]
+    assert differences["rate set live"] == ["2e-5 after step 2", None]
+    assert "rate set live" not in sidestep("runs", "compare", "b", "b", "--json").json()["differences"]
+
+
 def test_compare_names_what_differs_and_nothing_else(sidestep, make_run):
     make_run("a", rank=8)
     make_run("b", rank=16)

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.runs.compare import Row, differing_settings, outcomes
+from sidestep_tui.runs.compare import RATE_SET, Row, differing_settings, outcomes, rates_set
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.texts import _
 from sidestep_tui.tui.chart.curve import Curve
@@ -103,4 +103,7 @@ def _in_words(name: str, value: Any, run: RunSummary) -> Any:
     if name == "done":
         way = headway(run.state)
         return way.told if way is not None else ""
+    if name == RATE_SET:
+        told = _("{rate} after step {step}")
+        return ", ".join(told.format(rate=rate, step=step) for rate, step in rates_set(run.state)) or None
     return word(value) if isinstance(value, str) else value

@@ -52,6 +52,21 @@ async def test_settings_that_differ_and_both_curves_are_shown(
     assert {"a", "b"} <= set("".join(drawn[1:-2]))
 
 
+async def test_a_rate_that_was_set_live_is_told_beside_that_of_the_settings(
+    make_app: Callable[..., SidestepApp], make_run: MakeRun, settle: Settle, training_events: Events
+) -> None:
+    slower = ev.CommandApplied(command="set", arguments={"optimizer.learning_rate": "2e-5"}, step=40)
+    make_run("one", events=training_events(40, 1200, slower), settings=settings(16), start=NOW - 1000)
+    make_run("two", events=training_events(40, 1200), settings=settings(16), start=NOW - 2000)
+    async with make_app().run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("c", "enter")
+        await settle(pilot)
+        table = pilot.app.screen.query_one(KeyTable)
+        rows = {row[0].plain: [cell.plain for cell in row[1:]] for row in map(table.get_row_at, range(table.row_count))}
+    assert rows["rate set live"] == ["2e-5 after step 40", "–"]
+
+
 async def test_outcomes_are_told_as_home_tells_them(
     make_app: Callable[..., SidestepApp], make_run: MakeRun, settle: Settle, training_events: Events
 ) -> None:
