@@ -77,7 +77,7 @@ def runs_table(summaries: list[RunSummary], now: float) -> RenderableType:
         (
             printable(summary.run.name),
             summary.job,
-            Text(summary.condition, style=_COLOURS.get(summary.condition, "")),
+            Text(summary.doing, style=_COLOURS.get(summary.condition, "")),
             extent_text(summary.state),
             number(loss) if (loss := summary.state.recent_loss()) is not None else "",
             duration(max(0.0, now - summary.seen_at)),

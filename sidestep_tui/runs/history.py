@@ -30,6 +30,16 @@ class RunSummary:
     skipped_lines: int = 0
     """Whole lines of the event log that are damaged, or of a kind that this version does not know."""
 
+    stop_asked: bool = False
+    """Whether its engine is asked to stop: the request lies there, or was taken and is being done."""
+
+    @property
+    def doing(self) -> str:
+        """Its condition in one word; of a run that works, also whether it pauses or is about to stop."""
+        if self.condition != "running":
+            return self.condition
+        return "stopping" if self.stop_asked else "paused" if self.state.is_paused else self.condition
+
     @property
     def seen_at(self) -> float:
         """The run's last sign of life, from which its age counts; its making, where no engine has begun."""
@@ -94,7 +104,18 @@ def summarise(run: RunDirectory) -> RunSummary:
     """
     reader = EventReader(run.events_file)
     state = replay(reader.stream())
-    return RunSummary(run, run.job(), run.created_at(), condition(run, state), state, reader.unknown)
+    now = condition(run, state)
+    return RunSummary(run, run.job(), run.created_at(), now, state, reader.unknown, is_stop_asked(run, state))
+
+
+def is_stop_asked(run: RunDirectory, state: RunState) -> bool:
+    """Whether a `stop` lies among the requests of a run (`runs/control.py`), or the engine at work took one.
+
+    What the engine is at comes to its end first, and a step may take a minute.
+    """
+    started = state.engine_started_at or 0.0
+    taken = any(command.command == "stop" and command.time >= started for command in state.commands)
+    return taken or any(run.commands.glob("*-stop.json"))
 
 
 def condition(run: RunDirectory, state: RunState) -> Condition:

@@ -5,7 +5,7 @@ from pathlib import Path
 from sidestep_tui.config.jobs import JobName
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.directory import RunDirectory
-from sidestep_tui.runs.history import RunSummary, condition, run_folders
+from sidestep_tui.runs.history import RunSummary, condition, is_stop_asked, run_folders
 from sidestep_tui.runs.log import EventReader
 from sidestep_tui.runs.state import RunState, replay
 
@@ -41,7 +41,8 @@ class RunFollower:
             self._reader, self._state = EventReader(self._run.events_file), RunState()
             raise
         now = condition(self._run, self._state)
-        return RunSummary(self._run, self._job, self._created_at, now, self._state, self._reader.unknown)
+        asked = is_stop_asked(self._run, self._state)
+        return RunSummary(self._run, self._job, self._created_at, now, self._state, self._reader.unknown, asked)
 
 
 def _version(run: RunDirectory) -> tuple[int, int]:

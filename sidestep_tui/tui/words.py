@@ -52,6 +52,7 @@ _WORDS: Final = {
     "yes": _("yes"),
     "barely": _("barely"),
     "paused": _("paused"),
+    "stopping": _("stopping"),
     # how runs did
     "done": _("done"),
     "recent loss": _("recent loss"),

@@ -9,8 +9,10 @@ import pytest
 from sidestep_tui.config.places import run_index
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.runs import events as ev
+from sidestep_tui.runs.control import send_command, take_commands
 from sidestep_tui.runs.history import find_run, list_runs, remember_run, summarise
 from sidestep_tui.runs.log import EventWriter
+from sidestep_tui.tui.follow import RunFollower
 
 START = ev.RunStarted(job="export", pid=1, host="box", device="cpu", version="1")
 
@@ -114,3 +116,21 @@ def test_the_condition_is_the_last_word_unless_the_engine_vanished(make_run):
         ):
             log.write(word)
             assert summarise(run).condition == condition
+
+
+def test_a_run_that_is_asked_to_stop_says_so_before_its_step_is_done(make_run):
+    run = make_run()
+    with EventWriter(run.events_file) as log, run.held():
+        log.write(START)
+        assert summarise(run).doing == "running"
+        send_command(run, "stop")
+        assert (summarise(run).doing, summarise(run).condition) == ("stopping", "running")
+        assert RunFollower(run).poll().doing == "stopping"
+        (command,) = take_commands(run)
+        log.write(ev.CommandApplied(command=command.name, step=3))
+        assert summarise(run).doing == "stopping"
+        log.write(ev.RunStopped(reason="asked to stop"))
+    assert summarise(run).doing == "stopped"
+    with EventWriter(run.events_file) as log, run.held():
+        log.write(START)
+        assert summarise(run).doing == "running"

@@ -15,7 +15,7 @@ from sidestep_tui.tui.home.run_table import RunTable
 from sidestep_tui.tui.home.screen import HomeScreen
 from sidestep_tui.tui.monitor.screen import MonitorScreen
 
-from .conftest import NOW, Events, Eventually, MakeApp, MakeRun, Settle
+from .conftest import NOW, Events, Eventually, MakeApp, MakeRun, Settle, shown
 
 
 def rows(app: SidestepApp) -> list[list[str]]:
@@ -124,8 +124,8 @@ async def test_vim_keys_move(make_app: MakeApp, make_run: MakeRun, settle: Settl
     assert seen == [1, 2, 1, 4, 3, 0]
 
 
-async def test_stop_asks_first_and_then_asks_the_engine(
-    make_app: MakeApp, make_run: MakeRun, settle: Settle, training_events: Events
+async def test_stop_asks_first_then_asks_the_engine_and_says_so_before_it_is_done(
+    make_app: MakeApp, make_run: MakeRun, settle: Settle, eventually: Eventually, training_events: Events
 ) -> None:
     run = make_run("live", events=training_events(10))
     app = make_app()
@@ -137,7 +137,7 @@ async def test_stop_asks_first_and_then_asks_the_engine(
             await pilot.press("n")
             assert take_commands(run) == []
             await pilot.press("s", "enter", "y")
-            await settle(pilot)
+            await eventually(pilot, lambda: "● stopping" in shown(app))
     assert [command.name for command in take_commands(run)] == ["stop"]
 
 

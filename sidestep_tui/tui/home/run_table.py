@@ -89,10 +89,9 @@ class RunTable(KeyTable):
 
     def _cells(self, run: "RunSummary", now: float) -> tuple[Text, ...]:
         symbol, colour = SYMBOLS[run.condition]
-        condition = "paused" if run.condition == "running" and run.state.is_paused else run.condition
         muted = rich_style(self, "secondary")
         return (
-            cell(f"{symbol} {word(condition)}", rich_style(self, colour)),
+            cell(f"{symbol} {word(run.doing)}", rich_style(self, colour)),
             cell(shorten_middle(run.run.name, self._name_width), rich_style(self, "foreground", bold=True)),
             *self._fitting(
                 job=cell(word(run.job)),

@@ -73,8 +73,7 @@ def _progress(summary: "RunSummary", now: float, width: int) -> Content:
     """Condition, job, bar, count, time: the bar takes what the others leave."""
     state = summary.state
     symbol, colour = SYMBOLS[summary.condition]
-    condition = "paused" if state.is_paused and summary.condition == "running" else summary.condition
-    head = Content.assemble((f"{symbol} {word(condition)}", f"bold ${colour}"), f"  {word(summary.job)}")
+    head = Content.assemble((f"{symbol} {word(summary.doing)}", f"bold ${colour}"), f"  {word(summary.job)}")
     way, time = headway(state), _time(summary, now)
     parts = [] if way is None else [share(way.share), way.told]
     parts += [time] if time else []
