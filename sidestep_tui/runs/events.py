@@ -104,7 +104,7 @@ class StepSkipped(Event, frozen=True):
 
 
 class EpochCompleted(Event, frozen=True):
-    """One pass over the data set."""
+    """One pass over the data set; `seconds` are those of its steps, whichever engine took them."""
 
     epoch: int
     step: int

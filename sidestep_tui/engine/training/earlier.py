@@ -1,15 +1,16 @@
 """What the log tells a run that goes on about its earlier lives: a stop does not wait for an epoch's end."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sidestep_tui.engine.training.plan import Step
 from sidestep_tui.runs.directory import RunDirectory
-from sidestep_tui.runs.events import CommandApplied, RunStarted, StepCompleted
+from sidestep_tui.runs.events import CommandApplied, EpochCompleted, RunStarted, StepCompleted
 from sidestep_tui.runs.log import EventReader
 
 
-def losses_so_far(run: RunDirectory, step: int, steps_per_epoch: int) -> list[float]:
-    """The losses of the epoch that a run goes on with after `step`; a step done again counts once.
+def steps_so_far(run: RunDirectory, step: int, steps_per_epoch: int) -> list[StepCompleted]:
+    """The steps of the epoch that a run goes on with after `step`, as its log has them; a step done again counts once.
 
     There are none where an epoch begins, and where a checkpoint came without the log of its run.
     """
@@ -18,7 +19,14 @@ def losses_so_far(run: RunDirectory, step: int, steps_per_epoch: int) -> list[fl
         return []
     events = EventReader(run.events_file).stream()
     done = (event for event in events if isinstance(event, StepCompleted) and begins < event.step <= step)
-    return [loss for loss in {event.step: event.loss for event in done}.values() if loss is not None]
+    return list({event.step: event for event in done}.values())
+
+
+def epoch_completed(step: Step, done: Sequence[StepCompleted]) -> EpochCompleted:
+    """What is told of an epoch that ends with this step: the mean loss of its steps, and the time that they took."""
+    losses = [one.loss for one in done if one.loss is not None]
+    mean = sum(losses) / len(losses) if losses else None
+    return EpochCompleted(epoch=step.epoch, step=step.number, loss=mean, seconds=sum(one.seconds for one in done))
 
 
 def values_set(run: RunDirectory, since: int) -> dict[int, list[dict[str, str]]]:

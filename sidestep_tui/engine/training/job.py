@@ -16,7 +16,7 @@ from sidestep_tui.engine.memory.policy import with_chosen_policy
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.training.announce import announce
 from sidestep_tui.engine.training.checkpoint import Position
-from sidestep_tui.engine.training.earlier import losses_so_far
+from sidestep_tui.engine.training.earlier import epoch_completed, steps_so_far
 from sidestep_tui.engine.training.gradients import StepGradients
 from sidestep_tui.engine.training.judge import Judge
 from sidestep_tui.engine.training.keeper import Keeper
@@ -29,7 +29,7 @@ from sidestep_tui.engine.training.schedule import learning_rate_ratio
 from sidestep_tui.engine.training.setup import Setup, prepare
 from sidestep_tui.engine.training.step_loader import LoadedStep, loaded_steps
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.runs.events import EpochCompleted, StepCompleted, StepSkipped
+from sidestep_tui.runs.events import StepCompleted, StepSkipped
 
 _PATIENCE_WITH_NAN: Final = 10
 
@@ -72,8 +72,7 @@ class Trainer:
         }
         self._requests = Requests(context, self._ranks, actions, self._position.step)
         self._bad_steps = 0
-        self._epoch_losses = losses_so_far(context.run, self._position.step, self._plan.steps_per_epoch)
-        self._epoch_began = time.monotonic()
+        self._epoch_steps = steps_so_far(context.run, self._position.step, self._plan.steps_per_epoch)
 
     def train(self) -> Results:
         """From the position that was restored to the last step."""
@@ -123,7 +122,6 @@ class Trainer:
             return None
         self._update(loaded)
         loss = mean_loss(draws, losses)
-        self._epoch_losses.append(loss)
         completed = self._context.emit(
             StepCompleted(
                 step=step.number,
@@ -138,6 +136,7 @@ class Trainer:
                 prior_loss=self._gradients.prior_loss,
             )
         )
+        self._epoch_steps.append(completed)
         self._advance(advanced(self._position, step.number, draws, losses, self._settings))
         self._context.heartbeat()
         return completed
@@ -191,10 +190,8 @@ class Trainer:
         return by_steps or (step.ends_epoch and (step.epoch + 1) % settings.every_epochs == 0)
 
     def _end_epoch(self, step: Step) -> None:
-        losses, self._epoch_losses = self._epoch_losses, []
-        seconds, self._epoch_began = time.monotonic() - self._epoch_began, time.monotonic()
-        mean = sum(losses) / len(losses) if losses else None
-        self._context.emit(EpochCompleted(epoch=step.epoch, step=step.number, loss=mean, seconds=seconds))
+        done, self._epoch_steps = self._epoch_steps, []
+        self._context.emit(epoch_completed(step, done))
         if (step.epoch + 1) % self._settings.validation.every_epochs == 0:
             self._validate()
         if (step.epoch + 1) % (self._settings.samples.every_epochs or 1) == 0:

@@ -116,13 +116,17 @@ def test_stop_saves_and_can_be_resumed(engine: Engine, train_document: dict[str,
     assert all(torch.equal(value, _weights(run.final)[key]) for key, value in _weights(whole.final).items())
 
 
-def test_an_epoch_that_was_cut_in_two_has_the_loss_of_the_whole(engine: Engine, train_document: dict[str, Any]) -> None:
+def test_an_epoch_that_was_cut_in_two_has_loss_and_time_of_the_whole(
+    engine: Engine, train_document: dict[str, Any]
+) -> None:
     run = engine.create("in two", "train", train_document)
     (run.commands / "1-stop.json").write_text(json.dumps({"command": "stop", "arguments": {}}))
     engine.work(run)
     _, state = engine.work(run)
     losses = list(state.curves.loss)
     assert [epoch.loss for epoch in state.epochs] == pytest.approx([sum(losses[:4]) / 4, sum(losses[4:]) / 4])
+    seconds = list(state.curves.seconds)
+    assert [epoch.seconds for epoch in state.epochs] == pytest.approx([sum(seconds[:4]), sum(seconds[4:])])
 
 
 def test_a_resumed_run_warns_again_of_what_happened_again_alone(engine: Engine, train_document: dict[str, Any]) -> None:
