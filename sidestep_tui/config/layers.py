@@ -114,8 +114,13 @@ def _problems(model: type[Section], error: ValidationError) -> Iterator[Problem]
 
 def _problem(entry: Any) -> Problem:
     parts = [str(part) for part in entry["loc"]]
-    if len(parts) > 1 and parts[0] == "adapter" and parts[1] in adapter_families():
-        parts.pop(1)  # pydantic names the union's tag; people know it as a setting of its own
+    families = adapter_families()
+    if len(parts) > 1 and parts[0] == "adapter" and parts[1] in families:
+        family = parts.pop(1)  # pydantic names the union's tag; people know it as a setting of its own
+        others = [name for name, settings in families.items() if parts[-1] in settings.model_fields]
+        if entry["type"] == "extra_forbidden" and len(parts) == 2 and others:
+            message = told("is a setting of {others}, not of {family}", others=", ".join(others), family=family)
+            return Problem(".".join(parts), message, entry.get("input"))
     return Problem(".".join(parts), _plain_words(entry), entry.get("input"))
 
 

@@ -60,7 +60,10 @@ def test_the_config_of_a_run_starts_another_one(sidestep, stub_engine, inputs, t
         (("--preset", "nobody"), "There is no preset 'nobody'"),
         (("--config", "missing.json"), "The config file cannot be read"),
         (("--data.tensors", "missing"), "data.tensors: missing"),
-        (("--adapter.family", "oft", "--rank", "4"), "adapter.rank: is not a setting (here)"),
+        (
+            ("--adapter.family", "oft", "--rank", "4"),
+            "adapter.rank: is a setting of lora, dora, lokr, loha, not of oft",
+        ),
     ],
 )
 def test_settings_that_cannot_be_used_are_told_before_anything_is_made(sidestep, inputs, tmp_path, arguments, words):

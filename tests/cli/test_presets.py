@@ -148,6 +148,7 @@ def test_save_can_build_on_another_preset(sidestep, mine):
         (("rename", "voice", "mine"), "Shipped presets keep their names"),
         (("delete", "voice"), "Shipped presets stay"),
         (("compare", "voice", "nobody"), "There is no preset 'nobody'"),
+        (("import", "https://host/a.json"), "curl -fL https://host/a.json | sidestep preset import -"),
         (("import", "a.json", "--name", "a?"), "There is no such file"),
         (("import", "~nobody-here/a.json"), "no such home folder"),
     ],

@@ -73,7 +73,8 @@ def test_another_family_keeps_only_what_all_families_share():
         ("data.weights", "'", 'must be a list; "\'" cannot be read as one'),
         ("adapter.targets.mlp", "perhaps", "must be true or false, not 'perhaps'"),
         ("adapter.family", "lura", "must be one of lora, dora, lokr, loha, oft, not lura"),
-        ("adapter.block_size", 8, "is not a setting (here)"),
+        ("adapter.block_size", 8, "is a setting of oft, not of lora"),
+        ("adapter.blocksize", 8, "is not a setting (here)"),
         ("training.epoch", 8, "is not a setting (here)"),
     ],
 )

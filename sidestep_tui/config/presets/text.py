@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,8 @@ from sidestep_tui.errors import SidestepError
 LARGEST_BYTES: Final = 1_000_000
 _DEEPEST: Final = 8
 _LONGEST_INTEGER: Final = 24
+_ADDRESS: Final = re.compile(r"(?P<scheme>https?:)/(?P<rest>[^/].*)")
+"""As a path writes it, with one slash of the two."""
 _BOM: Final = "\ufeff"
 _EXAMPLE: Final = "`sidestep preset export recommended -` shows how one looks"
 
@@ -75,6 +78,11 @@ def _no_file(path: Path) -> SidestepError:
         return SidestepError("This is a folder, not a preset.", where=path, fix="name a file in it")
     if path.exists():
         return SidestepError("This is not a regular file.", where=path, fix="copy what it gives into a file")
+    address = _ADDRESS.search(path.as_posix())
+    if address is not None:
+        fetched = f"{address['scheme']}//{address['rest']}"
+        fix = f"`curl -fL {fetched} | sidestep preset import -` takes what lies there"
+        return SidestepError("This is an address, not a file.", where=fetched, fix=fix)
     return SidestepError("There is no such file.", where=path, fix="check the path, or give the preset's text itself")
 
 
