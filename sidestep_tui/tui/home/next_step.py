@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sidestep_tui.config.jobs import JobName
+from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.chains import Wait
 from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.runs.resuming import way_on
@@ -113,8 +114,9 @@ def _running(run: RunSummary) -> str:
     way = headway(run.state)
     left = run.state.seconds_left()
     phase = spoken(run.state.phase) or _("it has just begun")
-    progress = _("{share} done").format(share=share(way.share)) if way else phase
-    if left:
+    waiting = run.state.phase == ev.WAITING_FOR_ROOM  # it may have done all of its steps, and waits for a person
+    progress = _("{share} done").format(share=share(way.share)) if way and not waiting else phase
+    if left and not waiting:
         progress += _(", {time} left").format(time=duration(left))
     return _("{name} is running: {progress}. Enter watches it.").format(name=run.run.name, progress=progress)
 

@@ -29,6 +29,10 @@ SAVED = (ev.CheckpointSaved(step=400, path="x"),)
         ([run("a", "interrupted", "preflight")], "Press r on its row to continue it from the start."),
         ([run("a", "interrupted", "preprocess")], "Press r on its row to continue it with what is left."),
         ([run("a", "running", phase="loading the model")], "a is running: loading the model. Enter watches it."),
+        (
+            [run("a", "running", phase=ev.WAITING_FOR_ROOM, progress=ev.Progress(done=9, total=9, unit="songs"))],
+            "a is running: waiting for room on the disk. Enter watches it.",
+        ),
         ([run("a", "failed", failure=ev.RunFailed(what="No space is left."))], "a failed: No space is left."),
         ([run("a", "stopped")], "a was stopped. Press r on its row"),
         ([run("a", "waiting")], "a was saved but not started. Press r on its row"),
