@@ -48,6 +48,11 @@ def test_a_name_that_is_almost_right_is_offered(work: Path) -> None:
     assert str(caught.value.fix).startswith("did you mean recommended? choose one of: 2b-8gb, ")
 
 
+def test_a_name_that_macos_took_apart_is_shown_whole(work: Path) -> None:
+    write(user_presets(), "cafe\u0301", {"settings": RANK_8})
+    assert "caf\u00e9" in [preset.name for preset in read_shelf(work).presets]
+
+
 def test_nearer_levels_win_and_what_they_hide_is_known(work: Path) -> None:
     user = save_preset(Preset("style", "", RANK_8))
     assert find_preset("style", work).level == "user"

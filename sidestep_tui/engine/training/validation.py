@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -57,8 +57,7 @@ class Validator:
         return [sample_losses(transformer, batch.to(device)).item() for batch in batches]
 
     def _batch(self, song: SongEntry, draw: int) -> Batch:
-        fixed = replace(self.drawing, fresh_latents=False)
-        start, stop = crop_window(fixed, draw, song.key, song)
+        start, stop = crop_window(self.drawing, draw, song.key, song)
         tensors = self.store.get(song)
         x0 = tensors.latents(start, stop)[0].float()
         generator = seeded_generator(self.drawing.seed, "validation", song.key, draw)

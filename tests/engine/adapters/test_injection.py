@@ -43,6 +43,19 @@ def _trained(checkpoint: Checkpoint, name: str, folder: Path) -> dict[str, Tenso
     return weights
 
 
+def test_a_fresh_adapter_is_its_seeds_and_no_other_draw_is_disturbed(checkpoint: Checkpoint) -> None:
+    drawn, settings = [], FAMILIES["lora"]
+    for elsewhere, seed in ((1, 3), (2, 3), (2, 4)):
+        transformer = checkpoint.load_transformer("cpu", torch.float32)
+        torch.manual_seed(elsewhere)
+        before = torch.get_rng_state()
+        inject_new(transformer, settings, choose_targets(settings, checkpoint.config), seed)
+        assert torch.equal(torch.get_rng_state(), before)
+        drawn.append(adapter_weights(transformer)["base_model.model.layers.0.self_attn.q_proj.lora_A.weight"])
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[1], drawn[2])
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_saved_adapter_keeps_its_numbers_on_a_model_in_half_precision(
     checkpoint: Checkpoint, name: str, tmp_path: Path

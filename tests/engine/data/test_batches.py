@@ -131,7 +131,7 @@ def test_draws_are_float32(train_document: dict[str, Any]) -> None:
 
 
 def test_min_snr_weighs_the_velocity_error_as_the_paper_weighs_that_of_x0() -> None:
-    t, gamma = torch.tensor([0.05, 0.3, 0.5, 0.9]), 5.0
+    t, gamma = torch.tensor([0.05, 0.3, 0.5, 0.9]), 2.0
     x0_errors = torch.tensor([1.0, 2.0, 3.0, 4.0])
     snr = ((1 - t) / t).square()
     settings = ObjectiveSettings(weighting="min_snr", min_snr_gamma=gamma)

@@ -10,11 +10,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sidestep_tui.config.fields import put
+from sidestep_tui.config.train import Residence
 from sidestep_tui.engine.data.manifest import SongEntry, read_manifest
 from sidestep_tui.engine.data.store import HeldSong, SongStore, StreamedSong, stored_bytes
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.events import StepCompleted, ValidationCompleted
 from sidestep_tui.runs.log import read_events
+
+RESIDENCES: tuple[Residence, ...] = ("memory", "device")
 
 
 @pytest.mark.parametrize("residence", ["device", "stream"])
@@ -49,8 +52,12 @@ def test_auto_streams_what_is_too_large_for_the_free_memory(songs: Path, monkeyp
 
 
 def test_a_held_song_does_not_go_to_the_disk_again(songs: Path) -> None:
-    manifest = read_manifest(songs)
-    song = SongStore(songs, manifest.songs, manifest.condition_size, "memory").get(manifest.songs[0])
+    manifest, device = read_manifest(songs), torch.device("meta")
+    song, moved = (
+        SongStore(songs, manifest.songs, manifest.condition_size, residence, device).get(manifest.songs[0])
+        for residence in RESIDENCES
+    )
+    assert [one.latents(0, 1)[0].device.type for one in (song, moved)] == ["cpu", "meta"]
     before = song.latents(0, 10)[0].clone()
     with (songs / manifest.songs[0].file).open("r+b") as file:
         file.write(bytes((songs / manifest.songs[0].file).stat().st_size))

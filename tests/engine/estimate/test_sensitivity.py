@@ -207,3 +207,35 @@ def test_what_is_measured_on_the_device_is_no_wider_than_float32(tokens: int) ->
         seen = ModuleStatistics().measure(WeightGradient(outputs, Inputs(inputs)))
     wanted = (outputs.T.double() @ inputs.double()).square().sum()
     torch.testing.assert_close(seen.square.double(), wanted, rtol=1e-5, atol=0)
+
+
+def test_the_signal_is_the_square_of_the_mean_less_what_the_draws_noise_adds() -> None:
+    """Bands of unequal counts; that of one draw tells no noise and counts for nothing."""
+    draw, weights = torch.Generator().manual_seed(2), (0.2, 0.5, 0.3)
+    sketches = [torch.randn(count, 8, 8, generator=draw) + 1 for count in (5, 3, 1)]
+    statistics = ModuleStatistics(
+        squares=tuple([1.0] * len(band) for band in sketches),
+        sketches={number: band.sum(dim=0) for number, band in enumerate(sketches)},
+        sketch_squares=[float(band.square().sum()) for band in sketches],
+    )
+    shares = [weight / 0.7 for weight in weights[:2]]
+    mean = sum(share * band.mean(dim=0) for share, band in zip(shares, sketches, strict=False))
+    noise = sum(share**2 * band.var(dim=0).sum() / len(band) for share, band in zip(shares, sketches, strict=False))
+    assert statistics.signal(weights) == pytest.approx(float(torch.as_tensor(mean).square().sum() - noise), rel=1e-5)
+    backwards = ModuleStatistics(squares=([1.0] * 2, [], []), sketches={0: torch.zeros(8, 8)}, sketch_squares=[9.0] * 3)
+    assert backwards.signal(weights) == 0, "a square is not below zero"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_square_of_a_long_songs_gradient_is_that_of_the_matrix(dtype: torch.dtype) -> None:
+    """By pairs of tokens, in several blocks; nothing is summed in less than float32."""
+    draw = torch.Generator().manual_seed(3)
+    outputs, inputs = (torch.randn(200, size, generator=draw).to(dtype) for size in (300, 280))
+    square = WeightGradient(outputs, Inputs(inputs)).square()
+    assert square.item() == pytest.approx((outputs.float().T @ inputs.float()).square().sum().item(), rel=1e-5)
+
+
+def test_a_sketch_keeps_the_norm_of_a_gradient_whatever_its_symmetry() -> None:
+    identity = torch.eye(256)
+    sketch = ModuleStatistics().measure(WeightGradient(identity, Inputs(identity))).sketch
+    assert sketch.square().sum().item() == pytest.approx(256, rel=0.2)
