@@ -47,4 +47,4 @@ def draws(songs: Sequence[SongEntry], begin: int, end: int) -> Iterator[Draw]:
     """
     for number in range(begin, end):
         turn, place = divmod(number, len(songs))
-        yield Draw(number, songs[place], (turn + number) % len(BANDS))
+        yield Draw(number, songs[place], (turn + place) % len(BANDS))
