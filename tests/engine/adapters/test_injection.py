@@ -16,6 +16,7 @@ from sidestep_tui.engine.adapters.targets import choose_targets
 from sidestep_tui.engine.export.formats import FORMATS
 from sidestep_tui.engine.export.modules import split_modules
 from sidestep_tui.engine.generate.adapter import apply_adapters
+from sidestep_tui.errors import SidestepError
 from tests.engine.families import FAMILIES
 
 
@@ -54,6 +55,15 @@ def test_a_fresh_adapter_is_its_seeds_and_no_other_draw_is_disturbed(checkpoint:
         drawn.append(adapter_weights(transformer)["base_model.model.layers.0.self_attn.q_proj.lora_A.weight"])
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[1], drawn[2])
+
+
+def test_an_adapter_that_is_no_number_is_not_read(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    """A run would go on from it, and a checkpoint of it is passed over."""
+    transformer, config = _adapted(checkpoint, "lora", torch.float32)
+    weights = adapter_weights(transformer)
+    save_adapter(tmp_path, config, weights | {next(iter(weights)): torch.full((4, 64), torch.nan)}, "tiny")
+    with pytest.raises(SidestepError, match=r"Not a number in the adapter: base_model\.model\.layers\.0"):
+        read_adapter(tmp_path)
 
 
 @pytest.mark.parametrize("name", FAMILIES)

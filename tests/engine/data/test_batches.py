@@ -125,6 +125,11 @@ def test_turbo_timesteps_are_the_samplers_eight_within_the_focus_band(train_docu
     torch.testing.assert_close(drawn.flip(0), 0.2 + 0.5 * flow.inference_schedule(8, 3.0))
 
 
+def test_crops_and_genres_are_those_of_the_settings(train_document: dict[str, Any]) -> None:
+    drawing = _drawing(put(put(train_document, "data.genre_ratio", 0.3), "data.crop_seconds", 2.0))
+    assert (drawing.crop_frames, drawing.genre_ratio) == (50, 0.3)
+
+
 def test_draws_are_float32(train_document: dict[str, Any]) -> None:
     sample = _samples(train_document)[0]
     assert {sample.t.dtype, sample.noise.dtype, sample.x0.dtype} == {torch.float32}

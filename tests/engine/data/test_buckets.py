@@ -32,6 +32,12 @@ def test_little_of_an_epoch_is_padding() -> None:
     assert sum(shares) / len(shares) < plain / 4
 
 
+def test_songs_that_all_fit_into_one_bucket_come_in_another_order_every_epoch() -> None:
+    items = library(20)
+    firsts = {tuple(batch[0].key for batch in epoch_batches(items, BATCH, 42, epoch)) for epoch in range(4)}
+    assert len(firsts) == 4
+
+
 def test_every_song_comes_once_and_neighbours_change() -> None:
     items = library(50)
     epochs = [epoch_batches(items, BATCH, 42, epoch) for epoch in range(3)]

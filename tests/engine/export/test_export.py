@@ -25,6 +25,12 @@ from tests.engine.conftest import trained
 from tests.engine.export.families import EXPORTED
 
 
+@pytest.mark.parametrize("family", [name for name in EXPORTED if name != "oft"])
+def test_another_scale_is_no_other_effect(tiny_checkpoint: Path, tmp_path: Path, family: str) -> None:
+    for module in split_modules(read_adapter(trained(tiny_checkpoint, tmp_path, EXPORTED[family]))).values():
+        torch.testing.assert_close(module.rescaled(0.3).effect(), module.effect(), atol=1e-6, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("family", "form"),
     [
