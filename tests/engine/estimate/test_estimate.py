@@ -13,7 +13,6 @@ from safetensors.torch import load_file, save_file
 
 from sidestep_tui.config.optimisation import TrainingSettings
 from sidestep_tui.config.train import ValidationSettings
-from sidestep_tui.engine.adapters.adapter import read_adapter
 from sidestep_tui.engine.data.manifest import read_manifest, write_manifest
 from sidestep_tui.engine.data.songs import split_songs
 from sidestep_tui.engine.data.tensors import read_all
@@ -231,27 +230,3 @@ def test_a_full_card_gets_shorter_windows(
     assert len(freed) == len(filling) > 0
     assert all(freed), "the cache was emptied while the error still held what fills the memory"
     assert state.results["batches"] == 3
-
-
-def test_a_ranking_of_other_songs_is_told(
-    engine: Engine, turbo: Path, songs: Path, tmp_path: Path, train_document: dict[str, Any]
-) -> None:
-    output = songs / "sensitivity.json"
-    engine.run("estimate", "estimate", {**_document(turbo, songs, output, batches=2), "output": None})
-    document = json.loads(output.read_text())
-    output.write_text(json.dumps({**document, "data": "of other songs"}))
-    train_document |= {"adapter": {"targets_from": str(songs)}, "training": {"max_steps": 1}}
-    _, state = engine.run("trained", "train", train_document)
-    assert any("other songs" in warning.what for warning in state.warnings)
-
-
-def test_a_family_without_ranks_says_that_it_takes_the_modules_alone(
-    engine: Engine, turbo: Path, songs: Path, train_document: dict[str, Any]
-) -> None:
-    engine.run("estimate", "estimate", {**_document(turbo, songs, songs / "s.json", batches=2), "output": None})
-    chosen = [entry["module"] for entry in json.loads((songs / "sensitivity.json").read_text())["proposal"]]
-    for family, told in (({"family": "oft", "block_size": 8}, 1), ({"family": "loha", "rank": 4}, 0)):
-        document = {**train_document, "adapter": family | {"targets_from": str(songs)}, "training": {"max_steps": 1}}
-        run, state = engine.run(f"trained {told}", "train", document)
-        assert sum("has no ranks" in warning.what for warning in state.warnings) == told
-        assert read_adapter(run.final).modules == tuple(sorted(chosen))

@@ -22,7 +22,6 @@ from sidestep_tui.engine.generate import song as generate_song
 from sidestep_tui.engine.ranks import Ranks
 from sidestep_tui.engine.training import job as train
 from sidestep_tui.engine.training import sampler
-from sidestep_tui.engine.training.prompt_conditions import encode_conditions
 from sidestep_tui.engine.training.sample_songs import songs_to_sample
 from sidestep_tui.engine.training.sampler import Sampler
 from sidestep_tui.engine.training.setup import prepare
@@ -41,16 +40,11 @@ def document(train_document: dict[str, Any], tiny_checkpoint: Path, tmp_path: Pa
     folder = write_songs(tmp_path / "tiny songs", checkpoint.fingerprint(), checkpoint.config.encoder_hidden_size)
     manifest = read_manifest(folder)
     told = {"prompt": text_prompt(SUNG), "lyrics": lyric_prompt(SUNG)}
-    songs = tuple(type(song)(**{**_fields(song), **told}) for song in manifest.songs)
-    write_manifest(folder, type(manifest)(manifest.model, "turbo", manifest.condition_size, {}, songs))
+    write_manifest(folder, replace(manifest, songs=tuple(replace(song, **told) for song in manifest.songs)))
     shared_by_model(folder, tiny_checkpoint)
     document = put(put(train_document, "model.checkpoint", str(tiny_checkpoint)), "data.tensors", str(folder))
     samples = {"every_epochs": 1, "songs": 1, "prompts": "loud drums | ", "duration": 1.0, "steps": 3}
     return put(put(document, "samples", samples), "optimizer.learning_rate", 0.05)
-
-
-def _fields(song: Any) -> dict[str, Any]:
-    return {name: getattr(song, name) for name in type(song).__slots__}
 
 
 def shared_by_model(folder: Path, model: Path) -> None:
@@ -239,24 +233,3 @@ def test_a_sample_that_finds_the_memory_full_ends_a_run_whose_other_ranks_wait_f
     else:
         assert state.status == "completed"
         assert {warning.what for warning in state.warnings} == {"The device has no room for samples."}
-
-
-def test_conditions_are_those_that_the_pipeline_encodes(tiny_checkpoint: Path) -> None:
-    from sidestep_tui.engine.generate.pipeline import build_pipeline
-
-    checkpoint = open_checkpoint(tiny_checkpoint)
-    (ours,) = encode_conditions(checkpoint, [SUNG], torch.device("cpu"), torch.float32)
-    pipeline = build_pipeline(checkpoint, torch.float32)
-    text, text_mask, lyric, lyric_mask = pipeline.encode_prompt(
-        prompt=SUNG.caption, lyrics=SUNG.lyrics, vocal_language="en", audio_duration=80.0, bpm=90,
-        keyscale="D minor", timesignature="3", device=torch.device("cpu"),
-        instruction="Fill the audio semantic mask based on the given conditions:",
-    )  # fmt: skip
-    with torch.no_grad():
-        theirs, _ = pipeline.condition_encoder(
-            text_hidden_states=text, text_attention_mask=text_mask, lyric_hidden_states=lyric,
-            lyric_attention_mask=lyric_mask,
-            refer_audio_acoustic_hidden_states_packed=pipeline.condition_encoder.silence_latent[:, :750],
-            refer_audio_order_mask=torch.zeros(1, dtype=torch.long),
-        )  # fmt: skip
-    torch.testing.assert_close(ours, theirs[0])
