@@ -194,7 +194,7 @@ def plain_step(
 
 def our_step(
     transformer: AceStepTransformer1DModel,
-    batch: Batch,
+    batch: Batch | Callable[[], tuple[Batch, ...]],
     rank: int,
     policy: Checkpointing,
     *,
@@ -202,7 +202,10 @@ def our_step(
     compiled: bool = False,
     streamed: int = 0,
 ) -> Callable[[], None]:
-    """The step of the engine's training loop; `streamed` blocks of the model come from the host, the rest is there."""
+    """The step of the engine's training loop, on one song or on ever others.
+
+    `streamed` blocks of the model come from the host, the rest is there.
+    """
     device = transformer.device
     add_lora(transformer, rank)
     use_fast_blocks(transformer)
@@ -222,7 +225,9 @@ def our_step(
         passes = RecordedPasses(passes, parameters, device, CardRecorder(device), sys.exit)
 
     def step() -> None:
-        accumulate_gradients(passes, parameters, StepShare((batch,), (0,), 1), 1.0, (0, 1), Ranks())
+        batches = (batch,) if isinstance(batch, Batch) else batch()
+        share = StepShare(batches, tuple(range(len(batches))), len(batches))
+        accumulate_gradients(passes, parameters, share, 1.0, (0, 1), Ranks())
         optimizer.step()
         optimizer.zero_grad()
 

@@ -42,6 +42,12 @@ for card in cards:
             failing.append(f"cuda:{card} (sm_{major}{minor}; torch is built for {built}): {said}")
 print(torch.cuda.is_available() and len(failing) < len(cards), "; ".join(failing))
 """
+_TRY_SEGMENTS: Final = """
+import torch
+from sidestep_tui.engine.segments import let_segments_grow
+reason = let_segments_grow(torch.device("cuda", 0))
+print("torch takes it in segments that", "grow" if reason is None else f"stay as they are: {reason}")
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +66,10 @@ def all_checks(console: "Console") -> list[Check]:
     with ThreadPoolExecutor(2) as pool:  # each import takes seconds, in a process of its own
         torch = pool.submit(check_torch, machine)
         models = pool.submit(check_model_libraries)
+        memory = pool.submit(check_segments, machine)
         quick = [check_python(), *check_cards(machine), check_codecs(), check_audio_reader(), check_disk(machine)]
-        return [quick[0], torch.result(), models.result(), *check_torchaudio(), *quick[1:], check_terminal(console)]
+        tried = [torch.result(), *memory.result(), models.result()]
+        return [quick[0], *tried, *check_torchaudio(), *quick[1:], check_terminal(console)]
 
 
 def check_python() -> Check:
@@ -96,6 +104,12 @@ def check_torch(machine: MachineSnapshot) -> Check:
         fix = "update the NVIDIA driver, or install a torch built for an older CUDA"
         return Check("torch", "broken", f"{found}, but it cannot use the card", fix)
     return Check("torch", "ok", found)
+
+
+def check_segments(machine: MachineSnapshot) -> list[Check]:
+    """How torch takes a card's memory; nothing where it has none or cannot use it, which is told elsewhere."""
+    worked, words = try_python(_TRY_SEGMENTS) if machine.cards and torch_build() is not None else (False, "")
+    return [Check("card memory", "ok", words)] if worked else []
 
 
 def torch_build() -> str | None:

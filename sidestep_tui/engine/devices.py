@@ -14,6 +14,7 @@ import torch
 from sidestep_tui.acestep.precisions import PRECISIONS
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.model import ModelSettings
+from sidestep_tui.engine.segments import let_segments_grow
 from sidestep_tui.errors import SidestepError, first_line
 from sidestep_tui.runs.cards import driver_cards, usual_card
 from sidestep_tui.runs.events import DeviceSampled
@@ -68,9 +69,13 @@ def _unnamed_card() -> int:
 
 
 def make_current(device: torch.device) -> None:
-    """Makes a card the one that torch and other libraries mean where they name none, as for the precisions it has."""
+    """Makes a card the one that torch and other libraries mean where they name none, as for the precisions it has.
+
+    Its memory is taken in segments that grow, where they can.
+    """
     if device.type == "cuda":
         torch.cuda.set_device(device)
+        let_segments_grow(device)
 
 
 def why_no_card(settings: Section) -> str | None:

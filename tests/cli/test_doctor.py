@@ -208,3 +208,13 @@ def test_this_machine_can_do_the_work(sidestep):
     )
     assert found["torch"] != "broken"
     assert result.code == 0
+
+
+def test_how_torch_takes_a_cards_memory_is_told_where_it_has_one(monkeypatch):
+    words = "torch takes it in segments that grow"
+    monkeypatch.setattr(checks, "try_python", lambda _: (True, words))
+    monkeypatch.setattr(checks, "torch_build", lambda: "13.0")
+    assert checks.check_segments(machine(CARD)) == [Check("card memory", "ok", words)]
+    assert checks.check_segments(machine()) == []
+    monkeypatch.setattr(checks, "try_python", lambda _: (False, "RuntimeError"))
+    assert checks.check_segments(machine(CARD)) == []

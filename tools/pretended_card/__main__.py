@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SOURCES = ("memory.c", "device.c", "work.c", "capture.c", "waiting.c", "driver.c", "quiet.c")
+SOURCES = ("memory.c", "virtual.c", "device.c", "work.c", "capture.c", "waiting.c", "driver.c", "quiet.c")
 NAME = "libcuda.so.1"
 
 

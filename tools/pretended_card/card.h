@@ -8,8 +8,16 @@
 #include <cuda_runtime_api.h>
 #undef cudaGetDeviceProperties
 
+#define PAGE ((size_t)2 << 20) /* what the driver hands out at least, and aligns to */
+
 size_t card_bytes(void);
 int card_attribute(int attribute);
+
+/* Memory that counts as taken, if there is as much; addresses of the card without any. */
+int card_take(size_t bytes);
+void card_give_back(size_t bytes);
+void *card_range(size_t bytes);
+void card_let_go(void *range);
 
 /* What a call is answered while a stream is captured: work put on a stream, and what would wait for the card or change
    it under the capture (`unsafe`). Both are a success where nothing is captured. */

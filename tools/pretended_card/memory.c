@@ -8,8 +8,9 @@
 
 #include "card.h"
 
-#define PAGE ((size_t)2 << 20) /* what the driver hands out at least, and aligns to */
 #define COPIED ((size_t)4 << 20) /* larger copies to and from the card are left out: nobody reads the numbers */
+
+#define RANGE (-1) /* a kind of block: addresses of the card, behind which there may be memory */
 
 typedef struct Block {
     char *start;
@@ -91,12 +92,36 @@ static int kind_of(const void *place) {
     pthread_mutex_lock(&lock);
     for (Block *block = blocks; block; block = block->next)
         if ((char *)place >= block->start && (char *)place < block->start + block->size) {
-            kind = block->kind;
+            kind = block->kind == RANGE ? cudaMemoryTypeDevice : block->kind;
             break;
         }
     pthread_mutex_unlock(&lock);
     return kind;
 }
+
+int card_take(size_t bytes) {
+    pthread_mutex_lock(&lock);
+    int fits = used + bytes + taken() <= card_bytes();
+    if (fits) used += bytes;
+    pthread_mutex_unlock(&lock);
+    return fits;
+}
+
+void card_give_back(size_t bytes) {
+    pthread_mutex_lock(&lock);
+    used -= bytes;
+    pthread_mutex_unlock(&lock);
+}
+
+void *card_range(size_t bytes) {
+    pthread_mutex_lock(&lock);
+    char *start = reserve_aligned(bytes);
+    if (start) remember(start, bytes, RANGE);
+    pthread_mutex_unlock(&lock);
+    return start;
+}
+
+void card_let_go(void *start) { give_back(start); }
 
 cudaError_t cudaMalloc(void **result, size_t bytes) {
     cudaError_t error = unsafe();
