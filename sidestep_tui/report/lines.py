@@ -67,8 +67,7 @@ def chart(identity: str, title: str, lines: Sequence[Line], *, logarithms: bool 
 
 def smoothed(values: Array) -> Array:
     """A running mean over 33 points or a fiftieth of all, whichever is more."""
-    mean = RunningMean(1 - 1 / max(33.0, values.size / 50))
-    return np.array([mean.add(value) for value in values.tolist()])
+    return np.array(RunningMean(1 - 1 / max(33.0, values.size / 50)).extend(values.tolist()))
 
 
 def _plot(title: str, lines: Sequence[Line], logarithmic: bool) -> Html:

@@ -70,6 +70,6 @@ def _band_losses(event: ev.StepCompleted) -> list[float | None]:
         if loss is not None:
             band = min(int(timestep * len(ev.BANDS)), len(ev.BANDS) - 1)
             counts[band] += 1
-            mean = bands[band] or 0.0
-            bands[band] = mean + (loss - mean) / counts[band]
+            mean = bands[band]
+            bands[band] = loss if mean is None else mean + (loss - mean) / counts[band]
     return bands

@@ -149,6 +149,7 @@ def replay(events: Iterable[ev.AnyEvent], state: RunState | None = None) -> RunS
     """
     state = state or RunState()
     waiting: list[ev.StepCompleted] = []
+    unseen: ev.StepCompleted | None = None  # the last step, until another kind of event may ask how far the run is
     for event in events:
         step = event if isinstance(event, ev.StepCompleted) else None
         again = step is not None and bool(waiting) and step.step <= waiting[-1].step
@@ -156,10 +157,16 @@ def replay(events: Iterable[ev.AnyEvent], state: RunState | None = None) -> RunS
             state, waiting = replace(state, curves=_done(state.curves, waiting)), []
         if step is not None:
             waiting.append(step)
-            state = replace(state, updated_at=step.time, step=step.step, epoch=step.epoch)
+            unseen = step
         else:
-            state = apply(state, event)
+            state, unseen = apply(_seen(state, unseen), event), None
+    state = _seen(state, unseen)
     return replace(state, curves=_done(state.curves, waiting)) if waiting else state
+
+
+def _seen(state: RunState, step: ev.StepCompleted | None) -> RunState:
+    """The state after a step, but for its curves."""
+    return state if step is None else replace(state, updated_at=step.time, step=step.step, epoch=step.epoch)
 
 
 def _done(curves: Curves, steps: Sequence[ev.StepCompleted]) -> Curves:

@@ -43,8 +43,7 @@ class StepColumns:
         for name in NAMES:
             self._columns[name].extend(fresh[name])
         for name in _SMOOTHED:
-            mean = self._means[name]
-            self._columns[f"smooth_{name}"].extend(mean.add(value) for value in fresh[name])
+            self._columns[f"smooth_{name}"].extend(self._means[name].extend(fresh[name]))
 
     def get(self, name: str) -> Array:
         """One column, shape [steps]."""
