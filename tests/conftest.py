@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 from collections.abc import Callable, Generator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,22 @@ def pytest_collection() -> Generator[None, object, object]:
     gc.enable()
     spare_the_collector()
     return collected
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lets each worker begin with its share of the slow tests: one that begins last is waited for by all the others.
+
+    A worker is given as many tests as each other, in the order of this list, and what is stolen is taken from the end.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers == 1:
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    others = iter([item for item in items if not item.get_closest_marker("slow")])
+    shares = (slow[first::workers] for first in range(workers))
+    size = len(items) // workers
+    ordered = [item for share in shares for item in (*share, *islice(others, max(0, size - len(share))))]
+    items[:] = [*ordered, *others]
 
 
 def spare_the_collector() -> None:
