@@ -96,8 +96,8 @@ def _build_condition_encoder(vae: AutoencoderOobleck) -> AceStepConditionEncoder
         num_timbre_encoder_hidden_layers=2,
     )
     edge = encoder_reach(vae)
-    mean, _ = encode_audio(vae, torch.zeros(2, 3 * edge * vae.hop_length))
-    # Away from its ends, silence gives the same frame again and again.
+    # Away from its ends, silence gives the same frame again and again: one of them is enough.
+    mean, _ = encode_audio(vae, torch.zeros(2, (2 * edge + 1) * vae.hop_length))
     silence = mean[edge].repeat(encoder.silence_latent.shape[1], 1)
     silence[:edge], silence[-edge:] = mean[:edge], mean[-edge:]
     encoder.silence_latent.copy_(silence)

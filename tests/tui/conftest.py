@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pytest
 from textual.app import App
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import Input, TextArea
@@ -30,7 +31,7 @@ from sidestep_tui.runs.log import EventWriter
 from sidestep_tui.runs.machine import CardSnapshot, MachineSnapshot
 from sidestep_tui.tui.app import SidestepApp
 
-from . import patience, recorded
+from . import patience, recorded, styles
 
 NOW = 1_760_000_000.0
 """The moment at which every test of a screen happens, in seconds since the epoch."""
@@ -105,6 +106,12 @@ def still_cursors(monkeypatch: pytest.MonkeyPatch) -> None:
 def patient_pilots(monkeypatch: pytest.MonkeyPatch) -> None:
     """See `patience`."""
     patience.wait_for_what_is_asked(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def styles_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each application reads the same style sheets, which is a tenth of what it does to draw its first screen."""
+    monkeypatch.setattr(Stylesheet, "_parse_rules", styles.parse_once)
 
 
 @pytest.fixture

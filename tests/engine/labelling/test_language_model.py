@@ -1,6 +1,7 @@
 """Captions by ACE-Step's language model: what it is asked, what it may say, and how its thought is read."""
 
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,10 @@ def settings_of(songs: Path, checkpoints: Path, **more: Any) -> dict[str, Any]:
 def say(monkeypatch: pytest.MonkeyPatch, words: str) -> list[str]:
     """The model answers with these words; returns the prompts that it is given from now on."""
     asked: list[str] = []
+    read = cache(PreTrainedTokenizerFast.from_pretrained)  # which takes seconds for so many codes
 
     def generate(self: Any, input_ids: torch.Tensor, **how: Any) -> torch.Tensor:
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(self.name_or_path)
+        tokenizer = read(self.name_or_path)
         asked.append(tokenizer.decode(input_ids[0]))
         known = words.partition("\n")[2] if "bpm: 90" in asked[-1] else words
         answer = tokenizer(f"{known}</think>", return_tensors="pt")["input_ids"]
