@@ -51,12 +51,14 @@ def run(context: JobContext, settings: PreflightSettings) -> Results:
         rehearsals.append(_rehearsed(context, with_policy(training, policy), settings.preflight.steps))
         if rehearsals[-1].measured.fits:
             break
+    context.progress(len(rehearsals), len(rehearsals), "policies")  # what comes after the first that fits is left out
     taken = rehearsals[-1]
     if settings.preflight.policies == "fastest" and taken.measured.fits:
         ways = other_ways(taken.settings, choose_device(training))
         for done, way in enumerate(ways):
             context.progress(done, len(ways), "ways", _way(way) or "plain")
             rehearsals.append(_rehearsed(context, way, settings.preflight.steps))
+        context.progress(len(ways), len(ways), "ways")
         taken = _fastest(taken, rehearsals)
     return _told(context, rehearsals, taken)
 

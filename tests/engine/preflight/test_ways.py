@@ -65,7 +65,7 @@ def test_what_makes_steps_faster_is_tried_with_the_policy_that_fits(
     ]  # fmt: skip
     progress = [event for event in read_events(run.events_file) if isinstance(event, Progress)]
     assert [(one.done, one.total, one.unit) for one in progress if one.unit in ("policies", "ways")] == [
-        (0, 4, "policies"), (1, 4, "policies"), (0, 1, "ways"),
+        (0, 4, "policies"), (1, 4, "policies"), (2, 2, "policies"), (0, 1, "ways"), (1, 1, "ways"),
     ]  # fmt: skip
     document = put(put(train_document, "memory.checkpointing", "half"), "memory.compile", True)
     known = recall(TrainSettings.model_validate(document), CPU)
