@@ -45,8 +45,11 @@ def check_kinds(settings: Section) -> None:
     Raises:
         SidestepError: in the words that the engine would fail with.
     """
+    looks = _LOOKS
+    if isinstance(settings, ExportSettings):
+        looks = {} if settings.from_difference else {"adapter": _look_at_trained}
     for setting, path in path_values(settings.model_dump()):
-        if look := _LOOKS.get(setting):
+        if look := looks.get(setting):
             look(expanded(path))
 
 
@@ -60,6 +63,18 @@ def _look_at_tensors(path: Path) -> None:
     from sidestep_tui.engine.data.manifest import read_manifest
 
     read_manifest(path)
+
+
+def _look_at_adapter(path: Path) -> None:
+    from sidestep_tui.engine.adapters.place import locate_adapter
+
+    locate_adapter(path)
+
+
+def _look_at_trained(path: Path) -> None:
+    from sidestep_tui.engine.adapters.place import check_trained
+
+    check_trained(path)
 
 
 def _look_at_songs(path: Path) -> None:
@@ -76,6 +91,10 @@ _LOOKS: Final[dict[str, Callable[[Path], None]]] = {
     "data.more_tensors": _look_at_tensors,
     "tensors": _look_at_tensors,
     "dataset": _look_at_songs,
+    "adapter": _look_at_adapter,
+    "adapters.path": _look_at_adapter,
+    "adapter.start_from": _look_at_adapter,
+    "against": _look_at_adapter,
 }
 
 

@@ -65,6 +65,16 @@ def inputs(tmp_path: Path) -> tuple[str, ...]:
 
 
 @pytest.fixture
+def adapter(tmp_path: Path) -> str:
+    """A folder with the names of an adapter's files."""
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        (folder / name).touch()
+    return str(folder)
+
+
+@pytest.fixture
 def songs(tmp_path: Path) -> Path:
     """Two songs of one second, one of them described, and a file that is no audio."""
     folder = tmp_path / "songs"

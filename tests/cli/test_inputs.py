@@ -25,6 +25,10 @@ def test_every_path_that_is_not_there_is_named_with_its_setting_at_once(sidestep
         (("preflight", "SONGS", "--model", "MODEL"), "This folder has no preprocessed songs."),
         (("estimate", "TENSORS", "--model", "SONGS", "--output", "e.json"), "The folder holds no ACE-Step 1.5 model."),
         (("preprocess", "TENSORS", "--model", "MODEL", "--output", "t"), "The folder holds no audio files."),
+        (("export", "SONGS"), "This is no adapter."),
+        (("verify", "SONGS", "--model", "MODEL"), "This is no adapter."),
+        (("generate", "--model", "MODEL", "--adapter", "SONGS", "--prompt", "x", "--output", "a.wav"), "no adapter."),
+        (("train", "TENSORS", "--model", "MODEL", "--adapter.start_from", "SONGS", "--output", "run"), "no adapter."),
     ],
 )
 def test_a_folder_of_another_kind_is_told_before_anything_is_made(

@@ -78,11 +78,9 @@ def test_a_run_needs_a_place(sidestep, inputs):
     assert (result.code, "--output" in result.err) == (2, True)
 
 
-def test_other_jobs_make_a_run_among_the_runs(sidestep, stub_engine, inputs, songs, tmp_path, sidestep_home):
+def test_other_jobs_make_a_run_among_the_runs(sidestep, stub_engine, inputs, adapter, songs, tmp_path, sidestep_home):
     stub_engine("complete")
     tensors, *model = inputs
-    adapter = tmp_path / "adapter"
-    adapter.mkdir()
     jobs = {
         "preprocess": ("preprocess", songs, *model, "--output", tmp_path / "t"),
         "estimate": ("estimate", tensors, *model, "--output", tmp_path / "e.json"),
@@ -167,9 +165,9 @@ def test_a_result_of_the_wrong_kind_is_told_before_an_engine_starts(
     assert list_runs() == []
 
 
-def test_a_merged_export_without_its_model_is_told_before_an_engine_starts(sidestep, stub_engine, inputs):
+def test_a_merged_export_without_its_model_is_told_before_an_engine_starts(sidestep, stub_engine, adapter):
     stub_engine("complete")
-    result = sidestep("export", inputs[0], "--format", "merged")
+    result = sidestep("export", adapter, "--format", "merged")
     assert (result.code, "--checkpoint" in result.err) == (2, True)
     assert list_runs() == []
 

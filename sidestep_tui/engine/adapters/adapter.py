@@ -26,13 +26,12 @@ from sidestep_tui.acestep.keymap import to_diffusers, to_original
 from sidestep_tui.config.adapter import AdapterBase
 from sidestep_tui.engine.adapters.config import check_numbers, new_config
 from sidestep_tui.engine.adapters.injection import inject
+from sidestep_tui.engine.adapters.place import CONFIG_FILE, WEIGHTS_FILE, check_trained
 from sidestep_tui.engine.adapters.targets import Target
 from sidestep_tui.engine.tensor_files import write_tensors
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_json_atomic
 
-CONFIG_FILE: Final = "adapter_config.json"
-WEIGHTS_FILE: Final = "adapter_model.safetensors"
 PREFIX: Final = "base_model.model."
 """What PEFT and ACE-Step put before the module names in an adapter file."""
 _NAME: Final = "default"
@@ -116,27 +115,17 @@ def save_adapter(folder: Path, config: PeftConfig, weights: dict[str, Tensor], m
     write_tensors(folder / WEIGHTS_FILE, weights, {"format": "pt"})
 
 
-def no_adapter(path: Path, fix: str) -> SidestepError:
-    """Says that a path is no adapter; of a run's folder also where its adapters lie."""
-    saved = [path / "final", path / "best", *sorted(path.glob("checkpoints/*"), reverse=True)]
-    held = next((folder for folder in saved if (folder / CONFIG_FILE).is_file()), None)
-    if held is not None:
-        return SidestepError("This is a run, and no adapter.", where=path, fix=f"choose its adapter: {held}")
-    return SidestepError("This is no adapter.", where=path, fix=fix)
-
-
 def read_adapter(folder: Path) -> AdapterFile:
     """An adapter folder in PEFT's form, under original or diffusers module names.
 
     Raises:
         SidestepError: files are missing or damaged, the family is unknown, or a weight is not a number.
     """
+    check_trained(folder)
     try:
         config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
         check_numbers(config)
         weights = load_file(folder / WEIGHTS_FILE)
-    except FileNotFoundError as error:
-        raise no_adapter(folder, f"choose a folder with {CONFIG_FILE} and {WEIGHTS_FILE}") from error
     except (OSError, ValueError, SafetensorError) as error:
         raise SidestepError(f"The adapter cannot be read: {error}.", where=folder, fix="take another copy") from error
     if str(config.get("peft_type")) not in _CONFIGS:

@@ -16,10 +16,10 @@ from torch import Tensor
 from sidestep_tui.acestep.keymap import to_diffusers, to_original
 from sidestep_tui.config.adapter import Family
 from sidestep_tui.config.jobs import ExportFormat
-from sidestep_tui.engine.adapters.adapter import CONFIG_FILE, PREFIX, WEIGHTS_FILE, AdapterFile, read_adapter
+from sidestep_tui.engine.adapters.adapter import PREFIX, AdapterFile, read_adapter
 from sidestep_tui.engine.adapters.config import unscaled_lora
+from sidestep_tui.engine.adapters.place import COMFYUI_FILE, CONFIG_FILE, DIFFUSERS_FILE, LYCORIS_FILE, WEIGHTS_FILE
 from sidestep_tui.engine.export.lycoris import (
-    LYCORIS_FILE,
     lycoris_metadata,
     module_of_stem,
     read_lycoris,
@@ -33,8 +33,6 @@ from sidestep_tui.told import told
 
 Modules = Mapping[str, ModuleAdapter]
 
-DIFFUSERS_FILE: Final = "pytorch_lora_weights.safetensors"
-COMFYUI_FILE: Final = "adapter.safetensors"
 _DIFFUSERS_PREFIX: Final = "transformer."
 _METADATA_KEY: Final = "lora_adapter_metadata"
 _LORA_KEY: Final = re.compile(r"\.(lora_A\.weight|lora_B\.weight|lora_magnitude_vector)$")

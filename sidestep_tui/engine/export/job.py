@@ -13,9 +13,10 @@ from sidestep_tui.acestep.model_config import Variant
 from sidestep_tui.acestep.precisions import PRECISIONS
 from sidestep_tui.config.jobs import ExportFormat, ExportSettings
 from sidestep_tui.engine.adapters.adapter import AdapterFile, read_adapter
+from sidestep_tui.engine.adapters.place import COMFYUI_FILE
 from sidestep_tui.engine.context import JobContext, Results
 from sidestep_tui.engine.export.difference import extract_lora
-from sidestep_tui.engine.export.formats import COMFYUI_FILE, FORMATS, Modules
+from sidestep_tui.engine.export.formats import FORMATS, Modules
 from sidestep_tui.engine.export.merge import write_merged
 from sidestep_tui.engine.export.model_card import default_output, model_card
 from sidestep_tui.engine.export.modules import family_of, split_modules

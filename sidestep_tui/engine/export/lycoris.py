@@ -13,7 +13,6 @@ from sidestep_tui.engine.export.modules import ModuleAdapter
 from sidestep_tui.engine.export.weights_file import load_weights, save_weights
 from sidestep_tui.errors import SidestepError
 
-LYCORIS_FILE: Final = "lokr_weights.safetensors"
 _STEM: Final = re.compile(
     r"(?:base_model[._]model|lycoris|diffusion_model[._]decoder|lora_unet_decoder)[._]"
     r"layers[._](\d+)[._](self_attn|cross_attn|mlp)[._]((?:q|k|v|o|gate|up|down)_proj)$"

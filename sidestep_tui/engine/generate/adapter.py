@@ -10,12 +10,12 @@ from torch import nn
 
 from sidestep_tui.config.generate import WeightedAdapter
 from sidestep_tui.engine.adapters.adapter import (
-    CONFIG_FILE,
     PREFIX,
     AdapterFile,
     load_adapter,
     put_on,
 )
+from sidestep_tui.engine.adapters.place import CONFIG_FILE
 from sidestep_tui.engine.export.merge import merge_into
 from sidestep_tui.engine.export.modules import ModuleAdapter
 from sidestep_tui.engine.export.read import read_exported

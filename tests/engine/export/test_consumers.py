@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from sidestep_tui.acestep import open_checkpoint
 from sidestep_tui.acestep.keymap import to_diffusers
 from sidestep_tui.engine.adapters.adapter import load_adapter
+from sidestep_tui.engine.adapters.place import LYCORIS_FILE
 from sidestep_tui.engine.adapters.targets import all_targets
-from sidestep_tui.engine.export.lycoris import LYCORIS_FILE
 from tests.engine.conftest import trained
 from tests.engine.export.families import EXPORTED
 

@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine.adapters.adapter import read_adapter
+from sidestep_tui.engine.adapters.place import LYCORIS_FILE
 from sidestep_tui.engine.data.manifest import read_manifest, write_manifest
 from sidestep_tui.engine.export.formats import FORMATS
 from sidestep_tui.engine.export.job import largest_difference
-from sidestep_tui.engine.export.lycoris import LYCORIS_FILE
 from sidestep_tui.engine.export.modules import split_modules
 from sidestep_tui.engine.export.read import read_exported
 from sidestep_tui.runs.events import SampleWritten
