@@ -8,6 +8,7 @@ import torch
 
 from sidestep_tui.acestep.checkpoint import Checkpoint
 from sidestep_tui.acestep.model_config import LATENT_RATE
+from sidestep_tui.acestep.timbre import holds_token, timbre_of_zeros
 from sidestep_tui.config.jobs import ImportSettings
 from sidestep_tui.dataset.song import DatasetMetadata
 from sidestep_tui.engine.context import JobContext, Results
@@ -19,7 +20,7 @@ from sidestep_tui.engine.importing.prompts import data_set_of, prompts_of
 from sidestep_tui.engine.importing.samples import Foreign, find_samples, read_foreign
 from sidestep_tui.engine.opening import open_model
 from sidestep_tui.errors import SidestepError
-from sidestep_tui.told import told_many
+from sidestep_tui.told import told, told_many
 
 
 def run(context: JobContext, settings: ImportSettings) -> Results:
@@ -42,7 +43,7 @@ def run(context: JobContext, settings: ImportSettings) -> Results:
 
 
 def _import(context: JobContext, settings: ImportSettings, checkpoint: Checkpoint, files: list[Path]) -> Results:
-    _write_shared(checkpoint, settings, choose_device(settings))
+    zeros = _write_shared(checkpoint, settings, choose_device(settings))
     data_set = data_set_of(settings.source)
     entries: list[SongEntry] = []
     failed: dict[str, str] = {}
@@ -55,7 +56,7 @@ def _import(context: JobContext, settings: ImportSettings, checkpoint: Checkpoin
             failed[file.name] = error.what
             context.warn(error.what, file, error.fix or "")
         else:
-            for warning in sample.warnings:
+            for warning in (*sample.warnings, *_timbre_warnings(sample, zeros)):
                 if warning not in said:
                     said.add(warning)
                     context.warn(warning, file, "preprocess the songs with Side-Step to condition as inference does")
@@ -106,9 +107,17 @@ def _write(output: Path, file: Path, key: str, sample: Foreign, data_set: Datase
     )
 
 
-def _write_shared(checkpoint: Checkpoint, settings: ImportSettings, device: torch.device) -> None:
+def _timbre_warnings(sample: Foreign, zeros: torch.Tensor) -> tuple[str, ...]:
+    if not holds_token(sample.condition, zeros):
+        return ()
+    return (told("The timbre reference was zeros; inference takes the beginning of silence."),)
+
+
+def _write_shared(checkpoint: Checkpoint, settings: ImportSettings, device: torch.device) -> torch.Tensor:
+    """Writes what all songs share; gives the timbre tokens [2, D] of a reference of zeros."""
     encoder = checkpoint.load_condition_encoder(device, torch.float32)
     shared = SharedTensors(
         silence_latent=checkpoint.silence_latent(), null_condition=encoder.null_condition_emb.reshape(1, -1)
     )
     write_shared(settings.output, shared)
+    return timbre_of_zeros(encoder, checkpoint.config.timbre_fix_frame)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from sidestep_tui.acestep import open_checkpoint
+from sidestep_tui.acestep.conditioning import TextStates, encode_states
 from sidestep_tui.dataset.prompts import SongFields, read_prompts
 from sidestep_tui.engine.data.manifest import read_manifest
 from sidestep_tui.engine.data.tensors import read_all, read_shared
@@ -94,6 +96,30 @@ def test_padded_frames_are_dropped_and_what_all_songs_share_is_the_models_own(
     encoder = checkpoint.load_condition_encoder("cpu", torch.float32)
     torch.testing.assert_close(shared["silence_latent"], checkpoint.silence_latent())
     torch.testing.assert_close(shared["null_condition"], encoder.null_condition_emb[0])
+
+
+@pytest.mark.parametrize("model", ["turbo", "xl-turbo"])
+@pytest.mark.parametrize(("reference", "warned"), [(1, True), (750, True), (None, False)], ids=["1", "750", "silence"])
+def test_a_timbre_reference_of_zeros_is_told(
+    engine: Engine,
+    reference_checkpoint: Callable[[str], Path],
+    foreign: Path,
+    tmp_path: Path,
+    model: str,
+    reference: int | None,
+    warned: bool,
+) -> None:
+    folder = reference_checkpoint(f"acestep-v15-{model}")
+    checkpoint = open_checkpoint(folder)
+    encoder = checkpoint.load_condition_encoder("cpu", torch.float32)
+    heard = checkpoint.silence_latent() if reference is None else torch.zeros(reference, 64)
+    states = TextStates(torch.randn(5, 32), torch.randn(4, 32))
+    condition = encode_states(encoder, states, heard, 750).to(torch.bfloat16)
+    mask = torch.ones(len(condition), dtype=torch.bool)
+    for file in foreign.glob("*.pt"):
+        _change(file, encoder_hidden_states=condition, encoder_attention_mask=mask)
+    _, state = engine.run("import", "import", _document(folder, foreign, tmp_path / "taken"))
+    assert any("timbre" in warning.what for warning in state.warnings) is warned
 
 
 def test_samples_of_one_name_in_two_folders_stay_two_songs(
