@@ -122,6 +122,12 @@ def test_a_timbre_reference_of_zeros_is_told(
     assert any("timbre" in warning.what for warning in state.warnings) is warned
 
 
+def test_unfinished_samples_are_passed_over_where_no_list_names_the_finished_ones(foreign: Path) -> None:
+    (foreign / "manifest.json").unlink()
+    (foreign / "unfinished.tmp.pt").write_bytes(b"half")
+    assert [file.name for file in find_samples(foreign)[0]] == ["s0.pt", "s1.pt", "s2.pt", "s3.pt"]
+
+
 def test_samples_of_one_name_in_two_folders_stay_two_songs(
     engine: Engine, turbo: Path, foreign: Path, tmp_path: Path
 ) -> None:
