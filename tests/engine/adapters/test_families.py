@@ -100,14 +100,25 @@ class TestEveryFamily:
         assert with_gradient == set(asked)
         assert sum(float(p.grad.abs().sum()) for p in asked.values() if p.grad is not None) > 0
 
-    @pytest.mark.cuda
-    @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-    def test_every_trainable_is_where_the_model_is(self, checkpoint: Checkpoint, name: str) -> None:
+    @pytest.mark.parametrize(
+        "device",
+        [
+            "meta",  # which stands for any that is not the CPU
+            pytest.param(
+                "cuda",
+                marks=[
+                    pytest.mark.cuda,
+                    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+                ],
+            ),
+        ],
+    )
+    def test_every_trainable_is_where_the_model_is(self, checkpoint: Checkpoint, name: str, device: str) -> None:
         settings = _settings(name)
-        transformer = checkpoint.load_transformer("cuda", torch.bfloat16)
+        transformer = checkpoint.load_transformer("cpu", torch.bfloat16).to(device)
         inject_new(transformer, settings, choose_targets(settings, checkpoint.config), seed=3)
         places = {(parameter.device.type, parameter.dtype) for parameter in trainable(transformer).values()}
-        assert places == {("cuda", torch.float32)}
+        assert places == {(device, torch.float32)}
 
     def test_what_is_saved_loads_to_the_same_output(self, checkpoint: Checkpoint, name: str, tmp_path: Path) -> None:
         transformer, config = _adapted(checkpoint, name)
