@@ -23,6 +23,8 @@ def main(path: str, behaviour: str) -> int:
     if behaviour == "refuse":
         print("No module named torch", file=sys.stderr)
         return 1
+    print("Loading: 50%|#####     |", end="\r")
+    print("a library warns of something", file=sys.stderr)
     run = RunDirectory(Path(path))
     with run.held(), EventWriter(run.events_file) as events:
         resumed = STEPS if run.checkpoints.is_dir() else None

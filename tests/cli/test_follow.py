@@ -76,6 +76,9 @@ def test_train_under_json_gives_the_events_as_lines(sidestep, stub_engine, input
     ]  # fmt: skip
     assert lines[0]["run"] == str(tmp_path / "run")
     assert lines[4]["loss"] is None
+    printed = (tmp_path / "run" / "engine.log").read_text("utf-8")
+    assert "Loading: 50%" in printed, "what libraries print is kept for people, out of the way of what is read"
+    assert "a library warns" in printed
 
 
 def test_whoever_starts_a_run_on_a_card_in_use_is_told(
