@@ -3,12 +3,15 @@
 import gc
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 
+from sidestep_tui.config.jobs import JOBS
 from sidestep_tui.runs.events import StepCompleted
 from sidestep_tui.runs.log import EventWriter
 from tests.conftest import spare_the_collector
@@ -37,6 +40,20 @@ def test_garbage_is_collected_again_when_the_job_begins(
     _, state = engine.run("collecting", "train", train_document)
     assert state.results["collects"] == 1
     assert state.results["spared"] > 0
+
+
+@pytest.mark.slow
+def test_no_job_loads_what_draws() -> None:
+    program = (
+        "import sys, sidestep_tui.engine.__main__\n"
+        "from sidestep_tui.config.jobs import JOBS\n"
+        "from sidestep_tui.engine.jobs import load_job\n"
+        "jobs = [load_job(name) for name in JOBS]\n"
+        "drawing = {'textual', 'rich', 'sidestep_tui.tui', 'sidestep_tui.cli', 'sidestep_tui.report'}\n"
+        "print(len(jobs), sorted(drawing & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == f"{len(JOBS)} []"
 
 
 def test_a_memory_that_is_full_where_nobody_expects_it_is_told_with_what_helps(
