@@ -34,3 +34,10 @@ def test_what_is_said_or_has_no_meaning_is_not_chosen() -> None:
         samples={"steps": 4, "shift": 2.0},
     )
     assert chosen_values(said, ModelTraits("base", False)) == {}
+
+
+def test_what_is_minimised_without_a_word_is_what_the_model_was_trained_with() -> None:
+    objective = settings().objective
+    assert (objective.timesteps, objective.condition_dropout, objective.weighting) == ("model", 0.15, "flat")
+    assert (objective.timestep_low, objective.timestep_high, objective.adaptive) == (0.0, 1.0, False)
+    assert (objective.timestep_mu, objective.timestep_sigma, objective.prior_weight) == (None, None, 0.0)
