@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from sidestep_tui.config.fields import put
+from sidestep_tui.config.model import ModelSettings
 from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.engine import devices, jobs
-from sidestep_tui.engine.devices import choose_device, device_sampler, why_no_card
+from sidestep_tui.engine.devices import choose_device, choose_dtype, device_sampler, why_no_card
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.runs.cards import Card
 from tests.engine.conftest import Engine
@@ -61,6 +62,27 @@ def test_where_none_is_named_the_card_with_most_memory_is_taken(monkeypatch: pyt
     assert str(_device("cuda:0")) == "cuda:0"
     monkeypatch.setenv("LOCAL_RANK", "0")
     assert str(_device("auto")) == "cuda:0"
+
+
+@pytest.mark.parametrize(
+    ("device", "native", "precision", "wanted"),
+    [
+        ("cpu", True, "auto", torch.float32),
+        ("cuda", True, "auto", torch.bfloat16),
+        ("cuda", False, "auto", torch.float32),
+        ("cuda", True, "float32", torch.float32),
+        ("cuda", False, "bfloat16", torch.bfloat16),
+    ],
+)
+def test_weights_are_in_bfloat16_where_a_card_has_it_and_does_not_emulate_it(
+    monkeypatch: pytest.MonkeyPatch, device: str, native: bool, precision: str, wanted: torch.dtype
+) -> None:
+    def supported(including_emulation: bool = True) -> bool:
+        return native or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    settings = ModelSettings.model_validate({"checkpoint": "m", "precision": precision})
+    assert choose_dtype(settings, torch.device(device)) is wanted
 
 
 def test_an_engine_numbers_cards_as_their_driver_does(
