@@ -38,7 +38,8 @@ class EngineKeys(SidestepScreen[None]):
         Binding(
             "e", "rate", _("Learning rate"), show=False, tooltip=_("Change the peak learning rate while it trains")
         ),
-        Binding("p", "pause", _("Pause"), tooltip=_("Pause after this step, or go on")),
+        Binding("p", "pause", _("Pause"), tooltip=_("Pause after this step")),
+        Binding("p", "go_on", _("Go on"), tooltip=_("Go on after a pause")),
         Binding("x", "stop", _("Stop"), tooltip=_("Save and stop (asks first)")),
         Binding("r", "resume", _("Resume"), tooltip=_("Continue the run after what it has saved, or start it")),
     ]
@@ -69,8 +70,12 @@ class EngineKeys(SidestepScreen[None]):
             self.sidestep.tell(asked.format(name=" ".join((word(name), *settings))))
 
     def action_pause(self) -> None:
-        """Pauses, or goes on."""
-        self.action_send("resume" if self.summary and self.summary.state.is_paused else "pause")
+        """Asks the engine to wait after its step."""
+        self.action_send("pause")
+
+    def action_go_on(self) -> None:
+        """Ends a pause."""
+        self.action_send("resume")
 
     @work
     async def action_rate(self) -> None:
@@ -105,7 +110,10 @@ class EngineKeys(SidestepScreen[None]):
         match action:
             case "send":
                 return living and self.job == "train" and parameters[0] in control.COMMANDS
-            case "pause" | "rate":
+            case "pause" | "go_on":
+                paused = self.summary is not None and self.summary.state.is_paused
+                return living and self.job == "train" and paused == (action == "go_on")
+            case "rate":
                 return living and self.job == "train"
             case "stop":
                 return living

@@ -93,7 +93,7 @@ class MonitorScreen(RunReading):
         status = self.query_one(StatusLines)
         before = status.summary
         songs = len(event.summary.state.samples) - (len(before.state.samples) if before else 0)
-        if before is None or before.condition != event.summary.condition or status.wait != self.wait or songs:
+        if before is None or before.doing != event.summary.doing or status.wait != self.wait or songs:
             self.refresh_bindings()
         if before is not None and songs > 0:
             path = event.summary.state.samples[-1].path

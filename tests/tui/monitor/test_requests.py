@@ -58,6 +58,9 @@ async def test_whoever_asks_while_blocks_compile_is_told_what_the_answer_waits_f
 async def test_a_paused_run_says_so_and_p_resumes_it(watched: Watched) -> None:
     async with watched(ev.CommandApplied(command="pause", step=10)) as (pilot, run):
         assert "● paused" in shown(pilot.app)
+        footer = shown(pilot.app).splitlines()[-1]
+        assert "p Go on" in footer
+        assert "Pause" not in footer
         await pilot.press("p")
     assert [command.name for command in take_commands(run)] == ["resume"]
 
