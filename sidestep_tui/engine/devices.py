@@ -95,9 +95,12 @@ def why_no_card(settings: Section) -> str | None:
 
 
 def choose_dtype(settings: ModelSettings, device: torch.device) -> torch.dtype:
-    """The precision of the frozen weights: bfloat16 on a card that computes in it, else float32."""
-    if settings.precision != "auto":
-        return PRECISIONS[settings.precision]
+    """The precision of the frozen weights, which is the usual one where none is asked for."""
+    return usual_dtype(device) if settings.precision == "auto" else PRECISIONS[settings.precision]
+
+
+def usual_dtype(device: torch.device) -> torch.dtype:
+    """What a published model computes in: bfloat16 on a card that has it and does not emulate it, else float32."""
     if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.bfloat16
     return torch.float32

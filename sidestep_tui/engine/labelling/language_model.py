@@ -25,8 +25,8 @@ from sidestep_tui.dataset.measure import SILENCE_PEAK
 from sidestep_tui.dataset.providers.base import Answer, Usage
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.engine.devices import named_device
-from sidestep_tui.engine.labelling.words import Speaker, answer_dtype, chat_form, refuse_when_stopped, told_as
+from sidestep_tui.engine.devices import named_device, usual_dtype
+from sidestep_tui.engine.labelling.words import Speaker, chat_form, refuse_when_stopped, told_as
 from sidestep_tui.errors import SidestepError, UsageError
 
 _SYSTEM: Final = (
@@ -60,13 +60,13 @@ class LanguageModel:
         self._turn = threading.Lock()
         device = named_device(settings.device)
         checkpoint = open_checkpoint(codec)
-        self._vae = checkpoint.load_vae(device, answer_dtype(device))
+        self._vae = checkpoint.load_vae(device, usual_dtype(device))
         self._codec = checkpoint.load_audio_tokenizer(device, torch.float32)  # codes are rounded: half would tip them
         self._silence = checkpoint.silence_latent()[None].to(device)
         with told_as("language model of ACE-Step", folder):
             tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             codes = _codes(tokenizer, self._codec.quantizer.codebook_size)
-            model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=answer_dtype(device))
+            model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=usual_dtype(device))
         ends = (tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids(_THOUGHT_ENDS))
         longest = settings.longest_answer
         self._speaker = Speaker(model.eval().to(device), tokenizer, context, longest, ends, never=codes)

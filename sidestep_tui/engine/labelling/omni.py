@@ -18,8 +18,8 @@ from sidestep_tui.dataset.language import language_code
 from sidestep_tui.dataset.providers.base import Answer, Usage
 from sidestep_tui.dataset.song import Song
 from sidestep_tui.engine.context import JobContext
-from sidestep_tui.engine.devices import named_device
-from sidestep_tui.engine.labelling.words import Speaker, answer_dtype, chat_form, told_as
+from sidestep_tui.engine.devices import named_device, usual_dtype
+from sidestep_tui.engine.labelling.words import Speaker, chat_form, told_as
 
 _SYSTEM: Final = (
     "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory and "
@@ -55,7 +55,7 @@ class OmniModel:
             tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             self._features: Any = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
             model: Any = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(
-                folder, local_files_only=True, dtype=answer_dtype(device)
+                folder, local_files_only=True, dtype=usual_dtype(device)
             )
         self._speaker = Speaker(
             model.eval().to(device),

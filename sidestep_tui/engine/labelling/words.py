@@ -76,11 +76,6 @@ def chat_form(system: str, user: str) -> str:
     return f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{user}<|im_end|>\n<|im_start|>assistant\n"
 
 
-def answer_dtype(device: torch.device) -> torch.dtype:
-    """What a model computes in: bfloat16 on cards, as it was published."""
-    return torch.bfloat16 if device.type == "cuda" else torch.float32
-
-
 @contextmanager
 def told_as(kind: str, folder: Path) -> Iterator[None]:
     """What transformers cannot read is told as a folder that is no such model.
