@@ -6,6 +6,7 @@ A command that a reader types is taken apart by the very parser that would run i
 import re
 import shlex
 from argparse import ArgumentParser
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,35 @@ def test_every_verb_and_flag_in_the_text_exists(document: Path) -> None:
         parser, arguments = parser_of(shlex.split(command))
         flags = {word.split("=")[0] for word in arguments if word.startswith("--")}
         assert flags <= flags_of(parser), command
+
+
+@cache
+def flags_of_all_verbs() -> frozenset[str]:
+    """Every flag that some verb takes."""
+    return frozenset().union(*(flags_of(parser_of([verb.name.split()[0]])[0]) for verb in VERBS))
+
+
+@cache
+def flags_of_benchmarks() -> frozenset[str]:
+    return frozenset(flag for path in ROOT.glob("bench/*.py") for flag in re.findall(r'"(--[a-z][\w-]*)"', told(path)))
+
+
+@EVERYWHERE
+def test_every_flag_and_setting_that_is_named_by_itself_exists(document: Path) -> None:
+    """Between backquotes, without a verb. Flags of other programs stand in a code block of the same document."""
+    sections = {flag.split(".")[0] for flag in flags_of_all_verbs() if "." in flag}
+    known = (
+        flags_of_all_verbs()
+        | flags_of_benchmarks()
+        | set(re.findall(r"--[a-z][\w-]*", "\n".join(code_of(told(document)))))
+    )
+    for code in re.findall(r"`([^`\n]+)`", told(document)):
+        name = re.split(r"[ =]", code)[0]
+        setting = re.fullmatch(r"(?:--)?([a-z_]+)\.[a-z_0-9]+", name)
+        if setting and f"--{setting[1]}" in sections:
+            assert f"--{name.removeprefix('--')}" in flags_of_all_verbs(), code
+        elif re.match("--[a-z]", name):
+            assert name in known, code
 
 
 @EVERYWHERE
