@@ -40,7 +40,7 @@ def configure(parser: Parser) -> None:
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     _verb(verbs, "scan", "what a folder of songs holds").set_defaults(call=_scan)
     dataset_check.configure(_verb(verbs, "check", "what to look at before training; exit code 1 when there are errors"))
-    dataset_label.configure(_verb(verbs, "label", "fill in what is missing: tempo, key and metre from the sound"))
+    dataset_label.configure(_verb(verbs, "label", "fill in what is missing, from the sound, a provider or models"))
     _verb(verbs, "review", "look through the songs in the terminal: edit, accept, save").set_defaults(call=_review)
     dataset_edit.configure(_verb(verbs, "edit", "set fields of songs or of the data set, and save it"))
     dataset_edit.configure_fix(_verb(verbs, "fix", "mend one kind of finding in all songs that have it, and save"))

@@ -40,7 +40,7 @@ _LOW_BANDWIDTH: Final = "SIDESTEP_LOW_BANDWIDTH"  # as in tui.preferences, which
 VERBS: Final = (
     Verb("demo", "the whole path on a tiny built-in model, without a card", "demo:configure"),
     Verb("doctor", "what this machine can do, and the fix for what it cannot", "doctor:configure"),
-    Verb("models", "list and inspect model folders", "models:configure"),
+    Verb("models", "list, inspect, fetch and convert models", "models:configure"),
     Verb("dataset", "scan, check, edit and convert folders of songs", "dataset:configure"),
     Verb("label", "fill in what a data set misses, in a run whose finds a review takes over", "label:configure"),
     Verb("preprocess", "encode songs and their texts once, for training", "jobs:configure_preprocess"),
