@@ -2,7 +2,8 @@
 
 import math
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -142,7 +143,7 @@ def _token_counts(told: dict[tuple[str, str], SongFields], options: Namespace) -
 
 
 def _view(dataset: Dataset, findings: list[Finding], prompts: list[dict[str, Any]]) -> RenderableType:
-    lines = [text for alike in _grouped(findings) for text in _finding_lines(alike)]
+    lines = [text for told in _of_each_kind(_grouped(findings)) for text in told]
     totals = ", ".join(
         f"{count} info" if severity is Severity.INFO else counted(count, severity.value)
         for severity in Severity
@@ -164,6 +165,20 @@ def _grouped(findings: list[Finding]) -> list[list[Finding]]:
         groups += [group] if len(group) >= _TOGETHER else [[finding] for finding in group]
     order = {id(finding): place for place, finding in enumerate(findings)}
     return sorted(groups, key=lambda group: order[id(group[0])])
+
+
+def _of_each_kind(groups: list[list[Finding]]) -> Iterator[list[Text]]:
+    """The lines of every group, in their order; of one kind at most so many, and then how many more there are."""
+    kinds = Counter(group[0].code for group in groups)
+    shown: Counter[str] = Counter()
+    for group in groups:
+        code = group[0].code
+        shown[code] += 1
+        more = kinds[code] - _MOST_NAMES
+        if more <= 1 or shown[code] <= _MOST_NAMES:
+            yield _finding_lines(group)
+        elif shown[code] == _MOST_NAMES + 1:
+            yield [Text.assemble(f"        and {more} more, which --json tells", (f"  [{code}]", "dim"))]
 
 
 def _finding_lines(alike: list[Finding]) -> list[Text]:

@@ -143,6 +143,17 @@ def test_check_says_the_same_of_many_songs_once(sidestep, songs):
     assert sum(one["code"] == "missing-caption" for one in document["findings"]) == 31
 
 
+def test_check_tells_some_of_a_kind_and_counts_the_rest_where_each_song_has_its_own_words(sidestep, songs):
+    for number in range(30):
+        soundfile.write(songs / f"c{number:02d}.wav", np.full((48_000, 2), 0.01 * (number + 1)), 48_000)
+        (songs / f"c{number:02d}.txt").write_text(f"warm piano with the number {number}", encoding="utf-8")
+    text = sidestep("dataset", "check", songs, "--no-sound").out
+    assert text.count("looks like a caption") == 20
+    assert "and 10 more, which --json tells  [caption-as-lyrics]" in text
+    document = sidestep("dataset", "check", songs, "--no-sound", "--json").json()
+    assert sum(one["code"] == "caption-as-lyrics" for one in document["findings"]) == 30
+
+
 def test_check_names_a_file_that_was_not_copied_whole(sidestep, songs):
     """It plays, its header still tells the whole length, and its lyrics would be learned with half of the song."""
     noise = 0.1 * np.random.default_rng(0).standard_normal((480_000, 2))
