@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+from sidestep_tui.config.layers import Layer, resolve
+from sidestep_tui.config.optimisation import OptimizerSettings
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.files import write_json_atomic
 from sidestep_tui.runs.directory import RunDirectory
@@ -13,6 +15,8 @@ from sidestep_tui.runs.history import summarise
 
 CommandName = Literal["stop", "pause", "resume", "save", "validate", "sample", "set"]
 COMMANDS: Final[tuple[str, ...]] = get_args(CommandName)
+LEARNING_RATE: Final = "optimizer.learning_rate"
+"""The one setting that `set` changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +32,13 @@ def send_command(run: RunDirectory, name: str, arguments: dict[str, str] | None 
     """Asks the engine of a run for something.
 
     Raises:
-        UsageError: there is no such command.
+        UsageError: there is no such command, or a setting that it names cannot have this value while running.
         SidestepError: no engine works on the run.
     """
     if name not in COMMANDS:
         raise UsageError(f"There is no command {name!r}.", fix=f"one of: {', '.join(COMMANDS)}")
+    for path, value in (arguments or {}).items():
+        rate_of(path, value)
     if not run.alive():
         if summarise(run).condition == "completed":
             raise SidestepError(
@@ -45,6 +51,19 @@ def send_command(run: RunDirectory, name: str, arguments: dict[str, str] | None 
         )
     file = run.commands / f"{time.time_ns():020d}-{name}.json"
     write_json_atomic(file, {"command": name, "arguments": arguments or {}})
+
+
+def rate_of(path: str, value: str) -> float:
+    """The peak learning rate that `set` asks for: of all settings it alone can change while an engine works.
+
+    Raises:
+        UsageError: it is another setting, or no rate; names the bounds.
+    """
+    if path != LEARNING_RATE:
+        raise UsageError(
+            f"{path} cannot be set while running.", where=f"{path}={value}", fix="set optimizer.learning_rate"
+        )
+    return resolve(OptimizerSettings, [Layer(f"{path}={value}", {"learning_rate": value})]).peak_rate
 
 
 def take_commands(run: RunDirectory) -> list[Command]:

@@ -227,6 +227,17 @@ def test_set_takes_values_and_the_others_none(sidestep, make_run):
     assert (refused.code, "No engine" in refused.err) == (1, True)
 
 
+def test_set_refuses_what_no_engine_would_take_before_it_asks_one(sidestep, make_run):
+    run = make_run("busy")
+    with run.held():
+        wrong = sidestep("runs", "command", "busy", "set", "optimizer.learning_rate=-1")
+        other = sidestep("runs", "command", "busy", "set", "training.epochs=4")
+    assert (wrong.code, "must be more than 0, not -1" in wrong.err) == (2, True), wrong.err
+    assert (other.code, "training.epochs cannot be set while running" in other.err) == (2, True), other.err
+    assert "set optimizer.learning_rate" in other.err
+    assert not list(run.commands.glob("*.json"))
+
+
 def test_a_finished_run_is_not_told_to_go_on_when_it_is_asked_to_stop(sidestep, make_run):
     make_run("done", ev.RunCompleted(results={}))
     make_run("cut-off")

@@ -3,16 +3,16 @@
 import pytest
 
 from sidestep_tui.errors import SidestepError, UsageError
-from sidestep_tui.runs.control import COMMANDS, send_command, take_commands
+from sidestep_tui.runs.control import COMMANDS, LEARNING_RATE, send_command, take_commands
 
 
 def test_requests_arrive_once_and_in_order(make_run):
     run = make_run()
     with run.held():
-        for name in COMMANDS:
-            send_command(run, name, {"from": name})
-        taken = take_commands(run)
-        assert [(command.name, command.arguments) for command in taken] == [(name, {"from": name}) for name in COMMANDS]
+        asked = [(name, {LEARNING_RATE: "2e-5"} if name == "set" else {}) for name in COMMANDS]
+        for name, arguments in asked:
+            send_command(run, name, arguments)
+        assert [(command.name, command.arguments) for command in take_commands(run)] == asked
         assert take_commands(run) == []
 
 

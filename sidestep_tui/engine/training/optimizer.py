@@ -9,7 +9,8 @@ from torch import nn
 
 from sidestep_tui.config.adapter import AdapterBase, LoraSettings
 from sidestep_tui.config.optimisation import OptimizerSettings
-from sidestep_tui.errors import SidestepError, UsageError, first_line
+from sidestep_tui.errors import SidestepError, first_line
+from sidestep_tui.runs.control import rate_of
 
 _CAME_BETA3: Final = 0.9999
 _SMALLEST_IN_8_BITS: Final = 4096
@@ -77,16 +78,10 @@ def change_while_running(optimizer: torch.optim.Optimizer, values: Mapping[str, 
         values: new values of settings by dotted path, as people type them.
 
     Raises:
-        UsageError: one of them cannot be set while running.
+        UsageError: one of them cannot be set while running, or not to this value.
     """
     for path, value in values.items():
-        try:
-            peak = OptimizerSettings(learning_rate=float(value)).peak_rate
-        except ValueError:
-            peak = 0.0
-        if path != "optimizer.learning_rate" or not peak:
-            raise UsageError(f"{path} = {value} cannot be set while running.", fix="set optimizer.learning_rate")
-        factor = peak / optimizer.param_groups[0]["peak"]
+        factor = rate_of(path, value) / optimizer.param_groups[0]["peak"]
         for group in optimizer.param_groups:
             group["peak"] *= factor
 

@@ -21,8 +21,6 @@ from sidestep_tui.tui.starting import start_engine
 from sidestep_tui.tui.wizard.dialogs import AskScreen
 from sidestep_tui.tui.words import word
 
-LEARNING_RATE = "optimizer.learning_rate"
-
 
 class EngineKeys(SidestepScreen[None]):
     """A screen about one run, with the keys that steer its engine.
@@ -91,7 +89,7 @@ class EngineKeys(SidestepScreen[None]):
         current = f"{self._peak(settings):g}"
         rate = await self.app.push_screen_wait(AskScreen(_("Learning rate"), current, check=rate_problem, note=note))
         if rate:
-            self.action_send("set", **{LEARNING_RATE: rate.strip()})
+            self.action_send("set", **{control.LEARNING_RATE: rate.strip()})
 
     @work
     async def action_stop(self) -> None:
@@ -126,7 +124,7 @@ class EngineKeys(SidestepScreen[None]):
     def _peak(self, settings: TrainSettings) -> float:
         """The peak that holds now: the last one that was set, or the run's own."""
         for command in reversed(self.summary.state.commands if self.summary else ()):
-            value = command.arguments.get(LEARNING_RATE, "")
+            value = command.arguments.get(control.LEARNING_RATE, "")
             if command.command == "set" and rate_problem(value) is None:
                 return float(value)
         return settings.optimizer.peak_rate

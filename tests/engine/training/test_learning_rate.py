@@ -32,7 +32,9 @@ def test_what_cannot_be_set_is_told(engine: Engine, train_document: dict[str, An
     for number, arguments in enumerate(({"adapter.rank": "8"}, {"optimizer.learning_rate": "fast"})):
         (run.commands / f"{number}-set.json").write_text(json.dumps({"command": "set", "arguments": arguments}))
     _, state = engine.work(run)
-    assert len([warning for warning in state.warnings if "cannot be set" in warning.what]) == 2
+    rank, rate = [w for w in state.warnings if "=" in (w.where or "")]
+    assert (rank.what, rank.where) == ("adapter.rank cannot be set while running.", "adapter.rank=8")
+    assert ("number" in rate.what, rate.where) == (True, "optimizer.learning_rate=fast")
     assert state.status == "completed"
 
 
