@@ -7,6 +7,7 @@ from rich.console import Group
 from sidestep_tui.cli.output import Output
 from sidestep_tui.cli.parser import Parser
 from sidestep_tui.cli.queue_views import chain_document, chain_line, queue_table
+from sidestep_tui.cli.resume import refuse_completed
 from sidestep_tui.config.places import whole_path
 from sidestep_tui.errors import ExitCode, SidestepError, UsageError
 from sidestep_tui.runs import standing
@@ -62,9 +63,8 @@ def _show(_: Namespace, out: Output, *, started: bool = False) -> int:
 
 def _add(options: Namespace, out: Output) -> int:
     runs = [find_run(name) for name in options.names]
-    if done := next((run for run in runs if summarise(run).condition == "completed"), None):
-        raise UsageError("The run did all of its work.", where=done.path, fix="start a new run from its config.json")
     for run in runs:
+        refuse_completed(summarise(run))
         check_turn(run)
     for run in runs:
         standing.add(run)

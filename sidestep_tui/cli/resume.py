@@ -9,10 +9,11 @@ from sidestep_tui.cli.settings import SettingFlags
 from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import JOBS
 from sidestep_tui.config.layers import Layer, resolve
+from sidestep_tui.config.train import TrainSettings
 from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.runs.chains import check_turn
 from sidestep_tui.runs.directory import RunDirectory
-from sidestep_tui.runs.history import find_run, summarise
+from sidestep_tui.runs.history import RunSummary, find_run, summarise
 from sidestep_tui.runs.state import RunState
 
 
@@ -57,13 +58,30 @@ def continue_run(run: RunDirectory, settings: Section, out: Output, *, force: bo
         )
     check_turn(run)
     changes, summary = run.changes_to(settings), summarise(run)
-    if summary.condition == "completed" and all(change.free for change in changes):
-        raise UsageError("The run did all of its work.", where=run.path, fix="start a new run from its config.json")
+    if all(change.free for change in changes):
+        refuse_completed(summary)
     begun = _has_begun(summary.state)
     run.change_settings(settings, force=force or not begun)
     for change in changes:
         out.say(f"From here on {change}{', forced' if begun and not change.free else ''}.")
     return launch_and_follow(run, out, detach=detach)
+
+
+def refuse_completed(summary: RunSummary) -> None:
+    """Says how a run that has done its work could do more: training goes on where there are more epochs or steps.
+
+    Raises:
+        UsageError: the run did all of its work.
+    """
+    if summary.condition != "completed":
+        return
+    run, settings = summary.run, summary.run.settings()
+    fix = "start a new run from its config.json"
+    if isinstance(settings, TrainSettings):
+        most = settings.training.max_steps
+        longer = f"training.epochs={2 * settings.training.epochs}" if most is None else f"training.max_steps={2 * most}"
+        fix = f"`sidestep resume {run.typed} --set {longer} --force` trains longer, or {fix}"
+    raise UsageError("The run did all of its work.", where=run.path, fix=fix)
 
 
 def _has_begun(state: RunState) -> bool:

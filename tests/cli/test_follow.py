@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -153,6 +155,20 @@ def test_detach_returns_while_the_engine_works_and_resume_continues(sidestep, st
     assert resumed.code == 0
     assert "continued after step 3" in resumed.out
     assert sidestep("resume", "run").code == 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "longer"), [((), "training.epochs=200"), (("--max-steps", "30"), "training.max_steps=60")]
+)
+def test_a_run_that_did_its_work_is_told_how_it_trains_longer(sidestep, stub_engine, inputs, tmp_path, flags, longer):
+    stub_engine("complete")
+    assert sidestep("train", *inputs, "--output", tmp_path / "run", *flags).code == 0
+    refused = sidestep("resume", "run")
+    command = re.search(r"`sidestep (resume [^`]*)` trains longer", " ".join(refused.err.split()))
+    assert refused.code == 2
+    assert command is not None, refused.err
+    assert command[1].endswith(f" --set {longer} --force")
+    assert sidestep(*shlex.split(command[1])).code == 0
 
 
 def test_a_stop_by_someone_else_is_no_failure(sidestep, stub_engine, inputs, tmp_path):

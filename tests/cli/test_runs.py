@@ -244,3 +244,10 @@ def test_a_finished_run_is_not_told_to_go_on_when_it_is_asked_to_stop(sidestep, 
     for name, told in (("done", "did all of its work"), ("cut-off", "sidestep resume")):
         result = sidestep("runs", "stop", name)
         assert (result.code, told in result.err) == (1, True)
+
+
+def test_show_tells_what_a_working_run_waits_for(sidestep, make_run):
+    run = make_run("full", ev.PhaseChanged(phase=ev.WAITING_FOR_ROOM))
+    assert ev.WAITING_FOR_ROOM not in sidestep("runs", "show", "full").out
+    with run.held():
+        assert ev.WAITING_FOR_ROOM in sidestep("runs", "show", "full").out
