@@ -13,6 +13,9 @@ import pytest
 
 from sidestep_tui.cli.main import VERBS
 from sidestep_tui.cli.parser import Parser
+from sidestep_tui.config.fields import put
+from sidestep_tui.config.train import TrainSettings
+from sidestep_tui.runs.changes import changes_between
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tools/*/*.md")])
@@ -91,6 +94,24 @@ def test_every_verb_and_flag_in_the_text_exists(document: Path) -> None:
         parser, arguments = parser_of(shlex.split(command))
         flags = {word.split("=")[0] for word in arguments if word.startswith("--")}
         assert flags <= flags_of(parser), command
+
+
+@EVERYWHERE
+def test_what_a_run_is_told_to_go_on_with_is_taken(document: Path) -> None:
+    """By the run itself: a setting of the mathematics stands beside `--force`."""
+    run = TrainSettings.model_validate({"model": {"checkpoint": "/m"}, "data": {"tensors": "/t"}})
+    run = put_into(run, "training.sharding", "fsdp")
+    for words in re.findall(r"`sidestep resume RUN ([^`]*)`", " ".join(told(document).split())):
+        assignments = re.findall(r"--set ([\w.]+)=(\S+)", words)
+        assert assignments
+        for path, value in assignments:
+            changes = changes_between(run, put_into(run, path, value))
+            assert [change.path for change in changes] == [path]
+            assert changes[0].free != ("--force" in words), words
+
+
+def put_into(settings: TrainSettings, path: str, value: str) -> TrainSettings:
+    return TrainSettings.model_validate(put(settings.model_dump(), path, value))
 
 
 @cache
