@@ -68,7 +68,7 @@ def continue_run(run: RunDirectory, settings: Section, out: Output, *, force: bo
 
 
 def refuse_completed(summary: RunSummary) -> None:
-    """Says how a run that has done its work could do more: training goes on where there are more epochs or steps.
+    """Says how a run that has done its work could do more: training goes on where what ended it is moved.
 
     Raises:
         UsageError: the run did all of its work.
@@ -78,10 +78,23 @@ def refuse_completed(summary: RunSummary) -> None:
     run, settings = summary.run, summary.run.settings()
     fix = "start a new run from its config.json"
     if isinstance(settings, TrainSettings):
-        most = settings.training.max_steps
-        longer = f"training.epochs={2 * settings.training.epochs}" if most is None else f"training.max_steps={2 * most}"
-        fix = f"`sidestep resume {run.typed} --set {longer} --force` trains longer, or {fix}"
+        longer = " ".join(f"--set {path}={value}" for path, value in _what_ended(settings, summary.state).items())
+        fix = f"`sidestep resume {run.typed} {longer} --force` trains longer, or {fix}"
     raise UsageError("The run did all of its work.", where=run.path, fix=fix)
+
+
+def _what_ended(settings: TrainSettings, state: RunState) -> dict[str, str]:
+    """What bounds a training run that has ended, twice as far: its length, or what may end it before that."""
+    training, patience = settings.training, settings.validation.patience
+    early: dict[str, str] = {}
+    if state.total_steps is not None and state.step < state.total_steps:
+        if training.target_loss is not None:
+            early["training.target_loss"] = "none"
+        if patience is not None:
+            early["validation.patience"] = str(2 * patience)
+    if training.max_steps is not None and state.step >= training.max_steps:
+        return {"training.max_steps": str(2 * training.max_steps)}
+    return early or {"training.epochs": str(2 * training.epochs)}
 
 
 def _has_begun(state: RunState) -> bool:

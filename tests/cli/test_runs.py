@@ -9,9 +9,9 @@ import pytest
 from sidestep_tui.config.adapter import LoraSettings
 from sidestep_tui.config.jobs import VerifySettings
 from sidestep_tui.config.model import ModelSettings
-from sidestep_tui.config.optimisation import OptimizerSettings
+from sidestep_tui.config.optimisation import OptimizerSettings, TrainingSettings
 from sidestep_tui.config.places import run_index, runs_home
-from sidestep_tui.config.train import DataSettings, TrainSettings
+from sidestep_tui.config.train import DataSettings, TrainSettings, ValidationSettings
 from sidestep_tui.runs import events as ev
 from sidestep_tui.runs.directory import create_run
 from sidestep_tui.runs.history import remember_run
@@ -244,6 +244,28 @@ def test_a_finished_run_is_not_told_to_go_on_when_it_is_asked_to_stop(sidestep, 
     for name, told in (("done", "did all of its work"), ("cut-off", "sidestep resume")):
         result = sidestep("runs", "stop", name)
         assert (result.code, told in result.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("planned", "settings", "told"),
+    [
+        (2, {}, "--set training.epochs=200 --force"),
+        (2, {"training": TrainingSettings(max_steps=2)}, "--set training.max_steps=4 --force"),
+        (2, {"training": TrainingSettings(max_steps=9)}, "--set training.epochs=200 --force"),
+        (2, {"validation": ValidationSettings(patience=3)}, "--set training.epochs=200 --force"),
+        (9, {"validation": ValidationSettings(patience=3)}, "--set validation.patience=6 --force"),
+        (9, {"training": TrainingSettings(target_loss=0.5)}, "--set training.target_loss=none --force"),
+    ],
+)
+def test_a_finished_run_is_told_what_it_would_need_to_train_longer(sidestep, make_run, planned, settings, told):
+    plan = ev.Planned(
+        total_steps=planned, steps_per_epoch=1, epochs=100, songs=1, validation_songs=0, trainable_parameters=1,
+        adapted_modules=1,
+    )  # fmt: skip
+    run = make_run("done", plan, ev.RunCompleted(results={}), **settings)
+    refused = sidestep("resume", "done")
+    assert refused.code == 2
+    assert f"`sidestep resume {run.typed} {told}`" in " ".join(refused.err.split())
 
 
 def test_show_tells_what_a_working_run_waits_for(sidestep, make_run):
