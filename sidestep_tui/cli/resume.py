@@ -14,6 +14,7 @@ from sidestep_tui.errors import SidestepError, UsageError
 from sidestep_tui.runs.chains import check_turn
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import RunSummary, find_run, summarise
+from sidestep_tui.runs.longer import what_ended
 from sidestep_tui.runs.state import RunState
 
 
@@ -78,23 +79,9 @@ def refuse_completed(summary: RunSummary) -> None:
     run, settings = summary.run, summary.run.settings()
     fix = "start a new run from its config.json"
     if isinstance(settings, TrainSettings):
-        longer = " ".join(f"--set {path}={value}" for path, value in _what_ended(settings, summary.state).items())
+        longer = " ".join(f"--set {path}={value}" for path, value in what_ended(settings, summary.state).items())
         fix = f"`sidestep resume {run.typed} {longer} --force` trains longer, or {fix}"
     raise UsageError("The run did all of its work.", where=run.path, fix=fix)
-
-
-def _what_ended(settings: TrainSettings, state: RunState) -> dict[str, str]:
-    """What bounds a training run that has ended, twice as far: its length, or what may end it before that."""
-    training, patience = settings.training, settings.validation.patience
-    early: dict[str, str] = {}
-    if state.total_steps is not None and state.step < state.total_steps:
-        if training.target_loss is not None:
-            early["training.target_loss"] = "none"
-        if patience is not None:
-            early["validation.patience"] = str(2 * patience)
-    if training.max_steps is not None and state.step >= training.max_steps:
-        return {"training.max_steps": str(2 * training.max_steps)}
-    return early or {"training.epochs": str(2 * training.epochs)}
 
 
 def _has_begun(state: RunState) -> bool:

@@ -1,4 +1,4 @@
-"""Home's keys for one run's engine and files: continue it, stop it, delete it."""
+"""Home's keys for one run's engine and files: continue it, let it train longer, stop it, delete it."""
 
 import asyncio
 from typing import TYPE_CHECKING, ClassVar
@@ -10,6 +10,7 @@ from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen, stop_question
 from sidestep_tui.tui.figures import size
+from sidestep_tui.tui.longer import can_train_longer, lengthened
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.starting import start_engine
 
@@ -22,6 +23,9 @@ class RunKeys(SidestepScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "resume", _("Resume"), tooltip=_("Continue the run after what it has saved, or start it")),
+        Binding(
+            "r", "longer", _("Train longer"), show=False, tooltip=_("Let a finished training run go on (asks how far)")
+        ),
         Binding("s", "stop", _("Stop"), tooltip=_("Ask the engine to save and stop (asks first)")),
         Binding("d", "delete", _("Delete"), tooltip=_("Delete the run with all of its files (asks first)")),
     ]
@@ -37,6 +41,13 @@ class RunKeys(SidestepScreen[None]):
     def action_resume(self) -> None:
         """Starts the engine of the run under the cursor."""
         if run := self.current():
+            self._launch(run)
+
+    @work
+    async def action_longer(self) -> None:
+        """Asks how far the run is to go, then starts its engine."""
+        run = self.current()
+        if run is not None and await lengthened(self, run):
             self._launch(run)
 
     @work(thread=True, group="launch")
@@ -95,6 +106,8 @@ class RunKeys(SidestepScreen[None]):
         match action:
             case "resume":
                 return run is not None and run.condition in ("interrupted", "stopped", "failed", "waiting")
+            case "longer":
+                return can_train_longer(run)
             case "stop":
                 return run is not None and run.condition == "running"
             case "delete":

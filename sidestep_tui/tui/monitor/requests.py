@@ -16,6 +16,7 @@ from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.confirm import stop_question
+from sidestep_tui.tui.longer import can_train_longer, lengthened
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.starting import start_engine
 from sidestep_tui.tui.wizard.dialogs import AskScreen
@@ -40,6 +41,9 @@ class EngineKeys(SidestepScreen[None]):
         Binding("p", "go_on", _("Go on"), tooltip=_("Go on after a pause")),
         Binding("x", "stop", _("Stop"), tooltip=_("Save and stop (asks first)")),
         Binding("r", "resume", _("Resume"), tooltip=_("Continue the run after what it has saved, or start it")),
+        Binding(
+            "r", "longer", _("Train longer"), show=False, tooltip=_("Let a finished training run go on (asks how far)")
+        ),
     ]
 
     def __init__(self, run: RunDirectory) -> None:
@@ -102,6 +106,12 @@ class EngineKeys(SidestepScreen[None]):
         """Starts the engine again."""
         start_engine(self.sidestep, self.run)
 
+    @work
+    async def action_longer(self) -> None:
+        """Asks how far the run is to go, then starts its engine."""
+        if self.summary is not None and await lengthened(self, self.summary):
+            self.action_resume()
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys appear only where they would do something."""
         living = self.summary is not None and self.summary.condition == "running"
@@ -118,6 +128,8 @@ class EngineKeys(SidestepScreen[None]):
             case "resume":
                 free = self.summary is not None and self.summary.condition not in ("running", "completed")
                 return free and self.wait.after is None
+            case "longer":
+                return can_train_longer(self.summary)
             case _:
                 return super().check_action(action, parameters)
 
