@@ -15,7 +15,12 @@ from torch import Tensor
 
 from sidestep_tui.acestep import keymap
 from sidestep_tui.acestep.checkpoint import Checkpoint
-from sidestep_tui.acestep.convert_files import write_diffusers_files, write_original_files, write_siblings
+from sidestep_tui.acestep.convert_files import (
+    lacking_siblings,
+    write_diffusers_files,
+    write_original_files,
+    write_siblings,
+)
 from sidestep_tui.acestep.layout import Layout
 from sidestep_tui.acestep.safetensors_index import TensorEntry
 from sidestep_tui.acestep.safetensors_write import SHARD_BYTES, PlannedTensor, write_model
@@ -62,6 +67,7 @@ def write_checkpoint(
         component: list(_planned(checkpoint, component, layout, adapt, dtype))
         for component in checkpoint.stored_components
     }
+    siblings = lacking_siblings(output, checkpoint) if layout is Layout.ORIGINAL else {}
     total, done = sum(map(len, plans.values())), 0
 
     def count() -> None:
@@ -77,7 +83,7 @@ def write_checkpoint(
             return
         write_original_files(folder, checkpoint, dtype)
         write_model(folder, "model", chain.from_iterable(plans.values()), count, shard_bytes)
-        write_siblings(output, checkpoint)
+        write_siblings(siblings)
 
 
 def read_weight(entry: TensorEntry) -> Tensor:

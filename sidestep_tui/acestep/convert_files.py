@@ -80,16 +80,30 @@ def write_original_files(folder: Path, checkpoint: Checkpoint, dtype: torch.dtyp
     write_json_atomic(folder / "config.json", document)
 
 
-def write_siblings(output: Path, checkpoint: Checkpoint) -> None:
-    """VAE and text encoder beside a model in the original layout, where they are not there yet."""
-    vae, encoder = output.parent / "vae", output.parent / TEXT_ENCODER_FOLDER
-    if not vae.exists():
-        with directory_atomic(vae) as folder:
-            shutil.copytree(checkpoint.folders.part("vae"), folder, dirs_exist_ok=True)
-    if not encoder.exists():
-        with directory_atomic(encoder) as folder:
-            for part in ("text_encoder", "tokenizer"):
-                shutil.copytree(checkpoint.folders.part(part), folder, dirs_exist_ok=True)
+Siblings = dict[Path, list[Path]]
+"""Folders that are to lie beside a model, with what is copied into each."""
+
+
+def lacking_siblings(output: Path, checkpoint: Checkpoint) -> Siblings:
+    """VAE and text encoder, where they do not lie yet beside a model in the original layout.
+
+    Raises:
+        SidestepError: the checkpoint lacks one of them too.
+    """
+    parts = {"vae": ("vae",), TEXT_ENCODER_FOLDER: ("text_encoder", "tokenizer")}
+    return {
+        output.parent / name: [checkpoint.folders.part(part) for part in needed]
+        for name, needed in parts.items()
+        if not (output.parent / name).exists()
+    }
+
+
+def write_siblings(siblings: Siblings) -> None:
+    """Copies what `lacking_siblings` found."""
+    for place, sources in siblings.items():
+        with directory_atomic(place) as folder:
+            for source in sources:
+                shutil.copytree(source, folder, dirs_exist_ok=True)
 
 
 def _assembled(checkpoint: Checkpoint) -> dict[str, Any]:

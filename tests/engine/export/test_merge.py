@@ -1,5 +1,7 @@
 """Merged models: every family, either layout, any precision, and the same song as the adapter beside the model."""
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,6 +74,42 @@ def test_a_merged_model_answers_as_the_adapted_one(
     assert torch.equal(merged.silence_latent(), open_checkpoint(model).silence_latent())
     card = (output / "README.md").read_text(encoding="utf-8")
     assert ("merged into its weights" in card, "library_name" in card) == (True, False)
+
+
+@pytest.fixture
+def tuned(reference_checkpoint: Callable[[str], Path], tmp_path: Path) -> Path:
+    """A fine-tuned base model that does not say what it was made from, with its VAE and text encoder beside it."""
+    shutil.copytree(reference_checkpoint("acestep-v15-base").parent, tmp_path / "models")
+    model = (tmp_path / "models" / "acestep-v15-base").rename(tmp_path / "models" / "tuned")
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    unnamed = {key: value for key, value in config.items() if key not in ("model_version", "is_turbo")}
+    (model / "config.json").write_text(json.dumps(unnamed), encoding="utf-8")
+    return model
+
+
+def test_a_model_that_does_not_name_its_variant_is_merged_as_it_is(
+    engine: Any, merge: Callable[..., Path], reference_checkpoint: Callable[[str], Path], tuned: Path, tmp_path: Path
+) -> None:
+    """Another layout's config would have to name the variant: that is refused before anything is written."""
+    adapter = trained(reference_checkpoint("acestep-v15-base"), tmp_path / "adapter", FAMILIES["lora"])
+    merged = merge(tuned, adapter)
+    configs = [json.loads((folder / "config.json").read_text(encoding="utf-8")) for folder in (merged, tuned)]
+    assert configs[0] == configs[1]
+    there = {"adapter": str(adapter), "format": "merged", "checkpoint": str(tuned), "layout": "diffusers"}
+    code, state = engine.work(engine.create("other", "export", there | {"output": str(tmp_path / "other")}))
+    assert (code, "--base" in state.failure.fix, (tmp_path / "other").exists()) == (1, True, False)
+
+
+def test_a_missing_vae_is_told_before_gigabytes_are_written(
+    engine: Any, reference_checkpoint: Callable[[str], Path], tuned: Path, tmp_path: Path
+) -> None:
+    adapter = trained(reference_checkpoint("acestep-v15-base"), tmp_path / "adapter", FAMILIES["lora"])
+    shutil.rmtree(tuned.parent / "vae")
+    there = {"adapter": str(adapter), "format": "merged", "checkpoint": str(tuned)}
+    code, state = engine.work(engine.create("bare", "export", there | {"output": str(tmp_path / "merged")}))
+    assert (code, state.failure.what) == (1, "The model's vae is missing.")
+    assert state.progress is None
+    assert not (tmp_path / "merged").exists()
 
 
 @pytest.mark.parametrize(("precision", "stored", "error"), [("bfloat16", "BF16", 0.05), ("float16", "F16", 0.005)])
