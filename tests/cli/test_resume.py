@@ -96,8 +96,9 @@ def test_a_run_that_did_all_of_its_work_goes_on_only_with_more_of_it(sidestep, f
     assert sidestep("resume", failed_run.path, "--set", "epochs=400", "--force").code == 0
 
 
-def test_damaged_changes_are_named(sidestep, failed_run):
-    failed_run.changes_file.write_text("[{}]")
+@pytest.mark.parametrize("text", ["[{}]", "[1]", "{}", "{"])
+def test_damaged_changes_are_named(sidestep, failed_run, text):
+    failed_run.changes_file.write_text(text)
     result = sidestep("resume", failed_run.path)
     assert result.code == 1
     assert str(failed_run.changes_file) in result.err

@@ -60,6 +60,19 @@ def test_a_foreign_key_is_an_error(engine: Any, tiny_checkpoint: Path, tmp_path:
     assert "lora_unet_something" in state.failure.what
 
 
+def test_what_is_no_number_in_an_exported_file_is_an_error(engine: Any, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    adapter = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=4))
+    exported = tmp_path / "exported"
+    engine.run("export", "export", {"adapter": str(adapter), "output": str(exported), "format": "comfyui"})
+    tensors = load_file(exported / f"{exported.name}.safetensors")
+    broken = next(key for key in tensors if key.endswith("layers.1.mlp.up_proj.lora_up.weight"))
+    tensors[broken][0, 0] = torch.nan
+    save_file(tensors, exported / f"{exported.name}.safetensors")
+    code, state = engine.work(engine.create("verify", "verify", document(tiny_checkpoint, exported)))
+    assert code == 1
+    assert "Not a number in the adapter: layers.1.mlp.up_proj" in state.failure.what
+
+
 def test_an_adapter_that_does_nothing_is_an_error(engine: Any, tiny_checkpoint: Path, tmp_path: Path) -> None:
     adapter = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=4), size=0.0)
     code, state = engine.work(engine.create("verify", "verify", document(tiny_checkpoint, adapter)))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sidestep_tui.config.jobs import ExportSettings, PreprocessSettings
+from sidestep_tui.config.jobs import EstimateSettings, ExportSettings, PreprocessSettings
 from sidestep_tui.config.label import LabelSettings
 from sidestep_tui.config.model import ModelSettings
 from sidestep_tui.files import write_json_atomic
@@ -64,6 +64,12 @@ def test_a_device_has_the_name_that_the_machine_gives_it(
 ) -> None:
     cards(count, visible)
     assert devices_of(preprocess(device, processes)) == used
+
+
+def test_a_job_that_knows_no_processes_works_on_one_card(cards: Cards) -> None:
+    cards(3)
+    estimate = EstimateSettings(model=ModelSettings(checkpoint=Path("m")), tensors=Path("t"))
+    assert devices_of(estimate) == {"cuda:0"}
 
 
 def test_where_none_is_named_the_card_with_most_memory_is_taken(cards: Cards) -> None:

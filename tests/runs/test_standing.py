@@ -12,6 +12,7 @@ from sidestep_tui.runs.queue import (
     is_worked_on,
     sole_worker,
 )
+from sidestep_tui.runs.removal import remove_run
 from sidestep_tui.runs.worker import main
 
 
@@ -30,6 +31,14 @@ def test_the_standing_queue_is_changed_in_place(runs: list[RunDirectory]) -> Non
     standing.remove(runs[1])
     assert standing.read() == Queue((runs[0],), paused=True, skip_failures=False)
     assert not standing.ensure_worker()
+
+
+def test_a_run_that_is_deleted_leaves_the_queue(runs: list[RunDirectory]) -> None:
+    standing.set_paused(True)
+    for run in runs:
+        standing.add(run)
+    remove_run(runs[0])
+    assert standing.read().runs == (runs[1],)
 
 
 def test_the_standing_queue_works_without_its_viewer(runs: list[RunDirectory], stub_engine: Any) -> None:

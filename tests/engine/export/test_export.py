@@ -17,7 +17,8 @@ from sidestep_tui.engine.adapters.place import LYCORIS_FILE
 from sidestep_tui.engine.data.manifest import read_manifest, write_manifest
 from sidestep_tui.engine.export.formats import FORMATS
 from sidestep_tui.engine.export.job import largest_difference
-from sidestep_tui.engine.export.modules import split_modules
+from sidestep_tui.engine.export.modules import ModuleAdapter, split_modules
+from sidestep_tui.engine.export.rank import reduce_rank
 from sidestep_tui.engine.export.read import read_exported
 from sidestep_tui.runs.events import SampleWritten
 from sidestep_tui.runs.log import EventWriter
@@ -164,7 +165,23 @@ def test_a_lower_rank_keeps_the_strongest_directions(
     error = (wanted[name].effect()["delta"] - found[name].effect()["delta"]).norm()
     assert found[name].rank == 3
     torch.testing.assert_close(error, values[3:].norm(), rtol=1e-4, atol=1e-5)
-    assert 0.3 < results["energy_kept"] < 1
+    energies = [sum(float(one.effect()["delta"].square().sum()) for one in each.values()) for each in (found, wanted)]
+    assert results["energy_kept"] == pytest.approx(energies[0] / energies[1], rel=1e-5)
+
+
+def test_all_is_kept_of_an_adapter_that_does_nothing(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    adapter = trained(tiny_checkpoint, tmp_path, LoraSettings(rank=4), size=0.0)
+    assert reduce_rank(read_adapter(adapter), 2)[1] == 1.0
+
+
+@pytest.mark.parametrize("side", [2, 8, 32, 64])
+def test_a_rotation_turns_and_keeps_lengths(side: int) -> None:
+    entries = 0.1 * torch.randn(3, side * (side - 1) // 2, generator=torch.Generator().manual_seed(0))
+    turned = ModuleAdapter("oft", {"oft_R.weight": entries}, 1.0).effect()["rotation"] + torch.eye(side)
+    assert turned.shape == (3, side, side)
+    torch.testing.assert_close(turned @ turned.mT, torch.eye(side).expand(3, -1, -1), atol=1e-5, rtol=0)
+    assert torch.linalg.det(turned).tolist() == pytest.approx([1, 1, 1], abs=1e-4)
+    assert (turned - torch.eye(side)).abs().max() > 0.05
 
 
 def test_the_card_tells_how_the_adapter_was_made(

@@ -155,6 +155,9 @@ def test_a_truncated_checkpoint_is_passed_over(engine: Engine, train_document: d
     assert kept == ["damaged-step-00000008", "step-00000006", "step-00000007", "step-00000008"]
     code, again = engine.work(run)
     assert (code, len(again.warnings)) == (0, len(state.warnings))  # a whole one took the damaged one's place
+    newest.write_bytes(newest.read_bytes()[:100])
+    assert engine.work(run)[0] == 0
+    assert sorted(folder.name for folder in run.checkpoints.iterdir()) == kept
 
 
 def test_tensors_of_another_model_are_refused(
