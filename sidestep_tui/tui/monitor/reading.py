@@ -119,5 +119,5 @@ def _reason(error: OSError | SidestepError) -> str:
 
 def _looks_alike(before: RunSummary, now: RunSummary) -> bool:
     """Whether nothing has come to a run; its state is the same object then."""
-    alike = before.condition == now.condition and before.skipped_lines == now.skipped_lines
+    alike = before.doing == now.doing and before.skipped_lines == now.skipped_lines
     return alike and before.state is now.state

@@ -16,7 +16,7 @@ from sidestep_tui.tui.monitor.requests import rate_problem
 from sidestep_tui.tui.monitor.screen import MonitorScreen
 from sidestep_tui.tui.wizard.dialogs import AskScreen
 
-from ..conftest import Events, MakeApp, MakeRun, Settle, notes, shown
+from ..conftest import Events, Eventually, MakeApp, MakeRun, Settle, notes, shown
 
 Watched = Callable[..., AbstractAsyncContextManager[tuple[Pilot[None], RunDirectory]]]
 
@@ -34,6 +34,14 @@ def watched(make_app: MakeApp, make_run: MakeRun, settle: Settle, training_event
                 yield pilot, run
 
     return opened
+
+
+async def test_a_stop_is_shown_before_the_engine_says_anything(watched: Watched, eventually: Eventually) -> None:
+    """A song that is encoded, or a step, may take a minute, in which no event comes."""
+    async with watched() as (pilot, _):
+        await eventually(pilot, lambda: "● running" in shown(pilot.app))
+        await pilot.press("x", "y")
+        await eventually(pilot, lambda: "● stopping" in shown(pilot.app))
 
 
 async def test_requests_reach_the_engine_and_stop_asks_first(watched: Watched, settle: Settle) -> None:
