@@ -74,13 +74,18 @@ class RunState(msgspec.Struct, frozen=True):
 
     @property
     def is_paused(self) -> bool:
-        """Whether the engine took a `pause` and neither a `resume` nor a step came after it, nor another engine."""
+        """Whether the engine waits because it was asked to."""
+        return self.paused_at is not None
+
+    @property
+    def paused_at(self) -> float | None:
+        """When the engine took a `pause` after which neither a `resume` nor a step came, nor another engine."""
         last = next((c for c in reversed(self.commands) if c.command in ("pause", "resume")), None)
         if self.status != "running" or last is None or last.command != "pause":
-            return False
+            return None
         if last.time < (self.engine_started_at or 0.0):
-            return False
-        return not len(self.curves.time) or self.curves.time[-1] <= last.time
+            return None
+        return last.time if not len(self.curves.time) or self.curves.time[-1] <= last.time else None
 
     @property
     def total_steps(self) -> int | None:

@@ -1,6 +1,8 @@
 """A run that is paused: every screen says so, and none promises an end that does not come nearer."""
 
+from sidestep_tui.report.figures import duration
 from sidestep_tui.runs import events as ev
+from sidestep_tui.runs.log import read_events
 
 from .conftest import NOW, Events, MakeApp, MakeRun, Settle, shown
 
@@ -20,6 +22,8 @@ async def test_home_and_monitor_tell_that_a_run_is_paused(
             await settle(pilot)
             assert "● paused" in shown(pilot.app)
             assert "left" not in shown(pilot.app).splitlines()[1]
+            (asked,) = [event for event in read_events(run.events_file) if isinstance(event, ev.CommandApplied)]
+            assert f"for {duration(NOW - asked.time)}" in shown(pilot.app).splitlines()[1]
 
 
 async def test_an_engine_that_was_started_again_is_not_paused(

@@ -92,10 +92,11 @@ def _time(summary: "RunSummary", now: float) -> str:
     if summary.condition != "running":
         worked = state.seconds_at_work()
         return "" if worked is None else _("took {time}").format(time=duration(worked))
-    left, worked = None if state.is_paused else state.seconds_left(), state.seconds_at_work(now)
-    if left is not None:
+    since = state.paused_at
+    if since is None and (left := state.seconds_left()) is not None:
         return _("{time} left").format(time=duration(left))
-    return "" if worked is None else _("for {time}").format(time=duration(worked))
+    lasted = state.seconds_at_work(now) if since is None else max(0.0, now - since)
+    return "" if lasted is None else _("for {time}").format(time=duration(lasted))
 
 
 def _figures(summary: "RunSummary", width: int) -> Content:
