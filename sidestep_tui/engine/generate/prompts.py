@@ -85,6 +85,12 @@ def _planned(settings: GenerateSettings, where: str, fields: dict[str, Any], num
             where=f"{settings.prompts}, {where}",
             fix=f"use: name, {', '.join(FIELDS)}",
         )
+    if not str(fields.get("prompt", settings.prompt) or "").strip():
+        raise UsageError(
+            "The song has no prompt.",
+            where=f"{settings.prompts}, {where}",
+            fix="write one (in a data set: its caption), or give --prompt, which stands for those that have none",
+        )
     name = str(fields.get("name") or fields.get("prompt") or settings.prompt)
     output = settings.output / f"{number}-{safe_name(name)}.{settings.format}"
     own = {key: value for key, value in fields.items() if key != "name"}
@@ -184,7 +190,7 @@ def _data_set(path: Path) -> Iterator[Entry]:
         known = song_fields(song, dataset.metadata, use_genre=song.key in by_genre, duration=song.audio.duration)
         fields = {
             "name": Path(song.key).stem,
-            "prompt": known.caption,
+            "prompt": known.caption or None,
             "lyrics": known.lyrics,
             "language": known.language,
             "bpm": known.bpm,

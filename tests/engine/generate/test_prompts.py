@@ -80,6 +80,22 @@ def test_a_data_set_gives_its_own_captions(tmp_path: Path) -> None:
     assert song.settings.output.name == "01-one.flac"
 
 
+def test_a_song_without_a_caption_takes_the_flag_or_is_named(tmp_path: Path) -> None:
+    import numpy as np
+
+    for name in ("one", "two"):
+        write_audio(tmp_path / "songs" / f"{name}.wav", np.full((2, 2 * SAMPLE_RATE), 0.1, dtype=np.float32))
+    (tmp_path / "songs" / "one.caption.txt").write_text("a caption")
+    settings = settings_for(tmp_path / "songs")
+    assert [one.settings.prompt for one in plan_songs(settings.model_copy(update={"prompt": "slow piano"}))] == [
+        "a caption",
+        "slow piano",
+    ]
+    with pytest.raises(UsageError, match="has no prompt") as raised:
+        plan_songs(settings)
+    assert ("two.wav" in (raised.value.where or ""), "--prompt" in (raised.value.fix or "")) == (True, True)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "where", "what"),
     [
@@ -87,7 +103,8 @@ def test_a_data_set_gives_its_own_captions(tmp_path: Path) -> None:
         ("a.jsonl", '["a"]', "line 1", "no object"),
         ("a.jsonl", '{"prompt": "a", "tempo": 3}', "line 1", "'tempo'"),
         ("a.jsonl", '{"prompt": "a", "bpm": 9000}', "line 1", "bpm: must be at most 400"),
-        ("a.jsonl", '{"bpm": 90}', "line 1", "needs a prompt"),
+        ("a.jsonl", '{"bpm": 90}', "line 1", "has no prompt"),
+        ("a.jsonl", '{"prompt": null}', "line 1", "has no prompt"),
         ("a.json", '[{"prompt": ]', "a.json", "no JSON"),
         ("a.json", '["a"]', "song 1", "is not an object"),
         ("a.txt", "prompt: a\nbpm: fast", "song 1", "bpm: must be a whole number"),
