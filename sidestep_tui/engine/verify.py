@@ -22,10 +22,12 @@ from sidestep_tui.engine.opening import open_model
 from sidestep_tui.engine.velocity_record import VelocityRecord, find_record, fixed_velocity
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.files import write_json_atomic
+from sidestep_tui.told import told
 
-_TOLERANCE: Final = 1e-4
-_TOLERANCES: Final = {torch.float32: _TOLERANCE, torch.float16: 5e-3, torch.bfloat16: 4e-2}
-"""By the precision of the adapter's file: how far the velocity's change may be from the recorded one (relative)."""
+_TOLERANCES: Final = {torch.float32: 1e-4, torch.float16: 5e-3, torch.bfloat16: 4e-2}
+"""By the precision of the adapter's file: how far its change may be from the recorded one, or another's (relative)."""
+_LOST_ALPHA: Final = told("export it again; a file that lacks alpha is applied at another strength")
+_OTHER_RANK: Final = told("it has other ranks, so it does something else; compare an export without --rank")
 _ROUNDING: Final = 3e-6
 """Of the velocity itself: what float32 arithmetic in another order, or on another device, moves it by."""
 
@@ -41,8 +43,6 @@ def run(context: JobContext, settings: VerifySettings) -> Results:
     form, modules = read_exported(settings.adapter)
     checkpoint = open_model(settings.model)
     _check_partners(settings.adapter, modules, checkpoint)
-    against = settings.against
-    difference = None if against is None else largest_difference(read_exported(against)[1], modules)
 
     context.phase("measuring")
     record = find_record(settings.adapter)
@@ -54,6 +54,11 @@ def run(context: JobContext, settings: VerifySettings) -> Results:
     change = fixed_velocity(transformer) - plain
     report_file = settings.output or context.run.path / "verify.json"
     write_json_atomic(report_file, {"form": form, "modules": [asdict(report) for report in reports]})
+    if not change.any():
+        raise SidestepError(
+            "The adapter changes nothing.", where=settings.adapter, fix="train it, or take a later checkpoint"
+        )
+    difference = None if settings.against is None else _difference(settings.adapter, modules, settings.against)
     results: Results = {
         "form": form,
         "family": next(iter(modules.values())).family,
@@ -62,7 +67,6 @@ def run(context: JobContext, settings: VerifySettings) -> Results:
         "largest_relative_difference": difference,
         "report": str(report_file),
     }
-    _judge(settings, float(change.norm()), difference)
     if record is None:
         context.warn("There is no record of the training beside the adapter.", settings.adapter, "compare: --against")
         return results
@@ -107,30 +111,42 @@ def _compare(
             where=adapter,
             fix="give the model that it was trained on",
         )
-    coarsest = max((tensor.dtype for one in modules.values() for tensor in one.tensors.values() if tensor.ndim > 0),
-                   key=lambda dtype: _TOLERANCES.get(dtype, 0.0))  # fmt: skip
     recorded = max(float(record.change.norm()), 1e-12)
     difference = float((change - record.change).norm()) / recorded
-    tolerance = _TOLERANCES.get(coarsest, _TOLERANCES[torch.float32]) + _ROUNDING * record.plain / recorded
+    tolerance = _tolerance(modules) + _ROUNDING * record.plain / recorded
     results: Results = {"difference_from_training": difference, "tolerance": tolerance}
     if difference > tolerance:
         raise SidestepError(
             f"The adapter changes the velocity otherwise than in training: by {difference:.2e} "
             f"(relative; {tolerance:.2g} is allowed).",
             where=adapter,
-            fix="export it again; a file that lacks alpha is applied at another strength",
+            fix=_LOST_ALPHA,
         )
     return results
 
 
-def _judge(settings: VerifySettings, change: float, difference: float | None) -> None:
-    if change == 0.0:
+def _difference(adapter: Path, modules: Mapping[str, ModuleAdapter], against: Path) -> float:
+    """The largest relative difference from another adapter, which may have been rounded as well.
+
+    Raises:
+        SidestepError: it is more than rounding.
+    """
+    others = read_exported(against)[1]
+    difference = largest_difference(others, modules)
+    if difference > (tolerance := max(_tolerance(modules), _tolerance(others))):
         raise SidestepError(
-            "The adapter changes nothing.", where=settings.adapter, fix="train it, or take a later checkpoint"
+            f"The adapter differs from {against} by {difference:.2e} (relative; {tolerance:.2g} is allowed).",
+            where=adapter,
+            fix=_OTHER_RANK if _ranks(modules) != _ranks(others) else _LOST_ALPHA,
         )
-    if difference is not None and difference > _TOLERANCE:
-        raise SidestepError(
-            f"The adapter differs from {settings.against} by {difference:.2e} (relative).",
-            where=settings.adapter,
-            fix="export it again; a file that lacks alpha is applied at another strength",
-        )
+    return difference
+
+
+def _tolerance(modules: Mapping[str, ModuleAdapter]) -> float:
+    """What the coarsest of an adapter's tensors allows; those of one number, such as alpha, do not count."""
+    dtypes = {tensor.dtype for one in modules.values() for tensor in one.tensors.values() if tensor.ndim > 0}
+    return max(_TOLERANCES.get(dtype, _TOLERANCES[torch.float32]) for dtype in dtypes)
+
+
+def _ranks(modules: Mapping[str, ModuleAdapter]) -> dict[str, int | None]:
+    return {name: module.rank for name, module in modules.items()}

@@ -37,6 +37,37 @@ def test_an_export_is_found_equal_to_the_trained_adapter(
     assert Path(str(state.results["report"])).is_file()
 
 
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_a_rounded_export_is_held_to_its_rounding(
+    engine: Any, tiny_checkpoint: Path, tmp_path: Path, precision: str
+) -> None:
+    adapter, exported = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=4)), tmp_path / "exported"
+    form = {"adapter": str(adapter), "output": str(exported), "format": "comfyui", "precision": precision}
+    engine.run("export", "export", form)
+    whole, rounded = document(tiny_checkpoint, adapter), document(tiny_checkpoint, exported)
+    for name, settings in (
+        ("there", rounded | {"against": str(adapter)}),
+        ("back", whole | {"against": str(exported)}),
+    ):
+        _, state = engine.run(name, "verify", settings)
+        assert 1e-4 < state.results["largest_relative_difference"] < {"float16": 2e-3, "bfloat16": 1e-2}[precision]
+    tensors = load_file(exported / f"{exported.name}.safetensors")
+    up = next(key for key in tensors if key.endswith("lora_up.weight"))
+    save_file(tensors | {up: 1.1 * tensors[up]}, exported / f"{exported.name}.safetensors")
+    code, state = engine.work(engine.create("other", "verify", rounded | {"against": str(adapter)}))
+    assert (code, "differs" in state.failure.what, "alpha" in state.failure.fix) == (1, True, True)
+
+
+def test_a_reduced_adapter_is_told_that_its_ranks_are_others(
+    engine: Any, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    adapter, exported = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=4)), tmp_path / "exported"
+    engine.run("export", "export", {"adapter": str(adapter), "output": str(exported), "format": "peft", "rank": 2})
+    settings = document(tiny_checkpoint, exported) | {"against": str(adapter)}
+    code, state = engine.work(engine.create("verify", "verify", settings))
+    assert (code, "other ranks" in state.failure.fix) == (1, True)
+
+
 def test_a_planted_missing_alpha_is_an_error(engine: Any, tiny_checkpoint: Path, tmp_path: Path) -> None:
     adapter = trained(tiny_checkpoint, tmp_path / "adapter", LoraSettings(rank=4, alpha=12))
     exported = tmp_path / "exported"
