@@ -85,18 +85,19 @@ def _planned(settings: GenerateSettings, where: str, fields: dict[str, Any], num
             where=f"{settings.prompts}, {where}",
             fix=f"use: name, {', '.join(FIELDS)}",
         )
-    if not str(fields.get("prompt", settings.prompt) or "").strip():
+    prompt = fields.get("prompt") or settings.prompt
+    if not str(prompt).strip():
         raise UsageError(
             "The song has no prompt.",
             where=f"{settings.prompts}, {where}",
             fix="write one (in a data set: its caption), or give --prompt, which stands for those that have none",
         )
-    name = str(fields.get("name") or fields.get("prompt") or settings.prompt)
+    name = str(fields.get("name") or prompt)
     output = settings.output / f"{number}-{safe_name(name)}.{settings.format}"
     own = {key: value for key, value in fields.items() if key != "name"}
     if isinstance(own.get("timesignature"), int):  # `4` is as good as `"4"`
         own["timesignature"] = str(own["timesignature"])
-    document = {**settings.model_dump(), **own, "prompts": None, "output": output}
+    document = {**settings.model_dump(), **own, "prompt": prompt, "prompts": None, "output": output}
     if problems := problems_of(GenerateSettings, document):
         raise UsageError(
             "; ".join(p.told for p in problems),
@@ -190,7 +191,7 @@ def _data_set(path: Path) -> Iterator[Entry]:
         known = song_fields(song, dataset.metadata, use_genre=song.key in by_genre, duration=song.audio.duration)
         fields = {
             "name": Path(song.key).stem,
-            "prompt": known.caption or None,
+            "prompt": known.caption,
             "lyrics": known.lyrics,
             "language": known.language,
             "bpm": known.bpm,

@@ -91,6 +91,9 @@ def test_a_song_without_a_caption_takes_the_flag_or_is_named(tmp_path: Path) -> 
         "a caption",
         "slow piano",
     ]
+    for text in ('{"prompt": null}', '{"prompt": ""}', '{"bpm": 70}'):
+        unsaid = settings_for(written(tmp_path, "unsaid.jsonl", text)).model_copy(update={"prompt": "slow piano"})
+        assert [one.settings.prompt for one in plan_songs(unsaid)] == ["slow piano"]
     with pytest.raises(UsageError, match="has no prompt") as raised:
         plan_songs(settings)
     assert ("two.wav" in (raised.value.where or ""), "--prompt" in (raised.value.fix or "")) == (True, True)
