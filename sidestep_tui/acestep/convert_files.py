@@ -99,8 +99,10 @@ def lacking_siblings(output: Path, checkpoint: Checkpoint) -> Siblings:
 
 
 def write_siblings(siblings: Siblings) -> None:
-    """Copies what `lacking_siblings` found."""
+    """Copies what `lacking_siblings` found, unless another export into the same folder has done so since."""
     for place, sources in siblings.items():
+        if place.exists():
+            continue
         with directory_atomic(place) as folder:
             for source in sources:
                 shutil.copytree(source, folder, dirs_exist_ok=True)
