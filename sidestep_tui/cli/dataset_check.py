@@ -37,7 +37,9 @@ from sidestep_tui.errors import ExitCode
 _GRID: Final = PreprocessSettings.model_fields["crop_grid_seconds"].default
 _TOGETHER: Final = 4
 """So many songs of which the same is said are told together: a page for each kind hides what only one song has."""
-_MOST_NAMES: Final = 20
+_MOST_ALIKE: Final = 20
+"""Songs that one finding names, and findings of one kind that are told."""
+
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: ""}
 
 
@@ -168,16 +170,16 @@ def _grouped(findings: list[Finding]) -> list[list[Finding]]:
 
 
 def _of_each_kind(groups: list[list[Finding]]) -> Iterator[list[Text]]:
-    """The lines of every group, in their order; of one kind at most so many, and then how many more there are."""
+    """The lines of every group, in their order; of one kind at most `_MOST_ALIKE`, and how many more there are."""
     kinds = Counter(group[0].code for group in groups)
     shown: Counter[str] = Counter()
     for group in groups:
         code = group[0].code
         shown[code] += 1
-        more = kinds[code] - _MOST_NAMES
-        if more <= 1 or shown[code] <= _MOST_NAMES:
+        more = kinds[code] - _MOST_ALIKE
+        if more <= 1 or shown[code] <= _MOST_ALIKE:
             yield _finding_lines(group)
-        elif shown[code] == _MOST_NAMES + 1:
+        elif shown[code] == _MOST_ALIKE + 1:
             yield [Text.assemble(f"        and {more} more, which --json tells", (f"  [{code}]", "dim"))]
 
 
@@ -189,8 +191,8 @@ def _finding_lines(alike: list[Finding]) -> list[Text]:
     code = (f"  [{finding.code}]", "dim")
     lines = [Text.assemble((f"{finding.severity.value:<8}", style), printable(f"{where}{finding.message}"), code)]
     if several:
-        more = len(alike) - _MOST_NAMES
-        names = ", ".join(one.song or "" for one in alike[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        more = len(alike) - _MOST_ALIKE
+        names = ", ".join(one.song or "" for one in alike[:_MOST_ALIKE]) + (f" and {more} more" if more > 0 else "")
         lines.append(Text(printable(f"        {names}")))
     return lines + ([Text(printable(f"        fix: {finding.fix}"), style="dim")] if finding.fix else [])
 
