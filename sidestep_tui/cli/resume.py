@@ -10,10 +10,11 @@ from sidestep_tui.config.base import Section
 from sidestep_tui.config.jobs import JOBS
 from sidestep_tui.config.layers import Layer, resolve
 from sidestep_tui.config.train import TrainSettings
-from sidestep_tui.errors import SidestepError, UsageError
+from sidestep_tui.errors import UsageError
 from sidestep_tui.runs.chains import check_turn
 from sidestep_tui.runs.directory import RunDirectory
 from sidestep_tui.runs.history import RunSummary, find_run, summarise
+from sidestep_tui.runs.launch import check_free
 from sidestep_tui.runs.longer import what_ended
 from sidestep_tui.runs.state import RunState
 
@@ -53,10 +54,7 @@ def continue_run(run: RunDirectory, settings: Section, out: Output, *, force: bo
             nobody forced it.
         SidestepError: an engine works on it, a chain starts it by itself later, or it failed.
     """
-    if run.alive():
-        raise SidestepError(
-            "An engine is already working on this run.", where=run.path, fix=f"`sidestep runs attach {run.typed}`"
-        )
+    check_free(run)
     check_turn(run)
     changes, summary = run.changes_to(settings), summarise(run)
     if all(change.free for change in changes):

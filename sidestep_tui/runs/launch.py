@@ -16,6 +16,18 @@ _START_PATIENCE_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.02
 
 
+def check_free(run: RunDirectory) -> None:
+    """Refuses a run that is at work: another engine, or other settings, would come in its way.
+
+    Raises:
+        SidestepError: so it is.
+    """
+    if run.alive():
+        raise SidestepError(
+            "An engine is already working on this run.", where=run.path, fix=f"`sidestep runs attach {run.typed}`"
+        )
+
+
 def launch(run: RunDirectory) -> int:
     """Starts the engine of a run in a session of its own, so that no hang-up reaches it, and gives its process id.
 
@@ -26,10 +38,7 @@ def launch(run: RunDirectory) -> int:
         SidestepError: this is no run, or the engine did not start; its last words are given.
     """
     run.job()
-    if run.alive():
-        raise SidestepError(
-            "An engine is already working on this run.", where=run.path, fix=f"`sidestep runs attach {run.typed}`"
-        )
+    check_free(run)
     remember_run(run.path)
     take_commands(run)  # what an engine was asked for that ended before it looked is not meant for this one
     reader = EventReader(run.events_file)

@@ -1,6 +1,8 @@
 """A training run that has ended and is to train longer: how far is asked, then its settings change."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from textual.binding import Binding
 
 from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
@@ -9,6 +11,15 @@ from sidestep_tui.texts.spoken import spoken
 if TYPE_CHECKING:
     from sidestep_tui.runs.history import RunSummary
     from sidestep_tui.tui.screen import SidestepScreen
+
+
+LONGER_KEY: Final = Binding(
+    "r", "longer", _("Train longer"), show=False, tooltip=_("Let a finished training run go on (asks how far)")
+)
+"""On every screen that offers it."""
+
+_LENGTHS: Final = ("training.epochs", "training.max_steps")
+_TARGET: Final = "training.target_loss"
 
 
 def can_train_longer(summary: "RunSummary | None") -> bool:
@@ -20,6 +31,7 @@ async def lengthened(screen: "SidestepScreen[None]", summary: "RunSummary") -> b
     """Asks how far the run is to go and changes its settings; False where somebody goes back, or it cannot be."""
     from sidestep_tui.config.fields import leaves, put
     from sidestep_tui.config.train import TrainSettings
+    from sidestep_tui.runs.launch import check_free
     from sidestep_tui.runs.longer import what_ended
     from sidestep_tui.tui.wizard.dialogs import AskScreen
 
@@ -32,7 +44,7 @@ async def lengthened(screen: "SidestepScreen[None]", summary: "RunSummary") -> b
         asked, value = next(iter(proposed.items()))
         before = dict(leaves(document))[asked]
         note = _("It was {before}.").format(before=before)
-        if asked.startswith("training."):
+        if asked in _LENGTHS:
             note += " " + _("The learning rate's schedule is stretched with the length.")
         title = _("Train {name} longer: {setting}").format(name=run.name, setting=asked)
         answer = await screen.app.push_screen_wait(
@@ -42,6 +54,7 @@ async def lengthened(screen: "SidestepScreen[None]", summary: "RunSummary") -> b
             return False
         for path, text in {**proposed, asked: answer}.items():
             document = put(document, path, _value(text))
+        check_free(run)  # another terminal may have been faster
         run.change_settings(TrainSettings.model_validate(document), force=True)
     except SidestepError as error:  # the run is of another version, or its folder takes nothing
         screen.sidestep.tell_error(error)
@@ -58,8 +71,11 @@ def _problem(document: dict[str, object], path: str, before: object, text: str) 
     value = _value(text)
     if problems := problems_of(TrainSettings, put(document, path, value)):
         return spoken(problems[0].message)
-    further = value is None or not isinstance(before, int) or float(value) > before
-    return None if further else _("more than {before}: so far it has come").format(before=before)
+    if value is None or not isinstance(before, int | float):
+        return None
+    if path == _TARGET:
+        return None if float(value) < before else _("less than {before}: so far it has come").format(before=before)
+    return None if float(value) > before else _("more than {before}: so far it has come").format(before=before)
 
 
 def _value(text: str) -> str | None:

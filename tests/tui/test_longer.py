@@ -1,5 +1,9 @@
 """A training run that has ended trains longer, from home and from its monitor: asked how far, then started."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
 import pytest
 from textual.pilot import Pilot
 
@@ -11,7 +15,10 @@ from sidestep_tui.tui.home.screen import HomeScreen
 from sidestep_tui.tui.monitor.screen import MonitorScreen
 from sidestep_tui.tui.wizard.dialogs import AskScreen
 
-from .conftest import SIZES, Events, Eventually, Looks, MakeApp, MakeRun, Settle, shown
+from .conftest import NOW, SIZES, Events, Eventually, Looks, MakeApp, MakeRun, Settle, notes, shown
+
+Finished = Callable[..., RunDirectory]
+AtHome = Callable[[], AbstractAsyncContextManager[Pilot[None]]]
 
 DONE = ev.RunCompleted()
 
@@ -23,75 +30,116 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[RunDirectory]:
     return started
 
 
-def epochs(run: RunDirectory) -> int:
+@pytest.fixture
+def finished(make_run: MakeRun, training_events: Events) -> Finished:
+    """`finished(200, {…})`: a run that has ended after 20 steps of so many, with other settings than the usual."""
+
+    def make(planned: int, settings: dict[str, Any] | None = None) -> RunDirectory:
+        run = make_run("ended", events=training_events(20, planned, DONE))
+        if settings is not None:
+            whole = TrainSettings.model_validate({**settings_of(run).model_dump(), **settings})
+            run = make_run("ended-early", events=training_events(20, planned, DONE), settings=whole, start=NOW - 60)
+        return run
+
+    return make
+
+
+@pytest.fixture
+def at_home(make_app: MakeApp, settle: Settle) -> AtHome:
+    """Opens home, which has read everything; the cursor stands on the newest run."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Pilot[None]]:
+        async with make_app().run_test() as pilot:
+            await settle(pilot)
+            yield pilot
+
+    return opened
+
+
+async def press_and_be_asked(pilot: Pilot[None], eventually: Eventually) -> None:
+    await pilot.press("r")
+    await eventually(pilot, lambda: isinstance(pilot.app.screen, AskScreen))
+
+
+def settings_of(run: RunDirectory) -> TrainSettings:
     settings = run.settings()
     assert isinstance(settings, TrainSettings)
-    return settings.training.epochs
+    return settings
 
 
 async def test_home_asks_how_far_and_starts_the_engine(
-    make_app: MakeApp, make_run: MakeRun, settle: Settle, eventually: Eventually, training_events: Events,
-    launched: list[RunDirectory],
-) -> None:  # fmt: skip
-    run = make_run("short", events=training_events(20, 20, DONE))
-    before = epochs(run)
-    app = make_app()
-    async with app.run_test() as pilot:
-        await settle(pilot)
-        await pilot.press("r")
-        await eventually(pilot, lambda: isinstance(app.screen, AskScreen))
-        assert "Train short longer: training.epochs" in shown(app)
+    finished: Finished, at_home: AtHome, eventually: Eventually, launched: list[RunDirectory]
+) -> None:
+    run = finished(20)
+    before = settings_of(run).training.epochs
+    async with at_home() as pilot:
+        await press_and_be_asked(pilot, eventually)
+        assert "Train ended longer: training.epochs" in shown(pilot.app)
+        assert "schedule is stretched" in shown(pilot.app)
         await pilot.press("escape")
-        assert (epochs(run), launched) == (before, [])
-        await pilot.press("r")
-        await eventually(pilot, lambda: isinstance(app.screen, AskScreen))
+        assert (settings_of(run).training.epochs, launched) == (before, [])
+        await press_and_be_asked(pilot, eventually)
         await pilot.press("ctrl+u", *str(before), "enter")
-        assert f"more than {before}: so far it has come" in shown(app)
+        assert f"more than {before}: so far it has come" in shown(pilot.app)
         await pilot.press("ctrl+u", *"many", "enter")
-        assert "whole number" in shown(app)
+        assert "whole number" in shown(pilot.app)
         await pilot.press("ctrl+u", *str(before + 7), "enter")
-        await eventually(pilot, lambda: isinstance(app.screen, MonitorScreen))
-    assert (epochs(run), launched) == (before + 7, [run])
+        await eventually(pilot, lambda: isinstance(pilot.app.screen, MonitorScreen))
+    assert (settings_of(run).training.epochs, launched) == (before + 7, [run])
 
 
 async def test_the_monitor_offers_it_for_a_finished_training_run(
-    make_app: MakeApp, make_run: MakeRun, settle: Settle, eventually: Eventually, training_events: Events,
-    launched: list[RunDirectory],
-) -> None:  # fmt: skip
-    run = make_run("short", events=training_events(20, 20, DONE))
-    before = epochs(run)
-    app = make_app()
-    async with app.run_test() as pilot:
-        await settle(pilot)
+    finished: Finished, at_home: AtHome, eventually: Eventually, launched: list[RunDirectory]
+) -> None:
+    run = finished(20)
+    before = settings_of(run).training.epochs
+    async with at_home() as pilot:
         await pilot.press("enter")
-        await eventually(pilot, lambda: "completed" in shown(app))
-        await pilot.press("r")
-        await eventually(pilot, lambda: isinstance(app.screen, AskScreen))
+        await eventually(pilot, lambda: "completed" in shown(pilot.app))
+        await press_and_be_asked(pilot, eventually)
         await pilot.press("enter")
         await eventually(pilot, lambda: bool(launched))
-    assert (epochs(run), launched) == (2 * before, [run])
+    assert (settings_of(run).training.epochs, launched) == (2 * before, [run])
 
 
 async def test_a_run_that_patience_ended_gets_more_patience(
-    make_app: MakeApp, make_run: MakeRun, settle: Settle, eventually: Eventually, training_events: Events,
-    launched: list[RunDirectory],
-) -> None:  # fmt: skip
-    run = make_run("early", events=training_events(20, 200, DONE))
-    settings = run.settings()
-    assert isinstance(settings, TrainSettings)
-    ended = {"validation": {"patience": 3}, "training": {"target_loss": 0.5}}
-    run.change_settings(TrainSettings.model_validate({**settings.model_dump(), **ended}), force=True)
-    app = make_app()
-    async with app.run_test() as pilot:
-        await settle(pilot)
-        await pilot.press("r")
-        await eventually(pilot, lambda: isinstance(app.screen, AskScreen))
-        assert "validation.patience" in shown(app)
+    finished: Finished, at_home: AtHome, eventually: Eventually, launched: list[RunDirectory]
+) -> None:
+    run = finished(200, {"validation": {"patience": 3}, "training": {"target_loss": 0.5}})
+    async with at_home() as pilot:
+        await press_and_be_asked(pilot, eventually)
+        assert "validation.patience" in shown(pilot.app)
         await pilot.press("enter")
         await eventually(pilot, lambda: bool(launched))
-    longer = run.settings()
-    assert isinstance(longer, TrainSettings)
+    longer = settings_of(run)
     assert (longer.validation.patience, longer.training.target_loss) == (6, None)
+
+
+async def test_a_run_that_reached_its_target_gets_a_lower_one_or_none(
+    finished: Finished, at_home: AtHome, eventually: Eventually, launched: list[RunDirectory]
+) -> None:
+    run = finished(200, {"training": {"target_loss": 0.5}})
+    async with at_home() as pilot:
+        await press_and_be_asked(pilot, eventually)
+        assert "schedule is stretched" not in shown(pilot.app)
+        await pilot.press("ctrl+u", *"0.9", "enter")
+        assert "less than 0.5: so far it has come" in shown(pilot.app)
+        await pilot.press("ctrl+u", *"0.25", "enter")
+        await eventually(pilot, lambda: bool(launched))
+    assert settings_of(run).training.target_loss == 0.25
+
+
+async def test_what_another_terminal_has_started_meanwhile_keeps_its_settings(
+    finished: Finished, at_home: AtHome, eventually: Eventually, launched: list[RunDirectory]
+) -> None:
+    run = finished(20)
+    async with at_home() as pilot:
+        await press_and_be_asked(pilot, eventually)
+        with run.held():
+            await pilot.press("enter")
+            await eventually(pilot, lambda: any("already working" in note for note in notes(pilot.app)))
+    assert (launched, run.changes_file.exists()) == ([], False)
 
 
 @pytest.mark.parametrize(("job", "last"), [("train", None), ("export", DONE)])
@@ -112,9 +160,4 @@ def test_how_it_is_asked(
     eventually: Eventually,
 ) -> None:  # fmt: skip
     make_run("short", events=training_events(20, 20, DONE))
-
-    async def ask(pilot: Pilot[None]) -> None:
-        await pilot.press("r")
-        await eventually(pilot, lambda: isinstance(pilot.app.screen, AskScreen))
-
-    assert looks(make_app(), size, ask)
+    assert looks(make_app(), size, lambda pilot: press_and_be_asked(pilot, eventually))

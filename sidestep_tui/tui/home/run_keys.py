@@ -10,7 +10,7 @@ from sidestep_tui.errors import SidestepError
 from sidestep_tui.texts import _
 from sidestep_tui.tui.confirm import ConfirmScreen, stop_question
 from sidestep_tui.tui.figures import size
-from sidestep_tui.tui.longer import can_train_longer, lengthened
+from sidestep_tui.tui.longer import LONGER_KEY, can_train_longer, lengthened
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.starting import start_engine
 
@@ -23,9 +23,7 @@ class RunKeys(SidestepScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "resume", _("Resume"), tooltip=_("Continue the run after what it has saved, or start it")),
-        Binding(
-            "r", "longer", _("Train longer"), show=False, tooltip=_("Let a finished training run go on (asks how far)")
-        ),
+        LONGER_KEY,
         Binding("s", "stop", _("Stop"), tooltip=_("Ask the engine to save and stop (asks first)")),
         Binding("d", "delete", _("Delete"), tooltip=_("Delete the run with all of its files (asks first)")),
     ]

@@ -16,7 +16,7 @@ from sidestep_tui.runs.history import RunSummary
 from sidestep_tui.texts import _
 from sidestep_tui.texts.spoken import spoken
 from sidestep_tui.tui.confirm import stop_question
-from sidestep_tui.tui.longer import can_train_longer, lengthened
+from sidestep_tui.tui.longer import LONGER_KEY, can_train_longer, lengthened
 from sidestep_tui.tui.screen import SidestepScreen
 from sidestep_tui.tui.starting import start_engine
 from sidestep_tui.tui.wizard.dialogs import AskScreen
@@ -41,9 +41,7 @@ class EngineKeys(SidestepScreen[None]):
         Binding("p", "go_on", _("Go on"), tooltip=_("Go on after a pause")),
         Binding("x", "stop", _("Stop"), tooltip=_("Save and stop (asks first)")),
         Binding("r", "resume", _("Resume"), tooltip=_("Continue the run after what it has saved, or start it")),
-        Binding(
-            "r", "longer", _("Train longer"), show=False, tooltip=_("Let a finished training run go on (asks how far)")
-        ),
+        LONGER_KEY,
     ]
 
     def __init__(self, run: RunDirectory) -> None:
